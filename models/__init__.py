@@ -1,0 +1,1 @@
+"""The library: a meme in, an analysis out. No Streamlit, no plotly."""
