@@ -1,0 +1,151 @@
+"""Bytes to a safe RGB picture: judged by content, limits checked before anything is decoded, metadata dropped."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from models.errors import BadPicture
+
+MOST_BYTES = 10 * 1024 * 1024
+MOST_PIXELS = 20_000_000
+LONGEST_SIDE = 16_384  # pixels; what WebP allows, and more than any screen shows
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+NAMES = {"WEBP": "WebP"}
+TAKEN = "JPEG, PNG, WebP, GIF or BMP"
+HEIC = "This is a HEIC picture, as phones take them, which cannot be read here."
+AVIF = "This is an AVIF picture, which cannot be read here."
+BRANDS = {
+    b"avif": AVIF,
+    b"avis": AVIF,
+    b"heic": HEIC,
+    b"heix": HEIC,
+    b"hevc": HEIC,
+    b"heim": HEIC,
+    b"mif1": HEIC,
+    b"msf1": HEIC,
+}
+DAMAGED = "The picture is damaged or cut off."
+BEGINNINGS = (
+    (b"%PDF", "This is a PDF document, not a picture."),
+    (b"II*\0", "This is a TIFF picture, which cannot be read here."),
+    (b"MM\0*", "This is a TIFF picture, which cannot be read here."),
+    (b"\0\0\1\0", "This is an icon (ICO), which cannot be read here."),
+    (b"\xff\x0a", "This is a JPEG XL picture, which cannot be read here."),
+    (b"\0\0\0\x0cJXL ", "This is a JPEG XL picture, which cannot be read here."),
+    (b"\x89PNG", DAMAGED),
+    (b"\xff\xd8\xff", DAMAGED),
+    (b"GIF8", DAMAGED),
+    (b"BM", DAMAGED),
+    (b"RIFF", DAMAGED),
+)
+SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An RGB picture as it should be shown, the format of the bytes it came from, and their SHA-256."""
+
+    image: Image.Image
+    format: str
+    sha256: str
+
+
+def open_picture(data: bytes) -> Picture:
+    """The first frame: EXIF orientation applied, alpha on white, CMYK and grey as RGB, no metadata.
+
+    At most 10 MB and 20 megapixels, JPEG, PNG, WebP, GIF or BMP; raises `BadPicture` with one sentence otherwise.
+    """
+    if not data:
+        raise BadPicture("The file is empty: choose the picture again.")
+    if len(data) > MOST_BYTES:
+        raise BadPicture(
+            f"The picture has {len(data) / 1024**2:.1f} MB, and at most {MOST_BYTES // 1024**2} MB can be read: "
+            "save it smaller or as JPEG."
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's bomb warning and its EXIF remarks: the limits here are stricter
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                check_size(*image.size)
+                name = str(image.format)
+                image.seek(0)
+                image.load()
+                rgb = upright_rgb(image)
+    except BadPicture:
+        raise
+    except Image.DecompressionBombError as error:
+        raise BadPicture(
+            f"The picture has far more than {MOST_PIXELS // 10**6} megapixels, which is the most that can be read: "
+            "make it smaller."
+        ) from error
+    except UnidentifiedImageError as error:
+        raise BadPicture(f"{what_it_is(data)} Save it as {TAKEN} and try again.") from error
+    except MemoryError as error:
+        raise BadPicture("There is not enough memory to open this picture: make it smaller.") from error
+    except Exception as error:  # decoders raise nearly anything (OSError, SyntaxError, ValueError, struct.error, ...)
+        raise BadPicture(
+            f"The picture is damaged or cut off and cannot be opened: download it again, or save it anew as {TAKEN}."
+        ) from error
+    return Picture(rgb, name, hashlib.sha256(data).hexdigest())
+
+
+def check_size(width: int, height: int) -> None:
+    """Raises `BadPicture` for a picture (sizes from its header) that is empty, too large or absurdly long."""
+    if width < 1 or height < 1:
+        raise BadPicture(f"The picture is empty ({width} by {height} pixels): choose another one.")
+    if width * height > MOST_PIXELS:
+        raise BadPicture(
+            f"The picture has {width * height / 1e6:.1f} megapixels ({width} by {height}), and at most "
+            f"{MOST_PIXELS // 10**6} can be read: make it smaller."
+        )
+    if max(width, height) > LONGEST_SIDE:
+        raise BadPicture(
+            f"The picture is {width} by {height} pixels, and a side may have at most {LONGEST_SIDE}: crop it."
+        )
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """A decoded picture as plain RGB: turned as its EXIF says, on white where transparent, nothing attached."""
+    try:
+        image = ImageOps.exif_transpose(image)
+    except Exception:  # a broken EXIF block says nothing about the picture; show it as it lies
+        image = image.copy()
+    if image.mode in SIXTEEN_BIT:  # Pillow cuts 16-bit greys off at 255 instead of scaling them
+        image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        image = Image.alpha_composite(white, rgba)
+    rgb = image.convert("RGB")
+    return Image.frombytes("RGB", rgb.size, rgb.tobytes())  # a new picture: no info, no EXIF, no colour profile
+
+
+def what_it_is(data: bytes) -> str:
+    """A sentence about bytes that are none of the formats taken, as far as their beginning tells."""
+    if data[4:8] == b"ftyp":
+        return BRANDS.get(data[8:12], "This is a video, not a picture.")
+    for start, sentence in BEGINNINGS:
+        if data.startswith(start):
+            return sentence
+    text = data[:4096].lower()
+    if text.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(b"<") and b"<svg" in text:
+        return "This is an SVG drawing, which cannot be read here."
+    if is_text(data[:4096]):
+        return "This is a text file, not a picture, whatever its name says."
+    return "This is not a picture that can be read here."
+
+
+def is_text(head: bytes) -> bool:
+    """Whether bytes read as UTF-8 (perhaps cut in the middle of a character) without control characters."""
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 3:
+            return False
+        text = head[: error.start].decode("utf-8")
+    return all(character.isprintable() or character.isspace() for character in text)

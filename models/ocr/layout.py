@@ -1,0 +1,82 @@
+"""Where lines stand: which are kept, and in which order they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+from typing import TypeVar
+
+from models.analysis import Box, Line
+from models.ocr.recognize import Reading, is_cjk
+
+LEAST_CONFIDENCE = 0.65  # of a line; best token F1 on training memes at .65-.75 (RapidOCR keeps from .5 on)
+LEAST_CONFIDENCE_ALONE = 0.8  # of a line of one or two characters: texture often reads as "I", "O" or "10"
+CJK_CONFIDENCE = 0.85  # of a line that is to be believed as Chinese, Japanese or Korean
+CJK_SHARE = 0.5  # of its characters
+PARAGRAPH = 1.2  # line heights: a gap as high as this parts two blocks
+COLUMN = 1.5  # line heights: a gap as wide as this, through all lines of a block, parts two columns
+
+L = TypeVar("L", bound=Line)
+
+
+def believable(full: Reading, western: Reading) -> Reading | None:
+    """The better of two decodings of one box, or None where neither is text.
+
+    Textures (bricks, leaves, fences) read as stray Han characters. A line counts as CJK only as a whole: two such
+    characters at least, half of it, and sure of itself; otherwise it is read again without CJK (`western`).
+    """
+    eastern = sum(map(is_cjk, full.text))
+    if eastern:
+        whole = eastern >= 2 and eastern >= CJK_SHARE * len(full.text.replace(" ", ""))
+        if whole and full.confidence >= CJK_CONFIDENCE:
+            return full
+    reading = western if eastern else full
+    said = sum(character.isalnum() for character in reading.text)
+    least = LEAST_CONFIDENCE if said > 2 else LEAST_CONFIDENCE_ALONE
+    return reading if said and reading.confidence >= least else None
+
+
+def in_order(lines: Sequence[L]) -> list[L]:
+    """Reading order by recursive cuts (XY-cut, Nagy and Seth 1984): paragraphs downward, columns, then rows.
+
+    Paragraphs come first, so that a grid of panels is read row by row; columns are looked for inside a paragraph.
+    """
+    if len(lines) < 2:
+        return list(lines)
+    height = median(box[3] - box[1] for box in (line.box for line in lines))
+    blocks = _cut(lines, axis=1, gap=PARAGRAPH * height)
+    if len(blocks) > 1:
+        return [line for block in blocks for line in in_order(block)]
+    columns = _cut(lines, axis=0, gap=COLUMN * height)
+    if len(columns) > 1 and all(len(column) > 1 for column in columns):
+        return [line for column in columns for line in in_order(column)]
+    return [line for row in _rows(lines) for line in row]
+
+
+def _cut(lines: Sequence[L], *, axis: int, gap: float) -> list[list[L]]:
+    """Groups along an axis (0 across, 1 down), parted by empty strips of at least `gap` pixels."""
+    ordered = sorted(lines, key=lambda line: line.box[axis])
+    groups = [[ordered[0]]]
+    reach = ordered[0].box[axis + 2]
+    for line in ordered[1:]:
+        if line.box[axis] - reach >= gap:
+            groups.append([])
+        groups[-1].append(line)
+        reach = max(reach, line.box[axis + 2])
+    return groups
+
+
+def _rows(lines: Sequence[L]) -> list[list[L]]:
+    """Lines side by side (overlapping by half of the lower one's height) form a row; each row from left to right."""
+    rows: list[list[L]] = []
+    for line in sorted(lines, key=lambda line: line.box[1] + line.box[3]):
+        if rows and _beside(rows[-1][-1].box, line.box):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [sorted(row, key=lambda line: line.box[0]) for row in rows]
+
+
+def _beside(a: Box, b: Box) -> bool:
+    overlap = min(a[3], b[3]) - max(a[1], b[1])
+    return overlap >= 0.5 * min(a[3] - a[1], b[3] - b[1])

@@ -1,0 +1,166 @@
+"""RapidOCR's PP-OCRv6 models, run on onnxruntime alone.
+
+The models are the files inside the wheel of `rapidocr` (>= 3.10; Apache-2.0). The package itself is never imported: it
+needs OpenCV, whose full build fails where libGL is missing, and costs 60 MB and a second. `detect` and `recognize` do
+in NumPy and Pillow what it does with them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from models.analysis import Box, Line
+from models.errors import PartUnavailable
+from models.ocr import detect, layout, recognize
+from models.ocr.glue import unglue
+from models.ocr.reader import ReadLine, ReadWord
+
+DETECTOR, RECOGNIZER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
+LEAST_HEIGHT = 7  # pixels of the picture as given; lower letters are not legible
+MOST_LINES = 80  # the largest ones: a page of newsprint is no meme and would take seconds
+
+
+class Engine(Protocol):
+    """The two networks. `RapidReader` works with anything that answers like them."""
+
+    alphabet: recognize.Alphabet
+
+    def text_map(self, pixels: np.ndarray) -> np.ndarray:
+        """[1, 3, height, width] to the probability of text at each pixel, [height, width]."""
+        ...
+
+    def characters(self, pixels: np.ndarray) -> np.ndarray:
+        """[1, 3, 48, width] to the probability of each class in each column, [columns, classes]."""
+        ...
+
+
+class OnnxEngine:
+    """Both networks on the CPU; raises `PartUnavailable` where a package or a model file is missing."""
+
+    def __init__(self, threads: int) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise PartUnavailable(
+                "The words on the picture cannot be read because onnxruntime is not installed: "
+                "run pip install onnxruntime, or type the words yourself."
+            ) from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4
+        options.enable_cpu_mem_arena = False  # an arena keeps the memory of the largest picture ever read
+
+        def session(name: str) -> onnxruntime.InferenceSession:
+            path = str(model_file(name))
+            try:
+                return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            except Exception as error:  # onnxruntime's errors share no public base class
+                raise PartUnavailable(
+                    f"The words on the picture cannot be read because RapidOCR's model {name} is damaged: "
+                    "run pip install --force-reinstall rapidocr, or type the words yourself."
+                ) from error
+
+        self._detector, self._recognizer = session(DETECTOR), session(RECOGNIZER)
+        characters = self._recognizer.get_modelmeta().custom_metadata_map["character"].splitlines()
+        self.alphabet = recognize.Alphabet(characters)
+
+    def text_map(self, pixels: np.ndarray) -> np.ndarray:
+        return np.asarray(self._detector.run(None, {"x": pixels})[0])[0, 0]
+
+    def characters(self, pixels: np.ndarray) -> np.ndarray:
+        return np.asarray(self._recognizer.run(None, {"x": pixels})[0])[0]
+
+
+@dataclass
+class RapidReader:
+    """Reads words with PP-OCRv6 small. Safe to share: one picture at a time, the networks loaded at the first.
+
+    `pixels` is the area that the detector sees: its time is proportional to it.
+    """
+
+    threads: int = 2
+    pixels: int = detect.PIXELS
+    engine: Engine | None = None
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise ValueError(f"threads={self.threads} must be at least 1")
+        self._lock = threading.Lock()
+
+    def read(self, image: Image.Image) -> list[Line]:
+        """Lines in reading order; raises `PartUnavailable` where onnxruntime or the models are missing."""
+        with self._lock:
+            if self.engine is None:
+                self.engine = OnnxEngine(self.threads)
+            try:
+                return list(self._read(self.engine, image.convert("RGB")))
+            finally:
+                give_back_memory()
+
+    def _read(self, engine: Engine, image: Image.Image) -> list[ReadLine]:
+        boxes = detect.find_boxes(engine.text_map(detect.prepare(image, self.pixels)), image.size)
+        tall = [box for box in boxes if box.height >= LEAST_HEIGHT]
+        tall.sort(key=lambda box: box.height, reverse=True)
+        lines = []
+        for box in tall[:MOST_LINES]:
+            probabilities = engine.characters(recognize.prepare(recognize.crop(image, box.corners)))
+            full = engine.alphabet.decode(probabilities)
+            reading = layout.believable(full, engine.alphabet.decode(probabilities, western=True))
+            if reading is not None:
+                lines.append(as_line(reading, box.bounds))
+        return layout.in_order(lines)
+
+
+def as_line(reading: recognize.Reading, box: Box) -> ReadLine:
+    """A reading with its missing spaces put in; a word is as sure as its characters on average."""
+    cuts = set(unglue(reading))
+    text = ""
+    words: list[ReadWord] = []
+    heard: list[float] = []
+    start = 0
+    for at, character in enumerate((*reading.text, " ")):
+        if character.isspace() or at in cuts:
+            if heard:
+                words.append(ReadWord(start, len(text), float(np.mean(heard))))
+                heard = []
+            if at == len(reading.text):
+                break
+            if text and not text.endswith(" "):
+                text += " "
+        if not character.isspace():
+            if not heard:
+                start = len(text)
+            text += character
+            heard.append(reading.confidences[at])
+    return ReadLine(text.rstrip(), reading.confidence, box, tuple(words))
+
+
+def model_file(name: str) -> Path:
+    """A model inside the installed wheel of rapidocr, found without importing it."""
+    spec = find_spec("rapidocr")
+    folders = [] if spec is None else list(spec.submodule_search_locations or ())
+    for folder in folders:
+        path = Path(folder) / "models" / name
+        if path.is_file():
+            return path
+    raise PartUnavailable(
+        f"The words on the picture cannot be read because RapidOCR's model {name} is missing: "
+        'run pip install "rapidocr>=3.10", or type the words yourself.'
+    )
+
+
+def give_back_memory() -> None:
+    """Asks glibc to return freed memory: without an arena the networks leave some 200 MB with the allocator."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+        if trim is not None:
+            trim(0)
