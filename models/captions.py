@@ -1,0 +1,208 @@
+"""Words to a `Caption`, and a caption to what the models read: normalised, with the way back to the text as shown."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from models.analysis import Caption, Line, Span
+from models.errors import BadCaption
+from models.ocr.reader import Reader, ReadLine
+
+MOST_CHARACTERS = 10_000
+UNCERTAIN = 0.9  # words read with less confidence are marked: on training memes two in three of them are wrong
+
+# Letters of Cyrillic and Greek that are drawn like Latin ones (from Unicode's confusables), by code point.
+_CYRILLIC = (
+    "\u0410\u0412\u0415\u0405\u0406\u0408\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u04ae\u050c\u051c"
+)
+_CYRILLIC_SMALL = "\u0430\u0435\u0455\u0456\u0458\u043e\u0440\u0441\u0443\u0445\u04bb\u0501\u051b\u051d\u0475\u04cf"
+_GREEK = "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7"
+_GREEK_SMALL = "\u03b1\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7"
+_ALIKE = dict(
+    zip(
+        _CYRILLIC + _CYRILLIC_SMALL + _GREEK + _GREEK_SMALL,
+        "ABESIJKMHOPCTYXYGW" + "aesijopcyxhdqwvl" + "ABEZHIKMNOPTYX" + "aikvoptux",
+        strict=True,
+    )
+)
+# Small capitals, dotless i and script g are Latin, but unknown to models; quotes and hyphens have many shapes.
+_PLAIN = dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢıɡ‘’‛ʼ´“”„‟‐‑", "abcdefghijklmnoprstuvwyzig'''''\"\"\"\"--", strict=True))
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
+_EASTERN = re.compile(r"[\u0370-\u03ff\u0400-\u052f]")  # Greek and Cyrillic
+_ZWJ, _EMOJI_STYLE = "\u200d", "\ufe0f"
+# A letter with its accents, or the parts of a Hangul syllable: what NFKC may join.
+_CLUSTER = re.compile(r".[\u0300-\u036f\u1161-\u11ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]*", re.DOTALL)
+_MARKS = "".join(chr(point) for point in range(0x300, 0x1E00) if unicodedata.category(chr(point)).startswith("M"))
+
+
+@dataclass(frozen=True)
+class Normalized:
+    """`text` for the models; character i of it came from characters `origins[i]` of the text as shown."""
+
+    text: str
+    origins: tuple[Span, ...]
+
+    def to_shown(self, start: int, end: int) -> Span:
+        """The span of the shown text that text[start:end] came from; an empty span stays empty."""
+        if not 0 <= start <= end <= len(self.text):
+            raise ValueError(f"span {start}:{end} lies outside a text of {len(self.text)} characters")
+        if start == end:
+            at = self.origins[start][0] if start < len(self.text) else self.origins[-1][1] if self.text else 0
+            return at, at
+        return self.origins[start][0], self.origins[end - 1][1]
+
+
+def normalize(text: str) -> Normalized:
+    """What hides words from a model is undone; what people write (case, l33t, emoji, accents) stays.
+
+    NFKC (so also full-width and "fancy" letters), invisible and direction characters out, Cyrillic and Greek
+    look-alikes folded where the rest is Latin, quotes and hyphens of one shape, lines through letters and more than two
+    marks on one ("zalgo") dropped, white space made one space and trimmed. A zero-width joiner stays between emoji,
+    where it makes one picture of several.
+    """
+    pieces = list(_fold_words(list(_characters(text))))
+    kept: list[tuple[str, Span]] = []
+    for character, span in pieces:
+        if not character.isspace():
+            kept.append((character, span))
+        elif kept and kept[-1][0] != " ":
+            kept.append((" ", span))
+        elif kept:
+            kept[-1] = (" ", (kept[-1][1][0], span[1]))
+    if kept and kept[-1][0] == " ":
+        kept.pop()
+    return Normalized("".join(character for character, _ in kept), tuple(span for _, span in kept))
+
+
+def _characters(text: str) -> Iterator[tuple[str, Span]]:
+    """NFKC of each letter with its marks; what is not seen is left out."""
+    for match in _CLUSTER.finditer(text):
+        cluster, span = match[0], match.span()
+        first = cluster[0]
+        if first == _ZWJ:
+            before, after = text[: span[0]].rstrip(_EMOJI_STYLE)[-1:], text[span[1] : span[1] + 1]
+            if _is_emoji(before) and _is_emoji(after):
+                yield first, span
+            continue
+        if first == _EMOJI_STYLE:
+            if _is_emoji(text[span[0] - 1 : span[0]]):
+                yield first, span
+            continue
+        if _unseen(first):
+            continue
+        if first in _PLAIN:
+            yield _PLAIN[first], span
+            continue
+        plain = unicodedata.normalize("NFKC", cluster[:3])
+        if plain[0] == " " and len(plain) > 1:  # a free-standing accent: as " " and a mark it would cut a word in two
+            plain = first
+        for character in plain:
+            if not _unseen(character):
+                yield _PLAIN.get(character, character), span
+
+
+def _unseen(character: str) -> bool:
+    """Control, format (zero-width, bidi, soft hyphen, tags), private, unassigned and surrogate characters."""
+    if character in "\t\n\r\v\f\x85\u2028\u2029":
+        return False  # white space
+    return unicodedata.category(character) in ("Cc", "Cf", "Co", "Cn", "Cs") or character in (
+        "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800\ufe0e"  # letters and selectors that draw nothing
+        "\u0332\u0333\u0334\u0335\u0336\u0337\u0338"  # lines under and through letters
+    )
+
+
+def _is_emoji(character: str) -> bool:
+    if not character:
+        return False
+    point = ord(character)
+    # pictographs with skin tones; the older symbols that emoji took over; the keycaps' base is not joined by ZWJ
+    return 0x1F000 <= point <= 0x1FAFF or 0x2190 <= point <= 0x2BFF or point in (0x00A9, 0x00AE, 0x203C, 0x2049)
+
+
+def _fold_words(pieces: Sequence[tuple[str, Span]]) -> Iterator[tuple[str, Span]]:
+    """Look-alikes become Latin in words that hold Latin letters too, and in captions that are Latin otherwise.
+
+    A Cyrillic or Greek letter that looks like no Latin one shows that its word is meant as it stands.
+    """
+    letters = "".join(character for character, _ in pieces)
+    foreign = any(character not in _ALIKE for character in _EASTERN.findall(letters))
+    latin = not foreign and _LATIN.search(letters) is not None
+    word: list[tuple[str, Span]] = []
+    for piece in [*pieces, ("", (0, 0))]:
+        if piece[0] and (piece[0].isalnum() or unicodedata.combining(piece[0])):
+            word.append(piece)
+            continue
+        said = "".join(character for character, _ in word)
+        own = any(character not in _ALIKE for character in _EASTERN.findall(said))
+        fold = latin or (_LATIN.search(said) is not None and not own)
+        yield from ((_ALIKE.get(character, character) if fold else character, span) for character, span in word)
+        word = []
+        if piece[0]:
+            yield piece
+
+
+def words(text: str) -> list[tuple[str, int, int]]:
+    """The words of a caption as shown, each with its characters start:end; emoji are words, other marks are not.
+
+    A word is letters and digits with the marks that people put into one (don't, co-op, f*ck, a$$, #tag, @name).
+    """
+    return [(match[0], match.start(), match.end()) for match in _WORD.finditer(text)]
+
+
+_PICTOGRAPH = "[\U0001f000-\U0001faff\u2190-\u21ff\u2300-\u2bff\u3030\u303d\u00a9\u00ae]"
+_FLAG = "[\U0001f1e6-\U0001f1ff]{2}"
+_TAIL = "[\ufe0f\U0001f3fb-\U0001f3ff\u20e3\U000e0020-\U000e007f]*"
+_INSIDE = rf"[\w\u00ad\u200b-\u200f\u2060-\u2064\ufeff{_MARKS}]"  # also what is not seen: it is part of the word shown
+_WORD = re.compile(
+    f"(?:{_FLAG}|[0-9#*]\ufe0f?\u20e3|{_PICTOGRAPH}{_TAIL}(?:\u200d{_PICTOGRAPH}{_TAIL})*)"
+    rf"|[#@]?\w{_INSIDE}*(?:(?:['’`´.&+-]|[*$@!]+){_INSIDE}+)*[*$]*"
+)
+
+
+def from_override(text: str) -> Caption:
+    """The user's own words, at most 10,000 characters; blank ones mean "there are no words" (source `none`)."""
+    if len(text) > MOST_CHARACTERS:
+        raise BadCaption(
+            f"The caption has {len(text):,} characters, and at most {MOST_CHARACTERS:,} can be read: shorten it."
+        )
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    # lone surrogates cannot be written as UTF-8, neither to JSON nor to a page
+    text = re.sub("[\ud800-\udfff\0]", "", text)
+    return Caption(text=text, source="override") if normalize(text).text else Caption()
+
+
+def from_lines(lines: Sequence[Line]) -> Caption:
+    """OCR lines, one a line of the caption, cut at 10,000 characters; words read with doubt become `uncertain`."""
+    text = ""
+    kept: list[Line] = []
+    uncertain: list[Span] = []
+    for line in lines:
+        start = len(text) + (1 if text else 0)
+        if not line.text.strip() or start + len(line.text) > MOST_CHARACTERS:
+            continue
+        text += ("\n" if text else "") + line.text
+        kept.append(Line(line.text, line.confidence, line.box))
+        if isinstance(line, ReadLine) and line.words:
+            doubtful = [(word.start, word.end) for word in line.words if word.confidence < UNCERTAIN]
+        else:
+            doubtful = [(0, len(line.text))] if line.confidence < UNCERTAIN else []
+        uncertain.extend((start + a, start + b) for a, b in doubtful)
+    return Caption(text=text, source="ocr", lines=tuple(kept), uncertain=tuple(uncertain)) if kept else Caption()
+
+
+def read(image: Image.Image | None, override: str | None, reader: Reader | None) -> Caption:
+    """The override where one is given, else what the reader finds on the picture, else none.
+
+    `override` None means that the user said nothing. A blank one is an answer too: the user emptied the box, the meme
+    is to be judged without words, and the OCR stays off.
+    """
+    if override is not None:
+        return from_override(override)
+    if image is None or reader is None:
+        return Caption()
+    return from_lines(reader.read(image))
