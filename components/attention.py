@@ -1,0 +1,79 @@
+"""Where the model looks: a view into it, not the reason for its answer."""
+
+from __future__ import annotations
+
+import streamlit as st
+from PIL import Image
+
+from components import failures, overlay, pictures, words
+from components.escaping import for_markdown, shorten
+from models.analysis import Attention
+
+PILLS = 40
+"""Up to so many words stand as buttons; of more, one is chosen from a list that can be searched by typing."""
+ALL_WORDS = "All words together"
+
+
+def where(grid: tuple[tuple[float, ...], ...]) -> str:
+    """The patch looked at most, in words: the grid for who cannot see it."""
+    rows, columns = len(grid), len(grid[0])
+    most = max((value, -y, -x) for y, row in enumerate(grid) for x, value in enumerate(row))
+    value, y, x = most[0], -most[1], -most[2]
+    down = ("top", "middle", "bottom")[min(2, 3 * y // rows)]
+    across = ("left", "centre", "right")[min(2, 3 * x // columns)]
+    return f"most at the {down} {across} (row {y + 1}, column {x + 1} of {rows}, {value:.0%})"
+
+
+def pick(attention: Attention) -> int | None:
+    """Ask for a word; its index, or None for all words together."""
+    count = len(attention.words)
+    if count <= PILLS:
+        return st.pills(
+            "Pick a word to see where it looks",
+            range(count),
+            format_func=lambda index: for_markdown(shorten(attention.words[index].text, 24)) or "·",
+            key="picked_word",
+        )
+    return st.selectbox(
+        "Pick a word to see where it looks",
+        range(count),
+        index=None,
+        format_func=lambda index: f"{index + 1}. {attention.words[index].text}",
+        placeholder=ALL_WORDS,
+        key="picked_word_of_many",
+    )
+
+
+@st.fragment
+def draw(attention: Attention, caption: str, image: Image.Image | None, key: str) -> None:
+    """The caption shaded by attention, and the picture under the attention of all words or of the one picked."""
+    st.caption(
+        "Attention shows which parts of the picture the model compared with which words. It is a view into the model, "
+        "not the reason for its answer: for that, see the evidence."
+    )
+    if attention.status == "failed":
+        failures.tell(attention.detail or "The attention could not be drawn.")
+        return
+    if attention.status == "off":
+        st.info("The explanation was not asked for.", icon=":material/visibility_off:")
+        return
+    left, right = st.columns(2, gap="medium")
+    picked = None
+    with left:
+        if not attention.words:
+            st.info("No text found, so no word looks anywhere.", icon=":material/text_fields:")
+        else:
+            shaded = st.container()
+            if attention.word_regions and image is not None:
+                picked = pick(attention)
+            with shaded:
+                st.html(words.attended(caption, attention.words, picked))
+                st.caption("The darker a word, the more of the attention it holds.")
+    with right:
+        if image is None or not attention.regions:
+            st.info("Without both a picture and words there is nothing to look at.", icon=":material/hide_image:")
+            return
+        grid = attention.regions if picked is None else attention.word_regions[picked]
+        who = ALL_WORDS if picked is None else f"“{shorten(attention.words[picked].text, 40)}”"
+        pictures.show(overlay.heat(image, grid), key=key, place="attention", alt=f"Heat: {who} look {where(grid)}")
+        st.html(words.plain(f"{who}: {where(grid)}."))

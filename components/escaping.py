@@ -1,0 +1,34 @@
+"""Words from a meme are data, never markup: one function for each language that the page speaks."""
+
+from __future__ import annotations
+
+import html
+import re
+
+_MARKDOWN = re.compile(r"([!-/;-@\[-`{-~])")  # ASCII punctuation but the colon
+_WORD_JOINER = "\u2060"
+
+
+def for_html(text: str) -> str:
+    """Text for the inside of an element or of a quoted attribute."""
+    return html.escape(text, quote=True)
+
+
+def for_plotly(text: str) -> str:
+    """Text for a chart's labels, which plotly reads as a small HTML of its own."""
+    return html.escape(text, quote=False)
+
+
+def for_markdown(text: str) -> str:
+    """Text for a label that Streamlit reads as Markdown.
+
+    A backslash takes the meaning from punctuation. Directives (`:red[..]`, `:material/..:`) are found after the
+    backslashes are gone, so an invisible word joiner parts each colon from what follows.
+    """
+    flat = " ".join(text.split())
+    return _MARKDOWN.sub(r"\\\1", flat).replace(":", f":{_WORD_JOINER}")
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most `limit` characters, with an ellipsis where something was cut."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

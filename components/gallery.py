@@ -1,0 +1,65 @@
+"""The sample memes: drawn by the project, listed in assets/gallery/gallery.json, one click each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image, ImageOps
+
+from components import pictures
+from components.escaping import for_markdown
+
+FOLDER = Path(__file__).resolve().parents[1] / "assets" / "gallery"
+_THUMBNAIL = (240, 180)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample meme: its file, a short title, and what is to be seen."""
+
+    file: Path
+    title: str
+    alt: str
+
+
+@cache
+def samples(folder: Path = FOLDER) -> tuple[Sample, ...]:
+    """The samples in the order of the list; entries whose file is missing are left out."""
+    listing = folder / "gallery.json"
+    if not listing.is_file():
+        return ()
+    entries = json.loads(listing.read_text(encoding="utf-8"))
+    found = [Sample(folder / Path(entry["file"]).name, entry["title"], entry["alt"]) for entry in entries]
+    return tuple(sample for sample in found if sample.file.is_file())
+
+
+@cache
+def _thumbnail(file: Path) -> Image.Image:
+    with Image.open(file) as image:
+        return ImageOps.fit(image.convert("RGB"), _THUMBNAIL, Image.Resampling.LANCZOS)
+
+
+def draw(on_pick: Callable[[Sample], None]) -> None:
+    """A row of thumbnails with a button under each; the row wraps on a narrow screen."""
+    found = samples()
+    if not found:
+        return
+    with st.grid(columns=max(4, min(len(found), 8)), min_column_width=88, gap="small") as grid:
+        for sample in found:
+            with grid.cell(), st.container(gap="xsmall"):
+                image = _thumbnail(sample.file)
+                if pictures.hidden(f"sample-{sample.file.name}"):
+                    image = pictures.blurred(image)
+                st.image(image, alt=sample.alt, width="stretch", output_format="JPEG")
+                st.button(
+                    for_markdown(sample.title),
+                    key=f"sample-{sample.file.stem}",
+                    width="stretch",
+                    on_click=on_pick,
+                    args=(sample,),
+                )

@@ -1,0 +1,99 @@
+"""The verdict in words and drawn against both bands, and the smaller second opinion beside it."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from components import charts
+from components.escaping import for_markdown
+from components.palette import AWAY, BETWEEN, TOWARD, faint
+from models.analysis import Bands, Harm, Label, Verdict
+
+NAMES: dict[Label, str] = {
+    "hateful": "Hateful",
+    "needs_review": "Needs a human look",
+    "not_hateful": "Not hateful",
+}
+_LOOKS: dict[Label, tuple[str, str]] = {
+    "hateful": ("red", ":material/report:"),
+    "needs_review": ("yellow", ":material/person_search:"),
+    "not_hateful": ("green", ":material/check_circle:"),
+}
+
+
+def zones(bands: Bands) -> list[tuple[str, float, float, str]]:
+    """The three zones of the probability as (name, from, to, colour), from left to right."""
+    return [
+        (NAMES["not_hateful"], 0.0, bands.review_from, AWAY),
+        (NAMES["needs_review"], bands.review_from, bands.hateful_from, BETWEEN),
+        (NAMES["hateful"], bands.hateful_from, 1.0, TOWARD),
+    ]
+
+
+def describe(verdict: Verdict) -> str:
+    """The band chart in words, for who cannot see it."""
+    return (
+        f"{NAMES[verdict.label]}: probability {verdict.probability:.0%}. Below {verdict.bands.review_from:.0%} is not "
+        f"hateful, from {verdict.bands.hateful_from:.0%} on is hateful, between them a person should look."
+    )
+
+
+def band_chart(verdict: Verdict) -> go.Figure:
+    """The probability on a line from 0 to 1 that is divided by the two bands."""
+    figure = go.Figure()
+    for (name, start, end, colour), anchor in zip(zones(verdict.bands), ("left", "center", "right"), strict=True):
+        figure.add_shape(
+            type="rect", x0=start, x1=end, y0=0, y1=1, layer="below", line_width=0, fillcolor=faint(colour, 0.42)
+        )
+        middle = min(max((start + end) / 2, 0.42), 0.62)  # keeps its name clear of the outer two on a phone
+        reach = {"left": f"below {end:.0%}", "center": f"{start:.0%} to {end:.0%}", "right": f"{start:.0%} and more"}
+        figure.add_annotation(
+            x={"left": 0.0, "center": middle, "right": 1.0}[anchor],
+            y=-0.15,
+            text=f'<span style="color:{colour}">■</span> {name}<br>{reach[anchor]}',
+            showarrow=False,
+            xanchor=anchor,
+            yanchor="top",
+            align=anchor,
+            font_size=12,
+        )
+    here = verdict.probability
+    figure.add_shape(type="line", x0=here, x1=here, y0=0, y1=1.15, line={"width": 4, "color": _colour(verdict)})
+    figure.add_trace(
+        go.Scatter(
+            x=[here],
+            y=[1.3],
+            mode="markers+text",
+            marker={"symbol": "triangle-down", "size": 12, "color": _colour(verdict)},
+            text=[f"<b>{here:.0%}</b>"],
+            textposition="middle right" if here < 0.85 else "middle left",
+            textfont_size=15,
+            hoverinfo="skip",
+        )
+    )
+    figure.update_xaxes(visible=False, range=[-0.005, 1.005], fixedrange=True)
+    figure.update_yaxes(visible=False, range=[-2.0, 2.0], fixedrange=True)
+    figure.update_layout(showlegend=False)
+    return figure
+
+
+def _colour(verdict: Verdict) -> str:
+    return {"hateful": TOWARD, "needs_review": BETWEEN, "not_hateful": AWAY}[verdict.label]
+
+
+def draw(verdict: Verdict) -> None:
+    """Label, probability against the bands, and what the label means."""
+    colour, icon = _LOOKS[verdict.label]
+    st.header(f":{colour}[{icon} {NAMES[verdict.label]}]", anchor=False)
+    charts.draw(band_chart(verdict), alt=describe(verdict), key="chart-verdict", height=120)
+    st.caption(for_markdown(verdict.meaning))
+
+
+def draw_harm(harm: Harm) -> None:
+    """The second opinion, smaller: it is no verdict."""
+    st.progress(
+        min(max(harm.probability, 0.0), 1.0),
+        text=f":small[Harmful as HarMeme's annotators judged it: **{harm.probability:.0%}**]",
+    )
+    st.caption(for_markdown(harm.meaning))

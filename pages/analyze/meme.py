@@ -1,0 +1,92 @@
+"""Analyze a meme: ask for it, then verdict, explanation and picture, then the evidence."""
+
+import streamlit as st
+
+from components import (
+    analysis,
+    attention,
+    caption,
+    downloads,
+    emotions,
+    engine,
+    evidence,
+    explanation,
+    failures,
+    intake,
+    overlay,
+    pictures,
+    sidebar,
+    stages,
+    verdict,
+    visit,
+)
+
+seen = visit.current()
+if seen.empty:
+    intake.ask()
+
+analyzer = None
+with failures.contained(), st.spinner("Loading the models", show_time=True):
+    analyzer = engine.analyzer()
+sidebar.draw(analyzer.info if analyzer else None)
+if seen.empty or analyzer is None:
+    if not seen.empty:
+        st.button("Start over", icon=":material/restart_alt:", on_click=intake.start_over)
+    st.stop()
+
+head, tools = st.columns([3, 2], vertical_alignment="center")
+head.title("What this meme says", anchor=False)
+progress = stages.Progress()
+words, found = None, None  # each may fail; what the user gave stays in sight
+with failures.contained():
+    words = analysis.read(seen, analyzer, progress.show)
+with failures.contained():
+    if words is not None:
+        found = analysis.run(seen, words, analyzer, progress.show)
+progress.clear()
+
+image = seen.picture.image if seen.picture else None
+with tools, st.container(horizontal=True, horizontal_alignment="right"):
+    if found is not None:
+        downloads.draw(found, image, seen.name)
+    st.button("Another meme", icon=":material/add_photo_alternate:", on_click=intake.start_over)
+
+picture, answer = st.columns([2, 3], gap="medium")
+with picture:
+    if image is not None:
+        heated = found is not None and bool(found.attention.regions)
+        pictures.show(
+            overlay.heat(image, found.attention.regions) if found and heated else image,
+            key=seen.name,
+            place="first",
+            alt=f"{seen.alt}{', under a heat of where the model looks' if heated else ''}",
+            height=300,
+        )
+    caption.edit(seen, words)
+if found is None:
+    st.stop()
+with answer:
+    verdict.draw(found.verdict)
+    explanation.draw(found.explanation)
+    verdict.draw_harm(found.harm)
+
+moved, looks, feels, ran = st.tabs(
+    [
+        ":material/balance: Evidence",
+        ":material/visibility: Attention",
+        ":material/mood: Emotions",
+        ":material/timer: Details",
+    ]
+)
+with moved, failures.contained():
+    evidence.draw(found.evidence, found.caption.text, image, seen.name)
+with looks, failures.contained():
+    attention.draw(found.attention, found.caption.text, image, seen.name)
+with feels, failures.contained():
+    in_words, in_faces = st.columns(2, gap="medium")
+    with in_words:
+        emotions.draw_text(found.emotions.text)
+    with in_faces:
+        emotions.draw_faces(found.emotions.faces, image, seen.name)
+with ran:
+    stages.table(found.stages)

@@ -1,0 +1,222 @@
+"""An analyzer without models for the app's tests: quick, deterministic, answering to caption and picture alike."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+from models.analysis import (
+    Analysis,
+    Attention,
+    Bands,
+    Emotion,
+    Emotions,
+    Evidence,
+    Explanation,
+    Expression,
+    Face,
+    FaceEmotions,
+    Fact,
+    Harm,
+    ImageInfo,
+    Label,
+    Line,
+    Meme,
+    ProfileInfo,
+    RegionEffect,
+    Shapley,
+    Stage,
+    TextEmotions,
+    Verdict,
+    WordEffect,
+    WordWeight,
+)
+
+EMOTIONS = (
+    "admiration",
+    "amusement",
+    "anger",
+    "annoyance",
+    "approval",
+    "caring",
+    "confusion",
+    "curiosity",
+    "desire",
+    "disappointment",
+    "disapproval",
+    "disgust",
+    "embarrassment",
+    "excitement",
+    "fear",
+    "gratitude",
+    "grief",
+    "joy",
+    "love",
+    "nervousness",
+    "optimism",
+    "pride",
+    "realization",
+    "relief",
+    "remorse",
+    "sadness",
+    "surprise",
+    "neutral",
+)
+EXPRESSIONS = ["happy", "neutral", "surprise", "sad", "fear", "angry", "disgust"]
+INFO = ProfileInfo("mini", "cpu", "float32", 26_000_000, {"hate_cross_attention": "ab" * 32})
+BANDS = Bands(review_from=0.4, hateful_from=0.7)
+
+
+def _part(*keys: object) -> float:
+    """A number in 0-1 that depends on the keys alone."""
+    return int.from_bytes(hashlib.sha256(repr(keys).encode()).digest()[:4], "big") / 2**32
+
+
+def _spans(text: str) -> list[tuple[str, int, int]]:
+    found, at = [], 0
+    for word in text.split():
+        start = text.index(word, at)
+        at = start + len(word)
+        found.append((word, start, at))
+    return found
+
+
+@dataclass
+class FakeReader:
+    """Reads the same lines from every picture."""
+
+    lines: list[Line] = field(default_factory=lambda: [Line("when the tests pass", 0.98, (20.0, 10.0, 300.0, 40.0))])
+    error: Exception | None = None
+    calls: int = 0
+
+    def read(self, image: Image.Image) -> list[Line]:
+        self.calls += 1
+        if self.error is not None:
+            raise self.error
+        return self.lines
+
+
+@dataclass
+class FakeAnalyzer:
+    """Hateful where the caption says "despise", unsure where it says "maybe", not hateful otherwise."""
+
+    reader: FakeReader = field(default_factory=FakeReader)
+    error: Exception | None = None
+    failed: Collection[str] = ()
+    calls: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    info: ProfileInfo = INFO
+
+    def analyze(
+        self,
+        meme: Meme,
+        *,
+        explain: bool = True,
+        lenses: Collection[str] = (),
+        on_stage: Callable[[Stage], None] | None = None,
+    ) -> Analysis:
+        text, image = meme.caption.text, meme.image
+        with self.lock:
+            self.calls.append(text)
+        if self.error is not None:
+            raise self.error
+        stages = []
+        for name in ("hate", "text_emotions", "faces", "attention", "evidence", "explanation"):
+            if on_stage is not None:
+                on_stage(Stage(name))
+            stages.append(Stage(name, 12.5, "failed" if name in self.failed else "ok"))
+            if on_stage is not None:
+                on_stage(stages[-1])
+        verdict = _verdict(text)
+        return Analysis(
+            profile=self.info,
+            image=ImageInfo(image.width, image.height, meme.format, meme.sha256) if image else None,
+            caption=meme.caption,
+            verdict=verdict,
+            harm=Harm(0.34, "It takes in mockery of single people and dangerous claims. It is not the verdict."),
+            emotions=Emotions(self._text(text), self._faces(image)),
+            attention=self._attention(text, image),
+            evidence=self._evidence(text, image, verdict.logit),
+            explanation=Explanation(
+                f"The answer is {verdict.label.replace('_', ' ')} at {verdict.probability:.2f}. "
+                f"The words carried it. Without '{text[:20]}': .34.",
+                (Fact("verdict.probability", verdict.probability),),
+                ("The model cannot know who speaks.", "Irony looks like sincerity to it."),
+            ),
+            lenses={},
+            stages=tuple(stages),
+        )
+
+    def _text(self, text: str) -> TextEmotions:
+        if "text_emotions" in self.failed:
+            return TextEmotions("failed", (), "The emotions in the words could not be read this time.")
+        if not text.strip():
+            return TextEmotions("no_text")
+        scores = [Emotion(name, _part(text, name) ** 3, 0.35, _part(text, name) ** 3 >= 0.35) for name in EMOTIONS]
+        return TextEmotions("ok", tuple(sorted(scores, key=lambda score: (-score.present, -score.probability))))
+
+    def _faces(self, image: Image.Image | None) -> FaceEmotions:
+        if "faces" in self.failed:
+            return FaceEmotions("failed", (), "The faces could not be looked for this time.")
+        if image is None:
+            return FaceEmotions("no_image")
+        if image.getpixel((0, 0)) == (255, 255, 255):
+            return FaceEmotions("no_face")
+        shares = [_part("face", name) for name in EXPRESSIONS]
+        expressions = [Expression(name, share / sum(shares)) for name, share in zip(EXPRESSIONS, shares, strict=True)]
+        expressions.sort(key=lambda one: -one.probability)
+        wide, high = image.size
+        boxes = [(0.2, 0.25, 0.4, 0.55), (0.6, 0.3, 0.75, 0.5)]
+        found = [Face((a * wide, b * high, c * wide, d * high), 0.93, tuple(expressions)) for a, b, c, d in boxes]
+        return FaceEmotions("ok", tuple(found))
+
+    def _attention(self, text: str, image: Image.Image | None) -> Attention:
+        if "attention" in self.failed:
+            return Attention("failed", detail="The attention could not be drawn this time.")
+        spans = _spans(text)
+        weights = [_part("weight", *span) for span in spans]
+        total = sum(weights) or 1.0
+        words = tuple(
+            WordWeight(word, start, end, weight / total)
+            for (word, start, end), weight in zip(spans, weights, strict=True)
+        )
+        if image is None or not spans:
+            return Attention("no_image" if image is None else "no_text", words)
+        grids = tuple(_grid(word.text) for word in words)
+        return Attention("ok", words, _grid(text), grids)
+
+    def _evidence(self, text: str, image: Image.Image | None, logit: float) -> Evidence:
+        if "evidence" in self.failed:
+            return Evidence("failed", detail="What moved the score could not be measured this time.")
+        base, side = -1.0, 0.4 if image is not None else 0.0
+        words = tuple(WordEffect(*span, effect=2 * _part("effect", *span) - 0.8) for span in _spans(text))
+        regions: tuple[RegionEffect, ...] = ()
+        if image is not None:
+            wide, high = image.width / 4, image.height / 4
+            regions = tuple(
+                RegionEffect((x * wide, y * high, (x + 1) * wide, (y + 1) * high), _part("region", x, y) - 0.5)
+                for y in range(4)
+                for x in range(4)
+            )
+        return Evidence("ok", Shapley(base, side, logit - base - side, 0.2, logit), words, regions)
+
+
+def _grid(key: str) -> tuple[tuple[float, ...], ...]:
+    """A 7x7 grid that sums to 1 with one clear peak."""
+    top, left = int(7 * _part("y", key)), int(7 * _part("x", key))
+    raw = [[1 / (1 + (y - top) ** 2 + (x - left) ** 2) for x in range(7)] for y in range(7)]
+    total = sum(map(sum, raw))
+    return tuple(tuple(value / total for value in row) for row in raw)
+
+
+def _verdict(text: str) -> Verdict:
+    label: Label
+    label, logit = ("hateful", 1.5) if "despise" in text else ("not_hateful", -2.0)
+    if "maybe" in text:
+        label, logit = "needs_review", 0.2
+    probability = 1 / (1 + 2.718281828**-logit)
+    return Verdict(label, probability, logit, BANDS, "Hate is an attack on people for what they are: religion, origin.")
