@@ -1,0 +1,169 @@
+"""Finding faces with CenterFace (Xu et al. 2019, arXiv:1911.03599) on onnxruntime, and cutting them out.
+
+CenterFace answers, for every fourth pixel in both directions, how likely a face is centred there, how tall and wide it
+would be and how far its centre lies from the grid point. Decoding follows the authors' code
+(github.com/Star-Clouds/CenterFace), without OpenCV.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+from models.analysis import Box
+from models.errors import BadWeights
+
+STRIDE = 4  # pixels between two points of the output grid
+MULTIPLE = 32  # both sides of the network's input must be divisible by this
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """How the detector is run: `size` is the longest side it sees, `smallest` a side in pixels of the picture given."""
+
+    size: int = 320
+    threshold: float = 0.5
+    nms: float = 0.3
+    smallest: float = 16.0
+
+    def __post_init__(self) -> None:
+        if self.size < MULTIPLE or self.size % MULTIPLE:
+            raise ValueError(f"size={self.size} is not a positive multiple of {MULTIPLE}")
+        if not (0 < self.threshold < 1 and 0 < self.nms < 1):
+            raise ValueError(f"threshold={self.threshold} and nms={self.nms} must lie between 0 and 1")
+        if self.smallest < 0:
+            raise ValueError(f"smallest={self.smallest} is negative")
+
+
+class FaceDetector:
+    """Faces of a picture with their boxes; one instance may be shared between threads.
+
+    >>> detector = FaceDetector.from_folder(Path("weights/face_detector"))
+    >>> for box, confidence in detector.detect(picture):
+    ...     crop = crop_face(picture, box)
+    """
+
+    def __init__(
+        self, model: Path | bytes, settings: DetectorSettings | None = None, *, threads: int | None = None
+    ) -> None:
+        """`model` is the ONNX file or its bytes; `threads` None leaves the number to onnxruntime."""
+        self.settings = settings or DetectorSettings()
+        options = onnxruntime.SessionOptions()
+        # Pictures come in many shapes: an arena would keep memory for the largest ever seen, and plans are not reused.
+        options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False
+        options.log_severity_level = 3
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        data = model if isinstance(model, bytes) else str(model)
+        try:
+            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises a class of its own a cause, none of them public
+            raise BadWeights("The face detector cannot be loaded; restore weights/face_detector/model.onnx.") from error
+
+    @classmethod
+    def from_folder(cls, folder: Path, *, size: int | None = None, threads: int | None = None) -> FaceDetector:
+        """The detector as its folder's config.json describes it; `size` overrides the input size."""
+        try:
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            settings = DetectorSettings(
+                size=size or config["size"],
+                threshold=config["threshold"],
+                nms=config["nms"],
+                smallest=config["smallest"],
+            )
+        except (OSError, KeyError, json.JSONDecodeError) as error:
+            raise BadWeights("The face detector's config.json is missing or damaged; restore its folder.") from error
+        return cls(folder / "model.onnx", settings, threads=threads)
+
+    def detect(self, image: Image.Image) -> list[tuple[Box, float]]:
+        """Boxes in pixels of `image` with their confidence (0-1), the largest face first."""
+        pixels, scale = _letterbox(image, self.settings.size)
+        heatmap, sizes, offsets = self._session.run(["537", "538", "539"], {"input.1": pixels})
+        boxes, confidences = decode(heatmap[0, 0], sizes[0], offsets[0], self.settings.threshold)
+        boxes = np.clip(boxes / scale, 0, (image.width, image.height) * 2)
+        kept = suppress(boxes, confidences, self.settings.nms)
+        boxes, confidences = boxes[kept], confidences[kept]
+
+        shorter = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+        order = sorted(np.flatnonzero(shorter >= self.settings.smallest), key=lambda face: -_area(boxes[face]))
+        return [(_box(boxes[face]), float(confidences[face])) for face in order]
+
+
+def decode(
+    heatmap: np.ndarray, sizes: np.ndarray, offsets: np.ndarray, threshold: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes (n, 4) in pixels of the network's input and confidences (n,), from the output maps.
+
+    heatmap (h, w); sizes (2, h, w): log of height and width in strides; offsets (2, h, w): down and right, in strides.
+    """
+    rows, columns = np.nonzero(heatmap >= threshold)
+    height, width = np.exp(sizes[:, rows, columns]) * STRIDE  # (n,), (n,)
+    down, right = offsets[:, rows, columns]
+    top = (rows + down + 0.5) * STRIDE - height / 2
+    left = (columns + right + 0.5) * STRIDE - width / 2
+    return np.stack([left, top, left + width, top + height], axis=1), heatmap[rows, columns]
+
+
+def suppress(boxes: np.ndarray, confidences: np.ndarray, limit: float) -> list[int]:
+    """Indices to keep, most confident first: of boxes that overlap by `limit` or more (IoU) the best one stays."""
+    kept: list[int] = []
+    left = np.argsort(-confidences, kind="stable")
+    while left.size:
+        best, left = int(left[0]), left[1:]
+        kept.append(best)
+        left = left[_overlap(boxes[best], boxes[left]) < limit]
+    return kept
+
+
+def crop_face(image: Image.Image, box: Box, margin: float = 0.15) -> Image.Image:
+    """A square grey picture of the face, cut as FER-2013 cuts its own: tight, with the face filling it.
+
+    The side is the longer one of the box plus `margin` of it, centred on the box; what lies outside the picture repeats
+    its edge, so that the face is neither squashed nor moved to a corner.
+    """
+    left, top, right, bottom = box
+    side = max(1, round(max(right - left, bottom - top) * (1 + margin)))
+    x, y = round((left + right - side) / 2), round((top + bottom - side) / 2)
+    inside = (max(x, 0), max(y, 0), min(x + side, image.width), min(y + side, image.height))
+    if inside[0] >= inside[2] or inside[1] >= inside[3]:
+        raise ValueError(f"box={box} lies outside a picture of {image.width}x{image.height}")
+    grey = np.asarray(image.crop(inside).convert("L"))
+    outside = ((inside[1] - y, y + side - inside[3]), (inside[0] - x, x + side - inside[2]))
+    return Image.fromarray(np.pad(grey, outside, mode="edge"))
+
+
+def _letterbox(image: Image.Image, size: int) -> tuple[np.ndarray, float]:
+    """The picture scaled to a longest side of `size` and padded to whole multiples, and the scale.
+
+    Returns (1, 3, H, W) float32, RGB in 0-255 as CenterFace was trained; padding lies right and below, so that boxes
+    need no shift. A narrow picture costs less than a square one.
+    """
+    scale = size / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    small = np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR))
+    pixels = np.zeros((1, 3, -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE), np.float32)
+    pixels[0, :, :height, :width] = small.transpose(2, 0, 1)
+    return pixels, scale
+
+
+def _overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union of one box (4,) with each of (n, 4)."""
+    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    shared = np.prod(np.clip(sides, 0, None), axis=1)
+    union = _area(box) + np.prod(others[:, 2:] - others[:, :2], axis=1) - shared
+    return shared / np.maximum(union, 1e-9)
+
+
+def _area(box: np.ndarray) -> float:
+    return float((box[2] - box[0]) * (box[3] - box[1]))
+
+
+def _box(row: np.ndarray) -> Box:
+    left, top, right, bottom = (float(edge) for edge in row)
+    return left, top, right, bottom
