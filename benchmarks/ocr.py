@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -74,7 +75,7 @@ def untouched_rapidocr() -> Callable[[bytes], str]:
     """The package as it comes, lines joined in its order."""
     from rapidocr import RapidOCR
 
-    engine = RapidOCR(params={"Global.log_level": "critical"})
+    engine: Any = RapidOCR(params={"Global.log_level": "critical"})
 
     def read(data: bytes) -> str:
         rgb = Image.open(io.BytesIO(data)).convert("RGB")

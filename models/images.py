@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import warnings
 from dataclasses import dataclass
 
@@ -17,8 +18,8 @@ LONGEST_SIDE = 16_384  # pixels; what WebP allows, and more than any screen show
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 NAMES = {"WEBP": "WebP"}
 TAKEN = "JPEG, PNG, WebP, GIF or BMP"
-HEIC = "This is a HEIC picture, as phones take them, which cannot be read here."
-AVIF = "This is an AVIF picture, which cannot be read here."
+HEIC = "This is a HEIC picture, as phones take them, which cannot be read here"
+AVIF = "This is an AVIF picture, which cannot be read here"
 BRANDS = {
     b"avif": AVIF,
     b"avis": AVIF,
@@ -29,14 +30,14 @@ BRANDS = {
     b"mif1": HEIC,
     b"msf1": HEIC,
 }
-DAMAGED = "The picture is damaged or cut off."
+DAMAGED = "The picture is damaged or cut off"
 BEGINNINGS = (
-    (b"%PDF", "This is a PDF document, not a picture."),
-    (b"II*\0", "This is a TIFF picture, which cannot be read here."),
-    (b"MM\0*", "This is a TIFF picture, which cannot be read here."),
-    (b"\0\0\1\0", "This is an icon (ICO), which cannot be read here."),
-    (b"\xff\x0a", "This is a JPEG XL picture, which cannot be read here."),
-    (b"\0\0\0\x0cJXL ", "This is a JPEG XL picture, which cannot be read here."),
+    (b"%PDF", "This is a PDF document, not a picture"),
+    (b"II*\0", "This is a TIFF picture, which cannot be read here"),
+    (b"MM\0*", "This is a TIFF picture, which cannot be read here"),
+    (b"\0\0\1\0", "This is an icon (ICO), which cannot be read here"),
+    (b"\xff\x0a", "This is a JPEG XL picture, which cannot be read here"),
+    (b"\0\0\0\x0cJXL ", "This is a JPEG XL picture, which cannot be read here"),
     (b"\x89PNG", DAMAGED),
     (b"\xff\xd8\xff", DAMAGED),
     (b"GIF8", DAMAGED),
@@ -79,12 +80,14 @@ def open_picture(data: bytes) -> Picture:
     except BadPicture:
         raise
     except Image.DecompressionBombError as error:
+        # Pillow refuses such a header before its size can be asked for, and tells the number only in its message
+        pixels = re.search(r"(\d+) pixels", str(error))
+        size = f"{int(pixels[1]) / 1e6:,.1f}" if pixels else f"far more than {MOST_PIXELS // 10**6}"
         raise BadPicture(
-            f"The picture has far more than {MOST_PIXELS // 10**6} megapixels, which is the most that can be read: "
-            "make it smaller."
+            f"The picture has {size} megapixels, and at most {MOST_PIXELS // 10**6} can be read: make it smaller."
         ) from error
     except UnidentifiedImageError as error:
-        raise BadPicture(f"{what_it_is(data)} Save it as {TAKEN} and try again.") from error
+        raise BadPicture(f"{what_it_is(data)}: save it as {TAKEN} and try again.") from error
     except MemoryError as error:
         raise BadPicture("There is not enough memory to open this picture: make it smaller.") from error
     except Exception as error:  # decoders raise nearly anything (OSError, SyntaxError, ValueError, struct.error, ...)
@@ -117,6 +120,7 @@ def upright_rgb(image: Image.Image) -> Image.Image:
         image = image.copy()
     if image.mode in SIXTEEN_BIT:  # Pillow cuts 16-bit greys off at 255 instead of scaling them
         image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+        image.info.clear()  # a transparent grey is given in 16 bits too
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
@@ -126,18 +130,18 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 
 
 def what_it_is(data: bytes) -> str:
-    """A sentence about bytes that are none of the formats taken, as far as their beginning tells."""
+    """The beginning of a sentence about bytes that are none of the formats taken, as far as their beginning tells."""
     if data[4:8] == b"ftyp":
-        return BRANDS.get(data[8:12], "This is a video, not a picture.")
+        return BRANDS.get(data[8:12], "This is a video, not a picture")
     for start, sentence in BEGINNINGS:
         if data.startswith(start):
             return sentence
     text = data[:4096].lower()
     if text.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(b"<") and b"<svg" in text:
-        return "This is an SVG drawing, which cannot be read here."
+        return "This is an SVG drawing, which cannot be read here"
     if is_text(data[:4096]):
-        return "This is a text file, not a picture, whatever its name says."
-    return "This is not a picture that can be read here."
+        return "This is a text file, not a picture, whatever its name says"
+    return "This is not a picture that can be read here"
 
 
 def is_text(head: bytes) -> bool:

@@ -1,0 +1,183 @@
+"""Every kind of bytes that a user may send: a right RGB picture, or one sentence that says what to do."""
+
+import hashlib
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.errors import BadPicture
+from models.images import MOST_BYTES, open_picture
+
+RED = (200, 50, 20)
+WHITE = (255, 255, 255)
+
+
+def encoded(image: Image.Image, format: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size without carrying its pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 90)) + chunk(b"IEND", b"")
+    )
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(BadPicture) as caught:
+        open_picture(data)
+    sentence = str(caught.value)
+    assert sentence.endswith(".") and "\n" not in sentence and "Error" not in sentence
+    assert ". " not in sentence.removesuffix("."), "one sentence"
+    return sentence
+
+
+def noise(format: str) -> bytes:
+    return encoded(Image.effect_noise((300, 300), 50).convert("RGB"), format)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+def test_each_format_gives_the_picture_and_what_it_was(format):
+    data = encoded(Image.new("RGB", (40, 30), RED), format)
+    picture = open_picture(data)
+    assert (picture.format, picture.image.mode, picture.image.size) == (format, "RGB", (40, 30))
+    assert picture.sha256 == hashlib.sha256(data).hexdigest()
+    assert np.abs(np.array(picture.image, int) - RED).max() <= 6
+
+
+def test_one_pixel_is_a_picture():
+    assert open_picture(encoded(Image.new("1", (1, 1), 1), "PNG")).image.getpixel((0, 0)) == WHITE
+
+
+def test_cmyk_jpeg_keeps_its_colours():
+    picture = open_picture(encoded(Image.new("RGB", (16, 16), RED).convert("CMYK"), "JPEG"))
+    assert np.abs(np.array(picture.image, int) - RED).max() <= 6
+
+
+def test_sixteen_bit_grey_is_scaled_not_cut_off():
+    data = encoded(Image.fromarray(np.full((5, 5), 257 * 100, np.uint16)), "PNG")
+    assert open_picture(data).image.getpixel((2, 2)) == (100, 100, 100)
+
+
+def test_grey_becomes_rgb():
+    assert open_picture(encoded(Image.new("L", (5, 5), 77), "JPEG")).image.getpixel((2, 2)) == (77, 77, 77)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encoded(Image.new("RGBA", (4, 4), (0, 0, 0, 0)), "PNG"),
+        encoded(Image.new("RGBA", (4, 4), (0, 0, 0, 0)), "WEBP", lossless=True),
+        encoded(Image.new("LA", (4, 4), (10, 0)), "PNG"),
+        encoded(Image.new("P", (4, 4), 0), "PNG", transparency=0),
+        encoded(Image.new("RGB", (4, 4), RED), "PNG", transparency=RED),
+        encoded(Image.new("P", (4, 4), 0), "GIF", transparency=0),
+    ],
+    ids=["rgba", "webp", "grey-alpha", "palette", "colour-key", "gif"],
+)
+def test_what_is_transparent_lies_on_white(data):
+    assert open_picture(data).image.getpixel((1, 1)) == WHITE
+
+
+def test_half_transparent_black_on_white_is_grey():
+    value = open_picture(encoded(Image.new("RGBA", (4, 4), (0, 0, 0, 128)), "PNG")).image.getpixel((1, 1))[0]
+    assert abs(value - 127) <= 1
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_exif_turns_the_picture_and_is_dropped(format):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held on its side: shown, the left edge is the top
+    exif[0x010E] = "taken at home"
+    image = Image.new("RGB", (40, 20), "white")
+    image.paste((0, 0, 0), (0, 0, 10, 20))
+    shown = open_picture(encoded(image, format, exif=exif)).image
+    assert shown.size == (20, 40)
+    assert max(shown.getpixel((10, 3))) < 60 and min(shown.getpixel((10, 30))) > 200
+    assert not shown.info and not shown.getexif()
+
+
+def test_no_metadata_survives():
+    from PIL.PngImagePlugin import PngInfo
+
+    notes = PngInfo()
+    notes.add_text("Author", "somebody")
+    image = open_picture(encoded(Image.new("RGB", (4, 4)), "PNG", pnginfo=notes, dpi=(300, 300))).image
+    assert image.info == {} and not dict(image.getexif())
+
+
+def test_animated_gif_gives_its_first_frame():
+    first, second = Image.new("RGB", (8, 8), "blue"), Image.new("RGB", (8, 8), "yellow")
+    data = encoded(first, "GIF", save_all=True, append_images=[second], duration=10)
+    picture = open_picture(data)
+    assert picture.format == "GIF" and picture.image.getpixel((4, 4)) == (0, 0, 255)
+
+
+def test_the_content_decides_not_the_name():
+    assert "text file" in refusal(b"Dear diary,\nthis is called meme.png.")
+
+
+def test_empty_file():
+    assert "empty" in refusal(b"")
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "BMP"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+def test_truncated_files(format, share):
+    data = noise(format)
+    assert "damaged or cut off" in refusal(data[: int(len(data) * share)])
+
+
+def test_too_many_bytes_tells_size_and_limit():
+    sentence = refusal(noise("PNG") + bytes(MOST_BYTES))
+    assert "10.2 MB" in sentence and "10 MB" in sentence
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "told"),
+    [
+        (20_000, 20_000, "400.0 megapixels"),
+        (5_000, 4_001, "5000 by 4001"),
+        (2**30, 2**30, "megapixels"),
+        (17_000, 10, "17000 by 10"),
+    ],
+)
+def test_size_is_judged_from_the_header(width, height, told):
+    assert told in refusal(png_header(width, height))
+
+
+def test_twenty_megapixels_are_taken():
+    assert open_picture(encoded(Image.new("1", (5_000, 4_000)), "PNG")).image.size == (5_000, 4_000)
+
+
+@pytest.mark.parametrize("size", [(0, 10), (10, 0)])
+def test_a_picture_without_pixels(size):
+    refusal(png_header(*size))
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0", "AVIF"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0", "video"),
+        (b"%PDF-1.7\n", "PDF"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
+        (b"II*\0\x08\0\0\0", "TIFF"),
+        (bytes(range(256)), "not a picture"),
+    ],
+)
+def test_other_files_are_named(data, told):
+    sentence = refusal(data)
+    assert told in sentence and "JPEG" in sentence
