@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-_MARKDOWN = re.compile(r"([!-/;-@\[-`{-~])")  # ASCII punctuation but the colon
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&@^])")  # all that Markdown, GFM and Streamlit's TeX give a meaning
 _WORD_JOINER = "\u2060"
 
 

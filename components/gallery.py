@@ -49,7 +49,8 @@ def draw(on_pick: Callable[[Sample], None]) -> None:
     found = samples()
     if not found:
         return
-    with st.grid(columns=max(4, min(len(found), 8)), min_column_width=88, gap="small") as grid:
+    columns = len(found) if len(found) <= 8 else (len(found) + 1) // 2  # one row, or two of the same length
+    with st.grid(columns=columns, min_column_width=88, gap="small") as grid:
         for sample in found:
             with grid.cell(), st.container(gap="xsmall"):
                 image = _thumbnail(sample.file)

@@ -1,0 +1,29 @@
+"""What the app's tests share: a fake in the place of the analyzer, and small drawn pictures."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image, ImageDraw
+
+from tests.fakes import FakeAnalyzer
+
+
+def drawn(size: tuple[int, int] = (320, 240), kind: str = "PNG", colour: tuple[int, int, int] = (40, 90, 140)) -> bytes:
+    """A small picture as the bytes of a file."""
+    image = Image.new("RGB", size, colour)
+    ImageDraw.Draw(image).ellipse((size[0] // 4, size[1] // 4, size[0] // 2, size[1] // 2), fill=(230, 180, 60))
+    held = io.BytesIO()
+    image.save(held, kind)
+    return held.getvalue()
+
+
+@pytest.fixture
+def analyzer(monkeypatch: pytest.MonkeyPatch) -> FakeAnalyzer:
+    """The app's engine answers with this fake, which counts its calls."""
+    from components import engine
+
+    fake = FakeAnalyzer()
+    monkeypatch.setattr(engine, "analyzer", lambda: fake)
+    return fake
