@@ -1,7 +1,8 @@
 """From a text map to text boxes: the post-processing of DB (Liao et al. 2020, arXiv 1911.08947) in NumPy.
 
-RapidOCR does the same with OpenCV, pyclipper and shapely. OpenCV's full build does not import where libGL is missing
-and costs 60 MB, and all that is used of it here is: find blobs, put the smallest rotated rectangle round each, grow it.
+RapidOCR does the same with OpenCV, pyclipper and shapely. They cost 57 MB and a second to import, and OpenCV does not
+import at all where another package has put its full build in place and libGL is missing. All that is used of them is:
+find blobs, put the smallest rotated rectangle round each, grow it.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ def test_a_drawn_meme_is_read():
 
 
 def test_opencv_is_not_needed():
-    """It does not import where libGL is missing; nor is the rapidocr package, which imports it, ever loaded."""
+    """Its full build does not import where libGL is missing; the rapidocr package, which imports it, stays unloaded."""
     script = (
         "import sys; sys.modules['cv2'] = sys.modules['rapidocr.main'] = None\n"
         "from PIL import Image; from models.ocr.rapid import RapidReader\n"
