@@ -1,0 +1,86 @@
+"""Which cautions come with which meme."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from models.analysis import Analysis, Bands, Caption, Emotion, Emotions, Evidence, FaceEmotions, TextEmotions
+from models.explain.cautions import cautions, closing, foreign, nearest_band
+from models.explain.facts import Ledger
+from tests.models.explain.test_narrative import meme
+
+
+def told(analysis: Analysis) -> str:
+    return "\n".join(cautions(analysis, Ledger()))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ich hasse montage und meine nachbarn ganz besonders sehr", True),
+        ("ненавижу понедельники", True),
+        ("أكره أيام الاثنين", True),
+        ("我讨厌星期一", True),
+        ("I hate Mondays", False),
+        ("TWO GAY DADS, ONE BARBECUE", False),
+        ("𝐈 𝐡𝐚𝐭𝐞 𝐌𝐨𝐧𝐝𝐚𝐲𝐬", False),
+        ("Ｉ ｈａｔｅ Ｍｏｎｄａｙｓ", False),
+        ("1488 😀 …", False),
+        ("", False),
+    ],
+)
+def test_words_that_are_hardly_english(text: str, expected: bool) -> None:
+    assert foreign(text) is expected
+    analysis = replace(meme(), caption=Caption(text, "override" if text else "none"))
+    assert ("seem not to be English" in told(analysis)) is expected
+    assert ("these words may not be" in closing(analysis)) is expected
+
+
+def test_near_a_threshold() -> None:
+    assert "close to a threshold (0.02 away)" in told(meme(logit=-0.55))
+    assert "close to a threshold: " in told(meme(logit=0.848))
+    assert "threshold" not in told(meme(logit=3.0))
+
+
+@pytest.mark.parametrize(("low", "high", "expected"), [(0.3, 0.9, "hateful_from"), (0.79, 0.95, "review_from")])
+def test_the_nearest_band(low: float, high: float, expected: str) -> None:
+    verdict = replace(meme().verdict, bands=Bands(low, high))
+    name, at, distance = nearest_band(verdict)
+    assert (name, at) == (expected, getattr(verdict.bands, expected))
+    assert distance == pytest.approx(abs(verdict.probability - at))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('she said "go home" and left', True),
+        ("‘go home’ they said", True),
+        ("don't y'all cry", False),
+        ("plain", False),
+    ],
+)
+def test_quotations(text: str, expected: bool) -> None:
+    assert ("hold a quotation" in told(replace(meme(), caption=Caption(text, "override")))) is expected
+
+
+def test_irony_is_told_in_the_way_that_the_words_sound() -> None:
+    analysis = meme()
+    assert "often read literally" in told(analysis)
+    playful = TextEmotions("ok", (Emotion("amusement", 0.8, 0.3, True),))
+    assert "sound playful" in told(replace(analysis, emotions=replace(analysis.emotions, text=playful)))
+    assert "literally" not in told(replace(analysis, caption=Caption()))
+
+
+def test_only_what_was_measured_is_warned_of() -> None:
+    analysis = meme()
+    assert "what the person feels" in told(analysis)
+    assert "what moves this model" in told(analysis)
+    bare = replace(
+        analysis, evidence=Evidence("off"), emotions=Emotions(analysis.emotions.text, FaceEmotions("no_face"))
+    )
+    assert "what the person feels" not in told(bare)
+    assert "what moves this model" not in told(bare)
+    assert "misread" not in told(analysis)
+    assert "misread" in told(replace(analysis, caption=replace(analysis.caption, uncertain=((0, 4),))))
