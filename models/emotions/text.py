@@ -1,0 +1,58 @@
+"""The 28 GoEmotions of a caption (Demszky et al. 2020), by MiniLM-L6 on onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models import weights
+from models.analysis import Emotion, TextEmotions
+from models.encoders.wordpieces import Vocabulary, WordPieces
+from models.weights import Card
+
+LABELS = (
+    "admiration", "amusement", "anger", "annoyance", "approval", "caring", "confusion", "curiosity", "desire",
+    "disappointment", "disapproval", "disgust", "embarrassment", "excitement", "fear", "gratitude", "grief", "joy",
+    "love", "nervousness", "optimism", "pride", "realization", "relief", "remorse", "sadness", "surprise", "neutral",
+)  # fmt: skip
+BATCH = 16
+
+
+class TextEmotionClassifier:
+    """Safe to share between threads."""
+
+    def __init__(self, vocabulary: Vocabulary, card: Card | None = None, *, threads: int = 0) -> None:
+        self.card = card or weights.card("text_emotions")
+        self.labels: tuple[str, ...] = tuple(self.card.config["labels"])
+        self.thresholds = np.array([self.card.config["thresholds"][label] for label in self.labels])
+        self._vocabulary = vocabulary
+        self._session = weights.session(self.card, threads=threads)
+
+    def classify(self, texts: Sequence[str]) -> list[TextEmotions]:
+        """One answer a text; `no_text` for a blank one."""
+        blank = [not text.strip() for text in texts]
+        probabilities = self.probabilities(self._vocabulary.look_up(texts))
+        return [
+            TextEmotions("no_text") if empty else TextEmotions("ok", self._scores(row))
+            for empty, row in zip(blank, probabilities, strict=True)
+        ]
+
+    def probabilities(self, pieces: WordPieces) -> np.ndarray:
+        """[batch, 28] for word pieces that were looked up already."""
+        logits = np.zeros((len(pieces.mask), len(self.labels)), np.float32)
+        lengths = pieces.mask.sum(1)
+        order = np.argsort(lengths, kind="stable")
+        for start in range(0, len(order), BATCH):
+            some = order[start : start + BATCH]
+            width = int(lengths[some].max())
+            fed = {"embedded": pieces.embedded[some, :width], "mask": pieces.mask[some, :width]}
+            (logits[some],) = self._session.run(["logits"], fed)
+        return 1 / (1 + np.exp(-logits))
+
+    def _scores(self, row: np.ndarray) -> tuple[Emotion, ...]:
+        scores = [
+            Emotion(label, float(p), float(t), bool(p >= t))
+            for label, p, t in zip(self.labels, row, self.thresholds, strict=True)
+        ]
+        return tuple(sorted(scores, key=lambda score: (not score.present, -score.probability)))

@@ -1,0 +1,56 @@
+"""What every encoder gives for one side of a meme."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from models.analysis import Span
+
+JOINT = 512  # width of `Tokens.pooled`: pictures and words lie in one space
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """One side of a batch: what the fusion attends over.
+
+    tokens: float32 [batch, n, width]; mask: bool [batch, n], True = a real token; pooled: float32 [batch, 512].
+    spans: for words, one list a text with the characters start:end of the text given (0:0 for the tokens that mark
+    start and end); empty for regions, which are a 7x7 grid over the whole picture, row by row.
+    """
+
+    tokens: np.ndarray
+    mask: np.ndarray
+    pooled: np.ndarray
+    spans: tuple[tuple[Span, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.tokens.shape[:2] != self.mask.shape or len(self.pooled) != len(self.tokens):
+            raise ValueError(f"tokens {self.tokens.shape}, mask {self.mask.shape}, pooled {self.pooled.shape} disagree")
+
+    def take(self, rows: Sequence[int]) -> Tokens:
+        """The named rows of the batch; a row may be taken more than once."""
+        spans = tuple(self.spans[row] for row in rows) if self.spans else ()
+        return Tokens(self.tokens[list(rows)], self.mask[list(rows)], self.pooled[list(rows)], spans)
+
+
+class Encoder(Protocol):
+    """Pictures and words to tokens. Safe to share between threads."""
+
+    @property
+    def image_width(self) -> int: ...
+
+    @property
+    def text_width(self) -> int: ...
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Tokens:
+        """One row a picture."""
+        ...
+
+    def encode_texts(self, texts: Sequence[str]) -> Tokens:
+        """One row a text."""
+        ...

