@@ -7,16 +7,18 @@ would be and how far its centre lies from the grid point. Decoding follows the a
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 from PIL import Image
 
+from models import weights
 from models.analysis import Box
 from models.errors import BadWeights
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 STRIDE = 4  # pixels between two points of the output grid
 MULTIPLE = 32  # both sides of the network's input must be divisible by this
@@ -43,43 +45,31 @@ class DetectorSettings:
 class FaceDetector:
     """Faces of a picture with their boxes; one instance may be shared between threads.
 
-    >>> detector = FaceDetector.from_folder(Path("weights/face_detector"))
-    >>> for box, confidence in detector.detect(picture):
-    ...     crop = crop_face(picture, box)
+    >>> detector = FaceDetector.load()
+    >>> crops = [crop_face(picture, box) for box, confidence in detector.detect(picture)]
     """
 
-    def __init__(
-        self, model: Path | bytes, settings: DetectorSettings | None = None, *, threads: int | None = None
-    ) -> None:
-        """`model` is the ONNX file or its bytes; `threads` None leaves the number to onnxruntime."""
-        self.settings = settings or DetectorSettings()
-        options = onnxruntime.SessionOptions()
-        # Pictures come in many shapes: an arena would keep memory for the largest ever seen, and plans are not reused.
-        options.enable_cpu_mem_arena = False
-        options.enable_mem_pattern = False
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        data = model if isinstance(model, bytes) else str(model)
-        try:
-            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises a class of its own a cause, none of them public
-            raise BadWeights("The face detector cannot be loaded; restore weights/face_detector/model.onnx.") from error
+    def __init__(self, session: onnxruntime.InferenceSession, settings: DetectorSettings) -> None:
+        self._session = session
+        self.settings = settings
 
     @classmethod
-    def from_folder(cls, folder: Path, *, size: int | None = None, threads: int | None = None) -> FaceDetector:
-        """The detector as its folder's config.json describes it; `size` overrides the input size."""
+    def load(cls, name: str = "face_detector", *, size: int | None = None, threads: int = 0) -> FaceDetector:
+        """The detector in `weights/NAME`, run as its config.json says; `size` overrides the input size.
+
+        Raises `BadWeights` where the folder is missing, damaged or does not fit; `threads` 0 means one a core.
+        """
+        card = weights.card(name)
         try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             settings = DetectorSettings(
-                size=size or config["size"],
-                threshold=config["threshold"],
-                nms=config["nms"],
-                smallest=config["smallest"],
+                size=size or card.config["size"],
+                threshold=card.config["threshold"],
+                nms=card.config["nms"],
+                smallest=card.config["smallest"],
             )
-        except (OSError, KeyError, json.JSONDecodeError) as error:
-            raise BadWeights("The face detector's config.json is missing or damaged; restore its folder.") from error
-        return cls(folder / "model.onnx", settings, threads=threads)
+        except KeyError as error:
+            raise BadWeights(f"weights/{name}/config.json lacks {error}: {weights.MEND.format(name=name)}.") from error
+        return cls(weights.session(card, "model.onnx", threads=threads), settings)
 
     def detect(self, image: Image.Image) -> list[tuple[Box, float]]:
         """Boxes in pixels of `image` with their confidence (0-1), the largest face first."""

@@ -23,7 +23,7 @@ ASTRONAUT: Box = (177.0, 63.0, 273.0, 187.0)  # roughly the face, read off the s
 
 @pytest.fixture(scope="module")
 def detector() -> FaceDetector:
-    return FaceDetector.from_folder(WEIGHTS, threads=1)
+    return FaceDetector.load(threads=1)
 
 
 def picture(name: str) -> Image.Image:
@@ -71,11 +71,16 @@ def test_no_face_is_made_up(detector: FaceDetector, name: str) -> None:
     assert detector.detect(picture(name)) == []
 
 
-def test_a_face_too_small_to_be_read_is_left_out() -> None:
-    model = WEIGHTS / "model.onnx"
+def test_a_face_too_small_to_be_read_is_left_out(detector: FaceDetector) -> None:
+    session = detector._session
     small = picture("astronaut").resize((128, 100))  # the face is 24 pixels wide
-    assert FaceDetector(model, DetectorSettings(smallest=16), threads=1).detect(small)
-    assert not FaceDetector(model, DetectorSettings(smallest=40), threads=1).detect(small)
+    assert FaceDetector(session, DetectorSettings(smallest=16)).detect(small)
+    assert not FaceDetector(session, DetectorSettings(smallest=40)).detect(small)
+
+
+def test_the_input_size_can_be_chosen(detector: FaceDetector) -> None:
+    assert FaceDetector.load(size=480, threads=1).settings.size == 480
+    assert detector.settings == DetectorSettings()
 
 
 def test_threads_share_one_detector(detector: FaceDetector) -> None:
@@ -124,10 +129,22 @@ def test_settings_refuse_nonsense_and_quote_it(wrong: dict[str, float]) -> None:
         DetectorSettings(**wrong)  # type: ignore[arg-type]
 
 
-def test_a_damaged_or_missing_folder_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(BadWeights, match="restore"):
-        FaceDetector.from_folder(tmp_path)
-    (tmp_path / "config.json").write_text((WEIGHTS / "config.json").read_text(encoding="utf-8"), encoding="utf-8")
-    (tmp_path / "model.onnx").write_bytes(b"not a network")
-    with pytest.raises(BadWeights, match="restore"):
-        FaceDetector.from_folder(tmp_path)
+def test_a_damaged_or_missing_folder_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path))
+    with pytest.raises(BadWeights, match="face_detector"):
+        FaceDetector.load()
+    folder = tmp_path / "face_detector"
+    folder.mkdir()
+    config = json.loads((WEIGHTS / "config.json").read_text(encoding="utf-8"))
+    (folder / "model.onnx").write_bytes(b"not a network")
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(BadWeights, match=r"model\.onnx is damaged"):
+        FaceDetector.load()
+    config["sha256"]["model.onnx"] = hashlib.sha256(b"not a network").hexdigest()
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(BadWeights, match="cannot be loaded"):
+        FaceDetector.load()
+    del config["nms"]
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(BadWeights, match="nms"):
+        FaceDetector.load()
