@@ -1,0 +1,13 @@
+"""Religiously hateful memes with OCR text; the labels are noisy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.datasets.parquet import read_part
+from training.datasets.rows import Row
+
+
+def read(part: str, folder: str | Path | None = None) -> list[Row]:
+    """`label`: 1 = hateful."""
+    return read_part("religious_hateful", part, folder)

@@ -1,0 +1,27 @@
+"""One row of any data set, whatever its official layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Label = int | str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A meme, a sentence or a picture with what its annotators said.
+
+    `label` is 0/1 for hate and harm, a name for one of several classes, a tuple of names where several may hold, None
+    where the file has none. `group`: rows that share it are near-copies and stay on one side of any split.
+    `details`: further official columns by name (harm level, FERPlus votes, affect ratings, ...).
+    """
+
+    source: str
+    id: str
+    text: str | None = None
+    image: bytes | None = None
+    label: Label = None
+    group: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
