@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.analysis import Shapley
 from models.explain.shapley import two_player
 
 logits = st.floats(-20, 20)
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines may be busy
 
 
 def game(neither: float, picture: float, words: float, both: float) -> Shapley:
@@ -22,6 +23,7 @@ def test_by_hand() -> None:
     assert game(1, 2, -2, 7) == Shapley(base=1, image=(1 + 9) / 2, text=(5 - 3) / 2, interaction=8, total=7)
 
 
+@unhurried
 @given(logits, logits, logits, logits)
 def test_efficiency(neither: float, picture: float, words: float, both: float) -> None:
     values = game(neither, picture, words, both)
@@ -30,12 +32,14 @@ def test_efficiency(neither: float, picture: float, words: float, both: float) -
     assert values.image == pytest.approx(alone + values.interaction / 2, abs=1e-9)
 
 
+@unhurried
 @given(logits, logits, logits)
 def test_symmetry(neither: float, alone: float, both: float) -> None:
     values = game(neither, alone, alone, both)
     assert values.image == pytest.approx(values.text, abs=1e-9)
 
 
+@unhurried
 @given(logits, logits)
 def test_a_side_that_changes_nothing_gets_nothing(without: float, with_words: float) -> None:
     values = game(without, without, with_words, with_words)
@@ -43,6 +47,7 @@ def test_a_side_that_changes_nothing_gets_nothing(without: float, with_words: fl
     assert values.text == pytest.approx(with_words - without, abs=1e-9)
 
 
+@unhurried
 @given(st.tuples(logits, logits, logits, logits), st.tuples(logits, logits, logits, logits))
 def test_values_of_a_sum_are_sums_of_the_values(
     f: tuple[float, float, float, float], g: tuple[float, float, float, float]
