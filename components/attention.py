@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import streamlit as st
 from PIL import Image
 
@@ -24,15 +26,15 @@ def where(grid: tuple[tuple[float, ...], ...]) -> str:
     return f"most at the {down} {across} (row {y + 1}, column {x + 1} of {rows}, {value:.0%})"
 
 
-def pick(attention: Attention) -> int | None:
-    """Ask for a word; its index, or None for all words together."""
-    count = len(attention.words)
+def pick(attention: Attention, caption: str) -> int | None:
+    """Ask for a word of this caption; its index, or None for all words together."""
+    count, key = len(attention.words), f"picked-{zlib.crc32(caption.encode()):08x}"
     if count <= PILLS:
         return st.pills(
             "Pick a word to see where it looks",
             range(count),
             format_func=lambda index: for_markdown(shorten(attention.words[index].text, 24)) or "·",
-            key="picked_word",
+            key=key,
         )
     return st.selectbox(
         "Pick a word to see where it looks",
@@ -40,7 +42,7 @@ def pick(attention: Attention) -> int | None:
         index=None,
         format_func=lambda index: f"{index + 1}. {attention.words[index].text}",
         placeholder=ALL_WORDS,
-        key="picked_word_of_many",
+        key=f"{key}-of-many",
     )
 
 
@@ -65,7 +67,7 @@ def draw(attention: Attention, caption: str, image: Image.Image | None, key: str
         else:
             shaded = st.container()
             if attention.word_regions and image is not None:
-                picked = pick(attention)
+                picked = pick(attention, caption)
             with shaded:
                 st.html(words.attended(caption, attention.words, picked))
                 st.caption("The darker a word, the more of the attention it holds.")

@@ -13,6 +13,7 @@ SOURCES: dict[Source, tuple[str, str]] = {
     "override": ("Written by you", ":material/edit:"),
     "none": ("No words", ":material/format_clear:"),
 }
+HELP = "Correct what the OCR read, then press Ctrl+Enter or click outside the box: the verdict follows."
 
 
 def _box(seen: Visit) -> str:
@@ -42,17 +43,19 @@ def edit(seen: Visit, read: Caption | None) -> None:
     if box not in st.session_state:
         st.session_state[box] = seen.words
     said, icon = SOURCES[caption.source]
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown("Words of the meme", help=HELP, width="content")
+        st.badge(said, icon=icon, color="blue" if caption.source == "ocr" else "gray")
     st.text_area(
         "Words of the meme",
+        label_visibility="collapsed",
         key=box,
         height=96,
         on_change=_rewrite,
         args=(seen,),
         placeholder="No words: write them here",
-        help="Correct what the OCR read, then press Ctrl+Enter or click outside. The verdict follows.",
     )
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge(said, icon=icon, color="blue" if caption.source == "ocr" else "gray")
+    with st.container(horizontal=True, gap="small"):
         if seen.picture is not None and seen.override is not None:
             st.button("Back to the OCR's text", icon=":material/undo:", type="tertiary", on_click=_back, args=(seen,))
         if seen.picture is not None and caption.source != "none":

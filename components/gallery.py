@@ -40,8 +40,13 @@ def samples(folder: Path = FOLDER) -> tuple[Sample, ...]:
 
 @cache
 def _thumbnail(file: Path) -> Image.Image:
-    with Image.open(file) as image:
-        return ImageOps.fit(image.convert("RGB"), _THUMBNAIL, Image.Resampling.LANCZOS)
+    """All of the picture, since its words often reach the edge, on a blurred ground of its own colours."""
+    with Image.open(file) as opened:
+        image = opened.convert("RGB")
+    ground = ImageOps.fit(pictures.blurred(image), _THUMBNAIL)
+    whole = ImageOps.contain(image, _THUMBNAIL, Image.Resampling.LANCZOS)
+    ground.paste(whole, ((_THUMBNAIL[0] - whole.width) // 2, (_THUMBNAIL[1] - whole.height) // 2))
+    return ground
 
 
 def draw(on_pick: Callable[[Sample], None]) -> None:

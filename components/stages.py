@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
-from models.analysis import Stage
+from models.analysis import ProfileInfo, Stage
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.mutable_status_container import StatusContainer
@@ -58,8 +58,10 @@ class Progress:
         self._place.empty()
 
 
-def table(stages: Sequence[Stage]) -> None:
-    """What each stage took."""
+def table(stages: Sequence[Stage], profile: ProfileInfo) -> None:
+    """What each stage took, and which weights did it."""
     rows = "\n".join(f"| {label(stage.name)} | {took(stage.ms or 0.0)} | {stage.status} |" for stage in stages)
     total = took(sum(stage.ms or 0.0 for stage in stages))
     st.markdown(f"| Stage | Time | Status |\n|---|---:|---|\n{rows}\n| **All together** | **{total}** | |")
+    weights = "\n".join(f"| `{name}` | `{digest[:16]}` |" for name, digest in sorted(profile.weights.items()))
+    st.markdown(f"| Weights | SHA-256 begins |\n|---|---|\n{weights}")

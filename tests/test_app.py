@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from components import downloads, gallery, intake, visit
 from components.failures import UNEXPECTED
@@ -36,7 +37,7 @@ def everything(at: AppTest) -> str:
     return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
-def button(at: AppTest, label: str):
+def button(at: AppTest, label: str) -> Button:
     return next(one for one in at.button if label in one.label)
 
 

@@ -89,4 +89,4 @@ with feels, failures.contained():
     with in_faces:
         emotions.draw_faces(found.emotions.faces, image, seen.name)
 with ran:
-    stages.table(found.stages)
+    stages.table(found.stages, found.profile)

@@ -1,4 +1,4 @@
-"""The report is one file: nothing of the meme is markup in it, nothing is fetched, and the numbers are those measured."""
+"""The report is one file: nothing of the meme is markup in it, nothing is fetched, the numbers are measured."""
 
 import re
 from html.parser import HTMLParser

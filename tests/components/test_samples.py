@@ -1,4 +1,4 @@
-"""The list of samples is read with care: files that are missing are left out, and none outside of its folder is opened."""
+"""Samples are read with care: missing files are left out, none outside is opened."""
 
 import json
 from pathlib import Path
