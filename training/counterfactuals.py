@@ -143,7 +143,7 @@ def sentences(split: str) -> list[Sentence]:
 def misspell(text: str, rng: random.Random) -> str:
     """The text as somebody writes it who wants to slip past a filter: swapped, dropped, spaced or leet letters."""
     words = text.split(" ")
-    index = max(range(len(words)), key=lambda i: (len(words[i]) * rng.random()))
+    index = max(range(len(words)), key=lambda i: len(words[i]) * rng.random())
     word = words[index]
     if len(word) < 4:
         return text

@@ -111,7 +111,9 @@ class SentenceTower(L.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> None:
         ids, mask, targets = batch
         logits = self(ids, mask)
-        self.log("validation_loss", binary_cross_entropy_with_logits(logits, targets), prog_bar=True, batch_size=len(ids))
+        self.log(
+            "validation_loss", binary_cross_entropy_with_logits(logits, targets), prog_bar=True, batch_size=len(ids)
+        )
 
     def configure_optimizers(self) -> Any:
         trained = [p for p in self.parameters() if p.requires_grad]
@@ -138,7 +140,9 @@ def fit(
     L.seed_everything(schedule.seed, verbose=False)
     rows, held_out = Buckets(*train, schedule, shuffle=True), Buckets(*validation, schedule, shuffle=False)
     module = SentenceTower(train[1].shape[1], schedule, steps=len(rows) * schedule.epochs, bias=bias)
-    keep = ModelCheckpoint(folder, filename="best", monitor="validation_loss", save_last=True, enable_version_counter=False)
+    keep = ModelCheckpoint(
+        folder, filename="best", monitor="validation_loss", save_last=True, enable_version_counter=False
+    )
     trainer = L.Trainer(
         max_epochs=schedule.epochs,
         precision="bf16-mixed",

@@ -82,6 +82,7 @@ def efficientnet() -> nn.Module:
 
 def export_words(module: nn.Module, outputs: tuple[str, ...] = ("logits",)) -> onnx.ModelProto:
     """The graph of a word tower: inputs `embedded` and `mask`."""
+    # On the CPU the example's batch and length must not be 1, or the axes would be fixed.
     example = (torch.randn(2, 9, WIDTH), torch.ones(2, 9, dtype=torch.long))
     axes = {0: "batch", 1: "words"}
     return export.trace(

@@ -34,6 +34,7 @@ class Vocabulary:
 
     def __init__(self, card: Card | None = None, *, longest: int = LONGEST) -> None:
         self.card = card or weights.card("mini_vocabulary")
+        self.longest = longest
         self._tokenizer = Tokenizer.from_file(str(self.card.folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(longest)

@@ -16,7 +16,7 @@ from models.weights import Card
 class Attention:
     """Heads kept. words: float32 [batch, heads, words, regions]; regions: float32 [batch, heads, regions, words].
 
-    Each row sums to 1 over the other side's real tokens.
+    Each row sums to 1 over the other side's real tokens. An absent side has one token, its learned state.
     """
 
     words: np.ndarray
@@ -25,7 +25,7 @@ class Attention:
 
 @dataclass(frozen=True)
 class Fused:
-    """logits: float32 [batch, outputs]; attention None where the fusion has none or a side was absent."""
+    """logits: float32 [batch, outputs]; attention None where the fusion has none."""
 
     logits: np.ndarray
     attention: Attention | None = None
@@ -53,7 +53,11 @@ class FusionSession:
             rows = len((image or text).mask)  # type: ignore[union-attr]
         fed = _side("image", image, rows, self._widths[0]) | _side("text", text, rows, self._widths[1])
         logits, words, regions = self._session.run(["logits", "words_to_regions", "regions_to_words"], fed)
-        return Fused(logits, Attention(words, regions) if image is not None and text is not None else None)
+        if image is None:
+            words, regions = words[..., :1], regions[:, :, :1]
+        if text is None:
+            words, regions = words[:, :, :1], regions[..., :1]
+        return Fused(logits, Attention(words, regions))
 
 
 def _side(name: str, tokens: Tokens | None, rows: int, width: int) -> dict[str, np.ndarray]:

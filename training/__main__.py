@@ -1,0 +1,79 @@
+"""python -m training fit NAME | evaluate TASK"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from models.errors import SubtextError
+
+FITS = {
+    "hate_cross_attention": "training.hate_cross_attention:fit",
+    "mini_words": "training.mini_words:fit",
+    "text_emotions": "training.text_emotions:fit",
+    "face_expressions": "training.faces:fit",
+}
+TASKS = ("hate", "harm", "text-emotions", "face-expressions")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Both commands with their options."""
+    whole = argparse.ArgumentParser(prog="python -m training", description="Fit what is in weights/, and measure it.")
+    commands = whole.add_subparsers(dest="command", required=True)
+
+    fit = commands.add_parser("fit", help="train one folder of weights/")
+    fit.add_argument("name", choices=sorted(FITS))
+    fit.add_argument("--data", help="the folder with NAME.train.parquet (default: SUBTEXT_DATA, else data/)")
+    fit.add_argument("--out", help="where checkpoints and curves go (default: runs/NAME)")
+    fit.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
+    fit.add_argument("--seed", type=int, default=1)
+    fit.add_argument("--epochs", type=positive, help="instead of the recipe's")
+    fit.add_argument("--profile", choices=("mini", "clip"), default="mini")
+    fit.add_argument("--limit", type=positive, help="use this many rows, to try things out")
+
+    evaluate = commands.add_parser("evaluate", help="figures for the shipped weights on one Parquet file")
+    evaluate.add_argument("task", choices=TASKS)
+    evaluate.add_argument("--data", required=True, help="a Parquet file with columns image and/or text, and label")
+    evaluate.add_argument("--json", required=True, help="where the figures go")
+    evaluate.add_argument("--predictions", help="a Parquet file for one prediction a row, in the order of the rows")
+    evaluate.add_argument("--modality", choices=("image", "text"), help="show the model this half only")
+    evaluate.add_argument(
+        "--captions", choices=("given", "ocr"), default="given", help="the column text, or what the app reads itself"
+    )
+    evaluate.add_argument("--profile", default="auto")
+    evaluate.add_argument("--limit", type=positive, help="the first rows only")
+    return whole
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
+    return value
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs one command; what the user can mend is told in a sentence, with exit status 2."""
+    args = parser().parse_args(words)
+    try:
+        if args.command == "fit":
+            args.out = args.out or str(Path("runs") / args.name)
+            module, function = FITS[args.name].split(":")
+            getattr(importlib.import_module(module), function)(args)
+        else:
+            from training.evaluate import evaluate
+
+            print(json.dumps(evaluate(args), indent=2))
+    except SubtextError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""Calibration, bands and the folder of `hate_cross_attention`: what follows once its networks are trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from torch import Tensor, nn
+
+from models import weights
+from models.fusion.cross_attention import CrossAttention
+from training import export, metrics
+from training.counterfactuals import sentences as counterfactual_sentences
+from training.hate_cross_attention import predict
+from training.hate_rows import HARM, HATE, Data
+
+INPUTS = ("image", "image_mask", "text", "text_mask")
+OUTPUTS = ("logits", "words_to_regions", "regions_to_words")
+KINDLY = ("kind", "neutral", "negated", "quoted")  # forms that name a group and do it no wrong
+FALSE_ALARMS = 0.04  # at most this share of them may be shown as hateful
+MISSED = 0.10  # at most this share of hateful sentences may be shown as not hateful
+
+
+class Together(nn.Module):
+    """Networks that answer as one: the mean of their logits and of their attention."""
+
+    def __init__(self, nets: Sequence[CrossAttention]) -> None:
+        super().__init__()
+        self.nets = nn.ModuleList(nets)
+
+    def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, ...]:
+        answers = [net(image, image_mask, text, text_mask) for net in self.nets]
+        return tuple(torch.stack(part).mean(0) for part in zip(*answers, strict=True))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Platt scaling (Platt 1999): probability = sigmoid(scale * logit + offset)."""
+
+    scale: float
+    offset: float
+
+    def __call__(self, logits: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-(self.scale * logits + self.offset)))
+
+
+def calibrate(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Calibration:
+    """From (logits, labels) of several sources; each source weighs as much as any other, and so do both labels."""
+    logits = np.concatenate([part for part, _ in parts])[:, None]
+    labels = np.concatenate([label for _, label in parts])
+    weight = np.concatenate([np.full(len(label), 1 / len(label)) for _, label in parts])
+    weight = weight / np.where(labels == 1, weight[labels == 1].sum(), weight[labels == 0].sum())
+    fitted = LogisticRegression(C=1e4).fit(logits, labels, sample_weight=weight * len(labels))
+    return Calibration(round(float(fitted.coef_[0, 0]), 4), round(float(fitted.intercept_[0]), 4))
+
+
+def validation_parts(net: nn.Module, held_out: Data, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """(logits, labels) of the head each source belongs to, on validation rows; `beside` sets sentences by photographs."""
+    rng = np.random.default_rng(seed)
+    rows = dict(held_out.rows)
+    rows["beside"] = replace(rows["sentences"], picture=rng.choice(held_out.photographs, len(rows["sentences"])))
+    return {
+        name: (predict(net, held_out, part)[:, HARM if name == "harmeme" else HATE], part.label)
+        for name, part in rows.items()
+    }
+
+
+def choose_bands(parts: dict[str, tuple[np.ndarray, np.ndarray]], calibration: Calibration) -> dict[str, float]:
+    """hateful_from: at most FALSE_ALARMS of our kindly counterfactuals; review_from: at most MISSED hateful sentences."""
+    kindly = np.array([sentence.form in KINDLY for sentence in counterfactual_sentences("validation")])
+    logits = parts["counterfactuals"][0]
+    alarms = calibration(logits[kindly[: len(logits)]])
+    hateful = calibration(parts["sentences"][0][parts["sentences"][1] == 1])
+    review_from = min(0.45, float(np.quantile(hateful, MISSED)))
+    hateful_from = max(0.55, float(np.quantile(alarms, 1 - FALSE_ALARMS)))
+    return {"review_from": round(review_from, 3), "hateful_from": round(min(hateful_from, 0.95), 3)}
+
+
+def choose_threshold(parts: Sequence[tuple[np.ndarray, np.ndarray]], calibration: Calibration) -> float:
+    """The threshold with the best macro-F1, a mean over the sources."""
+    grid = np.arange(0.2, 0.801, 0.01)
+
+    def score(threshold: float) -> float:
+        return float(
+            np.mean([f1_score(labels, calibration(logits) >= threshold, average="macro") for logits, labels in parts])
+        )
+
+    return round(float(max(grid, key=score)), 2)
+
+
+def save(nets: Sequence[CrossAttention], recipe: dict[str, Any], data: Data, held_out: Data, out_of_fold: dict) -> None:
+    """Writes `weights/hate_cross_attention`."""
+    together = Together(nets).eval()
+    parts = validation_parts(together, held_out, recipe["seed"])
+    spoken = [parts[name] for name in ("sentences", "beside", "counterfactuals", "religious_hateful")]
+    harm_parts = [parts["harmeme"], (out_of_fold["harmeme"], data.rows["harmeme"].label)]
+    calibrations = {"hate": calibrate(spoken), "harm": calibrate(harm_parts)}
+    thresholds = {
+        "hate": choose_threshold(spoken, calibrations["hate"]),
+        "harm": choose_threshold(harm_parts, calibrations["harm"]),
+    }
+    figures = {
+        f"validation, {name}": {"rows": len(labels)} | metrics.binary(
+            labels, calibrations["harm" if name == "harmeme" else "hate"](logits),
+            threshold=thresholds["harm" if name == "harmeme" else "hate"],
+        )
+        for name, (logits, labels) in parts.items()
+    }  # fmt: skip
+    for name, logits in out_of_fold.items():
+        head = "harm" if name == "harmeme" else "hate"
+        labels = data.rows[name].label
+        figures[f"out of fold, {name}"] = {"rows": len(labels)} | metrics.binary(
+            labels, calibrations[head](logits), threshold=thresholds[head]
+        )
+    export.write(
+        "hate_cross_attention",
+        config={
+            "kind": f"co-attention over mini tokens, {len(nets)} networks of a cross-validation by group together",
+            "labels": ["hate", "harm"],
+            "architecture": asdict(nets[0].settings) | {"networks": len(nets)},
+            "encoder": {
+                name: weights.card(name).identity for name in ("mini_picture", "mini_words", "mini_vocabulary")
+            },
+            "calibration": {head: asdict(calibration) for head, calibration in calibrations.items()},
+            "thresholds": thresholds,
+            "bands": choose_bands(parts, calibrations["hate"]),
+            "recipe": json.loads(json.dumps(recipe)),
+        },
+        metrics=figures,
+        readme=CARD.format(table=_table(figures), networks=len(nets)),
+        graph=_graph(together),
+    )
+
+
+def _graph(together: Together) -> Any:
+    settings = together.nets[0].settings
+    image, text = torch.randn(2, 49, settings.image_width), torch.randn(2, 9, settings.text_width)
+    masks = torch.ones(2, 49, dtype=torch.bool), torch.ones(2, 9, dtype=torch.bool)
+    regions, words = {0: "batch", 1: "regions"}, {0: "batch", 1: "words"}
+    axes = {"image": regions, "image_mask": regions, "text": words, "text_mask": words}
+    return export.trace(together, (image, masks[0], text, masks[1]), names=INPUTS, outputs=OUTPUTS, dynamic=axes)
+
+
+def _table(figures: dict[str, Any]) -> str:
+    lines = ["| rows | n | AUROC (95% interval) | macro-F1 | majority's macro-F1 |", "|---|---|---|---|---|"]
+    for name, row in figures.items():
+        lines.append(
+            f"| {name} | {row['rows']:,} | {row['auroc']:.3f} ({row['auroc_low']:.3f} to {row['auroc_high']:.3f}) "
+            f"| {row['macro_f1']:.3f} | {row['macro_f1_majority']:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+CARD = """
+# hate_cross_attention
+
+Is a meme hateful, and would HarMeme's annotators call it harmful? Co-attention over 49 picture patches (`mini_picture`) and
+the caption's word pieces (`mini_words`), two two-layer heads; {networks} networks of a cross-validation by group answer
+together. Trained by `python -m training fit hate_cross_attention`.
+
+- `hate`: sentences (Dynahate, HatemojiBuild, HateXplain, Davidson, CONAN; our counterfactual templates), alone and beside
+  photographs of Flickr8k and OASIS that have nothing to do with them, and religiously hateful memes (194 validation rows).
+- `harm`: HarMeme / Harm-C (Pramanick et al. 2021), COVID-19 memes.
+
+{table}
+
+Calibration, thresholds and bands were chosen on the validation rows above, so those figures are optimistic; out-of-fold
+figures are those of single networks on memes that they did not see, each stopped early on its own fold. Figures on rows
+that nothing was chosen on come from `python -m training evaluate hate|harm`.
+
+It cannot know who speaks, to whom, or whether irony is meant. English only. Hate that needs picture and words together,
+where each alone is harmless, is mostly missed. The memes it learned from are about religion and COVID-19.
+"""

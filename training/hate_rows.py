@@ -1,0 +1,102 @@
+"""The rows of `hate_cross_attention`: sentences, memes and memes composed of both, one index into the features each."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from models.encoders.mini import MiniEncoder
+from training import features
+from training.counterfactuals import misspell
+from training.counterfactuals import sentences as counterfactual_sentences
+from training.mini_words import WEIGHTS
+
+HATE, HARM = 0, 1  # which head a row belongs to
+PHOTOGRAPHS = 4000  # of flickr8k, beside all of oasis: what sentences are set beside
+SHARE = 0.3  # of `hate_text`'s rows; the tower has seen all of them already
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One source: index of its text and picture (-1: it has none), label, and the group that may not be torn apart."""
+
+    text: np.ndarray
+    picture: np.ndarray
+    label: np.ndarray
+    group: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def take(self, chosen: np.ndarray) -> Rows:
+        return Rows(self.text[chosen], self.picture[chosen], self.label[chosen], self.group[chosen])
+
+
+@dataclass(frozen=True)
+class Data:
+    """Features of both sides and, by name, the rows that point into them; `photographs` are free to be set beside text."""
+
+    texts: features.Texts
+    pictures: features.Pictures
+    rows: dict[str, Rows]
+    photographs: np.ndarray
+
+
+def read(folder: Path, split: str, cache: Path, *, seed: int, limit: int | None = None) -> Data:
+    """`sentences`, `counterfactuals`, `religious_hateful`, `harmeme` of one split, encoded."""
+    rng = random.Random(seed)
+    frames = {
+        name: pd.read_parquet(folder / f"{name}.{split}.parquet")[:limit] for name in ("religious_hateful", "harmeme")
+    }
+    words = _sentences(pd.read_parquet(folder / f"hate_text.{split}.parquet"), rng, SHARE if split == "train" else 0.25)
+    ours = [(s.text, s.label) for s in counterfactual_sentences(split)]
+    ours = [(misspell(text, rng) if split == "train" and rng.random() < 0.05 else text, label) for text, label in ours]
+    spoken = {"sentences": words[:limit], "counterfactuals": ours[:limit]}
+    photographs = [*pd.read_parquet(folder / f"flickr8k.{split}.parquet").image[:PHOTOGRAPHS]]
+    photographs += [*pd.read_parquet(folder / f"oasis.{split}.parquet").image]
+    photographs = photographs[:limit]
+
+    all_texts = [text for part in spoken.values() for text, _ in part]
+    all_pictures = list(photographs)
+    rows = {}
+    at = 0
+    for name, part in spoken.items():
+        labels = np.array([label for _, label in part])
+        rows[name] = Rows(np.arange(at, at + len(part)), np.full(len(part), -1), labels, np.arange(len(part)))
+        at += len(part)
+    for name, frame in frames.items():
+        text = np.array([len(all_texts) + i if words.strip() else -1 for i, words in enumerate(frame.text)])
+        picture = np.arange(len(all_pictures), len(all_pictures) + len(frame))
+        rows[name] = Rows(text, picture, frame.label.to_numpy(), frame.group.to_numpy())
+        all_texts += list(frame.text)
+        all_pictures += list(frame.image)
+    encoder = MiniEncoder()
+    return Data(
+        features.texts(all_texts, encoder, cache),
+        features.pictures(all_pictures, encoder, cache),
+        rows,
+        np.arange(len(photographs)),
+    )
+
+
+def _sentences(frame: pd.DataFrame, rng: random.Random, share: float) -> list[tuple[str, int]]:
+    rows = []
+    for text, label, kind, source in zip(frame.text, frame.label, frame.raw_label, frame.source_set, strict=True):
+        if rng.random() < share * min(1.0, WEIGHTS.get((source, kind), 0.0)):
+            rows.append((text, int(label)))
+    return rows
+
+
+def folds(groups: Sequence[np.ndarray], count: int, seed: int) -> list[list[np.ndarray]]:
+    """For each set of rows, which fold (0 to count - 1) each row is in; rows of one group share a fold."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for group in groups:
+        names, index = np.unique(group, return_inverse=True)
+        found.append(rng.permutation(np.arange(len(names)) % count)[index])
+    return [list(part) for part in found]
