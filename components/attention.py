@@ -76,6 +76,7 @@ def draw(attention: Attention, caption: str, image: Image.Image | None, key: str
             st.info("Without both a picture and words there is nothing to look at.", icon=":material/hide_image:")
             return
         grid = attention.regions if picked is None else attention.word_regions[picked]
-        who = ALL_WORDS if picked is None else f"“{shorten(attention.words[picked].text, 40)}”"
-        pictures.show(overlay.heat(image, grid), key=key, place="attention", alt=f"Heat: {who} look {where(grid)}")
+        together = ALL_WORDS if attention.words else "The model without words"
+        who = together if picked is None else f"“{shorten(attention.words[picked].text, 40)}”"
+        pictures.show(overlay.heat(image, grid), key=key, place="attention", alt=f"Heat. {who}: {where(grid)}")
         st.html(words.plain(f"{who}: {where(grid)}."))

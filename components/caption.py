@@ -44,7 +44,7 @@ def edit(seen: Visit, read: Caption | None) -> None:
         st.session_state[box] = seen.words
     said, icon = SOURCES[caption.source]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown("Words of the meme", help=HELP, width="content")
+        st.markdown("Words", help=HELP, width="content")
         st.badge(said, icon=icon, color="blue" if caption.source == "ocr" else "gray")
     st.text_area(
         "Words of the meme",

@@ -120,4 +120,4 @@ def draw(evidence: Evidence, caption: str, image: Image.Image | None, key: str) 
             height=80 + charts.ROW * len(shown),
         )
         if len(evidence.words) > len(shown):
-            st.caption(f"The {len(shown)} strongest of {len(evidence.words):,} measured words.")
+            st.caption(f"The {len(shown)} strongest of {len(evidence.words):,} words or runs of words.")

@@ -11,7 +11,7 @@ from models.analysis import Explanation
 def draw(explanation: Explanation) -> None:
     """The text as it stands; it may quote the caption, so nothing in it is read as markup."""
     if explanation.text:
-        st.html(words.plain(explanation.text, size="1rem"))
+        st.html(words.plain(explanation.text, size="0.92rem"))
     if explanation.cautions:
         with st.expander("What to be careful about", icon=":material/info:"):
             st.html(words.listed(explanation.cautions))

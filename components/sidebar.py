@@ -10,6 +10,8 @@ from components import pictures
 from components.palette import AWAY
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from models.analysis import ProfileInfo
 
 LOGO = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 32" role="img" aria-label="Subtext">
@@ -29,8 +31,8 @@ often unsure.
 """
 
 
-def draw(info: ProfileInfo | None) -> None:
-    """Draw the sidebar; `info` is None as long as the models have not been loaded."""
+def draw() -> DeltaGenerator:
+    """Draw the sidebar; returns the place for `tell`, since the models may still have to be loaded."""
     st.logo(LOGO, size="large")
     with st.sidebar:
         st.toggle(
@@ -41,9 +43,14 @@ def draw(info: ProfileInfo | None) -> None:
         )
         with st.expander("What it cannot judge", icon=":material/balance:"):
             st.markdown(LIMITS)
-        if info is not None:
-            st.caption(
-                f":material/memory: Profile **{info.name}** on {info.device.upper()}, {info.dtype}  \n"
-                f":material/lan: {info.parameters / 1e6:,.1f} million parameters"
-            )
+        place = st.empty()
         st.caption(":material/lock: Pictures and words are kept only while this page is open.")
+    return place
+
+
+def tell(place: DeltaGenerator, info: ProfileInfo) -> None:
+    """What runs: profile, device, precision and size."""
+    place.caption(
+        f":material/memory: Profile **{info.name}** on {info.device.upper()}, {info.dtype}  \n"
+        f":material/lan: {info.parameters / 1e6:,.1f} million parameters"
+    )

@@ -13,16 +13,14 @@ if TYPE_CHECKING:
     from streamlit.elements.lib.mutable_status_container import StatusContainer
 
 LABELS = {
-    "ocr": "Reading the words",
-    "hate": "Judging picture and words together",
-    "text_emotions": "Emotions in the words",
-    "faces": "Looking for faces",
-    "expressions": "Expressions of the faces",
+    "ocr": "Reading the words off the picture",
+    "picture": "Seeing the picture",
+    "words": "Understanding the words",
+    "verdict": "Judging both together",
+    "text emotions": "Emotions in the words",
+    "faces": "Faces and their expressions",
     "attention": "Where the model looks",
-    "shapley": "Picture against words",
-    "occlusion": "Taking words and regions away",
     "evidence": "What moved the score",
-    "narrative": "Writing the explanation",
     "explanation": "Writing the explanation",
 }
 

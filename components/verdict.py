@@ -82,18 +82,22 @@ def _colour(verdict: Verdict) -> str:
     return {"hateful": TOWARD, "needs_review": BETWEEN, "not_hateful": AWAY}[verdict.label]
 
 
-def draw(verdict: Verdict) -> None:
-    """Label, probability against the bands, and what the label means."""
+def title(verdict: Verdict) -> str:
+    """The label in its colour and with its icon, as Streamlit's Markdown."""
     colour, icon = _LOOKS[verdict.label]
-    st.header(f":{colour}[{icon} {NAMES[verdict.label]}]", anchor=False)
-    charts.draw(band_chart(verdict), alt=describe(verdict), key="chart-verdict", height=120)
+    return f":{colour}[{icon} {NAMES[verdict.label]}]"
+
+
+def draw(verdict: Verdict, harm: Harm) -> None:
+    """The probability against the bands and what the label means; beside it, smaller, the second opinion."""
+    against, beside = st.columns([5, 2], gap="medium")
+    with against:
+        charts.draw(band_chart(verdict), alt=describe(verdict), key="chart-verdict", height=112)
+    with beside:
+        st.progress(
+            min(max(harm.probability, 0.0), 1.0), text=f":small[**{harm.probability:.0%}** harmful, as HarMeme has it]"
+        )
+        st.markdown(
+            ":small[:gray[Its annotators' view, not the verdict]]", help=for_markdown(harm.meaning), width="content"
+        )
     st.caption(for_markdown(verdict.meaning))
-
-
-def draw_harm(harm: Harm) -> None:
-    """The second opinion, smaller: it is no verdict."""
-    st.progress(
-        min(max(harm.probability, 0.0), 1.0),
-        text=f":small[Harmful as HarMeme's annotators judged it: **{harm.probability:.0%}**]",
-    )
-    st.caption(for_markdown(harm.meaning))

@@ -68,6 +68,7 @@ EMOTIONS = (
 )
 EXPRESSIONS = ["happy", "neutral", "surprise", "sad", "fear", "angry", "disgust"]
 INFO = ProfileInfo("mini", "cpu", "float32", 26_000_000, {"hate_cross_attention": "ab" * 32})
+FILLER = "A sentence of the length that measurements are told in, again and again, so that the page is as full. "
 BANDS = Bands(review_from=0.4, hateful_from=0.7)
 
 
@@ -125,7 +126,7 @@ class FakeAnalyzer:
         if self.error is not None:
             raise self.error
         stages = []
-        for name in ("hate", "text_emotions", "faces", "attention", "evidence", "explanation"):
+        for name in ("picture", "words", "verdict", "text emotions", "faces", "attention", "evidence", "explanation"):
             if on_stage is not None:
                 on_stage(Stage(name))
             stages.append(Stage(name, 12.5, "failed" if name in self.failed else "ok"))
@@ -143,7 +144,7 @@ class FakeAnalyzer:
             evidence=self._evidence(text, image, verdict.logit),
             explanation=Explanation(
                 f"The answer is {verdict.label.replace('_', ' ')} at {verdict.probability:.2f}. "
-                f"The words carried it. Without '{text[:20]}': .34.",
+                f"The words carried it. Without '{text[:20]}': .34.\n" + "\n".join([FILLER * 4] * 3),
                 (Fact("verdict.probability", verdict.probability),),
                 ("The model cannot know who speaks.", "Irony looks like sincerity to it."),
             ),
@@ -152,7 +153,7 @@ class FakeAnalyzer:
         )
 
     def _text(self, text: str) -> TextEmotions:
-        if "text_emotions" in self.failed:
+        if "text emotions" in self.failed:
             return TextEmotions("failed", (), "The emotions in the words could not be read this time.")
         if not text.strip():
             return TextEmotions("no_text")

@@ -21,6 +21,7 @@ from components import (
     visit,
 )
 
+about = sidebar.draw()
 seen = visit.current()
 if seen.empty:
     intake.ask()
@@ -28,14 +29,16 @@ if seen.empty:
 analyzer = None
 with failures.contained(), st.spinner("Loading the models", show_time=True):
     analyzer = engine.analyzer()
-sidebar.draw(analyzer.info if analyzer else None)
+if analyzer is not None:
+    sidebar.tell(about, analyzer.info)
 if seen.empty or analyzer is None:
     if not seen.empty:
         st.button("Start over", icon=":material/restart_alt:", on_click=intake.start_over)
     st.stop()
 
 head, tools = st.columns([3, 2], vertical_alignment="center")
-head.title("What this meme says", anchor=False)
+title = head.empty()
+title.title("What this meme says", anchor=False)
 progress = stages.Progress()
 words, found = None, None  # each may fail; what the user gave stays in sight
 with failures.contained():
@@ -51,7 +54,7 @@ with tools, st.container(horizontal=True, horizontal_alignment="right"):
         downloads.draw(found, image, seen.name)
     st.button("Another meme", icon=":material/add_photo_alternate:", on_click=intake.start_over)
 
-picture, answer = st.columns([2, 3], gap="medium")
+picture, answer = st.columns([3, 5], gap="medium")
 with picture:
     if image is not None:
         heated = found is not None and bool(found.attention.regions)
@@ -60,15 +63,15 @@ with picture:
             key=seen.name,
             place="first",
             alt=f"{seen.alt}{', under a heat of where the model looks' if heated else ''}",
-            height=300,
+            height=280,
         )
     caption.edit(seen, words)
 if found is None:
     st.stop()
+title.title(verdict.title(found.verdict), anchor=False)
 with answer:
-    verdict.draw(found.verdict)
+    verdict.draw(found.verdict, found.harm)
     explanation.draw(found.explanation)
-    verdict.draw_harm(found.harm)
 
 moved, looks, feels, ran = st.tabs(
     [

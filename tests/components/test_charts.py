@@ -88,7 +88,7 @@ def test_the_peak_of_a_grid_is_told_in_words() -> None:
 
 
 def test_stages_are_told_in_people_s_words() -> None:
-    assert label("ocr") == "Reading the words"
+    assert label("ocr") == "Reading the words off the picture"
     assert label("never_heard_of") == "Never heard of"
     assert (took(12.4), took(1234.0)) == ("12 ms", "1.2 s")
 

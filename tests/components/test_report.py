@@ -75,6 +75,6 @@ def test_what_is_missing_is_said() -> None:
 
 
 def test_a_failed_part_tells_its_sentence() -> None:
-    page = build("words", None, failed=("evidence", "text_emotions"))
+    page = build("words", None, failed=("evidence", "text emotions"))
     assert "What moved the score could not be measured this time." in page
     assert "The emotions in the words could not be read this time." in page
