@@ -26,31 +26,30 @@ from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from training import hate_rows
 from training.datasets.folder import data_folder
 from training.hate_rows import HARM, HATE, Data, Rows
+from training.recipe import read as read_recipe
 
 Batch = dict[str, tuple[Tensor, Tensor, Tensor, Tensor, Tensor, int]]  # image, mask, text, mask, label, head
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How many rows of each part a step draws, how much each part's loss counts, and the schedule."""
+    """`recipes/hate_cross_attention.toml`, which says what each setting means."""
 
-    folds: int = 5
-    steps: int = 700
-    check_every: int = 50
-    patience: int = 6
-    rate: float = 5e-4
-    weight_decay: float = 0.05
-    warmup: int = 60
-    average: float = 0.98  # decay of the running mean of the weights, which is what is checked and shipped
-    drop_side: float = 0.2  # share of memes that lose their picture, and as many their words
-    seed: int = 7
-    rows: tuple[tuple[str, int], ...] = (
-        ("sentences", 40), ("counterfactuals", 16), ("beside", 32), ("photographs", 6), ("religious_hateful", 32), ("harmeme", 48),
-    )  # fmt: skip
-    weights: tuple[tuple[str, float], ...] = (
-        ("sentences", 1.0), ("counterfactuals", 0.5), ("beside", 1.0), ("photographs", 0.1), ("religious_hateful", 1.0),
-        ("harmeme", 1.0),
-    )  # fmt: skip
+    folds: int
+    steps: int
+    check_every: int
+    patience: int
+    rate: float
+    weight_decay: float
+    warmup: int
+    average: float
+    drop_side: float
+    share: float
+    photographs: int
+    misspelt: float
+    seed: int
+    rows: dict[str, int]
+    weights: dict[str, float]
 
 
 class Fold(L.LightningModule):
@@ -67,8 +66,7 @@ class Fold(L.LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         losses = {name: self._loss(*part) for name, part in batch.items()}
         self.log_dict({f"loss_{name}": loss for name, loss in losses.items()}, batch_size=1)
-        weights = dict(self.recipe.weights)
-        return sum((weights[name] * loss for name, loss in losses.items()), torch.zeros(()))
+        return sum((self.recipe.weights[name] * loss for name, loss in losses.items()), torch.zeros(()))
 
     def _loss(
         self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor, label: Tensor, head: int
@@ -114,7 +112,7 @@ class Draw(torch.utils.data.IterableDataset):
 
     def __iter__(self) -> Iterator[Batch]:
         rng = np.random.default_rng(self.seed)
-        counts = dict(self.recipe.rows)
+        counts = self.recipe.rows
         for _ in range(self.recipe.steps):
             batch = {}
             for name in ("sentences", "counterfactuals", "religious_hateful", "harmeme"):
@@ -222,10 +220,10 @@ def fit(args: argparse.Namespace) -> None:
 
     folder, out = data_folder(args.data), Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    recipe = Recipe()
+    recipe = Recipe(**read_recipe("hate_cross_attention", args))
     if args.limit:
         recipe = replace(recipe, folds=2, steps=4, check_every=2)
-    data = hate_rows.read(folder, "train", out / "cache", seed=recipe.seed, limit=args.limit)
-    held_out = hate_rows.read(folder, "validation", out / "cache", seed=recipe.seed, limit=args.limit)
+    data = hate_rows.read(folder, "train", out / "cache", recipe, limit=args.limit)
+    held_out = hate_rows.read(folder, "validation", out / "cache", recipe, limit=args.limit)
     nets, out_of_fold = train_folds(data, recipe, out, resume=args.resume)
     hate_card.save(nets, asdict(recipe), data, held_out, out_of_fold)

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,16 +15,18 @@ from models.encoders.mini import MiniEncoder
 from training import features
 from training.counterfactuals import misspell
 from training.counterfactuals import sentences as counterfactual_sentences
-from training.mini_words import WEIGHTS
+from training.recipe import read as read_recipe
+
+if TYPE_CHECKING:
+    from training.hate_cross_attention import Recipe
 
 HATE, HARM = 0, 1  # which head a row belongs to
-PHOTOGRAPHS = 4000  # of flickr8k, beside all of oasis: what sentences are set beside
-SHARE = 0.3  # of `hate_text`'s rows; the tower has seen all of them already
+VALIDATION_SHARE = 0.25  # of hate_text's validation rows
 
 
 @dataclass(frozen=True)
 class Rows:
-    """One source: index of its text and picture (-1: it has none), label, and the group that may not be torn apart."""
+    """One source: index of text and picture (-1: it has none), label, and the group that may not be torn apart."""
 
     text: np.ndarray
     picture: np.ndarray
@@ -47,17 +50,24 @@ class Data:
     photographs: np.ndarray
 
 
-def read(folder: Path, split: str, cache: Path, *, seed: int, limit: int | None = None) -> Data:
+def read(folder: Path, split: str, cache: Path, recipe: Recipe, *, limit: int | None = None) -> Data:
     """`sentences`, `counterfactuals`, `religious_hateful`, `harmeme` of one split, encoded."""
-    rng = random.Random(seed)
+    rng = random.Random(recipe.seed)
     frames = {
         name: pd.read_parquet(folder / f"{name}.{split}.parquet")[:limit] for name in ("religious_hateful", "harmeme")
     }
-    words = _sentences(pd.read_parquet(folder / f"hate_text.{split}.parquet"), rng, SHARE if split == "train" else 0.25)
+    words = _sentences(
+        pd.read_parquet(folder / f"hate_text.{split}.parquet"),
+        rng,
+        recipe.share if split == "train" else VALIDATION_SHARE,
+    )
     ours = [(s.text, s.label) for s in counterfactual_sentences(split)]
-    ours = [(misspell(text, rng) if split == "train" and rng.random() < 0.05 else text, label) for text, label in ours]
+    ours = [
+        (misspell(text, rng) if split == "train" and rng.random() < recipe.misspelt else text, label)
+        for text, label in ours
+    ]
     spoken = {"sentences": words[:limit], "counterfactuals": ours[:limit]}
-    photographs = [*pd.read_parquet(folder / f"flickr8k.{split}.parquet").image[:PHOTOGRAPHS]]
+    photographs = [*pd.read_parquet(folder / f"flickr8k.{split}.parquet").image[: recipe.photographs]]
     photographs += [*pd.read_parquet(folder / f"oasis.{split}.parquet").image]
     photographs = photographs[:limit]
 
@@ -86,8 +96,9 @@ def read(folder: Path, split: str, cache: Path, *, seed: int, limit: int | None 
 
 def _sentences(frame: pd.DataFrame, rng: random.Random, share: float) -> list[tuple[str, int]]:
     rows = []
+    weights = read_recipe("mini_words")["weights"]
     for text, label, kind, source in zip(frame.text, frame.label, frame.raw_label, frame.source_set, strict=True):
-        if rng.random() < share * min(1.0, WEIGHTS.get((source, kind), 0.0)):
+        if rng.random() < share * min(1.0, weights[source].get(kind, 0.0)):
             rows.append((text, int(label)))
     return rows
 

@@ -40,12 +40,12 @@ TOKENS = ("tokens", "pooled")
 
 
 def fit(args: argparse.Namespace) -> None:
-    """Needs `mini_words.pt` in `args.out`, which `fit mini_words` leaves there."""
+    """Needs `mini_words.pt`, which `fit mini_words` leaves in its own folder beside `args.out`."""
     torch.manual_seed(SEED)
     folder, out = data_folder(args.data), Path(args.out)
-    trained = out / "mini_words.pt"
+    trained = out.parent / "mini_words" / "mini_words.pt"
     if not trained.is_file():
-        raise BadWeights(f"{trained} is missing: run `python -m training fit mini_words --out {out}` first.")
+        raise BadWeights(f"{trained} is missing: run `python -m training fit mini_words` first.")
     write_vocabulary()
     words = SentenceTower(1, Schedule(), steps=1)
     words.load_state_dict(torch.load(trained, weights_only=True))

@@ -9,49 +9,29 @@ import argparse
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
-from training import sentences
+from training import recipe, sentences
 from training.counterfactuals import misspell
 from training.counterfactuals import sentences as counterfactual_sentences
 from training.datasets.folder import data_folder
 
-SCHEDULE = sentences.Schedule(epochs=2, batch=32, rate=1e-4, warmup=200, longest=64, seed=7)
-MISSPELT = 0.08  # share of training sentences that are written as if to slip past a filter
 
-# How often a row of each kind is drawn in an epoch; kinds that are not named are left out. `offensive` rows are
-# neither clean positives nor clean negatives. A share of davidson's offensive tweets teaches that swearing is not hate.
-WEIGHTS = {
-    ("dynahate", "hate"): 1.0,
-    ("dynahate", "nothate"): 1.0,
-    ("hatemoji_build", "hate"): 2.0,
-    ("hatemoji_build", "nothate"): 2.0,
-    ("hatexplain", "hatespeech"): 0.6,
-    ("hatexplain", "normal"): 0.6,
-    ("davidson", "hate_speech"): 0.8,
-    ("davidson", "neither"): 0.4,
-    ("davidson", "offensive_language"): 0.08,
-    ("multitarget_conan", "hate_speech"): 1.0,
-    ("multitarget_conan", "counter_narrative"): 1.3,
-    ("dialoconan", "hate_speech"): 1.0,
-    ("dialoconan", "counter_narrative"): 1.3,
-}
-
-
-def training_rows(folder: Path, seed: int) -> tuple[list[str], np.ndarray]:
-    """Sentences drawn by `WEIGHTS`, the counterfactuals, some of them misspelt: texts and labels [rows, 1]."""
-    rng = random.Random(seed)
+def training_rows(folder: Path, settings: dict[str, Any]) -> tuple[list[str], np.ndarray]:
+    """Sentences drawn by the recipe's weights, the counterfactuals, some misspelt: texts and labels [rows, 1]."""
+    rng = random.Random(settings["schedule"]["seed"])
     frame = pd.read_parquet(folder / "hate_text.train.parquet")
     rows: list[tuple[str, int]] = []
     for text, label, kind, source in zip(frame.text, frame.label, frame.raw_label, frame.source_set, strict=True):
-        weight = WEIGHTS.get((source, kind), 0.0)
+        weight = settings["weights"][source].get(kind, 0.0)
         rows += [(text, int(label))] * (int(weight) + (rng.random() < weight % 1))
     rows += [(s.text, s.label) for s in counterfactual_sentences("train")]
-    texts = [misspell(text, rng) if rng.random() < MISSPELT else text for text, _ in rows]
+    texts = [misspell(text, rng) if rng.random() < settings["misspelt"] else text for text, _ in rows]
     return texts, np.array([[label] for _, label in rows], dtype=np.float32)
 
 
@@ -68,8 +48,9 @@ def fit(args: argparse.Namespace) -> None:
     folder = data_folder(args.data)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    schedule = SCHEDULE
-    texts, labels = training_rows(folder, schedule.seed)
+    settings = recipe.read("mini_words")
+    schedule = sentences.Schedule(**settings["schedule"]).asked(args)
+    texts, labels = training_rows(folder, settings)
     held_out = validation_rows(folder)
     sample = held_out.sample(min(len(held_out), 2500), random_state=0)
     if args.limit:

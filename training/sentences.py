@@ -7,9 +7,10 @@ then share one table, which halves what is shipped and held in memory.
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import AutoModel, AutoTokenizer
@@ -43,6 +45,11 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch < 1 or not 0 < self.rate < 1:
             raise ValueError(f"epochs={self.epochs}, batch={self.batch}, rate={self.rate} do not make a schedule")
+
+    def asked(self, args: argparse.Namespace) -> Schedule:
+        """This schedule with `--epochs` and `--seed` of the command line, where they are given."""
+        given = {key: getattr(args, key, None) for key in ("epochs", "seed")}
+        return replace(self, **{key: value for key, value in given.items() if value is not None})
 
 
 def minilm_folder() -> Path:
@@ -95,7 +102,7 @@ class SentenceTower(L.LightningModule):
             nn.init.zeros_(self.head.weight)
             self.head.bias.data.copy_(bias)
         self.schedule, self.steps = schedule, steps
-        self._seen: list[tuple[Tensor, Tensor]] = []
+        self._checked: list[tuple[Tensor, Tensor]] = []  # logits and targets of the validation under way
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         tokens = self.tower(input_ids=ids, attention_mask=mask).last_hidden_state  # (B, W, 384)
@@ -111,9 +118,16 @@ class SentenceTower(L.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> None:
         ids, mask, targets = batch
         logits = self(ids, mask)
-        self.log(
-            "validation_loss", binary_cross_entropy_with_logits(logits, targets), prog_bar=True, batch_size=len(ids)
-        )
+        self._checked.append((logits, targets))
+        self.log("validation_loss", binary_cross_entropy_with_logits(logits, targets), batch_size=len(ids))
+
+    def on_validation_epoch_end(self) -> None:
+        """Mean average precision over the outputs: the ranking goes on improving after the loss has stopped to."""
+        logits, targets = (torch.cat(part).numpy() for part in zip(*self._checked, strict=True))
+        self._checked.clear()
+        asked = targets.any(axis=0)
+        precision = average_precision_score(targets[:, asked], logits[:, asked], average="macro")
+        self.log("average_precision", float(precision), prog_bar=True)
 
     def configure_optimizers(self) -> Any:
         trained = [p for p in self.parameters() if p.requires_grad]
@@ -141,7 +155,7 @@ def fit(
     rows, held_out = Buckets(*train, schedule, shuffle=True), Buckets(*validation, schedule, shuffle=False)
     module = SentenceTower(train[1].shape[1], schedule, steps=len(rows) * schedule.epochs, bias=bias)
     keep = ModelCheckpoint(
-        folder, filename="best", monitor="validation_loss", save_last=True, enable_version_counter=False
+        folder, filename="best", monitor="average_precision", mode="max", save_last=True, enable_version_counter=False
     )
     trainer = L.Trainer(
         max_epochs=schedule.epochs,
@@ -149,7 +163,7 @@ def fit(
         accelerator="auto",
         devices=1,
         val_check_interval=1 / schedule.checkpoints_per_epoch,
-        callbacks=[keep, EarlyStopping("validation_loss", patience=2 * schedule.checkpoints_per_epoch)],
+        callbacks=[keep, EarlyStopping("average_precision", mode="max", patience=2 * schedule.checkpoints_per_epoch)],
         logger=CSVLogger(folder, name="", version=""),
         num_sanity_val_steps=0,
         log_every_n_steps=50,

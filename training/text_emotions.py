@@ -17,11 +17,9 @@ from sklearn.metrics import f1_score
 
 from models import weights
 from models.emotions.text import LABELS
-from training import export, metrics, sentences
+from training import export, metrics, recipe, sentences
 from training.datasets.folder import data_folder
 from training.towers import WordsForExport, export_words, write_vocabulary
-
-SCHEDULE = sentences.Schedule(epochs=3, batch=32, rate=1.5e-4, warmup=100, longest=48, seed=7, checkpoints_per_epoch=2)
 
 
 def targets(labels: pd.Series) -> np.ndarray:
@@ -53,10 +51,17 @@ def fit(args: argparse.Namespace) -> None:
         frames = [frame[: args.limit] for frame in frames]
     train, held_out = ((frame.text.tolist(), targets(frame.labels)) for frame in frames)
     prior = torch.logit(torch.tensor(train[1].mean(axis=0)).clamp(1e-3, 1 - 1e-3))
-    module = sentences.fit(train, held_out, schedule=SCHEDULE, folder=out, resume=args.resume, bias=prior)
-    probabilities = 1 / (1 + np.exp(-sentences.predict(module, held_out[0], SCHEDULE)))
+    schedule = sentences.Schedule(**recipe.read("text_emotions")).asked(args)
+    module = sentences.fit(train, held_out, schedule=schedule, folder=out, resume=args.resume, bias=prior)
+    probabilities = 1 / (1 + np.exp(-sentences.predict(module, held_out[0], schedule)))
     thresholds = tune_thresholds(probabilities, held_out[1])
-    save(module, thresholds, validation_figures(probabilities, held_out[1], thresholds), rows=len(train[0]))
+    save(
+        module,
+        thresholds,
+        validation_figures(probabilities, held_out[1], thresholds),
+        rows=len(train[0]),
+        epochs=schedule.epochs,
+    )
 
 
 def validation_figures(probabilities: np.ndarray, wanted: np.ndarray, thresholds: np.ndarray) -> dict[str, Any]:
@@ -68,7 +73,9 @@ def validation_figures(probabilities: np.ndarray, wanted: np.ndarray, thresholds
     }
 
 
-def save(module: sentences.SentenceTower, thresholds: np.ndarray, figures: dict[str, Any], *, rows: int) -> None:
+def save(
+    module: sentences.SentenceTower, thresholds: np.ndarray, figures: dict[str, Any], *, rows: int, epochs: int
+) -> None:
     """Writes `weights/text_emotions` and, if it is not there, the shared `weights/mini_vocabulary`."""
     write_vocabulary()
     graph = export_words(WordsForExport(module.tower, module.head))
@@ -84,7 +91,7 @@ def save(module: sentences.SentenceTower, thresholds: np.ndarray, figures: dict[
         readme=CARD.format(
             f1=figures["macro_f1"], low=figures["macro_f1_low"], high=figures["macro_f1_high"],
             half=figures["macro_f1_at_half"], majority=figures["macro_f1_majority"],
-            rows=rows, held=figures["rows"], epochs=SCHEDULE.epochs,
+            rows=rows, held=figures["rows"], epochs=epochs,
         ),
         graph=graph,
     )  # fmt: skip
