@@ -1,0 +1,139 @@
+"""python -m models analyze MEME [--caption TEXT] [--json] | profiles
+
+The same way as the page's: `captions.read`, then `Analyzer.analyze`. What the user can mend is told in a sentence on
+stderr with exit status 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from models import captions, profiles
+from models.analysis import Caption, Meme, Stage, Status
+from models.errors import BadInput, BadPicture, EmptyMeme, PartUnavailable, SubtextError
+from models.images import MOST_BYTES, Picture, open_picture
+from models.terminal import describe, printable
+
+if TYPE_CHECKING:
+    from models.analyzer import Analyzer
+
+USER_ERROR, UNFORESEEN, INTERRUPTED = 2, 1, 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """Both commands with their options."""
+    whole = argparse.ArgumentParser(prog="python -m models", description="Reads a meme, here on this machine.")
+    commands = whole.add_subparsers(dest="command", required=True)
+    analyze = commands.add_parser("analyze", help="is it hateful, what does it carry, and what moved the answer")
+    analyze.add_argument("meme", nargs="?", type=Path, help="a picture: JPEG, PNG, WebP, GIF or BMP, at most 10 MB")
+    analyze.add_argument("--caption", metavar="TEXT", help='instead of reading the picture; "" means "no words"')
+    analyze.add_argument("--json", action="store_true", help="print the whole analysis as JSON (subtext/1)")
+    analyze.add_argument("--no-explain", action="store_true", help="only the answers, not what moved them: quicker")
+    analyze.add_argument("--profile", default="auto", help="which models answer (default: auto)")
+    commands.add_parser("profiles", help="which sets of models there are")
+    return whole
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status."""
+    args = parser().parse_args(words)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a caption may hold what the terminal's encoding lacks
+            stream.reconfigure(errors="replace", **({"encoding": "utf-8"} if getattr(args, "json", False) else {}))
+    try:
+        lines = list_profiles() if args.command == "profiles" else analyze(args)
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+    except SubtextError as error:
+        print(error, file=sys.stderr)
+        return USER_ERROR
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # its message may quote the caption: only its kind and place are told
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        kind = type(error).__name__
+        print(f"Something went wrong that should not have ({kind} at {at.filename}:{at.lineno}).", file=sys.stderr)
+        return UNFORESEEN
+    return 0
+
+
+def list_profiles() -> Iterator[str]:
+    """A line each."""
+    chosen = profiles.choose()
+    for profile in profiles.PROFILES.values():
+        notes = ["default"] if profile == chosen else []
+        notes.append("downloads its weights" if profile.needs_download else "works without a connection")
+        yield f"{profile.name}: {profile.summary} ({', '.join(notes)})"
+
+
+def analyze(args: argparse.Namespace) -> Iterator[str]:
+    """The analysis as lines of text or as JSON. What cannot be used is found before the models are loaded."""
+    if args.meme is None and args.caption is None:
+        raise EmptyMeme("There is nothing to analyze: name a picture, give some words with --caption, or both.")
+    picture = open_picture(read_bytes(args.meme)) if args.meme is not None else None
+    given = captions.from_override(args.caption) if args.caption is not None else None
+    if picture is None and given is not None:
+        Meme(None, given)  # raises `EmptyMeme` where the words are blank
+    profile = profiles.choose(args.profile)
+
+    from models.analyzer import Analyzer  # here, so that a wrong file name is told at once
+
+    analyzer = Analyzer(profile)
+    caption, reading = (given, None) if given is not None else read_words(analyzer, picture, sys.stderr)
+    meme = Meme(picture.image, caption, picture.format, picture.sha256) if picture else Meme(None, caption)
+    analysis = analyzer.analyze(meme, explain=not args.no_explain)
+    if reading is not None:
+        analysis = replace(analysis, stages=(reading, *analysis.stages))
+    if args.json:
+        yield json.dumps(analysis.to_dict(), indent=2, ensure_ascii=False)
+    else:
+        yield from describe(analysis)
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes, no more than a picture may have; raises `BadInput` with a sentence that names the file."""
+    shown = printable(str(path))
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except FileNotFoundError as error:
+        raise BadInput(f"There is no file {shown}: check its name and its folder.") from error
+    except IsADirectoryError as error:
+        raise BadInput(f"{shown} is a folder: name one picture in it.") from error
+    except PermissionError as error:
+        raise BadInput(f"{shown} may not be read by you: change its permissions or copy it.") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise BadInput(f"{shown} cannot be read: check the name and the disk, or copy the file elsewhere.") from error
+    if len(data) > MOST_BYTES:
+        most = f"{MOST_BYTES // 1024**2} MB"
+        raise BadPicture(f"{shown} has more than {most}, which is the most that can be read: save it smaller.")
+    return data
+
+
+def read_words(analyzer: Analyzer, picture: Picture | None, notes: TextIO) -> tuple[Caption, Stage]:
+    """The words on the picture and how long reading took; without an OCR there are none, and `notes` says why."""
+    status: Status = "ok"
+    start = time.perf_counter()
+    try:
+        caption = captions.read(picture.image if picture else None, None, analyzer.reader)
+    except PartUnavailable as error:
+        print(error, file=notes)
+        caption, status = Caption(), "failed"
+    return caption, Stage("ocr", round((time.perf_counter() - start) * 1000, 1), status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
