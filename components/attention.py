@@ -70,7 +70,7 @@ def draw(attention: Attention, caption: str, image: Image.Image | None, key: str
                 picked = pick(attention, caption)
             with shaded:
                 st.html(words.attended(caption, attention.words, picked))
-                st.caption("The darker a word, the more of the attention it holds.")
+                st.caption("The stronger the colour of a word, the more of the attention it holds.")
     with right:
         if image is None or not attention.regions:
             st.info("Without both a picture and words there is nothing to look at.", icon=":material/hide_image:")

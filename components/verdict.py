@@ -95,9 +95,8 @@ def draw(verdict: Verdict, harm: Harm) -> None:
         charts.draw(band_chart(verdict), alt=describe(verdict), key="chart-verdict", height=112)
     with beside:
         st.progress(
-            min(max(harm.probability, 0.0), 1.0), text=f":small[**{harm.probability:.0%}** harmful, as HarMeme has it]"
+            min(max(harm.probability, 0.0), 1.0),
+            text=f":small[Harmful as HarMeme's annotators judged it: **{harm.probability:.0%}**]",
         )
-        st.markdown(
-            ":small[:gray[Its annotators' view, not the verdict]]", help=for_markdown(harm.meaning), width="content"
-        )
+        st.markdown(":small[:gray[Not the verdict]]", help=for_markdown(harm.meaning), width="content")
     st.caption(for_markdown(verdict.meaning))
