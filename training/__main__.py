@@ -14,6 +14,7 @@ from models.errors import SubtextError
 FITS = {
     "hate_cross_attention": "training.hate_cross_attention:fit",
     "mini_words": "training.mini_words:fit",
+    "mini_towers": "training.mini_towers:fit",
     "text_emotions": "training.text_emotions:fit",
     "face_expressions": "training.faces:fit",
 }
@@ -30,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument("--data", help="the folder with NAME.train.parquet (default: SUBTEXT_DATA, else data/)")
     fit.add_argument("--out", help="where checkpoints and curves go (default: runs/NAME)")
     fit.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
-    fit.add_argument("--seed", type=int, default=1)
+    fit.add_argument("--seed", type=int, help="instead of the recipe's")
     fit.add_argument("--epochs", type=positive, help="instead of the recipe's")
     fit.add_argument("--profile", choices=("mini", "clip"), default="mini")
     fit.add_argument("--limit", type=positive, help="use this many rows, to try things out")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -34,8 +34,16 @@ from training.datasets.parquet import read_file
 from training.datasets.rows import Row
 
 BATCH = 32
-NOTHING = Meme(None, Caption("\u200b", "override"))  # what normalising leaves of a zero-width space: both sides missing
+Q = TypeVar("Q")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Has the two fields of a `Meme` that scoring reads. A `Meme` refuses to be empty; a test row may be."""
+
+    image: None = None
+    caption: Caption = field(default_factory=Caption)
 
 
 class Engine(Protocol):
@@ -79,7 +87,7 @@ class Outcome:
 def hate(rows: Sequence[Row], engine: Engine, asked: Asked) -> Outcome:
     """Verdicts by the bands; accuracy and F1 are at the classifier's own threshold on the probability."""
     notes: Counter[str] = Counter()
-    verdicts = _batched(memes(rows, engine, asked, notes), engine.score, len(rows))
+    verdicts = _answers(memes(rows, engine, asked, notes), engine.score, len(rows))
     columns = {
         "probability": [verdict.probability for verdict in verdicts],
         "label": [verdict.label for verdict in verdicts],
@@ -90,7 +98,7 @@ def hate(rows: Sequence[Row], engine: Engine, asked: Asked) -> Outcome:
 def harm(rows: Sequence[Row], engine: Engine, asked: Asked) -> Outcome:
     """Harm as HarMeme's annotators judged it; without bands, so `label` is harmful or not_harmful by the threshold."""
     notes: Counter[str] = Counter()
-    harms = _batched(memes(rows, engine, asked, notes), engine.harm, len(rows))
+    harms = _answers(memes(rows, engine, asked, notes), engine.harm, len(rows))
     threshold = engine.threshold("harm")
     columns = {
         "probability": [found.probability for found in harms],
@@ -104,7 +112,7 @@ def text_emotions(rows: Sequence[Row], engine: Engine, asked: Asked) -> Outcome:
     from models.emotions.text import LABELS
 
     notes: Counter[str] = Counter()
-    words = (meme.caption.text if meme is not NOTHING else "" for meme in memes(rows, engine, asked, notes))
+    words = (meme.caption.text if meme else "" for meme in memes(rows, engine, asked, notes))
     found = _batched(words, engine.text_emotions, len(rows))
     scores = [{score.label: score for score in emotions.scores} for emotions in found]
     notes["without_words"] = sum(not emotions for emotions in scores)
@@ -154,8 +162,8 @@ TASKS: dict[str, Callable[..., Outcome]] = {
 }
 
 
-def memes(rows: Sequence[Row], engine: Engine, asked: Asked, notes: Counter[str]) -> Iterator[Meme]:
-    """The rows as the app would take them, one at a time, so that only a batch of pictures is decoded at once."""
+def memes(rows: Sequence[Row], engine: Engine, asked: Asked, notes: Counter[str]) -> Iterator[Meme | None]:
+    """The rows as the app would take them, None where nothing is left; only a batch of pictures is decoded at once."""
     for row in rows:
         image = _picture(row, notes)
         if asked.modality == "image":
@@ -168,7 +176,7 @@ def memes(rows: Sequence[Row], engine: Engine, asked: Asked, notes: Counter[str]
             image = None
         if image is None and not caption.text.strip():
             notes["without_input"] += 1
-            yield NOTHING
+            yield None
         else:
             yield Meme(image, caption)
 
@@ -228,9 +236,22 @@ def _yes_or_no(
     return outcome
 
 
-def _batched(items: Iterator[T], ask: Callable[[Sequence[T]], list[Any]], count: int) -> list[Any]:
+def _answers(asked: Iterator[Meme | None], score: Callable[[Sequence[Meme]], list[T]], count: int) -> list[T]:
+    """One answer a row; those with nothing share the answer to nothing."""
+    empty: list[T] = []
+
+    def ask(batch: Sequence[Meme | None]) -> list[T]:
+        found = iter(score([meme for meme in batch if meme is not None]))
+        if None in batch and not empty:
+            empty.extend(score([cast(Meme, Nothing())]))
+        return [empty[0] if meme is None else next(found) for meme in batch]
+
+    return _batched(asked, ask, count)
+
+
+def _batched(items: Iterator[Q], ask: Callable[[Sequence[Q]], list[T]], count: int) -> list[T]:
     """The answers to all items, BATCH at a time, with a progress bar on a terminal."""
-    found: list[Any] = []
+    found: list[T] = []
     with tqdm(total=count, disable=None, unit="row") as bar:
         while batch := list(islice(items, BATCH)):
             found += ask(batch)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ class Faces(Dataset):
     """A part of FER-2013 as one uint8 tensor; asked for a list of row numbers, as batches are cut by the sampler."""
 
     def __init__(self, part: str, folder: str | None, limit: int | None = None) -> None:
-        rows = fer2013.read(part, folder)[:limit]
+        rows = fer2013.read(part, folder)
+        rows = rows[:: max(1, len(rows) // limit)][:limit] if limit else rows  # spread out, as some files are sorted
         self.pixels = np.stack([grey(open_picture(row.image).image) for row in rows])  # (N, 48, 48)
         self.labels = torch.tensor([LABELS.index(row.label) for row in rows])
         votes = torch.tensor([[row.details[name] for name in fer2013.VOTES] for row in rows], dtype=torch.float32)
@@ -113,19 +115,20 @@ def fit(args: argparse.Namespace) -> None:
     recipe = tomllib.loads(RECIPE.read_text(encoding="utf-8"))
     recipe["epochs"] = args.epochs or recipe["epochs"]
     out = Path(args.out)
+    if not args.resume:
+        shutil.rmtree(out / "curves", ignore_errors=True)
     train, validation = (Faces(part, args.data, args.limit) for part in ("train", "validation"))
     loader = train.loader(min(recipe["batch"], len(train)), shuffle=True)
     fitting = Fitting(recipe, steps=recipe["epochs"] * len(loader))
-    best = ModelCheckpoint(
-        out, "best", monitor="val_accuracy", mode="max", save_last=True, enable_version_counter=False
-    )
+    best = ModelCheckpoint(out, "best", monitor="val_accuracy", mode="max", enable_version_counter=False)
+    newest = ModelCheckpoint(out, "last", enable_version_counter=False)  # every epoch, better or not
     trainer = L.Trainer(
         max_epochs=recipe["epochs"],
         accelerator="cpu",
         precision="bf16-mixed",
         gradient_clip_val=1.0,
-        callbacks=[best, EarlyStopping("val_accuracy", mode="max", patience=recipe["patience"])],
-        logger=CSVLogger(out, name="curves", version=0),
+        callbacks=[best, newest, EarlyStopping("val_accuracy", mode="max", patience=recipe["patience"])],
+        logger=CSVLogger(out, name="curves"),  # a version for each resumption
         num_sanity_val_steps=0,
         log_every_n_steps=1,
     )
@@ -144,7 +147,7 @@ def fit(args: argparse.Namespace) -> None:
 def curves(folder: Path) -> list[dict[str, float]]:
     """One dict an epoch, of all versions that a resumed run has written (the later one counts)."""
     epochs: dict[int, dict[str, float]] = {}
-    for path in sorted(folder.glob("version_*/metrics.csv")):
+    for path in sorted(folder.glob("version_*/metrics.csv"), key=lambda path: path.stat().st_mtime):
         for row in csv.DictReader(path.open(encoding="utf-8")):
             known = {
                 key: round(float(value), 4) for key, value in row.items() if value and key not in {"epoch", "step"}
@@ -174,7 +177,7 @@ def save(
     temperature = round(temperature_of(logits, truth), 4)
     chances = softmax(logits / temperature, axis=1)
     figures = metrics.single_label([LABELS[number] for number in truth], chances, LABELS)
-    recall = {label: float((chances.argmax(1) == n)[truth == n].mean()) for n, label in enumerate(LABELS)}
+    recall = {LABELS[n]: float((chances.argmax(1) == n)[truth == n].mean()) for n in np.unique(truth)}
     graph = export.trace(
         usable, [faces[:2].contiguous()], names=["faces"], outputs=["logits"], dynamic={"faces": {0: "batch"}}
     )

@@ -165,7 +165,10 @@ def _mean_auroc(counts: np.ndarray, truth: np.ndarray, chances: np.ndarray) -> n
     there = np.flatnonzero(_both(truth))
     if not len(there):
         return np.full(len(counts), np.nan)
-    return np.nanmean([bootstrap.auroc(counts, truth[:, label], chances[:, label]) for label in there], axis=0)
+    found = np.array([bootstrap.auroc(counts, truth[:, label], chances[:, label]) for label in there])  # (labels, R)
+    known = ~np.isnan(found)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, found, 0).sum(0) / known.sum(0)
 
 
 def _columns(numbers: np.ndarray, classes: int) -> np.ndarray:

@@ -1,0 +1,136 @@
+"""Files drawn in the official layouts, and what other tools leave in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from models.errors import BadInput
+from training.datasets import (
+    dreaddit,
+    fer2013,
+    flickr8k,
+    goemotions,
+    harmeme,
+    hate_text,
+    memotion,
+    oasis,
+    religious_hateful,
+)
+from training.datasets.parquet import part_path, read_file
+from training.datasets.rows import Row
+
+
+def write(path: Path, **columns: list) -> Path:
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def test_a_missing_file_is_named_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"harmeme\.train\.parquet is missing.*SUBTEXT_DATA"):
+        harmeme.read("train", tmp_path)
+    with pytest.raises(BadInput, match="not 'test'"):
+        part_path("harmeme", "test", tmp_path)
+
+
+def test_the_folder_may_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBTEXT_DATA", str(tmp_path))
+    write(tmp_path / "religious_hateful.train.parquet", id=["a"], image=[b"1"], text=["words"], label=[1], group=[7])
+    assert religious_hateful.read("train") == [Row("religious_hateful", "a", "words", b"1", 1, "7")]
+
+
+def test_memes_with_details(tmp_path: Path) -> None:
+    write(
+        tmp_path / "harmeme.train.parquet",
+        id=["a", "b"], image=[b"1", b"2"], text=["words", ""], label=[0, 1], raw_label=["not harmful", "very harmful"],
+        harm_level=["", "very"], target=["", "individual"], group=[3, 3],
+    )  # fmt: skip
+    first, second = harmeme.read("train", tmp_path)
+    assert first == Row(
+        "harmeme", "a", "words", b"1", 0, "3", {"raw_label": "not harmful", "harm_level": "", "target": ""}
+    )
+    assert second.text is None
+    assert second.details["target"] == "individual"
+
+
+def test_sentences(tmp_path: Path) -> None:
+    write(
+        tmp_path / "hate_text.validation.parquet",
+        text=["x y"], label=[0], raw_label=["offensive"], source_set=["davidson"], group=[1],
+    )  # fmt: skip
+    [row] = hate_text.read("validation", tmp_path)
+    assert (row.id, row.image, row.label, row.details["raw_label"]) == ("0", None, 0, "offensive")
+
+
+def test_labels_of_their_own_shape(tmp_path: Path) -> None:
+    write(tmp_path / "goemotions.train.parquet", text=["x"], labels=[["joy", "love"]])
+    write(
+        tmp_path / "dreaddit.train.parquet",
+        text=["x"],
+        stress=[1],
+        domain=["ptsd"],
+        subreddit=["p"],
+        group=["g"],
+        confidence=[0.8],
+    )
+    write(
+        tmp_path / "memotion.train.parquet",
+        image_name=["i.png"],
+        image=[b"1"],
+        text=["x"],
+        overall_sentiment=["positive"],
+        humour=["funny"],
+    )
+    assert goemotions.read("train", tmp_path)[0].label == ("joy", "love")
+    assert dreaddit.read("train", tmp_path)[0].label == 1
+    [meme] = memotion.read("train", tmp_path)
+    assert (meme.id, meme.label, meme.details) == (
+        "i.png",
+        "positive",
+        {"humour": "funny", "overall_sentiment": "positive"},
+    )
+
+
+def test_pictures(tmp_path: Path) -> None:
+    votes = {name: [float(number)] for number, name in enumerate(fer2013.VOTES)}
+    write(tmp_path / "fer2013.train.parquet", image=[b"1"], label=["sad"], **votes)
+    write(tmp_path / "flickr8k.train.parquet", id=["f"], image=[b"1"], captions=[["one", "two"]])
+    write(tmp_path / "oasis.train.parquet", image=[b"1"], theme=["Dog 1"], category=["Animal"], valence_mean=[5.5])
+    assert fer2013.read("train", tmp_path)[0].details["fp_NF"] == 9
+    assert flickr8k.read("train", tmp_path)[0].details["captions"] == ["one", "two"]
+    [photograph] = oasis.read("train", tmp_path)
+    assert (photograph.label, photograph.details["valence_mean"]) == (None, 5.5)
+
+
+def test_files_of_other_tools(tmp_path: Path) -> None:
+    """Labels as floats, truth values or missing; pictures in a struct; blank words; no id."""
+    path = write(
+        tmp_path / "own.parquet",
+        image=[{"bytes": b"1", "path": "a.png"}, {"bytes": b"", "path": None}, None],
+        text=["  ", None, "x"],
+        label=[1.0, float("nan"), 0.0],
+    )
+    rows = read_file(path)
+    assert [row.image for row in rows] == [b"1", None, None]
+    assert [row.text for row in rows] == [None, None, "x"]
+    assert [row.label for row in rows] == [1, None, 0]
+    assert [row.id for row in rows] == ["0", "1", "2"]
+    assert rows[0].source == "own"
+    assert [row.id for row in read_file(path, limit=2)] == ["0", "1"]
+    assert [row.label for row in read_file(write(tmp_path / "t.parquet", text=["a", "b"], label=[True, False]))] == [
+        1,
+        0,
+    ]
+
+
+def test_files_that_cannot_be_used(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="cannot be read as a Parquet file"):
+        read_file(tmp_path / "nowhere.parquet")
+    (tmp_path / "text.parquet").write_text("not Parquet")
+    with pytest.raises(BadInput, match="cannot be read as a Parquet file"):
+        read_file(tmp_path / "text.parquet")
+    with pytest.raises(BadInput, match="neither a column image nor a column text, but label"):
+        read_file(write(tmp_path / "labels.parquet", label=[1]))
