@@ -40,7 +40,8 @@ class Faces(Dataset):
 
     def __init__(self, part: str, folder: str | None, limit: int | None = None) -> None:
         rows = fer2013.read(part, folder)
-        rows = rows[:: max(1, len(rows) // limit)][:limit] if limit else rows  # spread out, as some files are sorted
+        if limit and limit < len(rows):
+            rows = [rows[n * len(rows) // limit] for n in range(limit)]  # spread out, as the file is sorted by label
         self.pixels = np.stack([grey(open_picture(row.image).image) for row in rows])  # (N, 48, 48)
         self.labels = torch.tensor([LABELS.index(row.label) for row in rows])
         votes = torch.tensor([[row.details[name] for name in fer2013.VOTES] for row in rows], dtype=torch.float32)
