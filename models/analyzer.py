@@ -26,6 +26,7 @@ from models.analysis import (
     TextEmotions,
     Verdict,
 )
+from models.captions import normalize
 from models.emotions.reading import FaceReader
 from models.emotions.text import TextEmotionClassifier
 from models.encoders.encoder import Tokens
@@ -96,7 +97,7 @@ class Analyzer:
         if meme.image is not None:
             with stages.stage("picture"):
                 image = self._encoder.encode_images([meme.image])
-        if text.strip():
+        if normalize(text).text:  # what the models read of it
             with stages.stage("words"):
                 pieces = self._encoder.vocabulary.look_up([text])
                 words = self._encoder.encode_pieces(pieces)
@@ -175,8 +176,7 @@ class Analyzer:
         analysis = replace(analysis, attention=drawn, evidence=measured)
         written = stages.part("explanation", Explanation, lambda: narrative.write(analysis))
         if pieces is not None and pieces.cut[0]:
-            longest = self._encoder.vocabulary.longest
-            caution = f"The caption is long: the model read its first part only ({longest} word pieces)."
+            caution = "The caption is long: the model read its first part only."
             written = replace(written, cautions=(caution, *written.cautions))
         return replace(analysis, explanation=written)
 
@@ -202,13 +202,15 @@ class _Stages:
     def part(self, name: str, kind: type[Part], compute: Callable[[], Part]) -> Part:
         self._tell(Stage(name))
         started = time.perf_counter()
+        status: Status = "failed"
         try:
             part = compute()
+            status = getattr(part, "status", "ok")  # an explanation has none
         except SubtextError as error:
             part = _failed(kind, str(error))
         except Exception as error:  # an optional part never takes the verdict down
             part = _failed(kind, f"This part failed ({type(error).__name__}); the verdict does not depend on it.")
-        self._end(name, started, getattr(part, "status", "ok"))
+        self._end(name, started, status)
         return part
 
     def _end(self, name: str, started: float, status: Status) -> None:

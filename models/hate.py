@@ -10,6 +10,7 @@ from PIL import Image
 
 from models import weights
 from models.analysis import Bands, Harm, Label, Verdict
+from models.captions import normalize
 from models.encoders.encoder import Encoder, Tokens
 from models.encoders.mini import MiniEncoder
 from models.errors import BadWeights
@@ -44,17 +45,17 @@ class HateClassifier:
 
     def __init__(self, encoder: Encoder, fusion: Fusion, card: Card) -> None:
         self.encoder, self.fusion, self.card = encoder, fusion, card
-        self.bands = Bands(**card.config["bands"])
-        self.thresholds: dict[str, float] = dict(card.config["thresholds"])
-        self._calibration = card.config["calibration"]
-        self._columns = {label: column for column, label in enumerate(card.config["labels"])}
+        self.bands = Bands(**card.setting("bands"))
+        self.thresholds: dict[str, float] = dict(card.setting("thresholds"))
+        self._calibration = card.setting("calibration")
+        self._columns = {label: column for column, label in enumerate(card.setting("labels"))}
 
     @classmethod
     def mini(cls, encoder: MiniEncoder, *, threads: int = 0) -> HateClassifier:
         """The classifier that ships in `weights/hate_cross_attention`; `BadWeights` if it was trained on other towers."""
         card = weights.card("hate_cross_attention")
         towers = {tower.name: tower.identity for tower in (*encoder.cards, encoder.vocabulary.card)}
-        if card.config["encoder"] != towers:
+        if card.setting("encoder") != towers:
             raise BadWeights(
                 "weights/hate_cross_attention was trained on other towers than those in weights/: "
                 "run `git checkout -- weights`, or train it again with `python -m training fit hate_cross_attention`."
@@ -95,7 +96,7 @@ class HateClassifier:
         self, images: Sequence[Image.Image | None], texts: Sequence[str]
     ) -> tuple[Tokens | None, Tokens | None]:
         here = [row for row, image in enumerate(images) if image is not None]
-        spoken = [row for row, text in enumerate(texts) if text.strip()]
+        spoken = [row for row, text in enumerate(texts) if normalize(text).text]
         seen = self.encoder.encode_images([image for image in images if image is not None]) if here else None
         read = self.encoder.encode_texts([texts[row] for row in spoken]) if spoken else None
         return _spread(seen, here, len(images)), _spread(read, spoken, len(texts))

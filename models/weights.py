@@ -44,6 +44,12 @@ class Card:
         """One SHA-256 for the whole folder: of its files' hashes and its settings."""
         return hashlib.sha256(json.dumps(self.config, sort_keys=True).encode()).hexdigest()
 
+    def setting(self, key: str) -> Any:
+        """What `config.json` says under `key`; `BadWeights` if it says nothing."""
+        if key not in self.config:
+            raise BadWeights(f"weights/{self.name}/config.json lacks {key!r}: {MEND.format(name=self.name)}.")
+        return self.config[key]
+
 
 def root() -> Path:
     """`SUBTEXT_WEIGHTS`, else `weights/` beside the code."""
@@ -81,7 +87,7 @@ def sha256(path: Path) -> str:
 
 
 def session(of: Card, file: str = "graph.onnx", *, threads: int = 0) -> onnxruntime.InferenceSession:
-    """An onnxruntime session on the CPU; `threads` 0 means one a core. Its threads sleep between calls."""
+    """An onnxruntime session on the CPU; `threads` 0 means one a core, up to four. They sleep between calls."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -100,7 +106,10 @@ def session(of: Card, file: str = "graph.onnx", *, threads: int = 0) -> onnxrunt
 def tensor(of: Card, name: str) -> np.ndarray:
     """One tensor of `model.safetensors`, memory-mapped and read-only: only the rows that are used become resident."""
     path = of.folder / "model.safetensors"
-    dtype, shape, start, _ = layout(path)[name]
+    places = layout(path)
+    if name not in places:
+        raise BadWeights(f"weights/{of.name}/model.safetensors lacks {name!r}: {MEND.format(name=of.name)}.")
+    dtype, shape, start, _ = places[name]
     return np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
 
 

@@ -8,7 +8,9 @@ import numpy as np
 
 from models import weights
 from models.analysis import Emotion, TextEmotions
+from models.captions import normalize
 from models.encoders.wordpieces import Vocabulary, WordPieces
+from models.errors import BadWeights
 from models.weights import Card
 
 LABELS = (
@@ -24,14 +26,19 @@ class TextEmotionClassifier:
 
     def __init__(self, vocabulary: Vocabulary, card: Card | None = None, *, threads: int = 0) -> None:
         self.card = card or weights.card("text_emotions")
-        self.labels: tuple[str, ...] = tuple(self.card.config["labels"])
-        self.thresholds = np.array([self.card.config["thresholds"][label] for label in self.labels])
+        if self.card.setting("vocabulary") != vocabulary.card.identity:
+            raise BadWeights(
+                f"weights/{self.card.name} was trained on other word pieces than those in weights/{vocabulary.card.name}: "
+                f"{weights.MEND.format(name=self.card.name)}."
+            )
+        self.labels: tuple[str, ...] = tuple(self.card.setting("labels"))
+        self.thresholds = np.array([self.card.setting("thresholds")[label] for label in self.labels])
         self._vocabulary = vocabulary
         self._session = weights.session(self.card, threads=threads)
 
     def classify(self, texts: Sequence[str]) -> list[TextEmotions]:
         """One answer a text; `no_text` for a blank one."""
-        blank = [not text.strip() for text in texts]
+        blank = [not normalize(text).text for text in texts]
         probabilities = self.probabilities(self._vocabulary.look_up(texts))
         return [
             TextEmotions("no_text") if empty else TextEmotions("ok", self._scores(row))

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from models.analysis import Evidence, Meme, WordEffect
+from models.captions import normalize
 from models.captions import words as split_words
 from models.encoders.encoder import Tokens
 from models.explain.occlusion import MOST_CHUNKS, region_effects, word_effects
@@ -22,9 +23,10 @@ def measure(
     """Shapley values of the two sides, the effect of each word and of each region. `base` is the meme's logit."""
 
     def sides(with_picture: bool, with_words: bool) -> float:
-        if (with_picture, with_words) == (image is not None, text is not None):
+        shown, said = image if with_picture else None, text if with_words else None
+        if shown is image and said is text:  # also with a side that the meme does not have
             return base
-        return float(classifier.score_tokens(image if with_picture else None, text if with_words else None).hate[0])
+        return float(classifier.score_tokens(shown, said).hate[0])
 
     def captions(variants: list[str]) -> np.ndarray:
         return _logits(classifier, image, variants)
@@ -47,13 +49,13 @@ def measure(
 def _logits(classifier: HateClassifier, image: Tokens | None, texts: list[str]) -> np.ndarray:
     """Logits of captions beside the same picture, whose tokens are there already; a blank caption is no caption."""
     found = np.zeros(len(texts), np.float32)
-    spoken = [row for row, text in enumerate(texts) if text.strip()]
+    spoken = [row for row, text in enumerate(texts) if normalize(text).text]
     if spoken:
         beside = image.take([0] * len(spoken)) if image is not None else None
         found[spoken] = classifier.score_tokens(
             beside, classifier.encoder.encode_texts([texts[r] for r in spoken])
         ).hate
-    silent = [row for row, text in enumerate(texts) if not text.strip()]
+    silent = [row for row, text in enumerate(texts) if not normalize(text).text]
     if silent:
         found[silent] = classifier.score_tokens(image, None).hate[0]
     return found

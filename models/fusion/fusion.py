@@ -43,10 +43,11 @@ class FusionSession:
     def __init__(self, card: Card, *, threads: int = 0) -> None:
         self.card = card
         self._session = weights.session(card, threads=threads)
-        self._widths = (int(card.config["architecture"]["image_width"]), int(card.config["architecture"]["text_width"]))
+        architecture = card.setting("architecture")
+        self._widths = (int(architecture["image_width"]), int(architecture["text_width"]))
 
     def fuse(self, image: Tokens | None, text: Tokens | None) -> Fused:
-        """At least one side; rows correspond. An absent side is the state that training learned for it."""
+        """Rows correspond; with both sides absent there is one. An absent side is the state that training learned for it."""
         if image is None and text is None:
             rows = 1  # both absent: the base of the Shapley values
         else:
