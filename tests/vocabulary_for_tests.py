@@ -18,7 +18,7 @@ _WORDS = ("we", "hate", "love", "mondays", "the", "people", "not", "good")
 PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", *_WORDS, *_LETTERS, *(f"##{letter}" for letter in _LETTERS))
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, *, seed: int = 0) -> None:
     """`folder` as `training.towers.write_vocabulary` leaves it, made without torch."""
     tokenizer = Tokenizer(models.WordPiece({piece: row for row, piece in enumerate(PIECES)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
@@ -27,7 +27,7 @@ def write(folder: Path) -> None:
     tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
     folder.mkdir()
     tokenizer.save(str(folder / "tokenizer.json"))
-    table = np.random.default_rng(0).normal(size=(len(PIECES), 384)).astype(np.float16)
+    table = np.random.default_rng(seed).normal(size=(len(PIECES), 384)).astype(np.float16)
     save_file({"word_embeddings": table}, folder / "model.safetensors")
     hashes = {file: weights.sha256(folder / file) for file in ("tokenizer.json", "model.safetensors")}
     card = {"name": folder.name, "parameters": table.size, "sha256": hashes}

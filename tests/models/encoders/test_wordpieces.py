@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from models import weights
+from models.captions import words
 from models.encoders.wordpieces import Vocabulary
 from tests import vocabulary_for_tests
 
@@ -54,6 +56,27 @@ def test_pieces_run_on_in_reading_order_and_miss_no_letter(vocabulary: Vocabular
         read = {at for start, end in real for at in range(start, end)}
         seen = {at for at, character in enumerate(text) if unicodedata.category(character) not in ("Zs", "Cf")}
         assert seen <= read
+
+
+BITS = (
+    "hate", "ｗｅ", "\ufb01n", "😀", "👩\u200d👧", "\u200b", "\u00ad", "na\u0308ive", "é", "\u0430", "T\u0435st", " ", "\n",
+    "don't", "a$$", "#tag", "①", "½", "…", "中文", "\u1112\u1161\u11ab", "e\u0301\u0301\u0301", "🏳️\u200d🌈", "1️⃣", "🇩🇪",
+    "ß", "İ", "ŉ", "\ufdfa", "™",
+)  # fmt: skip
+
+
+def test_every_word_of_any_text_has_pieces_of_its_own(vocabulary: Vocabulary) -> None:
+    rng = random.Random(0)
+    for _ in range(400):
+        text = "".join(rng.choices(BITS, k=rng.randint(1, 6)))
+        pieces = vocabulary.look_up([text])
+        real = [span for span in pieces.spans[0] if span != (0, 0)]
+        assert all(0 <= start < end <= len(text) for start, end in real), repr(text)
+        assert real == sorted(real), repr(text)
+        read = len(text) if not pieces.cut[0] else real[-1][0]
+        for word, start, end in words(text):
+            if end <= read:
+                assert any(one < end and other > start for one, other in real), f"{word!r} of {text!r} has no piece"
 
 
 def test_rows_are_those_of_the_table_and_padding_is_masked(vocabulary: Vocabulary) -> None:

@@ -1,0 +1,271 @@
+"""The whole way from a meme to its analysis, on tiny weights: nothing here asks whether the answer is right."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.analysis import Analysis, Caption, Meme, Stage
+from models.analyzer import AT_ONCE, Analyzer
+from models.errors import BadInput, BadWeights, PartUnavailable
+from models.explain import attention, evidence, narrative
+
+if TYPE_CHECKING:
+    from tests.weights_for_tests import Tiny
+
+ROOT = Path(__file__).resolve().parents[2]
+FIRST = ["picture", "words", "verdict", "text emotions", "faces"]
+EXPLAINING = ["attention", "evidence", "explanation"]
+Patch = pytest.MonkeyPatch
+
+
+def meme(text: str = "", image: Image.Image | None = None) -> Meme:
+    return Meme(image, Caption(text, "override" if text else "none"), "PNG" if image else None)
+
+
+def noise(seed: int = 0) -> Image.Image:
+    pixels = np.random.default_rng(seed).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def astronaut() -> Image.Image:
+    return Image.open(ROOT / "assets" / "gallery" / "sources" / "astronaut.webp").convert("RGB")
+
+
+BOTH, WORDS, PICTURE = meme("we hate mondays", noise()), meme("we love the people"), meme("", noise(1))
+
+
+def same(one: Analysis, other: Analysis) -> bool:
+    return replace(one, stages=()) == replace(other, stages=())
+
+
+def test_each_stage_is_told_when_it_starts_and_when_it_has_ended(tiny_analyzer: Analyzer) -> None:
+    told: list[Stage] = []
+    found = tiny_analyzer.analyze(BOTH, on_stage=told.append)
+    assert [stage.name for stage in told[::2]] == [stage.name for stage in told[1::2]] == FIRST + EXPLAINING
+    assert all(stage.ms is None for stage in told[::2])
+    assert all(stage.ms is not None and stage.ms >= 0 for stage in told[1::2])
+    assert found.stages == tuple(told[1::2])
+    assert {stage.name: stage.status for stage in found.stages if stage.status != "ok"} == {"faces": "no_face"}
+
+
+def test_without_the_explanation_nothing_is_explained(tiny_analyzer: Analyzer) -> None:
+    found = tiny_analyzer.analyze(BOTH, explain=False)
+    assert [stage.name for stage in found.stages] == FIRST
+    assert (found.attention.status, found.evidence.status, found.explanation.text) == ("off", "off", "")
+    assert found.verdict == tiny_analyzer.analyze(BOTH).verdict
+
+
+def test_words_only(tiny_analyzer: Analyzer) -> None:
+    found = tiny_analyzer.analyze(WORDS)
+    assert "picture" not in [stage.name for stage in found.stages]
+    assert (found.image, found.emotions.faces.status, found.attention.status) == (None, "no_image", "no_image")
+    assert (found.emotions.text.status, len(found.emotions.text.scores)) == ("ok", 28)
+    assert [word.text for word in found.evidence.words] == ["we", "love", "the", "people"]
+    assert found.evidence.regions == ()
+    assert "There is no picture." in found.explanation.text
+
+
+def test_picture_only(tiny_analyzer: Analyzer) -> None:
+    found = tiny_analyzer.analyze(PICTURE)
+    assert "words" not in [stage.name for stage in found.stages]
+    assert (found.emotions.text.status, found.attention.status) == ("no_text", "no_text")
+    assert found.image is not None
+    assert (found.image.width, found.image.height, found.image.format) == (80, 60, "PNG")
+    assert (found.evidence.words, len(found.evidence.regions)) == ((), 16)
+    assert "There are no words." in found.explanation.text
+
+
+def test_words_that_cannot_be_seen_are_none(tiny_analyzer: Analyzer) -> None:
+    unseen = tiny_analyzer.analyze(Meme(PICTURE.image, Caption("\u200b\u2060", "override")))
+    assert unseen.emotions.text.status == "no_text"
+    assert unseen.verdict == tiny_analyzer.analyze(PICTURE).verdict
+
+
+def test_a_face_gets_its_seven_expressions(tiny_analyzer: Analyzer) -> None:
+    found = tiny_analyzer.analyze(meme("", astronaut()), explain=False).emotions.faces
+    assert found.status == "ok"
+    (face,) = found.faces
+    assert len(face.expressions) == 7
+    assert sum(expression.probability for expression in face.expressions) == pytest.approx(1)
+
+
+def test_the_evidence_is_about_the_verdict(tiny_analyzer: Analyzer) -> None:
+    found = tiny_analyzer.analyze(BOTH)
+    shapley = found.evidence.shapley
+    assert shapley is not None
+    assert shapley.total == found.verdict.logit
+    assert shapley.base + shapley.image + shapley.text == pytest.approx(shapley.total)
+    assert abs(shapley.interaction) > 1e-6
+    without = {"we": "hate mondays", "hate": "we mondays", "mondays": "we hate"}
+    for word in found.evidence.words:
+        (verdict,) = tiny_analyzer.score([meme(without[word.text], BOTH.image)])
+        assert word.effect == pytest.approx(found.verdict.logit - verdict.logit, abs=1e-4)
+
+
+def test_the_attention_is_that_of_the_words_shown(tiny_analyzer: Analyzer) -> None:
+    drawn = tiny_analyzer.analyze(meme("We h\u200bate ｍｏｎｄａｙｓ!", noise())).attention
+    assert [word.text for word in drawn.words] == ["We", "h\u200bate", "ｍｏｎｄａｙｓ"]
+    assert np.array(drawn.word_regions).shape == (3, 7, 7)
+    assert np.ptp(drawn.regions) > 0
+
+
+@pytest.mark.parametrize(
+    ("stage", "breaks"),
+    [
+        ("text emotions", lambda analyzer: (analyzer._text_emotions, "classify")),
+        ("faces", lambda analyzer: (analyzer._faces, "read")),
+        ("attention", lambda _: (attention, "draw")),
+        ("evidence", lambda _: (evidence, "measure")),
+        ("explanation", lambda _: (narrative, "write")),
+    ],
+)
+@pytest.mark.parametrize(
+    "error", [PartUnavailable("It cannot run here: install it."), ZeroDivisionError("secret words")]
+)
+def test_a_part_that_fails_does_not_take_the_verdict_down(
+    tiny_analyzer: Analyzer, monkeypatch: Patch, stage: str, breaks: Callable[[Analyzer], tuple], error: Exception
+) -> None:
+    whole = tiny_analyzer.analyze(BOTH)
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(*breaks(tiny_analyzer), fail)
+    told: list[Stage] = []
+    found = tiny_analyzer.analyze(BOTH, on_stage=told.append)
+    assert (found.verdict, found.harm) == (whole.verdict, whole.harm)
+    assert [one.status for one in told if one.name == stage] == ["ok", "failed"]
+    assert [one.name for one in found.stages if one.status == "failed"] == [stage]
+    part = {"text emotions": found.emotions.text, "faces": found.emotions.faces}.get(stage) or getattr(found, stage)
+    sentence = part.cautions[0] if stage == "explanation" else part.detail
+    if isinstance(error, PartUnavailable):
+        assert sentence == str(error)
+    else:
+        assert "ZeroDivisionError" in sentence
+        assert "secret" not in sentence
+    assert Analysis.from_dict(found.to_dict()) == found
+
+
+def test_a_verdict_that_fails_is_no_verdict(tiny_analyzer: Analyzer, monkeypatch: Patch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(tiny_analyzer._hate, "score_tokens", fail)
+    told: list[Stage] = []
+    with pytest.raises(ZeroDivisionError):
+        tiny_analyzer.analyze(WORDS, on_stage=told.append)
+    assert (told[-1].name, told[-1].status) == ("verdict", "failed")
+
+
+def test_scoring_many_gives_the_verdicts_of_analyzing_each(tiny_analyzer: Analyzer) -> None:
+    some = [BOTH, WORDS, PICTURE, meme("not good " * 9, noise(2)), meme("people")]
+    analyses = [tiny_analyzer.analyze(one, explain=False) for one in some]
+    many = (some * (AT_ONCE // len(some) + 1))[: AT_ONCE + 3]
+    for row, (verdict, harm) in enumerate(zip(tiny_analyzer.score(many), tiny_analyzer.harm(many), strict=True)):
+        expected = analyses[row % len(some)]
+        assert verdict.logit == pytest.approx(expected.verdict.logit, abs=1e-4)
+        assert (verdict.label, verdict.bands) == (expected.verdict.label, expected.verdict.bands)
+        assert harm.probability == pytest.approx(expected.harm.probability, abs=1e-4)
+    assert len({round(one.verdict.logit, 4) for one in analyses}) == len(some), "all memes look alike to these weights"
+    assert tiny_analyzer.score([]) == []
+
+
+def test_emotions_of_many_texts_are_those_of_each(tiny_analyzer: Analyzer) -> None:
+    texts = ["we love mondays", "", "not good"]
+    found = tiny_analyzer.text_emotions(texts)
+    assert found[1].status == "no_text"
+    for row in (0, 2):
+        alone = tiny_analyzer.analyze(meme(texts[row]), explain=False).emotions.text
+        assert {s.label: s.probability for s in alone.scores} == pytest.approx(
+            {s.label: s.probability for s in found[row].scores}, abs=1e-5
+        )
+
+
+def test_threads_share_one_analyzer(tiny_analyzer: Analyzer) -> None:
+    some = [BOTH, WORDS, PICTURE]
+    alone = [tiny_analyzer.analyze(one) for one in some]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(tiny_analyzer.analyze, some * 4))
+    assert all(same(found, alone[number % 3]) for number, found in enumerate(together))
+
+
+@pytest.mark.parametrize("one", [BOTH, WORDS, PICTURE], ids=["both", "words", "picture"])
+def test_an_analysis_comes_back_from_its_json(tiny_analyzer: Analyzer, one: Meme) -> None:
+    found = tiny_analyzer.analyze(one)
+    assert Analysis.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+def test_the_picture_given_is_not_painted_on(tiny_analyzer: Analyzer) -> None:
+    image = noise(7)
+    before = image.tobytes()
+    tiny_analyzer.analyze(meme("we hate mondays", image))
+    assert image.tobytes() == before
+
+
+def test_a_long_caption_is_read_as_far_as_it_goes(tiny_analyzer: Analyzer, monkeypatch: Patch) -> None:
+    long = "love people " * 300
+    found = tiny_analyzer.analyze(meme(long.strip()))
+    assert "The caption is long" in found.explanation.cautions[0]
+    assert len(found.attention.words) < 300
+    assert found.evidence.words[-1].end <= found.attention.words[-1].end
+    assert not any("is long" in caution for caution in tiny_analyzer.analyze(WORDS).explanation.cautions)
+
+
+def test_what_ran_is_told(tiny_analyzer: Analyzer, tiny: Tiny) -> None:
+    info = tiny_analyzer.info
+    assert (info.name, info.device) == ("mini", "cpu")
+    assert set(info.weights) == {path.name for path in tiny.root.iterdir()}
+    assert all(len(identity) == 64 for identity in info.weights.values())
+    assert info.parameters > sum(
+        weight.numel() for net in tiny.networks for weight in net.parameters() if weight.dim() > 1
+    )
+
+
+def test_thresholds_are_those_of_the_card(tiny_analyzer: Analyzer) -> None:
+    assert (tiny_analyzer.threshold("hate"), tiny_analyzer.threshold("harm")) == (0.5, 0.4)
+
+
+def test_what_cannot_be_done_is_said(shelf: Tiny, tiny_analyzer: Analyzer) -> None:
+    with pytest.raises(BadInput, match="'cuda'"):
+        Analyzer(device="cuda")
+    with pytest.raises(BadInput, match="'minni'"):
+        Analyzer("minni")
+    with pytest.raises(BadInput, match="'humour'"):
+        tiny_analyzer.analyze(WORDS, lenses=["humour"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [("mini_words", "hate_cross_attention was trained on other towers"), ("mini_vocabulary", "trained on other")],
+)
+def test_parts_that_were_not_trained_together_are_refused(
+    tiny: Tiny, tmp_path: Path, monkeypatch: Patch, changed: str, sentence: str
+) -> None:
+    for folder in tiny.root.iterdir():
+        if folder.name != changed:
+            (tmp_path / folder.name).symlink_to(folder.resolve())
+    shutil.copytree(tiny.root / changed, tmp_path / changed)
+    card = json.loads((tmp_path / changed / "config.json").read_text())
+    (tmp_path / changed / "config.json").write_text(json.dumps(card | {"kind": "another"}))
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path))
+    with pytest.raises(BadWeights, match=sentence):
+        Analyzer(threads=1)
+
+
+def test_the_app_never_imports_what_is_heavy() -> None:
+    heavy = ["torch", "torchvision", "timm", "transformers", "pandas", "sklearn", "cv2", "onnx", "lightning"]
+    code = f"import sys, models.analyzer, models.captions; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

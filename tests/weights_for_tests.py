@@ -1,0 +1,111 @@
+"""A whole `weights/` of tiny random networks, written by the very code that writes the real one.
+
+Every graph has the inputs, outputs and token widths of the shipped one; only what lies between is small.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from transformers import BertConfig, BertModel
+
+from models import weights as shelf
+from models.emotions.expressions import LABELS as EXPRESSIONS
+from models.emotions.expressions import SIDE
+from models.emotions.text import LABELS as EMOTIONS
+from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
+from tests import vocabulary_for_tests
+from training import export, hate_card
+from training.expression_net import ExpressionNet, folded
+from training.towers import PictureForExport, WordsForExport, WordTokensForExport, export_picture, export_words
+
+SHIPPED = Path(__file__).resolve().parents[1] / "weights"
+_FOLDER = tempfile.TemporaryDirectory(prefix="subtext-")
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """The folder, and the torch modules whose graphs lie in it."""
+
+    root: Path
+    networks: tuple[CrossAttention, ...]
+    tower: WordTokensForExport
+    picture: PictureForExport
+
+
+@cache
+def once() -> Tiny:
+    """The same folder for all tests of a run; it goes when the run ends."""
+    return write(Path(_FOLDER.name))
+
+
+def write(root: Path) -> Tiny:
+    """Everything that `Analyzer` loads, into `root`."""
+    torch.manual_seed(3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SUBTEXT_WEIGHTS", str(root))
+        (root / "face_detector").symlink_to(SHIPPED / "face_detector")
+        vocabulary_for_tests.write(root / "mini_vocabulary")
+        picture = PictureForExport(_Patches(), nn.Linear(1280, 512)).eval()
+        _write("mini_picture", export_picture(picture), kind="patches")
+        tower = WordTokensForExport(_bert(), nn.Linear(768, 512)).eval()
+        vocabulary = shelf.card("mini_vocabulary").identity
+        _write("mini_words", export_words(tower, ("tokens", "pooled")), vocabulary=vocabulary)
+        emotions = WordsForExport(_bert(), nn.Linear(384, len(EMOTIONS)))
+        _write(
+            "text_emotions",
+            export_words(emotions),
+            vocabulary=vocabulary,
+            labels=list(EMOTIONS),
+            thresholds=dict.fromkeys(EMOTIONS, 0.5),
+        )
+        net = folded(ExpressionNet([4, 4], [1, 1]))
+        graph = export.trace(
+            net, [torch.randn(2, 1, SIDE, SIDE)], names=["faces"], outputs=["logits"], dynamic={"faces": {0: "batch"}}
+        )
+        _write("face_expressions", graph, labels=list(EXPRESSIONS), side=SIDE, temperature=1.0)
+        networks = tuple(CrossAttention(CrossAttentionSettings(width=12, heads=2)).eval() for _ in range(2))
+        _write(
+            "hate_cross_attention",
+            hate_card._graph(hate_card.Together(networks)),
+            labels=["hate", "harm"],
+            architecture={"image_width": 1280, "text_width": 768},
+            encoder={name: shelf.card(name).identity for name in ("mini_picture", "mini_words", "mini_vocabulary")},
+            calibration={"hate": {"scale": 2.0, "offset": -0.5}, "harm": {"scale": 0.5, "offset": 1.0}},
+            thresholds={"hate": 0.5, "harm": 0.4},
+            bands={"review_from": 0.4, "hateful_from": 0.6},
+        )
+    return Tiny(root, networks, tower, picture)
+
+
+class _Patches(nn.Module):
+    """7x7 patches of 1280 numbers, as EfficientNet-Lite0 gives them, from one look at 32x32 pixels each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look, self.widen = nn.Conv2d(3, 8, 32, stride=32), nn.Conv2d(8, 1280, 1)
+
+    def forward_features(self, pixels: Tensor) -> Tensor:
+        return self.widen(self.look(pixels).tanh())  # (B, 1280, 7, 7)
+
+
+def _bert() -> nn.Module:
+    settings = BertConfig(
+        vocab_size=8,
+        hidden_size=384,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=16,
+        initializer_range=0.1,
+    )
+    return BertModel(settings, add_pooling_layer=False).eval()
+
+
+def _write(name: str, graph: object, **config: object) -> None:
+    export.write(name, config=config, metrics={}, readme="tiny", graph=graph)  # type: ignore[arg-type]
