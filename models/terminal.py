@@ -44,12 +44,10 @@ def describe(analysis: Analysis) -> Iterator[str]:
         yield from section("Mind")
         for caution in analysis.explanation.cautions:
             yield from wrapped(caution, "- ")
-    yield from section("Times")
+    yield from section("Times in milliseconds")
+    took = ", ".join(f"{stage.name} {stage.ms or 0.0:.0f}" for stage in analysis.stages)
     total = sum(stage.ms or 0.0 for stage in analysis.stages)
-    took = [f"{stage.name} {stage.ms or 0.0:.0f} ms" for stage in analysis.stages]
-    yield from wrapped(
-        f"{', '.join(took)}; together {total:.0f} ms, {analysis.profile.name} on {analysis.profile.device}"
-    )
+    yield from wrapped(f"{took}; together {total:.0f} ({analysis.profile.name} on {analysis.profile.device})")
 
 
 def moved_by_words(analysis: Analysis) -> Iterator[str]:

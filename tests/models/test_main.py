@@ -56,7 +56,7 @@ def test_words_alone(fake: FakeAnalyzer, run: Run) -> None:
     assert "a human look from 0.40, hateful from 0.70" in out
     assert "Words (given by you)\n  we despise mondays\n" in out
     assert "there is no picture" in out
-    assert "together 100 ms, mini on cpu" in out
+    assert "together 100 (mini on cpu)" in out
     assert fake.calls == ["we despise mondays"]
 
 

@@ -1,0 +1,85 @@
+"""Writes the figures in README.md, between their two marks, from the files in weights/ and benchmarks/results/.
+
+python -m benchmarks.latency --json benchmarks/results/latency.json
+python -m benchmarks.memory --json benchmarks/results/memory.json
+python -m benchmarks.readme
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "<!-- figures: python -m benchmarks.readme -->", "<!-- end of figures -->"
+
+# folder in weights/, rows in its metrics.json, what they are, the figure
+QUALITY = (
+    ("hate_cross_attention", "validation, sentences", "Hate: sentences of six data sets", "auroc"),
+    ("hate_cross_attention", "validation, beside", "Hate: the same beside unrelated photographs", "auroc"),
+    ("hate_cross_attention", "out of fold, religious_hateful", "Hate: memes about religion", "auroc"),
+    ("hate_cross_attention", "out of fold, harmeme", "Harm: HarMeme's COVID-19 memes", "auroc"),
+    ("text_emotions", "validation (thresholds tuned on these rows)", "28 emotions in words: GoEmotions", "macro_f1"),
+    (
+        "face_expressions",
+        "validation (epoch and temperature chosen on these rows)",
+        "7 expressions of faces: FER-2013",
+        "accuracy",
+    ),
+)
+NAMES = {"auroc": "AUROC", "macro_f1": "macro-F1", "accuracy": "accuracy"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args()
+    readme = ROOT / "README.md"
+    readme.write_text(filled(readme.read_text(encoding="utf-8"), "\n".join(figures(ROOT))), encoding="utf-8")
+
+
+def filled(text: str, figures: str) -> str:
+    """The text with the figures between its marks."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise SystemExit(f"README.md lacks the lines {BEGIN} and {END}: put them where the figures belong.")
+    return f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}"
+
+
+def figures(root: Path) -> Iterator[str]:
+    """Both tables as Markdown."""
+    yield "| what, on which rows | rows | figure | value (95% interval) | always the commonest |"
+    yield "|---|---:|---|---:|---:|"
+    for folder, rows, said, name in QUALITY:
+        found = read(root / "weights" / folder / "metrics.json").get(rows)
+        if found is None:
+            raise SystemExit(f"weights/{folder}/metrics.json has no figures for {rows!r}: mend QUALITY in {__file__}.")
+        value = f"{found[name]:.3f} ({found[f'{name}_low']:.3f}–{found[f'{name}_high']:.3f})"
+        yield f"| {said} | {found['rows']:,} | {NAMES[name]} | {value} | {found[f'{name}_majority']:.3f} |"
+    speed, held = (read(root / "benchmarks" / "results" / f"{name}.json") for name in ("latency", "memory"))
+    yield ""
+    yield f"| on {speed['threads']} CPU cores | |"
+    yield "|---|---:|"
+    yield f"| verdict, emotions and faces, caption given | {speed['analyze_ms']:.0f} ms |"
+    stack = f"{speed['stack_ms']:.0f} ms ({speed['times_faster_than_stack']:.1f} times as long)"
+    yield f"| CLIP ViT-B/32, RoBERTa-base and ViT-base on the same meme | {stack} |"
+    yield f"| the same with the words read and everything explained | {speed['everything_s']:.2f} s |"
+    yield f"| first verdict after a cold start | {speed['first_verdict_s']:.1f} s |"
+    yield f"| memory of the app after {held['memes']:.0f} memes | {held['private_mb']:.0f} MB |"
+
+
+def read(path: Path) -> dict[str, Any]:
+    """One JSON object; ends with a sentence where it is missing."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SystemExit(f"{path.relative_to(ROOT)} is missing: train or measure it first.") from None
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""The README's figures come from files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import readme
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository whose every figure is .75 (.70 to .80), the baseline .5."""
+    monkeypatch.setattr(readme, "ROOT", tmp_path)
+    for folder, rows, _, name in readme.QUALITY:
+        path = tmp_path / "weights" / folder / "metrics.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        found = json.loads(path.read_text()) if path.exists() else {}
+        figures = {name: 0.75, f"{name}_low": 0.7, f"{name}_high": 0.8, f"{name}_majority": 0.5}
+        path.write_text(json.dumps(found | {rows: {"rows": 1234, **figures}}))
+    results = tmp_path / "benchmarks" / "results"
+    results.mkdir(parents=True)
+    speed = {
+        "threads": 2, "analyze_ms": 61.4, "stack_ms": 530.0, "times_faster_than_stack": 8.63, "everything_s": 1.2,
+        "first_verdict_s": 3.4,
+    }  # fmt: skip
+    (results / "latency.json").write_text(json.dumps(speed))
+    (results / "memory.json").write_text(json.dumps({"private_mb": 412.3, "memes": 10.0}))
+    return tmp_path
+
+
+def test_each_figure_stands_with_its_interval_and_baseline(root: Path) -> None:
+    lines = list(readme.figures(root))
+    quality = [line for line in lines if "0.750 (0.700–0.800) | 0.500 |" in line and "| 1,234 |" in line]
+    assert len(quality) == len(readme.QUALITY)
+    assert "530 ms (8.6 times as long)" in "\n".join(lines)
+    assert "after 10 memes | 412 MB" in "\n".join(lines)
+
+
+def test_a_missing_file_is_named(root: Path) -> None:
+    (root / "benchmarks" / "results" / "memory.json").unlink()
+    with pytest.raises(SystemExit, match=r"memory\.json is missing"):
+        list(readme.figures(root))
+
+
+def test_only_what_lies_between_the_marks_changes() -> None:
+    text = f"above\n{readme.BEGIN}\nold\n{readme.END}\nbelow\n"
+    once = readme.filled(text, "new")
+    assert once == f"above\n{readme.BEGIN}\n\nnew\n\n{readme.END}\nbelow\n"
+    assert readme.filled(once, "new") == once
+    with pytest.raises(SystemExit, match="lacks the lines"):
+        readme.filled("no marks", "new")
