@@ -22,8 +22,9 @@ from training.hate_rows import HARM, HATE, Data
 
 INPUTS = ("image", "image_mask", "text", "text_mask")
 OUTPUTS = ("logits", "words_to_regions", "regions_to_words")
-KINDLY = ("kind", "neutral", "negated", "quoted")  # forms that name a group and do it no wrong
-FALSE_ALARMS = 0.04  # at most this share of them may be shown as hateful
+KINDLY = ("kind", "neutral")  # forms that name a group and say nothing against it
+FALSE_ALARMS = 0.10  # at most this share of them, of unseen forms, may be shown as hateful,
+PLAIN_ALARMS = 0.05  # and of all validation sentences without hate at most this share
 MISSED = 0.10  # at most this share of hateful sentences may be shown as not hateful
 
 
@@ -72,14 +73,15 @@ def validation_parts(net: nn.Module, held_out: Data, seed: int) -> dict[str, tup
 
 
 def choose_bands(parts: dict[str, tuple[np.ndarray, np.ndarray]], calibration: Calibration) -> dict[str, float]:
-    """hateful_from: at most FALSE_ALARMS of our kindly counterfactuals; review_from: at most MISSED hateful sentences."""
+    """Where the two thresholds lie so that FALSE_ALARMS, PLAIN_ALARMS and MISSED are kept on validation rows."""
     kindly = np.array([sentence.form in KINDLY for sentence in counterfactual_sentences("validation")])
     logits = parts["counterfactuals"][0]
-    alarms = calibration(logits[kindly[: len(logits)]])
-    hateful = calibration(parts["sentences"][0][parts["sentences"][1] == 1])
-    review_from = min(0.45, float(np.quantile(hateful, MISSED)))
-    hateful_from = max(0.55, float(np.quantile(alarms, 1 - FALSE_ALARMS)))
-    return {"review_from": round(review_from, 3), "hateful_from": round(min(hateful_from, 0.95), 3)}
+    sentences, labels = parts["sentences"]
+    alarms = np.quantile(calibration(logits[kindly[: len(logits)]]), 1 - FALSE_ALARMS)
+    plain = np.quantile(calibration(sentences[labels == 0]), 1 - PLAIN_ALARMS)
+    review_from = min(0.45, float(np.quantile(calibration(sentences[labels == 1]), MISSED)))
+    hateful_from = min(0.95, max(0.55, float(alarms), float(plain)))
+    return {"review_from": round(review_from, 3), "hateful_from": round(hateful_from, 3)}
 
 
 def choose_threshold(parts: Sequence[tuple[np.ndarray, np.ndarray]], calibration: Calibration) -> float:
@@ -133,7 +135,9 @@ def save(nets: Sequence[CrossAttention], recipe: dict[str, Any], data: Data, hel
             "recipe": json.loads(json.dumps(recipe)),
         },
         metrics=figures,
-        readme=CARD.format(table=_table(figures), networks=len(nets)),
+        readme=CARD.format(
+            table=_table(figures), networks=len(nets), alarms=FALSE_ALARMS, plain=PLAIN_ALARMS, missed=MISSED
+        ),
         graph=_graph(together),
     )
 
@@ -173,6 +177,9 @@ together. Trained by `python -m training fit hate_cross_attention`.
 Calibration, thresholds and bands were chosen on the validation rows above, so those figures are optimistic; out-of-fold
 figures are those of single networks on memes that they did not see, each stopped early on its own fold. Figures on rows
 that nothing was chosen on come from `python -m training evaluate hate|harm`.
+
+Bands: at most {alarms:.0%} of kind and neutral sentences about groups (unseen templates) and {plain:.0%} of all sentences without
+hate are shown as hateful, and at most {missed:.0%} of the hateful ones as not hateful, on validation rows.
 
 It cannot know who speaks, to whom, or whether irony is meant. English only. Hate that needs picture and words together,
 where each alone is harmless, is mostly missed. The memes it learned from are about religion and COVID-19.
