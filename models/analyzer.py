@@ -41,6 +41,7 @@ from models.profiles import Profile
 
 OnStage = Callable[[Stage], None]
 Part = TypeVar("Part", TextEmotions, FaceEmotions, Attention, Evidence, Explanation)
+Model = TypeVar("Model", TextEmotionClassifier, FaceReader)
 AT_ONCE = 32  # memes that `score` puts through the models together
 
 
@@ -60,13 +61,15 @@ class Analyzer:
         self.profile = profile if isinstance(profile, Profile) else profiles.choose(profile)
         self._encoder = MiniEncoder(threads=threads)
         self._hate = HateClassifier.mini(self._encoder, threads=threads)
-        self._text_emotions = TextEmotionClassifier(self._encoder.vocabulary, threads=threads)
-        self._faces = FaceReader(threads=threads)
+        # Without these two there is still a verdict: what is wrong with them is told where they are asked.
+        self._text_emotions = _loaded(lambda: TextEmotionClassifier(self._encoder.vocabulary, threads=threads))
+        self._faces = _loaded(lambda: FaceReader(threads=threads))
         self.reader: Reader = RapidReader()
-        cards = (
-            self._encoder.vocabulary.card, *self._encoder.cards, self._hate.card, self._text_emotions.card,
-            *self._faces.cards,
-        )  # fmt: skip
+        cards = [self._encoder.vocabulary.card, *self._encoder.cards, self._hate.card]
+        if isinstance(self._text_emotions, TextEmotionClassifier):
+            cards.append(self._text_emotions.card)
+        if isinstance(self._faces, FaceReader):
+            cards.extend(self._faces.cards)
         self.info = ProfileInfo(
             name=self.profile.name,
             device="cpu",
@@ -113,7 +116,7 @@ class Analyzer:
             harm=self._hate.harm(scored.harm[0]),
             emotions=Emotions(
                 stages.part("text emotions", TextEmotions, lambda: self._read_emotions(text, pieces)),
-                stages.part("faces", FaceEmotions, lambda: self._faces.read(meme.image)),
+                stages.part("faces", FaceEmotions, lambda: self._read_faces(meme)),
             ),
             attention=Attention("off"),
             evidence=Evidence("off"),
@@ -137,7 +140,7 @@ class Analyzer:
         """The emotions of many texts, batched."""
         found = []
         for start in range(0, len(texts), AT_ONCE):
-            found += self._text_emotions.classify(texts[start : start + AT_ONCE])
+            found += _there(self._text_emotions).classify(texts[start : start + AT_ONCE])
         return found
 
     def threshold(self, head: str) -> float:
@@ -150,7 +153,10 @@ class Analyzer:
             yield self._hate.score([meme.image for meme in some], [meme.caption.text for meme in some])
 
     def _read_emotions(self, text: str, pieces: WordPieces | None) -> TextEmotions:
-        return TextEmotions("no_text") if pieces is None else self._text_emotions.classify([text])[0]
+        return TextEmotions("no_text") if pieces is None else _there(self._text_emotions).classify([text])[0]
+
+    def _read_faces(self, meme: Meme) -> FaceEmotions:
+        return FaceEmotions("no_image") if meme.image is None else _there(self._faces).read(meme.image)
 
     def _explain(
         self,
@@ -179,6 +185,20 @@ class Analyzer:
             caution = "The caption is long: the model read its first part only."
             written = replace(written, cautions=(caution, *written.cautions))
         return replace(analysis, explanation=written)
+
+
+def _loaded(load: Callable[[], Model]) -> Model | SubtextError:
+    """The model, or the sentence that says why it is not there."""
+    try:
+        return load()
+    except SubtextError as error:
+        return error
+
+
+def _there(model: Model | SubtextError) -> Model:
+    if isinstance(model, SubtextError):
+        raise model
+    return model
 
 
 class _Stages:
