@@ -23,7 +23,7 @@ from models.errors import BadWeights
 if TYPE_CHECKING:
     import onnxruntime
 
-MEND = "run `git checkout -- weights` in a clone, or train it again with `python -m training fit {name}`"
+MEND = "run `git checkout -- weights/{name}` in a clone, or train it again as the README tells"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from models.encoders.mini import MiniEncoder
+from models.encoders.mini import GRID, MiniEncoder
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,15 @@ def pictures(data: Sequence[bytes], encoder: MiniEncoder, cache: Path) -> Pictur
     """Encodes pictures given as bytes, or takes them from the cache."""
     file = _cache_file(cache, "pictures", encoder.cards[0].identity, data)
     if not file.is_file():
-        parts = []
+        part = file.with_suffix(".part")
+        shape = (len(data), GRID * GRID, encoder.image_width)
+        # Straight to the disk: all pictures of a fitting together are more than a gigabyte.
+        tokens = np.lib.format.open_memmap(part, mode="w+", dtype=np.float16, shape=shape)
         for start in range(0, len(data), 64):
             images = [Image.open(io.BytesIO(one)).convert("RGB") for one in data[start : start + 64]]
-            parts.append(encoder.encode_images(images).tokens.astype(np.float16))
-        np.save(file, np.concatenate(parts))
+            tokens[start : start + 64] = encoder.encode_images(images).tokens
+        tokens.flush()
+        part.replace(file)  # only a whole file has the name that is looked for
     return Pictures(np.load(file, mmap_mode="r"))
 
 
@@ -80,7 +84,9 @@ def texts(data: Sequence[str], encoder: MiniEncoder, cache: Path, *, longest: in
             for at, row in enumerate(some):
                 rows[row] = tokens.tokens[at, : tokens.mask[at].sum()][:longest].astype(np.float16)
         starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
-        np.savez(file, tokens=np.concatenate(rows), starts=starts)
+        part = file.with_suffix(".part.npz")
+        np.savez(part, tokens=np.concatenate(rows), starts=starts)
+        part.replace(file)
     loaded = np.load(file)
     return Texts(loaded["tokens"], loaded["starts"])
 

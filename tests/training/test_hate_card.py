@@ -1,0 +1,117 @@
+"""What is chosen on validation rows, on rows drawn so that the right choice is known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
+from training import counterfactuals
+from training.hate_card import (
+    FALSE_ALARMS,
+    KINDLY,
+    MISSED,
+    Calibration,
+    Together,
+    calibrate,
+    choose_bands,
+    choose_threshold,
+)
+
+Part = tuple[np.ndarray, np.ndarray]
+
+
+def drawn(count: int, *, scale: float = 1.0, offset: float = 0.0, seed: int = 0) -> Part:
+    """Logits and labels whose true probability is sigmoid(scale * logit + offset)."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, count)
+    return logits, (rng.random(count) < Calibration(scale, offset)(logits)).astype(int)
+
+
+def test_platt_scaling_is_what_it_says() -> None:
+    chances = Calibration(2.0, -1.0)(np.array([0.0, 0.5, 3.0]))
+    assert chances.tolist() == pytest.approx([1 / (1 + math.e), 0.5, 1 / (1 + math.exp(-5))])
+
+
+def test_calibrating_finds_the_scale_of_logits_that_are_too_sure() -> None:
+    found = calibrate([drawn(20_000, scale=0.4)])
+    assert found.scale == pytest.approx(0.4, abs=0.03)
+    assert found.offset == pytest.approx(0, abs=0.06)
+
+
+def test_a_source_counts_once_however_many_rows_it_has() -> None:
+    small, large = drawn(500, scale=2.0), drawn(500, scale=0.3, seed=1)
+    tripled = tuple(np.tile(side, 3) for side in large)
+    one, other = calibrate([small, large]), calibrate([small, tripled])  # type: ignore[list-item]
+    assert one.scale == pytest.approx(other.scale, abs=2e-3)
+    assert one.offset == pytest.approx(other.offset, abs=2e-3)
+
+
+def test_both_labels_count_alike_however_rare_one_is() -> None:
+    logits, labels = drawn(4000)
+    kept = (labels == 0) | (np.arange(4000) % 8 == 0)  # an eighth of the hateful rows
+    whole, rare = calibrate([(logits, labels)]), calibrate([(logits[kept], labels[kept])])
+    assert rare.scale == pytest.approx(whole.scale, abs=0.2)
+    assert rare.offset == pytest.approx(whole.offset, abs=0.2)
+
+
+def parts(kind: float, unkind: float, sentences: np.ndarray) -> dict[str, Part]:
+    """Counterfactuals with logits around `kind` and `unkind`, and hateful sentences."""
+    rng = np.random.default_rng(0)
+    forms = counterfactuals.sentences("validation")
+    kindly = np.array([sentence.form in KINDLY for sentence in forms])
+    logits = np.where(kindly, kind, unkind) + rng.normal(0, 1, len(forms))
+    return {
+        "counterfactuals": (logits, np.array([sentence.label for sentence in forms])),
+        "sentences": (np.concatenate([sentences, np.full(50, -9.0)]), np.repeat([1, 0], [len(sentences), 50])),
+    }
+
+
+def test_the_bands_bound_false_alarms_and_misses() -> None:
+    chances = Calibration(1.0, 0.0)
+    hateful = np.random.default_rng(1).normal(0.5, 1.5, 5000)
+    some = parts(0.0, 3.0, hateful)
+    bands = choose_bands(some, chances)
+    kindly = np.array([sentence.form in KINDLY for sentence in counterfactuals.sentences("validation")])
+    alarms = (chances(some["counterfactuals"][0][kindly]) >= bands["hateful_from"]).mean()
+    assert alarms == pytest.approx(FALSE_ALARMS, abs=0.01)
+    assert (chances(hateful) < bands["review_from"]).mean() == pytest.approx(MISSED, abs=0.01)
+
+
+@pytest.mark.parametrize(("kind", "unkind"), [(-9.0, 9.0), (9.0, -9.0)])
+def test_bands_stay_bands_when_all_is_clear_and_when_nothing_is(kind: float, unkind: float) -> None:
+    bands = choose_bands(parts(kind, unkind, np.full(100, unkind)), Calibration(1.0, 0.0))
+    assert 0 <= bands["review_from"] <= 0.45
+    assert 0.55 <= bands["hateful_from"] <= 0.95
+
+
+def test_the_threshold_is_the_one_that_parts_the_labels() -> None:
+    chances = np.linspace(0.01, 0.99, 99)
+    logits = np.log(chances / (1 - chances))
+    for edge in (0.3, 0.5, 0.7):
+        found = choose_threshold([(logits, (chances >= edge).astype(int))], Calibration(1.0, 0.0))
+        assert found == pytest.approx(edge, abs=0.011)
+
+
+def test_every_source_has_a_say_in_the_threshold() -> None:
+    chances = np.linspace(0.01, 0.99, 99)
+    logits = np.log(chances / (1 - chances))
+    low, high = ((logits, (chances >= edge).astype(int)) for edge in (0.35, 0.65))
+    many = tuple(np.tile(side, 50) for side in low)
+    between = choose_threshold([many, high], Calibration(1.0, 0.0))  # type: ignore[list-item]
+    assert 0.34 <= between <= 0.66
+    assert choose_threshold([low, high], Calibration(1.0, 0.0)) == between
+
+
+@torch.inference_mode()
+def test_networks_together_are_the_mean_of_each() -> None:
+    torch.manual_seed(0)
+    settings = CrossAttentionSettings(image_width=6, text_width=4, width=8, heads=2)
+    nets = [CrossAttention(settings).eval() for _ in range(3)]
+    sides = torch.randn(2, 49, 6), torch.ones(2, 49).bool(), torch.randn(2, 5, 4), torch.ones(2, 5).bool()
+    answers = [net(*sides) for net in nets]
+    for place, part in enumerate(Together(nets)(*sides)):
+        torch.testing.assert_close(part, (answers[0][place] + answers[1][place] + answers[2][place]) / 3)
