@@ -50,6 +50,7 @@ class Recipe:
     seed: int
     rows: dict[str, int]
     weights: dict[str, float]
+    wide: dict[str, float]
 
 
 class Fold(L.LightningModule):

@@ -37,6 +37,7 @@ class Schedule:
     epochs: int = 2
     batch: int = 32
     rate: float = 8e-5
+    head_rate: float = 8e-5  # the head is new and small: it may learn faster than the tower
     warmup: int = 100
     longest: int = 64  # word pieces; longer sentences are cut in training only
     seed: int = 7
@@ -130,8 +131,9 @@ class SentenceTower(L.LightningModule):
         self.log("average_precision", float(precision), prog_bar=True)
 
     def configure_optimizers(self) -> Any:
-        trained = [p for p in self.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(trained, lr=self.schedule.rate, weight_decay=0.01, fused=True)
+        tower = [p for p in self.tower.parameters() if p.requires_grad]
+        groups = [{"params": tower}, {"params": [*self.head.parameters()], "lr": self.schedule.head_rate}]
+        optimizer = torch.optim.AdamW(groups, lr=self.schedule.rate, weight_decay=0.01, fused=True)
 
         def rate(step: int) -> float:
             warmup = self.schedule.warmup
@@ -149,11 +151,17 @@ def fit(
     folder: Path,
     resume: bool,
     bias: Tensor | None = None,
+    start: SentenceTower | None = None,
 ) -> SentenceTower:
-    """Trains a tower on (texts, targets [rows, outputs]); checkpoints and curves go to `folder`; returns the best one."""
+    """Trains a tower on (texts, targets [rows, outputs]); checkpoints and curves go to `folder`; returns the best one.
+
+    `bias` is the head's to begin with; `start` is a tower whose training goes on with a new schedule.
+    """
     L.seed_everything(schedule.seed, verbose=False)
     rows, held_out = Buckets(*train, schedule, shuffle=True), Buckets(*validation, schedule, shuffle=False)
     module = SentenceTower(train[1].shape[1], schedule, steps=len(rows) * schedule.epochs, bias=bias)
+    if start is not None:
+        module.load_state_dict(start.state_dict())
     keep = ModelCheckpoint(
         folder, filename="best", monitor="average_precision", mode="max", save_last=True, enable_version_counter=False
     )

@@ -51,8 +51,11 @@ def fit(args: argparse.Namespace) -> None:
         frames = [frame[: args.limit] for frame in frames]
     train, held_out = ((frame.text.tolist(), targets(frame.labels)) for frame in frames)
     prior = torch.logit(torch.tensor(train[1].mean(axis=0)).clamp(1e-3, 1 - 1e-3))
-    schedule = sentences.Schedule(**recipe.read("text_emotions")).asked(args)
-    module = sentences.fit(train, held_out, schedule=schedule, folder=out, resume=args.resume, bias=prior)
+    settings = recipe.read("text_emotions")
+    schedule = sentences.Schedule(**settings["schedule"]).asked(args)
+    again = sentences.Schedule(**settings["again"])
+    module = sentences.fit(train, held_out, schedule=schedule, folder=out / "first", resume=args.resume, bias=prior)
+    module = sentences.fit(train, held_out, schedule=again, folder=out / "again", resume=args.resume, start=module)
     probabilities = 1 / (1 + np.exp(-sentences.predict(module, held_out[0], schedule)))
     thresholds = tune_thresholds(probabilities, held_out[1])
     save(
