@@ -1,4 +1,4 @@
-"""Writes the figures in README.md, between their two marks, from the files in weights/ and benchmarks/results/.
+"""Writes README.md's figures, from the files in weights/ and benchmarks/results/, and its session in a terminal.
 
 python -m benchmarks.latency --json benchmarks/results/latency.json
 python -m benchmarks.memory --json benchmarks/results/memory.json
@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- figures: python -m benchmarks.readme -->", "<!-- end of figures -->"
+BEGIN, END = "<!-- {part}: python -m benchmarks.readme -->", "<!-- end of {part} -->"
+MEME = "assets/gallery/mondays.webp"
 
 # folder in weights/, rows in its metrics.json, what they are, the figure
 QUALITY = (
@@ -38,16 +40,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
     readme = ROOT / "README.md"
-    readme.write_text(filled(readme.read_text(encoding="utf-8"), "\n".join(figures(ROOT))), encoding="utf-8")
+    text = filled(readme.read_text(encoding="utf-8"), "figures", "\n".join(figures(ROOT)))
+    readme.write_text(filled(text, "session", session()), encoding="utf-8")
 
 
-def filled(text: str, figures: str) -> str:
-    """The text with the figures between its marks."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def filled(text: str, part: str, written: str) -> str:
+    """The text with `written` between the marks of a part."""
+    opening, closing = BEGIN.format(part=part), END.format(part=part)
+    before, begin, rest = text.partition(opening)
+    _, end, after = rest.partition(closing)
     if not (begin and end):
-        raise SystemExit(f"README.md lacks the lines {BEGIN} and {END}: put them where the figures belong.")
-    return f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}"
+        raise SystemExit(f"README.md lacks the lines {opening} and {closing}: put them where the {part} belong.")
+    return f"{before}{opening}\n\n{written}\n\n{closing}{after}"
+
+
+def session() -> str:
+    """A sample analyzed in the terminal, up to its cautions and times."""
+    command = [sys.executable, "-m", "models", "analyze", MEME]
+    out = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
+    return f"```console\n$ python -m models analyze {MEME}\n{out.partition(chr(10) + 'Keep in mind' + chr(10))[0]}...\n```"
 
 
 def figures(root: Path) -> Iterator[str]:
@@ -82,4 +93,4 @@ def read(path: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -41,7 +41,7 @@ def describe(analysis: Analysis) -> Iterator[str]:
     yield from emotions(analysis)
     yield from faces(analysis)
     if analysis.explanation.cautions:
-        yield from section("Mind")
+        yield from section("Keep in mind")
         for caution in analysis.explanation.cautions:
             yield from wrapped(caution, "- ")
     yield from section("Times in milliseconds")

@@ -46,9 +46,10 @@ def test_a_missing_file_is_named(root: Path) -> None:
 
 
 def test_only_what_lies_between_the_marks_changes() -> None:
-    text = f"above\n{readme.BEGIN}\nold\n{readme.END}\nbelow\n"
-    once = readme.filled(text, "new")
-    assert once == f"above\n{readme.BEGIN}\n\nnew\n\n{readme.END}\nbelow\n"
-    assert readme.filled(once, "new") == once
+    opening, closing = (mark.format(part="figures") for mark in (readme.BEGIN, readme.END))
+    text = f"above\n{opening}\nold\n{closing}\nbelow\n"
+    once = readme.filled(text, "figures", "new")
+    assert once == f"above\n{opening}\n\nnew\n\n{closing}\nbelow\n"
+    assert readme.filled(once, "figures", "new") == once
     with pytest.raises(SystemExit, match="lacks the lines"):
-        readme.filled("no marks", "new")
+        readme.filled(text, "session", "new")

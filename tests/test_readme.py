@@ -1,0 +1,63 @@
+"""What the README tells people to run does run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from models.__main__ import parser as models_parser
+from tests.conftest import drawn
+from training.__main__ import FITS
+from training.__main__ import parser as training_parser
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    """The words of each command that starts with `python -m`, also behind a prompt."""
+    lines = "".join(blocks("sh") + blocks("console")).splitlines()
+    plain = (line.removeprefix("$ ") for line in lines)
+    return [shlex.split(line, comments=True) for line in plain if line.startswith("python -m ")]
+
+
+def test_the_two_commands_stand_in_it() -> None:
+    told = "".join(blocks("sh"))
+    assert "pip install -r requirements.txt && streamlit run app.py" in told
+    assert "pip install -r requirements-dev.txt && python -m pytest" in told
+
+
+def test_its_commands_are_understood() -> None:
+    parsers = {"models": models_parser(), "training": training_parser()}
+    fitted = set()
+    for words in commands():
+        args = parsers[words[2]].parse_args(words[3:])  # exits where a word is wrong
+        if args.command == "fit":
+            fitted.add(args.name)
+    assert fitted == set(FITS)
+
+
+def test_its_python_runs_on_the_shipped_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "meme.png").write_bytes(drawn())
+    monkeypatch.chdir(tmp_path)
+    (program,) = blocks("python")
+    exec(compile(program, "README.md", "exec"), {})
+    label, probability, *explanation = capsys.readouterr().out.splitlines()
+    assert label in ("hateful", "not_hateful", "needs_review")
+    assert 0 <= float(probability) <= 1
+    assert len(explanation) > 2
+
+
+def test_its_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+    assert "docs/screenshot.png" in links
+    assert [link for link in links if not (ROOT / link).exists()] == []
