@@ -58,7 +58,8 @@ def session() -> str:
     """A sample analyzed in the terminal, up to its cautions and times."""
     command = [sys.executable, "-m", "models", "analyze", MEME]
     out = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
-    return f"```console\n$ python -m models analyze {MEME}\n{out.partition(chr(10) + 'Keep in mind' + chr(10))[0]}...\n```"
+    shown = out.partition("\nKeep in mind\n")[0]
+    return f"```console\n$ python -m models analyze {MEME}\n{shown}...\n```"
 
 
 def figures(root: Path) -> Iterator[str]:
