@@ -35,6 +35,7 @@ class Tiny:
 
     root: Path
     networks: tuple[CrossAttention, ...]
+    path: nn.Linear
     tower: WordTokensForExport
     picture: PictureForExport
 
@@ -70,10 +71,12 @@ def write(root: Path) -> Tiny:
             net, [torch.randn(2, 1, SIDE, SIDE)], names=["faces"], outputs=["logits"], dynamic={"faces": {0: "batch"}}
         )
         _write("face_expressions", graph, labels=list(EXPRESSIONS), side=SIDE, temperature=1.0)
+        path = nn.Linear(768, 2).requires_grad_(False)
+        path = nn.Linear(768, 2).requires_grad_(False)
         networks = tuple(CrossAttention(CrossAttentionSettings(width=12, heads=2)).eval() for _ in range(2))
         _write(
             "hate_cross_attention",
-            hate_card._graph(hate_card.Together(networks)),
+            hate_card._graph(hate_card.Together(networks, path)),
             labels=["hate", "harm"],
             architecture={"image_width": 1280, "text_width": 768},
             encoder={name: shelf.card(name).identity for name in ("mini_picture", "mini_words", "mini_vocabulary")},
@@ -81,7 +84,7 @@ def write(root: Path) -> Tiny:
             thresholds={"hate": 0.5, "harm": 0.4},
             bands={"review_from": 0.4, "hateful_from": 0.6},
         )
-    return Tiny(root, networks, tower, picture)
+    return Tiny(root, networks, path, tower, picture)
 
 
 class _Patches(nn.Module):

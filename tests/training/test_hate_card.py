@@ -113,5 +113,15 @@ def test_networks_together_are_the_mean_of_each() -> None:
     nets = [CrossAttention(settings).eval() for _ in range(3)]
     sides = torch.randn(2, 49, 6), torch.ones(2, 49).bool(), torch.randn(2, 5, 4), torch.ones(2, 5).bool()
     answers = [net(*sides) for net in nets]
-    for place, part in enumerate(Together(nets)(*sides)):
-        torch.testing.assert_close(part, (answers[0][place] + answers[1][place] + answers[2][place]) / 3)
+    path = torch.nn.Linear(4, 2)
+    for place, part in enumerate(Together(nets, path)(*sides)):
+        mean = (answers[0][place] + answers[1][place] + answers[2][place]) / 3
+        torch.testing.assert_close(part, mean if place else mean + path(sides[2].mean(1)))
+
+
+@torch.inference_mode()
+def test_the_linear_path_adds_nothing_where_there_are_no_words() -> None:
+    torch.manual_seed(0)
+    net = CrossAttention(CrossAttentionSettings(image_width=6, text_width=4, width=8, heads=2)).eval()
+    sides = torch.randn(2, 49, 6), torch.ones(2, 49).bool(), torch.zeros(2, 2, 4), torch.zeros(2, 2).bool()
+    torch.testing.assert_close(Together([net], torch.nn.Linear(4, 2))(*sides)[0], net(*sides)[0])
