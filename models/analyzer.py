@@ -197,7 +197,7 @@ def _loaded(load: Callable[[], Model]) -> Model | SubtextError:
 
 def _there(model: Model | SubtextError) -> Model:
     if isinstance(model, SubtextError):
-        raise model
+        raise type(model)(*model.args)  # a new one: a raised exception holds its frames, and these hold the meme
     return model
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models import weights
 from models.analysis import Analysis, Caption, Meme, Stage
 from models.analyzer import AT_ONCE, Analyzer
 from models.errors import BadInput, BadWeights, PartUnavailable
@@ -223,14 +226,12 @@ def test_a_long_caption_is_read_as_far_as_it_goes(tiny_analyzer: Analyzer, monke
     assert not any("is long" in caution for caution in tiny_analyzer.analyze(WORDS).explanation.cautions)
 
 
-def test_what_ran_is_told(tiny_analyzer: Analyzer, tiny: Tiny) -> None:
+def test_what_ran_is_told(tiny_analyzer: Analyzer, shelf: Tiny) -> None:
     info = tiny_analyzer.info
     assert (info.name, info.device) == ("mini", "cpu")
-    assert set(info.weights) == {path.name for path in tiny.root.iterdir()}
+    assert set(info.weights) == {path.name for path in shelf.root.iterdir()}
     assert all(len(identity) == 64 for identity in info.weights.values())
-    assert info.parameters > sum(
-        weight.numel() for net in tiny.networks for weight in net.parameters() if weight.dim() > 1
-    )
+    assert info.parameters == sum(weights.card(path.name).parameters for path in shelf.root.iterdir()) > 10_000
 
 
 def test_thresholds_are_those_of_the_card(tiny_analyzer: Analyzer) -> None:
@@ -262,6 +263,26 @@ def test_parts_that_were_not_trained_together_are_refused(
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path))
     with pytest.raises(BadWeights, match=sentence):
         Analyzer(threads=1)
+
+
+def test_without_the_emotion_models_there_is_a_verdict_and_nothing_of_a_meme_is_kept(
+    tiny: Tiny, tiny_analyzer: Analyzer, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    for folder in tiny.root.iterdir():
+        if folder.name not in ("text_emotions", "face_expressions"):
+            (tmp_path / folder.name).symlink_to(folder.resolve())
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path))
+    analyzer = Analyzer(threads=1)
+    image = noise(5)
+    found = analyzer.analyze(meme("we hate mondays", image))
+    assert found.verdict == tiny_analyzer.analyze(meme("we hate mondays", image)).verdict
+    for part, name in ((found.emotions.text, "text_emotions"), (found.emotions.faces, "face_expressions")):
+        assert part.status == "failed"
+        assert name in part.detail
+    kept = weakref.ref(image)
+    del image
+    gc.collect()
+    assert kept() is None, "an exception that is raised again holds on to the frames it went through"
 
 
 def test_the_app_never_imports_what_is_heavy() -> None:
