@@ -111,38 +111,51 @@ class Fitting(L.LightningModule):
 
 
 def fit(args: argparse.Namespace) -> None:
-    """Fits, then writes `weights/face_expressions`; checkpoints and curves stay in `args.out`, for `resume`."""
+    """Fits stage after stage, then writes `weights/face_expressions`; checkpoints stay in `args.out`, for `resume`."""
     L.seed_everything(args.seed, verbose=False)
     recipe = tomllib.loads(RECIPE.read_text(encoding="utf-8"))
-    recipe["epochs"] = args.epochs or recipe["epochs"]
-    out = Path(args.out)
-    if not args.resume:
-        shutil.rmtree(out / "curves", ignore_errors=True)
+    stages = [{**recipe, **stage} for stage in recipe.pop("stages")]
     train, validation = (Faces(part, args.data, args.limit) for part in ("train", "validation"))
-    loader = train.loader(min(recipe["batch"], len(train)), shuffle=True)
-    fitting = Fitting(recipe, steps=recipe["epochs"] * len(loader))
-    best = ModelCheckpoint(out, "best", monitor="val_accuracy", mode="max", enable_version_counter=False)
-    newest = ModelCheckpoint(out, "last", enable_version_counter=False)  # every epoch, better or not
+    kept: Fitting | None = None
+    history = []
+    for number, stage in enumerate(stages, start=1):
+        stage["epochs"] = args.epochs or stage["epochs"]
+        folder = Path(args.out) / f"stage_{number}"
+        kept = fit_stage(stage, train, validation, folder, start=kept, resume=args.resume)
+        history += [{"stage": number, **epoch} for epoch in curves(folder / "curves")]
+    save(kept.average.module, validation, {"stages": stages, "seed": args.seed}, history, rows=len(train))
+
+
+def fit_stage(
+    stage: dict[str, Any], train: Faces, validation: Faces, folder: Path, *, start: Fitting | None, resume: bool
+) -> Fitting:
+    """One cycle of the learning rate from the averaged weights of `start`; returns the epoch that validated best."""
+    loader = train.loader(min(stage["batch"], len(train)), shuffle=True)
+    fitting = Fitting(stage, steps=stage["epochs"] * len(loader))
+    if start is not None:
+        fitting.net.load_state_dict(start.average.module.state_dict())
+        fitting.average.module.load_state_dict(start.average.module.state_dict())
+        fitting.votes.load_state_dict(start.votes.state_dict())
+    if not resume:
+        shutil.rmtree(folder / "curves", ignore_errors=True)
+    best = ModelCheckpoint(folder, "best", monitor="val_accuracy", mode="max", enable_version_counter=False)
+    newest = ModelCheckpoint(folder, "last", enable_version_counter=False)  # every epoch, better or not
     trainer = L.Trainer(
-        max_epochs=recipe["epochs"],
+        max_epochs=stage["epochs"],
         accelerator="cpu",
         precision="bf16-mixed",
         gradient_clip_val=1.0,
-        callbacks=[best, newest, EarlyStopping("val_accuracy", mode="max", patience=recipe["patience"])],
-        logger=CSVLogger(out, name="curves"),  # a version for each resumption
+        callbacks=[best, newest, EarlyStopping("val_accuracy", mode="max", patience=stage["patience"])],
+        logger=CSVLogger(folder, name="curves"),  # a version for each resumption
         num_sanity_val_steps=0,
         log_every_n_steps=1,
     )
-    last = out / "last.ckpt"
-    trainer.fit(
-        fitting,
-        loader,
-        validation.loader(256, shuffle=False),
-        ckpt_path=last if args.resume and last.is_file() else None,
-    )
+    last = folder / "last.ckpt"
+    going_on = last if resume and last.is_file() else None
+    trainer.fit(fitting, loader, validation.loader(256, shuffle=False), ckpt_path=going_on)
     kept = torch.load(best.best_model_path, weights_only=False)  # written a moment ago by this very run
     fitting.load_state_dict(kept["state_dict"])
-    save(fitting.average.module, validation, recipe, curves(out / "curves"), rows=len(train), seed=args.seed)
+    return fitting
 
 
 def curves(folder: Path) -> list[dict[str, float]]:
@@ -167,7 +180,7 @@ def temperature_of(logits: np.ndarray, truth: np.ndarray) -> float:
 
 
 def save(
-    net: nn.Module, validation: Faces, recipe: dict[str, Any], history: list[dict[str, float]], *, rows: int, seed: int
+    net: nn.Module, validation: Faces, recipe: dict[str, Any], history: list[dict[str, float]], *, rows: int
 ) -> None:
     """Chooses the temperature on the validation rows and writes the folder, figures and card."""
     usable = folded(net.float())
@@ -190,8 +203,8 @@ def save(
             "side": SIDE,
             "preprocessing": "luma, 48x48 (Lanczos), each picture to mean 0 and spread 1; mean with the mirror image",
             "temperature": temperature,
-            "architecture": {"widths": recipe["widths"], "depths": recipe["depths"]},
-            "recipe": recipe | {"seed": seed},
+            "architecture": {key: recipe["stages"][0][key] for key in ("widths", "depths")},
+            "recipe": recipe,
         },
         metrics={
             "validation (epoch and temperature chosen on these rows)": {"rows": len(truth), **figures},

@@ -79,6 +79,7 @@ def test_fitting_writes_a_folder_that_the_app_loads(tmp_path: Path, monkeypatch:
     recipe.write_text(
         faces.RECIPE.read_text().replace("[32, 64, 128, 256]", "[4, 8]").replace("[1, 2, 2, 2]", "[1, 2]")
         .replace("batch = 128", "batch = 14").replace("epochs = 26", "epochs = 2")
+        .replace("epochs = 12", "epochs = 1")
     )  # fmt: skip
     monkeypatch.setattr(faces, "RECIPE", recipe)
     for part in ("train", "validation"):
@@ -89,11 +90,11 @@ def test_fitting_writes_a_folder_that_the_app_loads(tmp_path: Path, monkeypatch:
     faces.fit(args)
     classifier = ExpressionClassifier(threads=1)
     found = json.loads((tmp_path / "weights" / "face_expressions" / "metrics.json").read_text())
-    assert [epoch["epoch"] for epoch in found["curves"]] == [0, 1]
+    assert [(epoch["stage"], epoch["epoch"]) for epoch in found["curves"]] == [(1, 0), (1, 1), (2, 0)]
     assert {"label", "vote", "val_accuracy", "val_nll"} <= set(found["curves"][0])
     card = classifier.card.config
     face = Image.fromarray(np.random.default_rng(5).integers(0, 256, (SIDE, SIDE), dtype=np.uint8))
-    kept = torch.load(tmp_path / "out" / "best.ckpt", weights_only=False)["state_dict"]
+    kept = torch.load(tmp_path / "out" / "stage_2" / "best.ckpt", weights_only=False)["state_dict"]
     net = ExpressionNet([4, 8], [1, 2]).eval()
     net.load_state_dict(
         {k.removeprefix("average.module."): v for k, v in kept.items() if k.startswith("average.module.")}
@@ -102,8 +103,12 @@ def test_fitting_writes_a_folder_that_the_app_loads(tmp_path: Path, monkeypatch:
         seen = torch.from_numpy(prepare(face))[None]
         expected = ((net(seen) + net(seen.flip(-1))) / 2 / card["temperature"]).softmax(1).numpy()
     assert np.allclose(classifier.probabilities([face]), expected, atol=2e-3)  # the tensors are stored in float16
+    first = torch.load(tmp_path / "out" / "stage_1" / "best.ckpt", weights_only=False)["state_dict"]
+    assert all(
+        (first[key] != kept[key]).any() for key in kept if key.endswith("head.weight")
+    )  # the second stage learns
     args.resume = True
-    faces.fit(args)  # both epochs are done: it writes the folder again and fits nothing
+    faces.fit(args)  # all epochs are done: it writes the folder again and fits nothing
     again = json.loads((tmp_path / "weights" / "face_expressions" / "metrics.json").read_text())
     assert again["curves"] == found["curves"]
 
