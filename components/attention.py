@@ -35,6 +35,7 @@ def pick(attention: Attention, caption: str) -> int | None:
             range(count),
             format_func=lambda index: for_markdown(shorten(attention.words[index].text, 24)) or "·",
             key=key,
+            wrap=True,  # in a column they would stand in one row, the last of them out of sight
         )
     return st.selectbox(
         "Pick a word to see where it looks",

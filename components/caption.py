@@ -59,7 +59,9 @@ def edit(seen: Visit, read: Caption | None) -> None:
         if seen.picture is not None and seen.override is not None:
             st.button("Back to the OCR's text", icon=":material/undo:", type="tertiary", on_click=_back, args=(seen,))
         if seen.picture is not None and caption.source != "none":
-            st.button("No words", icon=":material/format_clear:", type="tertiary", on_click=_none, args=(seen,))
+            st.button(
+                "Judge without words", icon=":material/format_clear:", type="tertiary", on_click=_none, args=(seen,)
+            )
     if seen.reading is not None and seen.reading.problem:
         failures.tell(seen.reading.problem)
     if caption.uncertain:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from components.escaping import for_plotly, shorten
 
+INK = "#22262e"  # the light theme's text: Streamlit's own grey is too faint on it for numbers this small
 ROW = 23
 """CSS pixels for one bar."""
 
@@ -21,6 +22,10 @@ def draw(figure: go.Figure, *, alt: str, key: str, height: int) -> None:
         dragmode=False,
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
     )
+    if st.context.theme.type == "light":
+        figure.update_layout(font_color=INK)
+        for axes in (figure.update_xaxes, figure.update_yaxes):
+            axes(tickfont_color=INK, title_font_color=INK)
     config = {"displayModeBar": False, "scrollZoom": False}
     st.plotly_chart(figure, width="stretch", theme="streamlit", key=key, alt=alt, config=config)
 

@@ -46,8 +46,8 @@ def draw_text(emotions: TextEmotions) -> None:
     elif emotions.status != "ok" or not emotions.scores:
         st.info("No text found, so there are no emotions in words to show.", icon=":material/text_fields:")
     else:
-        there = [score.label for score in emotions.scores if score.present]
-        said = f"Clearly there: **{', '.join(there)}**." if there else "None of the 28 emotions is clearly there."
+        there = [score.label for score in emotions.scores if score.present and score.label != "neutral"]
+        said = f"Clearly there: **{', '.join(there)}**." if there else "No emotion is clearly there."
         st.markdown(said)
         charts.draw(
             text_chart(emotions),

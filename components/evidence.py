@@ -63,7 +63,8 @@ def words_chart(effects: list[WordEffect]) -> go.Figure:
 def _sides(shapley: Shapley, has_image: bool, has_text: bool) -> None:
     st.subheader("Picture or words", anchor=False)
     st.caption(
-        "How far each side carried the score, as exact Shapley values of the logit: above zero leans toward hateful."
+        "How far each side carried the score, as exact Shapley values of the logit: above zero leans toward hateful. "
+        "A logit of 0 is a probability of 50%, +1 of 73%, -1 of 27%."
     )
     charts.draw(
         shapley_chart(shapley),
@@ -95,7 +96,9 @@ def draw(evidence: Evidence, caption: str, image: Image.Image | None, key: str) 
         if image is None or not evidence.regions:
             st.info("No picture, so there is nothing to cover.", icon=":material/hide_image:")
         else:
-            st.caption("Red pushes toward hateful, blue-green away from it; the strongest carry their number.")
+            st.caption(
+                "Red pushes toward hateful, blue-green away from it; the strongest carry the logit that they add."
+            )
             pictures.show(
                 overlay.effects(image, evidence.regions),
                 key=key,
@@ -111,7 +114,9 @@ def draw(evidence: Evidence, caption: str, image: Image.Image | None, key: str) 
     shown = strongest(evidence.words)
     with text:
         st.html(words.weighed(caption, evidence.words))
-        st.caption("How the score changes when a word is taken out: red pushes toward hateful, blue-green away.")
+        st.caption(
+            "What each word adds to the logit, measured by taking it out: red pushes toward hateful, blue-green away."
+        )
     with chart:
         charts.draw(
             words_chart(shown),

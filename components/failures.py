@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -30,8 +31,9 @@ def sentence(error: Exception) -> str:
 
 
 def tell(text: str) -> None:
-    """Show a failure's sentence."""
-    st.error(for_markdown(text), icon=":material/error:")
+    """Show a failure's sentence. A command in it stands between backticks, and as code it can be copied as it is."""
+    said = re.sub(r"(`[^`]+`)|[^`\s]+|`", lambda found: found[1] or for_markdown(found[0]), " ".join(text.split()))
+    st.error(said, icon=":material/error:")
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from components.evidence import strongest
 from components.palette import AWAY, BETWEEN, NEUTRAL, TOWARD, faint
 from components.pictures import fitted
 from components.stages import label, took
-from components.verdict import NAMES, describe, zones
+from components.verdict import NAMES, describe, percent, zones
 from models.analysis import Analysis, Verdict
 
 _STYLE = """
@@ -66,7 +66,7 @@ def _band(verdict: Verdict) -> str:
     parts.append(f'<rect x="{min(max(at - 2, 0), 596):.1f}" y="16" width="4" height="38" fill="currentColor"/>')
     shift = at - 8 if anchor == "end" else at + 8
     parts.append(
-        f'<text x="{shift:.1f}" y="14" text-anchor="{anchor}" font-weight="700">{verdict.probability:.0%}</text>'
+        f'<text x="{shift:.1f}" y="14" text-anchor="{anchor}" font-weight="700">{percent(verdict.probability)}</text>'
     )
     middle = min(max((verdict.bands.review_from + verdict.bands.hateful_from) * 300, 190), 430)
     parts.append(f'<text x="0" y="66">{NAMES["not_hateful"]}</text>')
@@ -193,7 +193,7 @@ def build(analysis: Analysis, image: Image.Image | None) -> str:
 {_band(verdict)}
 <p>{for_html(verdict.meaning)}</p>
 {words.plain(analysis.explanation.text, size="1rem")}
-<p class="soft">Harmful as HarMeme's annotators judged it: {harm.probability:.0%}. {for_html(harm.meaning)}</p>
+<p class="soft">Harmful as HarMeme's annotators judged it: {percent(harm.probability)}. {for_html(harm.meaning)}</p>
 {_seen(analysis, image)}
 <h2>What moved the score</h2>
 {_evidence(analysis, image)}

@@ -22,6 +22,11 @@ _LOOKS: dict[Label, tuple[str, str]] = {
 }
 
 
+def percent(value: float) -> str:
+    """A share as people read it, rounded as the explanation rounds it: 0.445 is 0.45 there and 45% here, never 44%."""
+    return f"{float(f'{value:.2f}'):.0%}"
+
+
 def zones(bands: Bands) -> list[tuple[str, float, float, str]]:
     """The three zones of the probability as (name, from, to, colour), from left to right."""
     return [
@@ -34,8 +39,9 @@ def zones(bands: Bands) -> list[tuple[str, float, float, str]]:
 def describe(verdict: Verdict) -> str:
     """The band chart in words, for who cannot see it."""
     return (
-        f"{NAMES[verdict.label]}: probability {verdict.probability:.0%}. Below {verdict.bands.review_from:.0%} is not "
-        f"hateful, from {verdict.bands.hateful_from:.0%} on is hateful, between them a person should look."
+        f"{NAMES[verdict.label]}: probability {percent(verdict.probability)}. "
+        f"Below {percent(verdict.bands.review_from)} is not hateful, from {percent(verdict.bands.hateful_from)} on is "
+        "hateful, between them a person should look."
     )
 
 
@@ -47,7 +53,11 @@ def band_chart(verdict: Verdict) -> go.Figure:
             type="rect", x0=start, x1=end, y0=0, y1=1, layer="below", line_width=0, fillcolor=faint(colour, 0.42)
         )
         middle = min(max((start + end) / 2, 0.42), 0.62)  # keeps its name clear of the outer two on a phone
-        reach = {"left": f"below {end:.0%}", "center": f"{start:.0%} to {end:.0%}", "right": f"{start:.0%} and more"}
+        reach = {
+            "left": f"below {percent(end)}",
+            "center": f"{percent(start)} to {percent(end)}",
+            "right": f"{percent(start)} and more",
+        }
         figure.add_annotation(
             x={"left": 0.0, "center": middle, "right": 1.0}[anchor],
             y=-0.15,
@@ -66,7 +76,7 @@ def band_chart(verdict: Verdict) -> go.Figure:
             y=[1.3],
             mode="markers+text",
             marker={"symbol": "triangle-down", "size": 12, "color": _colour(verdict)},
-            text=[f"<b>{here:.0%}</b>"],
+            text=[f"<b>{percent(here)}</b>"],
             textposition="middle right" if here < 0.85 else "middle left",
             textfont_size=15,
             hoverinfo="skip",
@@ -96,7 +106,7 @@ def draw(verdict: Verdict, harm: Harm) -> None:
     with beside:
         st.progress(
             min(max(harm.probability, 0.0), 1.0),
-            text=f":small[Harmful as HarMeme's annotators judged it: **{harm.probability:.0%}**]",
+            text=f":small[Harmful as HarMeme's annotators judged it: **{percent(harm.probability)}**]",
         )
         st.markdown(":small[:gray[Not the verdict]]", help=for_markdown(harm.meaning), width="content")
     st.caption(for_markdown(verdict.meaning))

@@ -136,7 +136,7 @@ def test_the_way_back_to_the_ocr_costs_nothing(app: AppTest, analyzer: FakeAnaly
 
 def test_no_words_is_an_answer_too(app: AppTest, analyzer: FakeAnalyzer) -> None:
     upload(app, drawn())
-    button(app, "No words").click().run()
+    button(app, "Judge without words").click().run()
     assert app.text_area[0].value == ""
     assert analyzer.calls[-1] == ""
     assert analyzer.reader.calls == 1

@@ -23,8 +23,10 @@ from components import (
 
 about = sidebar.draw()
 seen = visit.current()
+ways_in = st.empty()  # gone as soon as there is a meme: left to fade, they would keep a phone scrolled past the verdict
 if seen.empty:
-    intake.ask()
+    with ways_in.container():
+        intake.ask()
 
 analyzer = None
 with failures.contained(), st.spinner("Loading the models", show_time=True):
