@@ -53,9 +53,13 @@ def fit(args: argparse.Namespace) -> None:
     prior = torch.logit(torch.tensor(train[1].mean(axis=0)).clamp(1e-3, 1 - 1e-3))
     settings = recipe.read("text_emotions")
     schedule = sentences.Schedule(**settings["schedule"]).asked(args)
-    again = sentences.Schedule(**settings["again"])
-    module = sentences.fit(train, held_out, schedule=schedule, folder=out / "first", resume=args.resume, bias=prior)
-    module = sentences.fit(train, held_out, schedule=again, folder=out / "again", resume=args.resume, start=module)
+    epochs = schedule.epochs
+    module = sentences.fit(train, held_out, schedule=schedule, folder=out / "0", resume=args.resume, bias=prior)
+    for number, more in enumerate(settings["again"], start=1):
+        schedule = sentences.Schedule(**more)
+        epochs += schedule.epochs
+        place = out / str(number)
+        module = sentences.fit(train, held_out, schedule=schedule, folder=place, resume=args.resume, start=module)
     probabilities = 1 / (1 + np.exp(-sentences.predict(module, held_out[0], schedule)))
     thresholds = tune_thresholds(probabilities, held_out[1])
     save(
