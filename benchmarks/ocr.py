@@ -14,6 +14,7 @@ import io
 import json
 import os
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from models import captions
 from models.images import open_picture

@@ -35,6 +35,7 @@ from models.encoders.wordpieces import WordPieces
 from models.errors import BadInput, SubtextError
 from models.explain import attention, evidence, narrative
 from models.hate import HateClassifier, Scored
+from models.memory import give_back_memory
 from models.ocr.rapid import RapidReader
 from models.ocr.reader import Reader
 from models.profiles import Profile
@@ -126,6 +127,7 @@ class Analyzer:
         )
         if explain:
             analysis = self._explain(analysis, meme, image, words, pieces, scored, stages)
+            give_back_memory()  # each thread that analyzes would else keep its own
         return replace(analysis, stages=tuple(stages.ended))
 
     def score(self, memes: Sequence[Meme]) -> list[Verdict]:

@@ -7,8 +7,6 @@ needs OpenCV, which costs 57 MB and a second, and fails where its full build is 
 
 from __future__ import annotations
 
-import ctypes
-import sys
 import threading
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -20,6 +18,7 @@ from PIL import Image
 
 from models.analysis import Box, Line
 from models.errors import PartUnavailable
+from models.memory import give_back_memory
 from models.ocr import detect, layout, recognize
 from models.ocr.glue import unglue
 from models.ocr.reader import ReadLine, ReadWord
@@ -157,11 +156,3 @@ def model_file(name: str) -> Path:
         f"The words on the picture cannot be read because RapidOCR's model {name} is missing: "
         'run pip install "rapidocr>=3.10", or type the words yourself.'
     )
-
-
-def give_back_memory() -> None:
-    """Asks glibc to return freed memory: without an arena the networks leave some 200 MB with the allocator."""
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
-        if trim is not None:
-            trim(0)
