@@ -88,7 +88,7 @@ def hate(rows: Sequence[Row], engine: Engine, asked: Asked) -> Outcome:
     """Verdicts by the bands; accuracy and F1 are at the classifier's own threshold on the probability."""
     notes: Counter[str] = Counter()
     verdicts = _answers(memes(rows, engine, asked, notes), engine.score, len(rows))
-    columns = {
+    columns: dict[str, list[Any]] = {
         "probability": [verdict.probability for verdict in verdicts],
         "label": [verdict.label for verdict in verdicts],
     }
@@ -100,7 +100,7 @@ def harm(rows: Sequence[Row], engine: Engine, asked: Asked) -> Outcome:
     notes: Counter[str] = Counter()
     harms = _answers(memes(rows, engine, asked, notes), engine.harm, len(rows))
     threshold = engine.threshold("harm")
-    columns = {
+    columns: dict[str, list[Any]] = {
         "probability": [found.probability for found in harms],
         "label": ["harmful" if found.probability >= threshold else "not_harmful" for found in harms],
     }

@@ -91,7 +91,8 @@ def augment(
 def folded(net: ExpressionNet) -> ExpressionNet:
     """A copy for use: each norm is taken into the convolution before it, which changes nothing but the work."""
     copy = deepcopy(net).eval()
-    for block in copy.blocks:
-        for layer in block.layers:
-            layer[0], layer[1] = fuse_conv_bn_eval(layer[0], layer[1]), nn.Identity()
+    for layer in [part for part in copy.modules() if isinstance(part, nn.Sequential)]:
+        weights, norm = layer
+        if isinstance(weights, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            layer[0], layer[1] = fuse_conv_bn_eval(weights, norm), nn.Identity()
     return copy

@@ -12,13 +12,14 @@ import csv
 import shutil
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from torch import Tensor, nn
@@ -27,6 +28,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
 
 from models.emotions.expressions import LABELS, SIDE, grey, standardise
+from models.errors import BadInput
 from models.images import open_picture
 from training import export, metrics
 from training.datasets import fer2013
@@ -42,7 +44,7 @@ class Faces(Dataset):
         rows = fer2013.read(part, folder)
         if limit and limit < len(rows):
             rows = [rows[n * len(rows) // limit] for n in range(limit)]  # spread out, as the file is sorted by label
-        self.pixels = np.stack([grey(open_picture(row.image).image) for row in rows])  # (N, 48, 48)
+        self.pixels = np.stack([grey(open_picture(row.image or b"").image) for row in rows])  # (N, 48, 48)
         self.labels = torch.tensor([LABELS.index(row.label) for row in rows])
         votes = torch.tensor([[row.details[name] for name in fer2013.VOTES] for row in rows], dtype=torch.float32)
         self.votes = votes / votes.sum(1, keepdim=True).clamp(min=1)  # (N, 10); all 0 where nobody voted
@@ -89,14 +91,14 @@ class Fitting(L.LightningModule):
         self.average.update_parameters(self.net)
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> None:
-        faces, labels, _ = batch
+        faces, labels, _votes = batch
         logits = self.average(faces.contiguous(memory_format=torch.channels_last)).float()
         right = (logits.argmax(1) == labels).float().mean()
         self.log_dict(
             {"val_accuracy": right, "val_nll": F.cross_entropy(logits, labels)}, prog_bar=True, batch_size=len(labels)
         )
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         trained = [*self.net.parameters(), *self.votes.parameters()]
         groups = [  # norms and biases are not pulled toward 0
             {"params": [p for p in trained if p.ndim > 1], "weight_decay": self.recipe["weight_decay"]},
@@ -117,13 +119,15 @@ def fit(args: argparse.Namespace) -> None:
     stages = [{**recipe, **stage} for stage in recipe.pop("stages")]
     train, validation = (Faces(part, args.data, args.limit) for part in ("train", "validation"))
     kept: Fitting | None = None
-    history = []
+    history: list[dict[str, float]] = []
     for number, stage in enumerate(stages, start=1):
         stage["epochs"] = args.epochs or stage["epochs"]
         folder = Path(args.out) / f"stage_{number}"
         kept = fit_stage(stage, train, validation, folder, start=kept, resume=args.resume)
         history += [{"stage": number, **epoch} for epoch in curves(folder / "curves")]
-    save(kept.average.module, validation, {"stages": stages, "seed": args.seed}, history, rows=len(train))
+    if kept is None:
+        raise BadInput(f"{RECIPE.name} has no stages: add a [[stages]] table.")
+    save(kept, validation, {"stages": stages, "seed": args.seed}, history, rows=len(train))
 
 
 def fit_stage(
@@ -180,10 +184,10 @@ def temperature_of(logits: np.ndarray, truth: np.ndarray) -> float:
 
 
 def save(
-    net: nn.Module, validation: Faces, recipe: dict[str, Any], history: list[dict[str, float]], *, rows: int
+    fitted: Fitting, validation: Faces, recipe: dict[str, Any], history: list[dict[str, float]], *, rows: int
 ) -> None:
     """Chooses the temperature on the validation rows and writes the folder, figures and card."""
-    usable = folded(net.float())
+    usable = folded(cast(ExpressionNet, fitted.average.module).float())
     faces, labels, _ = validation[list(range(len(validation)))]
     with torch.no_grad():
         pieces = [usable(part) + usable(part.flip(-1)) for part in faces.split(256)]

@@ -26,7 +26,7 @@ class Pictures:
 
     tokens: np.ndarray
 
-    def batch(self, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def batch(self, rows: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
         """Tokens (B, 49, 1280) and their mask; row -1 is an absent picture."""
         index = np.asarray(rows)
         tokens = torch.from_numpy(self.tokens[np.maximum(index, 0)]).float()
@@ -41,7 +41,7 @@ class Texts:
     tokens: np.ndarray
     starts: np.ndarray
 
-    def batch(self, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def batch(self, rows: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
         """Tokens (B, longest, 768) and their mask; row -1 is an absent text."""
         lengths = [self.starts[row + 1] - self.starts[row] if row >= 0 else 0 for row in rows]
         longest = max(2, *lengths)

@@ -14,7 +14,7 @@ from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
 from models import weights
-from models.fusion.cross_attention import CrossAttention
+from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from training import export, metrics, wide
 from training.counterfactuals import sentences as counterfactual_sentences
 from training.hate_cross_attention import predict
@@ -35,6 +35,7 @@ class Together(nn.Module):
         super().__init__()
         self.nets = nn.ModuleList(nets)
         self.path = path
+        self.settings: CrossAttentionSettings = nets[0].settings
 
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, ...]:
         answers = [net(image, image_mask, text, text_mask) for net in self.nets]
@@ -106,7 +107,7 @@ def linear_path(data: Data, recipe: dict[str, Any], outputs: int) -> tuple[nn.Li
     rows = data.rows["religious_hateful"]
     words, settings = wide.mean_words(data.texts, rows), recipe["wide"]
     groups = [data.rows[name].group for name in ("religious_hateful", "harmeme")]
-    parts = folds(groups, recipe["folds"], recipe["seed"])[0]
+    parts = np.asarray(folds(groups, recipe["folds"], recipe["seed"])[0])
     added = wide.out_of_fold(words, rows.label, parts, **settings)
     return wide.fit(words, rows.label, outputs=outputs, **settings), added
 
@@ -125,22 +126,17 @@ def save(nets: Sequence[CrossAttention], recipe: dict[str, Any], data: Data, hel
         "hate": choose_threshold(spoken, calibrations["hate"]),
         "harm": choose_threshold(harm_parts, calibrations["harm"]),
     }
-    figures = {
-        f"validation, {name}": {"rows": len(labels)} | metrics.binary(
-            labels, calibrations["harm" if name == "harmeme" else "hate"](logits),
-            threshold=thresholds["harm" if name == "harmeme" else "hate"],
-        )
-        for name, (logits, labels) in parts.items()
-    }  # fmt: skip
+
+    def figures_of(head: str, logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        chances = calibrations[head](logits).tolist()
+        return {"rows": len(labels), **metrics.binary(labels.tolist(), chances, threshold=thresholds[head])}
+
+    heads = {name: "harm" if name == "harmeme" else "hate" for name in parts}
+    figures = {f"validation, {name}": figures_of(heads[name], *part) for name, part in parts.items()}
     for name, logits in out_of_fold.items():
-        head = "harm" if name == "harmeme" else "hate"
-        labels = data.rows[name].label
-        figures[f"out of fold, {name}"] = {"rows": len(labels)} | metrics.binary(
-            labels, calibrations[head](logits), threshold=thresholds[head]
-        )
-    truth = data.rows["religious_hateful"].label
-    figures["out of fold, religious_hateful without the linear path"] = {"rows": len(truth)} | metrics.binary(
-        truth, calibrations["hate"](alone), threshold=thresholds["hate"]
+        figures[f"out of fold, {name}"] = figures_of(heads[name], logits, data.rows[name].label)
+    figures["out of fold, religious_hateful without the linear path"] = figures_of(
+        "hate", alone, data.rows["religious_hateful"].label
     )
     export.write(
         "hate_cross_attention",
@@ -165,7 +161,7 @@ def save(nets: Sequence[CrossAttention], recipe: dict[str, Any], data: Data, hel
 
 
 def _graph(together: Together) -> Any:
-    settings = together.nets[0].settings
+    settings = together.settings
     image, text = torch.randn(2, 49, settings.image_width), torch.randn(2, 9, settings.text_width)
     masks = torch.ones(2, 49, dtype=torch.bool), torch.ones(2, 9, dtype=torch.bool)
     regions, words = {0: "batch", 1: "regions"}, {0: "batch", 1: "words"}

@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -75,7 +76,7 @@ class Fold(L.LightningModule):
         logits = self.net(image, image_mask, text, text_mask)[0][:, head].float()
         return binary_cross_entropy_with_logits(logits, label)
 
-    def optimizer_step(self, *args: object, **kwargs: object) -> None:
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
         self.mean.update_parameters(self.net)
 
@@ -88,7 +89,7 @@ class Fold(L.LightningModule):
         self.log_dict(figures, prog_bar=True, batch_size=1)
         self.log("auroc", sum(figures.values()) / len(figures), prog_bar=True, batch_size=1)
 
-    def configure_optimizers(self) -> object:
+    def configure_optimizers(self) -> Any:
         trained = list(self.net.parameters())
         optimizer = torch.optim.AdamW(trained, lr=self.recipe.rate, weight_decay=self.recipe.weight_decay)
         warmup, steps = self.recipe.warmup, self.recipe.steps
@@ -208,7 +209,7 @@ def _train_fold(
         enable_model_summary=False,
     )
     loader = torch.utils.data.DataLoader(Draw(data, seen, recipe, recipe.seed + fold), batch_size=None)
-    once = torch.utils.data.DataLoader(range(1), batch_size=None)
+    once: Any = torch.utils.data.DataLoader([0], batch_size=None)  # type: ignore[arg-type]
     trainer.fit(module, loader, once)
     state = torch.load(keep.best_model_path, weights_only=False)["state_dict"]
     mean = {key.removeprefix("mean.module."): value for key, value in state.items() if key.startswith("mean.module.")}

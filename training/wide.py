@@ -7,8 +7,6 @@ better; out-of-fold figures of both are in the card.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -44,13 +42,12 @@ def fit(words: np.ndarray, labels: np.ndarray, *, strength: float, weight: float
 
 @torch.inference_mode()
 def out_of_fold(
-    words: np.ndarray, labels: np.ndarray, parts: Sequence[int], *, strength: float, weight: float
+    words: np.ndarray, labels: np.ndarray, parts: np.ndarray, *, strength: float, weight: float
 ) -> np.ndarray:
     """What the path adds to the hate logit of each row when it was fitted on the other folds: float32 [rows]."""
-    fold = np.asarray(parts)
     added = np.zeros(len(labels), np.float32)
-    for one in np.unique(fold):
-        seen = fold != one
+    for one in np.unique(parts):
+        seen = parts != one
         layer = fit(words[seen], labels[seen], strength=strength, weight=weight, outputs=HATE + 1)
         added[~seen] = layer(torch.from_numpy(words[~seen]))[:, HATE].numpy()
     return added
