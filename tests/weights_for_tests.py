@@ -34,8 +34,7 @@ class Tiny:
     """The folder, and the torch modules whose graphs lie in it."""
 
     root: Path
-    networks: tuple[CrossAttention, ...]
-    path: nn.Linear
+    together: hate_card.Together
     tower: WordTokensForExport
     picture: PictureForExport
 
@@ -71,12 +70,11 @@ def write(root: Path) -> Tiny:
             net, [torch.randn(2, 1, SIDE, SIDE)], names=["faces"], outputs=["logits"], dynamic={"faces": {0: "batch"}}
         )
         _write("face_expressions", graph, labels=list(EXPRESSIONS), side=SIDE, temperature=1.0)
-        path = nn.Linear(768, 2).requires_grad_(False)
-        path = nn.Linear(768, 2).requires_grad_(False)
-        networks = tuple(CrossAttention(CrossAttentionSettings(width=12, heads=2)).eval() for _ in range(2))
+        settings = CrossAttentionSettings(width=12, heads=2)
+        together = hate_card.Together([CrossAttention(settings) for _ in range(2)], nn.Linear(768, 2)).eval()
         _write(
             "hate_cross_attention",
-            hate_card._graph(hate_card.Together(networks, path)),
+            hate_card._graph(together),
             labels=["hate", "harm"],
             architecture={"image_width": 1280, "text_width": 768},
             encoder={name: shelf.card(name).identity for name in ("mini_picture", "mini_words", "mini_vocabulary")},
@@ -84,7 +82,7 @@ def write(root: Path) -> Tiny:
             thresholds={"hate": 0.5, "harm": 0.4},
             bands={"review_from": 0.4, "hateful_from": 0.6},
         )
-    return Tiny(root, networks, path, tower, picture)
+    return Tiny(root, together, tower, picture)
 
 
 class _Patches(nn.Module):

@@ -1,0 +1,99 @@
+"""From a torch module to a folder that onnxruntime runs, with the tensors outside the graph."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+from torch import Tensor, nn
+
+from models import weights
+from training import export
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 32), nn.Linear(32, 3)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, N, 8), (B, N) to (B, 3): the sum over the real rows."""
+        return (self.dropout(self.second(self.first(x).relu())) * mask[..., None]).sum(1)
+
+
+@pytest.fixture(scope="module")
+def net() -> Net:
+    torch.manual_seed(0)
+    return Net().train()
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["float16", "float32"])
+def half(request: pytest.FixtureRequest) -> bool:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def folder(net: Net, half: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    axes = {0: "batch", 1: "rows"}
+    inputs = torch.randn(2, 5, 8), torch.ones(2, 5)
+    graph = export.trace(net, inputs, names=("x", "mask"), outputs=("y",), dynamic={"x": axes, "mask": axes})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SUBTEXT_WEIGHTS", str(tmp_path_factory.mktemp("weights")))
+        yield export.write(
+            "net", config={"kind": "tiny"}, metrics={"rows": 3}, readme="\n# net\n", graph=graph, half=half
+        )
+
+
+def test_the_folder_runs_as_the_module_does_whatever_the_batch(net: Net, folder: Path, half: bool) -> None:
+    session = weights.session(weights.card("net"), threads=1)
+    net.eval()
+    for batch, rows in ((1, 1), (2, 5), (7, 3)):
+        x, mask = torch.randn(batch, rows, 8), (torch.rand(batch, rows) > 0.3).float()
+        (found,) = session.run(["y"], {"x": x.numpy(), "mask": mask.numpy()})
+        expected = net(x, mask).detach().numpy()
+        np.testing.assert_allclose(found, expected, atol=1e-2 if half else 1e-5)
+
+
+def test_the_tensors_lie_in_safetensors_and_nowhere_else(net: Net, folder: Path, half: bool) -> None:
+    stored = load_file(folder / "model.safetensors")
+    assert {value.dtype for value in stored.values()} == {np.dtype(np.float16 if half else np.float32)}
+    large = [weight.numel() for weight in net.parameters() if weight.numel() >= export.SMALLEST]
+    assert sorted(value.size for value in stored.values()) == sorted(large)
+    first = net.first.weight.detach().numpy().ravel()
+    kept = next(value for value in stored.values() if value.size == first.size)
+    np.testing.assert_allclose(np.sort(kept.ravel()), np.sort(first), atol=1e-3)
+    assert (folder / "graph.onnx").stat().st_size < 8000
+
+
+def test_the_card_describes_the_folder(folder: Path) -> None:
+    card = weights.card("net")
+    assert set(card.sha256) == {"model.safetensors", "graph.onnx"}
+    assert card.setting("kind") == "tiny"
+    assert card.parameters == 8 * 32 + 32 * 3
+    assert json.loads((folder / "metrics.json").read_text()) == {"rows": 3}
+    assert (folder / "README.md").read_text() == "# net\n"
+
+
+def test_the_graph_tells_nothing_of_the_machine_that_wrote_it(folder: Path) -> None:
+    data = (folder / "graph.onnx").read_bytes()
+    for path in (Path(__file__).parents[2], Path(torch.__file__).parent, Path.home()):
+        assert str(path).encode() not in data
+    assert b".py" not in data
+
+
+def test_tensors_alone_and_further_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path))
+    (tmp_path / "table").mkdir()
+    (tmp_path / "table" / "words.txt").write_text("we")
+    rows = np.arange(6, dtype=np.float16).reshape(2, 3)
+    export.write("table", config={}, metrics={}, readme="", tensors={"rows": rows.T}, files=("words.txt",))
+    card = weights.card("table")
+    assert set(card.sha256) == {"words.txt", "model.safetensors"}
+    np.testing.assert_array_equal(weights.tensor(card, "rows"), rows.T)
+    assert card.parameters == 6
