@@ -2,7 +2,7 @@
 
 A model that has only seen groups named in attacks takes the name for the attack (Dixon et al. 2018, "Measuring and
 Mitigating Unintended Bias"). Each group below therefore appears in hateful, kind, neutral, negated and quoted
-sentences, and each hostile form also with targets that are no protected group. None is taken from HateCheck: these
+sentences, and each hostile form also with targets that are no protected group. None was taken from HateCheck: these
 sentences are training data and its sentences are the test. Templates, not sentences, are split into train and
 validation, so that validation asks about unseen forms.
 """

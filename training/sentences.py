@@ -124,7 +124,7 @@ class SentenceTower(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Mean average precision over the outputs: the ranking goes on improving after the loss has stopped to."""
-        logits, targets = (torch.cat(part).numpy() for part in zip(*self._checked, strict=True))
+        logits, targets = (torch.cat(part).cpu().numpy() for part in zip(*self._checked, strict=True))
         self._checked.clear()
         asked = targets.any(axis=0)
         precision = average_precision_score(targets[:, asked], logits[:, asked], average="macro")
