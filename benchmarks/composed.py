@@ -1,6 +1,6 @@
 """python -m benchmarks.composed --data DATA [--json FILE]: sentences alone, beside photographs, and drawn upon them.
 
-Validation sentences (clean rows of `hate_text` and our counterfactuals of unseen templates) beside validation
+Validation sentences (clean rows of `hate_text` and our counterfactuals of held-out templates) beside validation
 photographs of Flickr8k that have nothing to do with them, through the shipped analyzer: `alone` has words only, `beside`
 the photograph too, `drawn` the photograph with the words on it, read by the app's own OCR. Keys: `<case>_auroc`, its
 95% interval, and the share of kind and neutral counterfactuals that are shown as hateful.

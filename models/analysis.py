@@ -59,7 +59,7 @@ class Meme:
 
 @dataclass(frozen=True)
 class ProfileInfo:
-    """What ran: `mini` or `clip`, on which device, and the SHA-256 of each weights file."""
+    """What ran: `mini` or `clip`, on which device, and one SHA-256 for each folder of weights."""
 
     name: str
     device: str

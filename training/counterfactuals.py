@@ -2,9 +2,10 @@
 
 A model that has only seen groups named in attacks takes the name for the attack (Dixon et al. 2018, "Measuring and
 Mitigating Unintended Bias"). Each group below therefore appears in hateful, kind, neutral, negated and quoted
-sentences, and each hostile form also with targets that are no protected group. None was taken from HateCheck: these
-sentences are training data and its sentences are the test. Templates, not sentences, are split into train and
-validation, so that validation asks about unseen forms.
+sentences, and each hostile form also with targets that are no protected group. They were
+written without HateCheck at hand, but sentences as plain as "I hate women." may equal cases of it, so that figures on
+HateCheck may flatter. Templates are split into train and validation form by form; four stand on one side under
+`hateful` and on the other under `hostile_to_others`, the rest on one side only.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from training.hate_rows import HARM, HATE, Data, folds
 INPUTS = ("image", "image_mask", "text", "text_mask")
 OUTPUTS = ("logits", "words_to_regions", "regions_to_words")
 KINDLY = ("kind", "neutral")  # forms that name a group and say nothing against it
-FALSE_ALARMS = 0.10  # at most this share of them, of unseen forms, may be shown as hateful,
+FALSE_ALARMS = 0.10  # at most this share of them, of held-out templates, may be shown as hateful,
 PLAIN_ALARMS = 0.05  # and of all validation sentences without hate at most this share
 MISSED = 0.10  # at most this share of hateful sentences may be shown as not hateful
 
@@ -197,8 +197,12 @@ Calibration, thresholds and bands were chosen on the validation rows above, so t
 figures are those of single networks on memes that they did not see, each stopped early on its own fold. Figures on rows
 that nothing was chosen on come from `python -m training evaluate hate|harm`.
 
-Bands: at most {alarms:.0%} of kind and neutral sentences about groups (unseen templates) and {plain:.0%} of all sentences without
+Bands: at most {alarms:.0%} of kind and neutral sentences about groups and {plain:.0%} of all sentences without
 hate are shown as hateful, and at most {missed:.0%} of the hateful ones as not hateful, on validation rows.
+
+Two leaks are known. Some of our templates are so plain ("I hate women.") that they may equal cases of HateCheck, so that figures
+on it may flatter. Four templates are in training under one form and in validation under another, which flatters
+`validation, counterfactuals` (the linear path's two settings were also chosen by the out-of-fold and validation figures above).
 
 It cannot know who speaks, to whom, or whether irony is meant. English only. Hate that needs picture and words together,
 where each alone is harmless, is mostly missed. The memes it learned from are about religion and COVID-19.

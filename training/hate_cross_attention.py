@@ -63,7 +63,6 @@ class Fold(L.LightningModule):
         decay = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average)
         self.mean = torch.optim.swa_utils.AveragedModel(self.net, multi_avg_fn=decay)
         self.recipe, self.data, self.held_out = recipe, data, held_out
-        self.best: dict[str, np.ndarray] = {}
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         losses = {name: self._loss(*part) for name, part in batch.items()}
@@ -85,7 +84,6 @@ class Fold(L.LightningModule):
         for name, rows in self.held_out.items():
             logits = predict(self.mean.module, self.data, rows)[:, HARM if name == "harmeme" else HATE]
             figures[f"auroc_{name}"] = float(roc_auc_score(rows.label, logits))
-            self.best[name] = logits
         self.log_dict(figures, prog_bar=True, batch_size=1)
         self.log("auroc", sum(figures.values()) / len(figures), prog_bar=True, batch_size=1)
 

@@ -36,7 +36,7 @@ def training_rows(folder: Path, settings: dict[str, Any]) -> tuple[list[str], np
 
 
 def validation_rows(folder: Path) -> pd.DataFrame:
-    """`hate_text`'s validation rows that are clean, and the counterfactuals of unseen templates, with their source."""
+    """`hate_text`'s validation rows that are clean, and the counterfactuals of held-out templates, with their source."""
     frame = pd.read_parquet(folder / "hate_text.validation.parquet")
     frame = frame[~frame.raw_label.isin(["offensive", "offensive_language"])][["text", "label", "source_set"]]
     ours = [(s.text, s.label, "counterfactuals") for s in counterfactual_sentences("validation")]
