@@ -54,6 +54,21 @@ class ExpressionNet(nn.Module):
         return self.head(self.features(x))
 
 
+class AtSizes(nn.Module):
+    """One net's mean logits over a face shown in several sizes (Simonyan and Zisserman 2015, section 3.2): (B, 1, 48, 48) in."""
+
+    def __init__(self, net: nn.Module, sides: Sequence[int]) -> None:
+        super().__init__()
+        self.net, self.sides = net, tuple(sides)
+
+    def forward(self, x: Tensor) -> Tensor:
+        shown = [
+            x if side == x.shape[-1] else F.interpolate(x, size=(side, side), mode="bicubic", align_corners=False)
+            for side in self.sides
+        ]
+        return torch.stack([self.net(one) for one in shown]).mean(0)  # (B, 7)
+
+
 def augment(
     faces: Tensor,
     *,

@@ -32,7 +32,7 @@ from models.errors import BadInput
 from models.images import open_picture
 from training import export, metrics
 from training.datasets import fer2013
-from training.expression_net import ExpressionNet, augment, folded
+from training.expression_net import AtSizes, ExpressionNet, augment, folded
 
 RECIPE = Path(__file__).parent / "recipes" / "face_expressions.toml"
 
@@ -187,7 +187,8 @@ def save(
     fitted: Fitting, validation: Faces, recipe: dict[str, Any], history: list[dict[str, float]], *, rows: int
 ) -> None:
     """Chooses the temperature on the validation rows and writes the folder, figures and card."""
-    usable = folded(cast(ExpressionNet, fitted.average.module).float())
+    sides = recipe["stages"][-1]["sides"]
+    usable = AtSizes(folded(cast(ExpressionNet, fitted.average.module).float()), sides).eval()
     faces, labels, _ = validation[list(range(len(validation)))]
     with torch.no_grad():
         pieces = [usable(part) + usable(part.flip(-1)) for part in faces.split(256)]
@@ -206,6 +207,7 @@ def save(
             "labels": list(LABELS),
             "side": SIDE,
             "preprocessing": "luma, 48x48 (Lanczos), each picture to mean 0 and spread 1; mean with the mirror image",
+            "sides": sides,
             "temperature": temperature,
             "architecture": {key: recipe["stages"][0][key] for key in ("widths", "depths")},
             "recipe": recipe,
@@ -218,6 +220,7 @@ def save(
         },
         readme=CARD.format(
             rows=rows, held=len(truth), side=SIDE, temperature=temperature, epochs=len(history),
+            sides=", ".join(map(str, sides)),
             recall=", ".join(f"{label} {share:.2f}" for label, share in recall.items()), **figures,
         ),
         graph=graph,
@@ -233,9 +236,10 @@ nothing by `python -m training fit face_expressions` in {epochs} epochs.
 - Data: FER-2013 (Goodfellow et al. 2013), official split without copies across splits, blank pictures and pictures with
   two labels: {rows:,} training rows. The FERPlus votes (Barsoum et al. 2016, MIT) were a second target while fitting.
 - Fed with: the face filling a square crop (`models/emotions/faces.py` cuts it so), grey, resized to {side}x{side}, each
-  picture to mean 0 and spread 1. The answer is the mean of crop and mirror image, at temperature {temperature}.
+  picture to mean 0 and spread 1. The answer is the mean over crop and mirror image, each shown to the net {sides} pixels
+wide, at temperature {temperature}.
 
-On the {held:,} validation rows, on which epoch and temperature were chosen (95% bootstrap intervals; in brackets what
+On the {held:,} validation rows, on which epoch, sizes and temperature were chosen (95% bootstrap intervals; in brackets what
 always answering "happy" scores):
 
 | figure | value | interval | majority |

@@ -17,7 +17,7 @@ from PIL import Image
 from models.emotions.expressions import LABELS, SIDE, ExpressionClassifier, prepare
 from training import faces
 from training.datasets import fer2013
-from training.expression_net import ExpressionNet, augment, folded
+from training.expression_net import AtSizes, ExpressionNet, augment, folded
 
 STILL = {"turn": 0.0, "zoom": [1.0, 1.0], "shift": 0.0, "light": 0.0, "erase": 0.0}
 
@@ -33,6 +33,15 @@ def test_the_net_takes_any_side_and_folding_changes_nothing() -> None:
         assert net(seen).shape == (3, len(LABELS))
         assert torch.allclose(folded(net)(seen), net(seen), atol=1e-5)
     assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in folded(net).modules())
+
+
+def test_several_sizes_are_averaged_and_the_own_size_is_left_alone() -> None:
+    torch.manual_seed(0)
+    net, seen = ExpressionNet([4, 8], [1, 2]).eval(), torch.randn(3, 1, SIDE, SIDE)
+    assert torch.equal(AtSizes(net, [SIDE])(seen), net(seen))
+    larger = AtSizes(net, [56])(seen)
+    assert not torch.allclose(larger, net(seen))
+    assert torch.allclose(AtSizes(net, [SIDE, 56])(seen), (net(seen) + larger) / 2, atol=1e-6)
 
 
 def test_augmenting_without_change_mirrors_or_leaves_alone() -> None:
@@ -76,7 +85,7 @@ def test_the_temperature_mends_overconfidence() -> None:
 def test_fitting_writes_a_folder_that_the_app_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path / "weights"))
     recipe = tmp_path / "recipe.toml"
-    common, stage = faces.RECIPE.read_text().split("\n[[stages]]\n")[:2]
+    common, stage, _ = faces.RECIPE.read_text().split("\n[[stages]]\n")
     small = common.replace("[32, 64, 128, 256]", "[4, 8]").replace("[1, 2, 2, 2]", "[1, 2]").replace("128", "14")
     stages = [stage.replace("epochs = 26", f"epochs = {epochs}") for epochs in (2, 1)]
     recipe.write_text("\n[[stages]]\n".join([small, *stages]))
@@ -98,6 +107,7 @@ def test_fitting_writes_a_folder_that_the_app_loads(tmp_path: Path, monkeypatch:
     net.load_state_dict(
         {k.removeprefix("average.module."): v for k, v in kept.items() if k.startswith("average.module.")}
     )
+    net = AtSizes(net, card["sides"])
     with torch.no_grad():
         seen = torch.from_numpy(prepare(face))[None]
         expected = ((net(seen) + net(seen.flip(-1))) / 2 / card["temperature"]).softmax(1).numpy()
