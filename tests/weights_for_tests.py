@@ -21,7 +21,7 @@ from models.emotions.expressions import SIDE
 from models.emotions.text import LABELS as EMOTIONS
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from tests import vocabulary_for_tests
-from training import export, hate_card
+from training import export, hate_card, wide
 from training.expression_net import ExpressionNet, folded
 from training.towers import PictureForExport, WordsForExport, WordTokensForExport, export_picture, export_words
 
@@ -71,7 +71,7 @@ def write(root: Path) -> Tiny:
         )
         _write("face_expressions", graph, labels=list(EXPRESSIONS), side=SIDE, temperature=1.0)
         settings = CrossAttentionSettings(width=12, heads=2)
-        together = hate_card.Together([CrossAttention(settings) for _ in range(2)], nn.Linear(768, 2)).eval()
+        together = hate_card.Together([CrossAttention(settings) for _ in range(2)], _paths()).eval()
         _write(
             "hate_cross_attention",
             hate_card._graph(together),
@@ -83,6 +83,13 @@ def write(root: Path) -> Tiny:
             bands={"review_from": 0.4, "hateful_from": 0.6},
         )
     return Tiny(root, together, tower, picture)
+
+
+def _paths() -> wide.LinearPaths:
+    paths = wide.LinearPaths(1280, 768, 2)
+    for layer in (paths.words, paths.picture):
+        nn.init.normal_(layer.weight, std=0.02)
+    return paths
 
 
 class _Patches(nn.Module):

@@ -18,10 +18,11 @@ from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from training import export, metrics, wide
 from training.counterfactuals import sentences as counterfactual_sentences
 from training.hate_cross_attention import predict
-from training.hate_rows import HARM, HATE, Data, folds
+from training.hate_rows import HARM, HATE, HEADS, Data, folds
 
 INPUTS = ("image", "image_mask", "text", "text_mask")
 OUTPUTS = ("logits", "words_to_regions", "regions_to_words")
+MEMES = ("religious_hateful", "harmeme")
 KINDLY = ("kind", "neutral")  # forms that name a group and say nothing against it
 FALSE_ALARMS = 0.10  # at most this share of them, of held-out templates, may be shown as hateful,
 PLAIN_ALARMS = 0.05  # and of all validation sentences without hate at most this share
@@ -29,21 +30,18 @@ MISSED = 0.10  # at most this share of hateful sentences may be shown as not hat
 
 
 class Together(nn.Module):
-    """Networks that answer as one: the mean of their logits and of their attention, and the linear path beside them."""
+    """Networks that answer as one: the mean of their logits and of their attention, and the linear paths beside them."""
 
-    def __init__(self, nets: Sequence[CrossAttention], path: nn.Linear) -> None:
+    def __init__(self, nets: Sequence[CrossAttention], paths: wide.LinearPaths) -> None:
         super().__init__()
         self.nets = nn.ModuleList(nets)
-        self.path = path
+        self.paths = paths
         self.settings: CrossAttentionSettings = nets[0].settings
 
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, ...]:
         answers = [net(image, image_mask, text, text_mask) for net in self.nets]
         logits, *attention = (torch.stack(part).mean(0) for part in zip(*answers, strict=True))
-        real = text_mask[..., None].to(text.dtype)  # (B, W, 1)
-        count = real.sum(1)  # (B, 1)
-        mean = (text * real).sum(1) / count.clamp(min=1)  # (B, text_width)
-        return logits + self.path(mean) * (count > 0), *attention
+        return logits + self.paths(image, image_mask, text, text_mask), *attention
 
 
 @dataclass(frozen=True)
@@ -102,22 +100,29 @@ def choose_threshold(parts: Sequence[tuple[np.ndarray, np.ndarray]], calibration
     return round(float(max(grid, key=score)), 2)
 
 
-def linear_path(data: Data, recipe: dict[str, Any], outputs: int) -> tuple[nn.Linear, np.ndarray]:
-    """The path that is shipped, and what the same adds out of fold to the rows of `religious_hateful`."""
-    rows = data.rows["religious_hateful"]
-    words, settings = wide.mean_words(data.texts, rows), recipe["wide"]
-    groups = [data.rows[name].group for name in ("religious_hateful", "harmeme")]
-    parts = np.asarray(folds(groups, recipe["folds"], recipe["seed"])[0])
-    added = wide.out_of_fold(words, rows.label, parts, **settings)
-    return wide.fit(words, rows.label, outputs=outputs, **settings), added
+def paths_out_of_fold(data: Data, recipe: dict[str, Any]) -> dict[str, np.ndarray]:
+    """What the linear paths add, out of fold, to the logits of each set of memes."""
+    groups = [data.rows[name].group for name in MEMES]
+    added = {name: np.zeros(len(data.rows[name]), np.float32) for name in MEMES}
+    for name, part in zip(MEMES, folds(groups, recipe["folds"], recipe["seed"]), strict=True):
+        for path in (wide.Path(**settings) for settings in recipe["paths"]):
+            if path.rows == name:
+                added[name] += wide.out_of_fold(data, path, np.asarray(part))
+    return added
 
 
 def save(nets: Sequence[CrossAttention], recipe: dict[str, Any], data: Data, held_out: Data, out_of_fold: dict) -> None:
     """Writes `weights/hate_cross_attention`."""
-    path, added = linear_path(data, recipe, nets[0].settings.outputs)
-    alone = out_of_fold["religious_hateful"]
-    out_of_fold = out_of_fold | {"religious_hateful": alone + added}
-    together = Together(nets, path).eval()
+    settings = nets[0].settings
+    paths = wide.fit(
+        data,
+        [wide.Path(**path) for path in recipe["paths"]],
+        image_width=settings.image_width,
+        text_width=settings.text_width,
+    )
+    added, alone = paths_out_of_fold(data, recipe), out_of_fold
+    out_of_fold = {name: logits + added[name] for name, logits in alone.items()}
+    together = Together(nets, paths).eval()
     parts = validation_parts(together, held_out, recipe["seed"])
     spoken = [parts[name] for name in ("sentences", "beside", "counterfactuals", "religious_hateful")]
     harm_parts = [parts["harmeme"], (out_of_fold["harmeme"], data.rows["harmeme"].label)]
@@ -135,14 +140,15 @@ def save(nets: Sequence[CrossAttention], recipe: dict[str, Any], data: Data, hel
     figures = {f"validation, {name}": figures_of(heads[name], *part) for name, part in parts.items()}
     for name, logits in out_of_fold.items():
         figures[f"out of fold, {name}"] = figures_of(heads[name], logits, data.rows[name].label)
-    figures["out of fold, religious_hateful without the linear path"] = figures_of(
-        "hate", alone, data.rows["religious_hateful"].label
-    )
+    for name, logits in alone.items():
+        figures[f"out of fold, {name} without the linear paths"] = figures_of(
+            heads[name], logits, data.rows[name].label
+        )
     export.write(
         "hate_cross_attention",
         config={
             "kind": f"co-attention over mini tokens, {len(nets)} networks of a cross-validation by group together",
-            "labels": ["hate", "harm"],
+            "labels": list(HEADS),
             "architecture": asdict(nets[0].settings) | {"networks": len(nets)},
             "encoder": {
                 name: weights.card(name).identity for name in ("mini_picture", "mini_words", "mini_vocabulary")
@@ -184,11 +190,13 @@ CARD = """
 
 Is a meme hateful, and would HarMeme's annotators call it harmful? Co-attention over 49 picture patches (`mini_picture`) and
 the caption's word pieces (`mini_words`), two two-layer heads; {networks} networks of a cross-validation by group answer
-together, with a linear path from the mean word to `hate` beside them. Trained by `python -m training fit hate_cross_attention`.
+together, with linear paths from the mean word and the mean patch beside them. Trained by `python -m training fit
+hate_cross_attention`.
 
 - `hate`: sentences (Dynahate, HatemojiBuild, HateXplain, Davidson, CONAN; our counterfactual templates), alone and beside
   photographs of Flickr8k and OASIS that have nothing to do with them, and religiously hateful memes (194 validation rows).
-- The linear path (`training/wide.py`) is fitted on the religiously hateful memes' words.
+- The linear paths (`training/wide.py`) lead from the religiously hateful memes' words to `hate`, and from HarMeme's words and
+  pictures to `harm`.
 - `harm`: HarMeme / Harm-C (Pramanick et al. 2021), COVID-19 memes.
 
 {table}
@@ -202,7 +210,7 @@ hate are shown as hateful, and at most {missed:.0%} of the hateful ones as not h
 
 Two leaks are known. Some of our templates are so plain ("I hate women.") that they may equal cases of HateCheck, so that figures
 on it may flatter. Four templates are in training under one form and in validation under another, which flatters
-`validation, counterfactuals` (the linear path's two settings were also chosen by the out-of-fold and validation figures above).
+`validation, counterfactuals` (the linear paths' settings were also chosen by the out-of-fold and validation figures above).
 
 It cannot know who speaks, to whom, or whether irony is meant. English only. Hate that needs picture and words together,
 where each alone is harmless, is mostly missed. The memes it learned from are about religion and COVID-19.

@@ -51,7 +51,7 @@ class Recipe:
     seed: int
     rows: dict[str, int]
     weights: dict[str, float]
-    wide: dict[str, float]
+    paths: list[dict[str, Any]]  # as `wide.Path`
 
 
 class Fold(L.LightningModule):

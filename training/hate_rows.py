@@ -20,6 +20,7 @@ from training.recipe import read as read_recipe
 if TYPE_CHECKING:
     from training.hate_cross_attention import Recipe
 
+HEADS = ("hate", "harm")
 HATE, HARM = 0, 1  # which head a row belongs to
 VALIDATION_SHARE = 0.25  # of hate_text's validation rows
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training import counterfactuals
+from training import counterfactuals, wide
 from training.hate_card import (
     FALSE_ALARMS,
     KINDLY,
@@ -118,17 +118,22 @@ def test_every_source_has_a_say_in_the_threshold() -> None:
 
 
 @torch.inference_mode()
-def test_networks_together_are_the_mean_of_each_and_the_linear_path_adds_its_own() -> None:
+def test_networks_together_are_the_mean_of_each_and_each_linear_path_adds_its_own_where_its_side_is_there() -> None:
     torch.manual_seed(0)
     settings = CrossAttentionSettings(image_width=6, text_width=4, width=8, heads=2)
     nets = [CrossAttention(settings).eval() for _ in range(3)]
-    path = nn.Linear(4, 2)
-    text_mask = torch.tensor([[True, True, False], [False, False, False]])  # the second meme has no words
-    sides = torch.randn(2, 49, 6), torch.ones(2, 49).bool(), torch.randn(2, 3, 4), text_mask
+    paths = wide.LinearPaths(6, 4, 2)
+    for layer in (paths.words, paths.picture):
+        nn.init.normal_(layer.weight)
+        nn.init.normal_(layer.bias)
+    text_mask = torch.tensor([[True, True, False], [False, False, False]])  # the second meme has no words,
+    image_mask = torch.ones(2, 49).bool()
+    image_mask[0] = False  # the first one no picture
+    sides = torch.randn(2, 49, 6), image_mask, torch.randn(2, 3, 4), text_mask
     answers = [net(*sides) for net in nets]
-    logits, *attention = Together(nets, path)(*sides)
+    logits, *attention = Together(nets, paths)(*sides)
     means = [(answers[0][place] + answers[1][place] + answers[2][place]) / 3 for place in range(3)]
-    torch.testing.assert_close(logits[0], means[0][0] + path((sides[2][0, 0] + sides[2][0, 1]) / 2))
-    torch.testing.assert_close(logits[1], means[0][1])
+    torch.testing.assert_close(logits[0], means[0][0] + paths.words((sides[2][0, 0] + sides[2][0, 1]) / 2))
+    torch.testing.assert_close(logits[1], means[0][1] + paths.picture(sides[0][1].mean(0)))
     for part, mean in zip(attention, means[1:], strict=True):
         torch.testing.assert_close(part, mean)

@@ -1,40 +1,91 @@
-"""The linear path is the logistic regression that it was made from, and it moves one head only."""
+"""The linear paths are the logistic regressions that they were made from, and each moves one head only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from training import wide
-from training.features import Texts
-from training.hate_rows import HARM, HATE, Rows
+from training.features import Pictures, Texts
+from training.hate_rows import HARM, HATE, Data, Rows
 
 RNG = np.random.default_rng(0)
-WORDS = (RNG.normal(size=(60, 5)) * [1, 5, 0.2, 1, 1] + [0, 3, 0, 0, 0]).astype(np.float32)
-LABELS = (WORDS[:, 1] + RNG.normal(size=60) > 3).astype(int)
+COUNT, WIDTHS = 60, {"words": 5, "picture": 4}
+PATHS = {
+    "words": wide.Path("hate", "memes", "words", strength=0.1, weight=0.5),
+    "picture": wide.Path("harm", "memes", "picture", strength=0.1, weight=2.0),
+}
 
 
-def test_the_layer_is_the_regression_on_standardised_words() -> None:
-    layer = wide.fit(WORDS, LABELS, strength=0.1, weight=0.5, outputs=2)
-    scaler = StandardScaler().fit(WORDS)
-    model = LogisticRegression(C=0.1, max_iter=300).fit(scaler.transform(WORDS), LABELS)
-    added = layer(torch.from_numpy(WORDS)).numpy()
-    np.testing.assert_allclose(added[:, HATE], 0.5 * model.decision_function(scaler.transform(WORDS)), atol=1e-4)
-    assert not added[:, HARM].any()
+def memes() -> Data:
+    """Memes of two words and 49 patches each; the last one has neither."""
+    words = (RNG.normal(size=(COUNT, 2, 5)) * [1, 5, 0.2, 1, 1] + [0, 3, 0, 0, 0]).astype(np.float16)
+    patches = RNG.normal(size=(COUNT, 49, 4)).astype(np.float16)
+    patches[:, :, 1] += RNG.normal(size=(COUNT, 1))
+    labels = (words[:, :, 1].mean(1) + 2 * patches[:, :, 1].mean(1) + RNG.normal(size=COUNT) > 3).astype(int)
+    index = np.append(np.arange(COUNT - 1), -1)
+    texts = Texts(words.reshape(-1, 5), np.arange(0, 2 * COUNT + 1, 2))
+    return Data(texts, Pictures(patches), {"memes": Rows(index, index, labels, index)}, np.zeros(0, int))
 
 
-def test_out_of_fold_no_row_is_judged_by_a_path_that_saw_it() -> None:
-    parts = np.arange(60) % 3
-    added = wide.out_of_fold(WORDS, LABELS, parts, strength=0.1, weight=1.0)
-    turned = LABELS.copy()
+@pytest.mark.parametrize("side", ["words", "picture"])
+def test_a_path_is_the_regression_on_standardised_means(side: str) -> None:
+    data, path = memes(), PATHS[side]
+    layers = wide.fit(data, [path], image_width=4, text_width=5)
+    features, here = wide.mean_tokens(data, data.rows["memes"], side)
+    scaler = StandardScaler().fit(features[here])
+    model = LogisticRegression(C=0.1, max_iter=300).fit(
+        scaler.transform(features[here]), data.rows["memes"].label[here]
+    )
+    image, text = data.pictures.batch(data.rows["memes"].picture), data.texts.batch(data.rows["memes"].text)
+    added = layers(*image, *text).numpy()
+    moved, other = (HATE, HARM) if path.head == "hate" else (HARM, HATE)
+    expected = path.weight * model.decision_function(scaler.transform(features[here]))
+    np.testing.assert_allclose(added[here, moved], expected, atol=1e-3)
+    assert not added[:, other].any()
+    assert not added[~here].any()  # nothing is added where the side is absent
+
+
+def test_paths_of_both_sides_add_up() -> None:
+    data = memes()
+    sides = *data.pictures.batch(np.arange(8)), *data.texts.batch(np.arange(8))
+    both, *single = (
+        wide.fit(data, paths, image_width=4, text_width=5)(*sides)
+        for paths in ([*PATHS.values()], [PATHS["words"]], [PATHS["picture"]])
+    )
+    torch.testing.assert_close(both, single[0] + single[1])
+
+
+@pytest.mark.parametrize("side", ["words", "picture"])
+def test_out_of_fold_no_row_is_judged_by_a_path_that_saw_it(side: str) -> None:
+    data, parts = memes(), np.arange(COUNT) % 3
+    added = wide.out_of_fold(data, PATHS[side], parts)
+    turned = data.rows["memes"].label.copy()
     turned[parts == 0] = 1 - turned[parts == 0]
-    again = wide.out_of_fold(WORDS, turned, parts, strength=0.1, weight=1.0)
+    other = replace(data, rows={"memes": replace(data.rows["memes"], label=turned)})
+    again = wide.out_of_fold(other, PATHS[side], parts)
     np.testing.assert_array_equal(added[parts == 0], again[parts == 0])
     assert np.abs(added[parts == 1] - again[parts == 1]).max() > 0.01
+    assert added[-1] == 0  # it has no such side
 
 
-def test_the_mean_word_leaves_out_what_is_not_there() -> None:
+def test_the_mean_leaves_out_what_is_not_there() -> None:
     texts = Texts(np.arange(12, dtype=np.float16).reshape(4, 3), np.array([0, 1, 4]))
-    nothing = np.zeros(3, int)
-    found = wide.mean_words(texts, Rows(np.array([1, -1, 0]), nothing, nothing, nothing))
-    np.testing.assert_array_equal(found, [[6, 7, 8], [0, 0, 0], [0, 1, 2]])
+    patches = np.stack([np.full((49, 2), 5), np.tile([[1, 3]], (49, 1))]).astype(np.float16)
+    index = np.array([1, -1, 0])
+    data = Data(texts, Pictures(patches), {}, index)
+    rows = Rows(index, index, index, index)
+    words, here = wide.mean_tokens(data, rows, "words")
+    np.testing.assert_array_equal(words, [[6, 7, 8], [0, 0, 0], [0, 1, 2]])
+    np.testing.assert_array_equal(wide.mean_tokens(data, rows, "picture")[0], [[1, 3], [0, 0], [5, 5]])
+    assert here.tolist() == [True, False, True]
+
+
+def test_a_path_from_nowhere_is_refused() -> None:
+    with pytest.raises(ValueError, match="words or picture"):
+        wide.Path("hate", "memes", "sound", strength=1, weight=1)
