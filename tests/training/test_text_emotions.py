@@ -6,7 +6,13 @@ import pytest
 from sklearn.metrics import f1_score
 
 from models.emotions.text import LABELS
-from training.text_emotions import targets, tune_thresholds
+from training.text_emotions import (
+    choose_thresholds,
+    cross_fitted_f1,
+    expected_thresholds,
+    targets,
+    tune_thresholds,
+)
 
 
 def test_names_become_columns() -> None:
@@ -44,3 +50,37 @@ def test_tuning_never_loses_on_the_rows_it_is_tuned_on() -> None:
             assert f1_score(wanted[:, label], tuned[:, label]) >= f1_score(
                 wanted[:, label], chances[:, label] >= threshold
             )
+
+
+def calibrated(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of three labels, the first of them rare, and labels drawn with them."""
+    rng = np.random.default_rng(seed)
+    chances = rng.beta([0.05, 0.4, 2], [4, 2, 2], (rows, 3))
+    return chances, (rng.random((rows, 3)) < chances).astype(int)
+
+
+def test_the_best_threshold_of_calibrated_chances_is_half_of_the_best_f1() -> None:
+    chances, wanted = calibrated(60_000, seed=0)
+    found = expected_thresholds(chances, wanted)
+    for label in range(3):
+        best = f1_score(wanted[:, label], chances[:, label] >= found[label])
+        assert found[label] == pytest.approx(best / 2, abs=0.03)  # Lipton et al. 2014, theorem 1
+
+
+def test_chosen_thresholds_lose_less_on_unseen_rows_than_the_best_ones_of_few_rows() -> None:
+    unseen, truth = calibrated(60_000, seed=99)
+
+    def score(thresholds: np.ndarray) -> float:
+        return float(f1_score(truth, unseen >= thresholds, average="macro"))
+
+    few = [calibrated(400, seed) for seed in range(20)]
+    assert np.mean([score(choose_thresholds(*rows)) for rows in few]) > np.mean(
+        [score(tune_thresholds(*rows)) for rows in few]
+    )
+
+
+def test_crossing_the_folds_takes_the_gain_of_knowing_the_answers_away() -> None:
+    rng = np.random.default_rng(0)
+    chances, wanted = rng.random((300, 4)), (rng.random((300, 4)) < 0.1).astype(int)  # nothing to be learnt
+    known = f1_score(wanted, chances >= tune_thresholds(chances, wanted), average="macro")
+    assert cross_fitted_f1(chances, wanted) < known
