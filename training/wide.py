@@ -1,8 +1,8 @@
 """Linear paths beside the networks (Cheng et al. 2016, "Wide & Deep"): logistic regressions on the mean token of a side.
 
 The two sets of memes are small and soon known by heart. A strongly regularised linear model generalises about as well
-as co-attention there and errs elsewhere, so that the sum of both logits ranks unseen memes better; out-of-fold figures
-with and without the paths are in the card.
+as co-attention there and errs elsewhere, so that the sum of both logits ranks unseen memes better; a path from sentences
+keeps what the tower alone knew about them. Out-of-fold figures with and without the paths are in the card.
 """
 
 from __future__ import annotations
@@ -76,10 +76,19 @@ def regress(features: np.ndarray, labels: np.ndarray, path: Path) -> tuple[np.nd
     return slope, float(path.weight * model.intercept_[0] - slope @ scaler.mean_)
 
 
-def out_of_fold(data: Data, path: Path, parts: np.ndarray) -> np.ndarray:
-    """What the path adds to each of its rows when it was fitted on the other folds: float32 [rows]."""
-    features, here = mean_tokens(data, data.rows[path.rows], path.side)
+def out_of_fold(data: Data, path: Path, parts: np.ndarray, name: str | None = None) -> np.ndarray:
+    """What the path adds to each of the rows `name` (its own, if not given) without having seen them: float32 [rows].
+
+    It is fitted on the other folds where these are its own rows, else once on its own.
+    """
+    name = name or path.rows
+    features, here = mean_tokens(data, data.rows[name], path.side)
     labels, added = data.rows[path.rows].label, np.zeros(len(features), np.float32)
+    if name != path.rows:
+        own, there = mean_tokens(data, data.rows[path.rows], path.side)
+        slope, offset = regress(own[there], labels[there], path)
+        added[here] = features[here] @ slope + offset
+        return added
     for one in np.unique(parts):
         slope, offset = regress(features[here & (parts != one)], labels[here & (parts != one)], path)
         unseen = here & (parts == one)

@@ -74,6 +74,16 @@ def test_out_of_fold_no_row_is_judged_by_a_path_that_saw_it(side: str) -> None:
     assert added[-1] == 0  # it has no such side
 
 
+def test_a_path_from_other_rows_adds_what_it_ships() -> None:
+    data = memes()
+    shown = data.rows["memes"].take(np.arange(10))
+    data = replace(data, rows=data.rows | {"others": shown})
+    added = wide.out_of_fold(data, PATHS["words"], np.zeros(10, int), "others")
+    layers = wide.fit(data, [PATHS["words"]], image_width=4, text_width=5)
+    sides = *data.pictures.batch(shown.picture), *data.texts.batch(shown.text)
+    np.testing.assert_allclose(added, layers(*sides)[:, HATE].numpy(), atol=1e-3)
+
+
 def test_the_mean_leaves_out_what_is_not_there() -> None:
     texts = Texts(np.arange(12, dtype=np.float16).reshape(4, 3), np.array([0, 1, 4]))
     patches = np.stack([np.full((49, 2), 5), np.tile([[1, 3]], (49, 1))]).astype(np.float16)
