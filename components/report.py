@@ -19,7 +19,7 @@ from components.palette import AWAY, BETWEEN, NEUTRAL, TOWARD, faint
 from components.pictures import fitted
 from components.stages import label, took
 from components.verdict import NAMES, describe, percent, zones
-from models.analysis import Analysis, Verdict
+from models.analysis import Analysis, Harm, Verdict
 
 _STYLE = """
 :root { color-scheme: light dark; --ground: #fbfaf6; --text: #22262e; --soft: #5c6068; --line: #d9d4c7; }
@@ -173,9 +173,16 @@ def _made(analysis: Analysis) -> str:
     )
 
 
+def _harm(harm: Harm | None) -> str:
+    if harm is None:
+        return '<p class="soft">This profile was trained for hate alone.</p>'
+    said = f"Harmful as HarMeme's annotators judged it: {percent(harm.probability)}."
+    return f'<p class="soft">{said} {for_html(harm.meaning)}</p>'
+
+
 def build(analysis: Analysis, image: Image.Image | None) -> str:
     """The report; `image` is the picture that was analyzed, or None."""
-    verdict, harm = analysis.verdict, analysis.harm
+    verdict = analysis.verdict
     colour = {"hateful": TOWARD, "needs_review": BETWEEN, "not_hateful": AWAY}[verdict.label]
     cautions = words.listed(analysis.explanation.cautions) if analysis.explanation.cautions else ""
     return f"""<!doctype html>
@@ -193,7 +200,7 @@ def build(analysis: Analysis, image: Image.Image | None) -> str:
 {_band(verdict)}
 <p>{for_html(verdict.meaning)}</p>
 {words.plain(analysis.explanation.text, size="1rem")}
-<p class="soft">Harmful as HarMeme's annotators judged it: {percent(harm.probability)}. {for_html(harm.meaning)}</p>
+{_harm(analysis.harm)}
 {_seen(analysis, image)}
 <h2>What moved the score</h2>
 {_evidence(analysis, image)}

@@ -98,15 +98,22 @@ def title(verdict: Verdict) -> str:
     return f":{colour}[{icon} {NAMES[verdict.label]}]"
 
 
-def draw(verdict: Verdict, harm: Harm) -> None:
-    """The probability against the bands and what the label means; beside it, smaller, the second opinion."""
+def draw(verdict: Verdict, harm: Harm | None) -> None:
+    """The probability against the bands and what the label means; beside it, smaller, the second opinion if any."""
     against, beside = st.columns([5, 2], gap="medium")
     with against:
         charts.draw(band_chart(verdict), alt=describe(verdict), key="chart-verdict", height=112)
     with beside:
-        st.progress(
-            min(max(harm.probability, 0.0), 1.0),
-            text=f":small[Harmful as HarMeme's annotators judged it: **{percent(harm.probability)}**]",
-        )
-        st.markdown(":small[:gray[Not the verdict]]", help=for_markdown(harm.meaning), width="content")
+        _second(harm)
     st.caption(for_markdown(verdict.meaning))
+
+
+def _second(harm: Harm | None) -> None:
+    if harm is None:
+        st.caption("This profile was trained for hate alone.")
+        return
+    st.progress(
+        min(max(harm.probability, 0.0), 1.0),
+        text=f":small[Harmful as HarMeme's annotators judged it: **{percent(harm.probability)}**]",
+    )
+    st.markdown(":small[:gray[Not the verdict]]", help=for_markdown(harm.meaning), width="content")

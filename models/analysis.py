@@ -218,14 +218,26 @@ class RegionEffect:
 
 
 @dataclass(frozen=True)
+class Gradient:
+    """Gradient times input (Shrikumar et al. 2017): how the logit would follow a small change, in logits.
+
+    regions: 7x7, rows from the top, signed; words: signed; both are empty where that side is absent.
+    """
+
+    words: tuple[WordEffect, ...] = ()
+    regions: Grid = ()
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """What moved the score, each measured by taking it away."""
+    """What moved the score, each measured by taking it away; `gradient` only where attention has nothing to show."""
 
     status: Status
     shapley: Shapley | None = None
     words: tuple[WordEffect, ...] = ()
     regions: tuple[RegionEffect, ...] = ()
     detail: str = ""
+    gradient: Gradient | None = None
 
 
 @dataclass(frozen=True)
@@ -265,13 +277,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Everything that was measured on one meme."""
+    """Everything that was measured on one meme; `harm` is None where the profile has no such head."""
 
     profile: ProfileInfo
     image: ImageInfo | None
     caption: Caption
     verdict: Verdict
-    harm: Harm
+    harm: Harm | None
     emotions: Emotions
     attention: Attention
     evidence: Evidence

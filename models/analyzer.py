@@ -27,22 +27,19 @@ from models.analysis import (
     Verdict,
 )
 from models.captions import normalize
-from models.emotions.reading import FaceReader
-from models.emotions.text import TextEmotionClassifier
 from models.encoders.encoder import Tokens
-from models.encoders.mini import MiniEncoder
-from models.encoders.wordpieces import WordPieces
 from models.errors import BadInput, SubtextError
 from models.explain import attention, evidence, narrative
-from models.hate import HateClassifier, Scored
+from models.gate import Gate
+from models.hate import Scored
 from models.memory import give_back_memory
 from models.ocr.rapid import RapidReader
 from models.ocr.reader import Reader
+from models.parts import assemble, there
 from models.profiles import Profile
 
 OnStage = Callable[[Stage], None]
 Part = TypeVar("Part", TextEmotions, FaceEmotions, Attention, Evidence, Explanation)
-Model = TypeVar("Model", TextEmotionClassifier, FaceReader)
 AT_ONCE = 32  # memes that `score` puts through the models together
 
 
@@ -56,28 +53,22 @@ class Analyzer:
     """
 
     def __init__(self, profile: Profile | str = "auto", device: str = "auto", *, threads: int = 0) -> None:
-        """`threads` 0 means one a core. Raises `BadInput` for an unknown profile or device, `BadWeights` if damaged."""
-        if device not in ("auto", "cpu"):
-            raise BadInput(f"The mini profile runs on the CPU, not on {device!r}: leave the device at 'auto'.")
+        """`threads` 0 means one a core.
+
+        Raises `BadInput` for an unknown profile or device, `BadWeights` if damaged, `PartUnavailable` if unreachable.
+        """
         self.profile = profile if isinstance(profile, Profile) else profiles.choose(profile)
-        self._encoder = MiniEncoder(threads=threads)
-        self._hate = HateClassifier.mini(self._encoder, threads=threads)
-        # Without these two there is still a verdict: what is wrong with them is told where they are asked.
-        self._text_emotions = _loaded(lambda: TextEmotionClassifier(self._encoder.vocabulary, threads=threads))
-        self._faces = _loaded(lambda: FaceReader(threads=threads))
+        self._parts = assemble(self.profile, device, threads=threads)
+        self._gate = Gate()
         self.reader: Reader = RapidReader()
-        cards = [self._encoder.vocabulary.card, *self._encoder.cards, self._hate.card]
-        if isinstance(self._text_emotions, TextEmotionClassifier):
-            cards.append(self._text_emotions.card)
-        if isinstance(self._faces, FaceReader):
-            cards.extend(self._faces.cards)
-        self.info = ProfileInfo(
-            name=self.profile.name,
-            device="cpu",
-            dtype="float32",
-            parameters=sum(card.parameters for card in cards),
-            weights={card.name: card.identity for card in cards},
-        )
+        self.info = self._parts.info
+
+    def close(self) -> None:
+        """Put the models away, once nobody is using them; whoever asks afterwards gets `PartUnavailable`."""
+        self._gate.close()
+        del self._parts
+        self.reader = RapidReader()  # whose networks are not loaded
+        give_back_memory()
 
     def analyze(
         self,
@@ -92,31 +83,34 @@ class Analyzer:
         `on_stage` hears of each stage when it starts and when it has ended. A stage that fails beside the verdict
         becomes a status with a sentence; a failing verdict raises.
         """
+        with self._gate.entered():
+            return self._analyze(meme, explain, lenses, on_stage)
+
+    def _analyze(self, meme: Meme, explain: bool, lenses: Collection[str], on_stage: OnStage | None) -> Analysis:
         if lenses:
             raise BadInput(f"There are no lenses yet, so {', '.join(map(repr, sorted(lenses)))} cannot be read.")
         stages = _Stages(on_stage)
-        text = meme.caption.text
-        pieces: WordPieces | None = None
+        parts, text = self._parts, meme.caption.text
+        parts.hate.check(meme)
         image = words = None
         if meme.image is not None:
             with stages.stage("picture"):
-                image = self._encoder.encode_images([meme.image])
+                image = parts.encoder.encode_images([meme.image])
         if normalize(text).text:  # what the models read of it
             with stages.stage("words"):
-                pieces = self._encoder.vocabulary.look_up([text])
-                words = self._encoder.encode_pieces(pieces)
+                words = parts.encoder.encode_texts([text])
         with stages.stage("verdict"):
-            scored = self._hate.score_tokens(image, words)
+            scored = parts.hate.score_tokens(image, words)
         analysis = Analysis(
             profile=self.info,
             image=None
             if meme.image is None
             else ImageInfo(meme.image.width, meme.image.height, meme.format, meme.sha256),
             caption=meme.caption,
-            verdict=self._hate.verdict(scored.hate[0]),
-            harm=self._hate.harm(scored.harm[0]),
+            verdict=parts.hate.verdict(scored.hate[0]),
+            harm=None if scored.harm is None else parts.hate.harm(scored.harm[0]),
             emotions=Emotions(
-                stages.part("text emotions", TextEmotions, lambda: self._read_emotions(text, pieces)),
+                stages.part("text emotions", TextEmotions, lambda: self._read_emotions(text, words)),
                 stages.part("faces", FaceEmotions, lambda: self._read_faces(meme)),
             ),
             attention=Attention("off"),
@@ -126,39 +120,49 @@ class Analyzer:
             stages=(),
         )
         if explain:
-            analysis = self._explain(analysis, meme, image, words, pieces, scored, stages)
+            analysis = self._explain(analysis, meme, image, words, scored, stages)
             give_back_memory()  # each thread that analyzes would else keep its own
         return replace(analysis, stages=tuple(stages.ended))
 
     def score(self, memes: Sequence[Meme]) -> list[Verdict]:
         """Verdicts only, batched."""
-        return [self._hate.verdict(logit) for scored in self._score(memes) for logit in scored.hate]
+        with self._gate.entered():
+            return [self._parts.hate.verdict(logit) for scored in self._score(memes) for logit in scored.hate]
 
     def harm(self, memes: Sequence[Meme]) -> list[Harm]:
-        """What HarMeme's annotators would say, batched."""
-        return [self._hate.harm(logit) for scored in self._score(memes) for logit in scored.harm]
+        """What HarMeme's annotators would say, batched; `BadInput` where the profile has no such head."""
+        found = []
+        with self._gate.entered():
+            for scored in self._score(memes):
+                if scored.harm is None:
+                    raise BadInput(f"The {self.info.name} profile was trained for hate alone: ask mini about harm.")
+                found += [self._parts.hate.harm(logit) for logit in scored.harm]
+        return found
 
     def text_emotions(self, texts: Sequence[str]) -> list[TextEmotions]:
         """The emotions of many texts, batched."""
         found = []
-        for start in range(0, len(texts), AT_ONCE):
-            found += _there(self._text_emotions).classify(texts[start : start + AT_ONCE])
+        with self._gate.entered():
+            for start in range(0, len(texts), AT_ONCE):
+                found += there(self._parts.text_emotions).classify(texts[start : start + AT_ONCE])
         return found
 
     def threshold(self, head: str) -> float:
         """The probability from which `hate` or `harm` is answered yes where there is no third answer."""
-        return self._hate.thresholds[head]
+        return self._parts.hate.thresholds[head]
 
     def _score(self, memes: Sequence[Meme]) -> Iterator[Scored]:
         for start in range(0, len(memes), AT_ONCE):
             some = memes[start : start + AT_ONCE]
-            yield self._hate.score([meme.image for meme in some], [meme.caption.text for meme in some])
+            for meme in some:
+                self._parts.hate.check(meme)
+            yield self._parts.hate.score([meme.image for meme in some], [meme.caption.text for meme in some])
 
-    def _read_emotions(self, text: str, pieces: WordPieces | None) -> TextEmotions:
-        return TextEmotions("no_text") if pieces is None else _there(self._text_emotions).classify([text])[0]
+    def _read_emotions(self, text: str, words: Tokens | None) -> TextEmotions:
+        return TextEmotions("no_text") if words is None else there(self._parts.text_emotions).classify([text])[0]
 
     def _read_faces(self, meme: Meme) -> FaceEmotions:
-        return FaceEmotions("no_image") if meme.image is None else _there(self._faces).read(meme.image)
+        return FaceEmotions("no_image") if meme.image is None else there(self._parts.faces).read(meme.image)
 
     def _explain(
         self,
@@ -166,7 +170,6 @@ class Analyzer:
         meme: Meme,
         image: Tokens | None,
         words: Tokens | None,
-        pieces: WordPieces | None,
         scored: Scored,
         stages: _Stages,
     ) -> Analysis:
@@ -179,28 +182,18 @@ class Analyzer:
         )
         base = float(scored.hate[0])
         measured = stages.part(
-            "evidence", Evidence, lambda: evidence.measure(self._hate, meme, image, words, base=base)
+            "evidence", Evidence, lambda: self._measure(meme, image, words, base)
         )
         analysis = replace(analysis, attention=drawn, evidence=measured)
         written = stages.part("explanation", Explanation, lambda: narrative.write(analysis))
-        if pieces is not None and pieces.cut[0]:
-            caution = "The caption is long: the model read its first part only."
-            written = replace(written, cautions=(caution, *written.cautions))
-        return replace(analysis, explanation=written)
+        cautions = self._parts.hate.cautions
+        if words is not None and any(words.cut):
+            cautions = ("The caption is long: the model read its first part only.", *cautions)
+        return replace(analysis, explanation=replace(written, cautions=(*cautions, *written.cautions)))
 
-
-def _loaded(load: Callable[[], Model]) -> Model | SubtextError:
-    """The model, or the sentence that says why it is not there."""
-    try:
-        return load()
-    except SubtextError as error:
-        return error
-
-
-def _there(model: Model | SubtextError) -> Model:
-    if isinstance(model, SubtextError):
-        raise type(model)(*model.args)  # a new one: a raised exception holds its frames, and these hold the meme
-    return model
+    def _measure(self, meme: Meme, image: Tokens | None, words: Tokens | None, base: float) -> Evidence:
+        found = evidence.measure(self._parts.hate, meme, image, words, base=base)
+        return found if self._parts.gradient is None else replace(found, gradient=self._parts.gradient(meme))
 
 
 class _Stages:

@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image
 
 from models import weights
-from models.analysis import Bands, Harm, Label, Verdict
+from models.analysis import Bands, Harm, Label, Meme, Verdict
 from models.captions import normalize
 from models.encoders.encoder import Encoder, Tokens
 from models.encoders.mini import MiniEncoder
-from models.errors import BadWeights
+from models.errors import BadInput, BadWeights
 from models.fusion.fusion import Fused, Fusion, FusionSession
 from models.weights import Card
 
@@ -33,10 +33,10 @@ HARM_MEANING = (
 
 @dataclass(frozen=True)
 class Scored:
-    """Calibrated logits float32 [batch] of both heads, and what the fusion gave."""
+    """Calibrated logits float32 [batch] of the heads that there are, and what the fusion gave."""
 
     hate: np.ndarray
-    harm: np.ndarray
+    harm: np.ndarray | None
     fused: Fused
 
 
@@ -49,6 +49,8 @@ class HateClassifier:
         self.thresholds: dict[str, float] = dict(card.setting("thresholds"))
         self._calibration = card.setting("calibration")
         self._columns = {label: column for column, label in enumerate(card.setting("labels"))}
+        self.cautions: tuple[str, ...] = tuple(card.config.get("cautions", ()))
+        """What whoever reads an explanation should know about this very classifier."""
 
     @classmethod
     def mini(cls, encoder: MiniEncoder, *, threads: int = 0) -> HateClassifier:
@@ -65,14 +67,18 @@ class HateClassifier:
     def score_tokens(self, image: Tokens | None, text: Tokens | None) -> Scored:
         """Calibrated logits for tokens of either side or both; both None gives the base, one row."""
         fused = self.fusion.fuse(image, text)
-        return Scored(self._calibrated(fused, "hate"), self._calibrated(fused, "harm"), fused)
+        return self._scored(fused)
+
+    def check(self, meme: Meme) -> None:
+        """Raises `BadInput` where the classifier cannot judge such a meme at all."""
+        if self.card.config.get("needs_picture") and meme.image is None:
+            raise BadInput(f"{self.card.name} judges pictures only: add a picture, or choose another profile.")
 
     def score(self, images: Sequence[Image.Image | None], texts: Sequence[str]) -> Scored:
         """One row a meme; a missing picture is None, missing words are blank. `fused` has no attention here."""
         tokens_of_images, tokens_of_texts = self._encode(images, texts)
         fused = self.fusion.fuse(tokens_of_images, tokens_of_texts)
-        fused = Fused(fused.logits)
-        return Scored(self._calibrated(fused, "hate"), self._calibrated(fused, "harm"), fused)
+        return self._scored(Fused(fused.logits))
 
     def verdict(self, logit: float) -> Verdict:
         """The verdict for a calibrated logit."""
@@ -87,6 +93,10 @@ class HateClassifier:
     def harm(self, logit: float) -> Harm:
         """What HarMeme's annotators would say, for a calibrated logit."""
         return Harm(sigmoid(logit), HARM_MEANING)
+
+    def _scored(self, fused: Fused) -> Scored:
+        harm = self._calibrated(fused, "harm") if "harm" in self._columns else None
+        return Scored(self._calibrated(fused, "hate"), harm, fused)
 
     def _calibrated(self, fused: Fused, head: str) -> np.ndarray:
         calibration = self._calibration[head]

@@ -29,7 +29,8 @@ def describe(analysis: Analysis) -> Iterator[str]:
     yield f"{NAMES[verdict.label]}, probability {verdict.probability:.2f}"
     yield f"  a human look from {bands.review_from:.2f}, hateful from {bands.hateful_from:.2f}"
     yield from wrapped(verdict.meaning)
-    yield f"  harmful as HarMeme's annotators judged it: {analysis.harm.probability:.2f}"
+    if analysis.harm is not None:
+        yield f"  harmful as HarMeme's annotators judged it: {analysis.harm.probability:.2f}"
     yield from section(f"Words ({SOURCES[analysis.caption.source]})")
     for line in analysis.caption.text.splitlines():
         yield from wrapped(line)

@@ -12,21 +12,25 @@ from PIL import Image
 from models.analysis import Span
 
 JOINT = 512  # width of `Tokens.pooled`: pictures and words lie in one space
+GRID = 7  # regions across and down, whatever the model's own grid is
 
 
 @dataclass(frozen=True)
 class Tokens:
     """One side of a batch: what the fusion attends over.
 
-    tokens: float32 [batch, n, width]; mask: bool [batch, n], True = a real token; pooled: float32 [batch, 512].
+    tokens: float32 [batch, n, width]; mask: bool [batch, n], True = a real token; pooled: float32 [batch, 512]
+    (open_clip's larger models: their own width).
     spans: for words, one list a text with the characters start:end of the text given (0:0 for the tokens that mark
-    start and end); empty for regions, which are a 7x7 grid over the whole picture, row by row.
+    start and end); empty for regions, which are a 7x7 grid over the whole picture, row by row. cut: for words, whether
+    a text was longer than the encoder reads.
     """
 
     tokens: np.ndarray
     mask: np.ndarray
     pooled: np.ndarray
     spans: tuple[tuple[Span, ...], ...] = ()
+    cut: tuple[bool, ...] = ()
 
     def __post_init__(self) -> None:
         if self.tokens.shape[:2] != self.mask.shape or len(self.pooled) != len(self.tokens):
@@ -35,7 +39,8 @@ class Tokens:
     def take(self, rows: Sequence[int]) -> Tokens:
         """The named rows of the batch; a row may be taken more than once."""
         spans = tuple(self.spans[row] for row in rows) if self.spans else ()
-        return Tokens(self.tokens[list(rows)], self.mask[list(rows)], self.pooled[list(rows)], spans)
+        cut = tuple(self.cut[row] for row in rows) if self.cut else ()
+        return Tokens(self.tokens[list(rows)], self.mask[list(rows)], self.pooled[list(rows)], spans, cut)
 
 
 class Encoder(Protocol):

@@ -13,12 +13,11 @@ import numpy as np
 from PIL import Image
 
 from models import weights
-from models.encoders.encoder import JOINT, Tokens
+from models.encoders.encoder import GRID, JOINT, Tokens
 from models.encoders.wordpieces import Vocabulary, WordPieces
 from models.weights import Card
 
 SIDE = 224
-GRID = 7
 MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)
 STD = np.array([0.229, 0.224, 0.225], dtype=np.float32)
 PICTURES_AT_ONCE = 4  # more take memory and save no time
@@ -75,4 +74,4 @@ class MiniEncoder:
             width = int(lengths[some].max())
             fed = {"embedded": pieces.embedded[some, :width], "mask": pieces.mask[some, :width]}
             tokens[some, :width], pooled[some] = self._words.run(["tokens", "pooled"], fed)
-        return Tokens(tokens, pieces.mask.astype(bool), pooled, pieces.spans)
+        return Tokens(tokens, pieces.mask.astype(bool), pooled, pieces.spans, pieces.cut)

@@ -11,14 +11,14 @@ import numpy as np
 
 from models.analysis import Attention, Grid, Span, WordWeight
 from models.captions import words as split_words
-from models.encoders.mini import GRID
+from models.encoders.encoder import GRID
 from models.fusion.fusion import Fused
 
 
 def draw(fused: Fused, caption: str, spans: Sequence[Span], *, has_image: bool) -> Attention:
     """The attention of row 0, heads averaged. `spans` are those of its word tokens; empty where there are no words."""
     if fused.attention is None:
-        return Attention("off", detail="This model has no attention between words and picture.")
+        return Attention("off", detail=fused.unattended)
     to_regions = fused.attention.words[0].mean(0)  # (W, P): each word piece over the patches
     to_words = fused.attention.regions[0].mean(0)  # (P, W): each patch over the word pieces
     if not len(spans):

@@ -107,6 +107,8 @@ def _look(face: Face, name: str, ledger: Ledger) -> str:
 
 def _harm(analysis: Analysis, ledger: Ledger) -> Iterator[str]:
     """The harm score, where it does not say the same as the verdict."""
+    if analysis.harm is None:
+        return
     label, harm = analysis.verdict.label, analysis.harm.probability
     if harm >= CLEAR and label != "hateful":
         shown = ledger.plain("harm.probability", harm)

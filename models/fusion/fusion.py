@@ -1,4 +1,4 @@
-"""What every fusion gives: logits, and attention where it has any; and the fusion of the `mini` profile."""
+"""What every fusion gives: logits, and attention where it has any; and the fusion that training exports."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ class Attention:
 
 @dataclass(frozen=True)
 class Fused:
-    """logits: float32 [batch, outputs]; attention None where the fusion has none."""
+    """logits: float32 [batch, outputs]; attention None where the fusion has none worth showing: `unattended` says why."""
 
     logits: np.ndarray
     attention: Attention | None = None
+    unattended: str = "This model has no attention between words and picture."
 
 
 class Fusion(Protocol):

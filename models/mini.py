@@ -1,0 +1,35 @@
+"""The `mini` profile: weights in the repository, onnxruntime, no torch in the process."""
+
+from __future__ import annotations
+
+from models.analysis import ProfileInfo
+from models.emotions.reading import FaceReader
+from models.emotions.text import TextEmotionClassifier
+from models.encoders.mini import MiniEncoder
+from models.errors import BadInput
+from models.hate import HateClassifier
+from models.parts import Parts, loaded
+
+
+def assemble(device: str = "auto", *, threads: int = 0) -> Parts:
+    """`threads` 0 means one a core. Raises `BadInput` for another device than the CPU, `BadWeights` if damaged."""
+    if device not in ("auto", "cpu"):
+        raise BadInput(f"The mini profile runs on the CPU, not on {device!r}: leave the device at 'auto'.")
+    encoder = MiniEncoder(threads=threads)
+    hate = HateClassifier.mini(encoder, threads=threads)
+    # Without these two there is still a verdict: what is wrong with them is told where they are asked.
+    text_emotions = loaded(lambda: TextEmotionClassifier(encoder.vocabulary, threads=threads))
+    faces = loaded(lambda: FaceReader(threads=threads))
+    cards = [encoder.vocabulary.card, *encoder.cards, hate.card]
+    if isinstance(text_emotions, TextEmotionClassifier):
+        cards.append(text_emotions.card)
+    if isinstance(faces, FaceReader):
+        cards.extend(faces.cards)
+    info = ProfileInfo(
+        name="mini",
+        device="cpu",
+        dtype="float32",
+        parameters=sum(card.parameters for card in cards),
+        weights={card.name: card.identity for card in cards},
+    )
+    return Parts(info, encoder, hate, text_emotions, faces)

@@ -1,0 +1,74 @@
+"""What an analyzer is made of: each profile assembles the same parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from PIL import Image
+
+from models.analysis import FaceEmotions, Gradient, Meme, ProfileInfo, TextEmotions
+from models.encoders.encoder import Encoder
+from models.errors import SubtextError
+from models.hate import HateClassifier
+from models.profiles import Profile
+
+Model = TypeVar("Model")
+
+
+class TextReader(Protocol):
+    """Texts to their emotions. Safe to share between threads."""
+
+    def classify(self, texts: Sequence[str]) -> list[TextEmotions]:
+        """One answer a text; `no_text` for a blank one."""
+        ...
+
+
+class FacesReader(Protocol):
+    """A picture to its faces and their expressions. Safe to share between threads."""
+
+    def read(self, image: Image.Image | None) -> FaceEmotions:
+        """`no_image` without a picture, `no_face` where none is found."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The verdict's two parts are there; an emotion model that is not is the sentence that says why.
+
+    `gradient` measures what attention cannot show, in profiles whose attention is trivial.
+    """
+
+    info: ProfileInfo
+    encoder: Encoder
+    hate: HateClassifier
+    text_emotions: TextReader | SubtextError
+    faces: FacesReader | SubtextError
+    gradient: Callable[[Meme], Gradient] | None = None
+
+
+def assemble(profile: Profile, device: str = "auto", *, threads: int = 0) -> Parts:
+    """The parts of a profile. Only the profile that is asked for is imported: `mini` runs without torch."""
+    if profile.name == "mini":
+        from models import mini
+
+        return mini.assemble(device, threads=threads)
+    from models import full_size
+
+    return full_size.assemble(device, threads=threads)
+
+
+def loaded(load: Callable[[], Model]) -> Model | SubtextError:
+    """The model, or the sentence that says why it is not there."""
+    try:
+        return load()
+    except SubtextError as error:
+        return error
+
+
+def there(model: Model | SubtextError) -> Model:
+    """The model; raises what kept it from loading."""
+    if isinstance(model, SubtextError):
+        raise type(model)(*model.args)  # a new one: a raised exception holds its frames, and these hold the meme
+    return model
