@@ -105,7 +105,7 @@ class Placed(Generic[Module]):
     """A module in inference on a device. Safe to share between threads; `fell_back` once it had to leave the GPU."""
 
     def __init__(self, module: Module, device: Device) -> None:
-        self._moving = threading.Lock()
+        self._turn = threading.RLock()  # on a GPU one at a time, so that nobody is inside when the module moves
         self.fell_back = False
         self.module = module.eval().requires_grad_(False)
         self.device = device
@@ -114,24 +114,28 @@ class Placed(Generic[Module]):
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
-            self._leave(device)
+            self._leave()
 
-    def run(self, compute: Callable[[Module, Callable[[Any], Any]], Result]) -> Result:
-        """`compute(module, put)` with gradients off, where `put` brings a tensor to the device in its dtype.
+    def run(self, compute: Callable[[Module, Callable[[Any], Any]], Result], *, gradients: bool = False) -> Result:
+        """`compute(module, put)`, where `put` brings a tensor to the device in its dtype; gradients are off unless asked.
 
         It is called again, on the CPU, if the GPU runs out of memory: what was asked is not lost.
         """
-        device = self.device
-        try:
-            return self._run(compute, device)
-        except RuntimeError as error:
-            if device.name == "cpu" or not out_of_memory(error):
-                raise
-        self._leave(device)  # outside the handler: the error's frames hold the tensors that filled the memory
-        return self._run(compute, self.device)
+        if self.device.name == "cpu":
+            return self._run(compute, gradients)
+        with self._turn:
+            try:
+                return self._run(compute, gradients)
+            except RuntimeError as error:
+                if self.device.name == "cpu" or not out_of_memory(error):
+                    raise
+            self._leave()  # outside the handler: the error's frames hold the tensors that filled the memory
+            return self._run(compute, gradients)
 
-    def _run(self, compute: Callable[[Module, Callable[[Any], Any]], Result], device: Device) -> Result:
+    def _run(self, compute: Callable[[Module, Callable[[Any], Any]], Result], gradients: bool) -> Result:
         import torch
+
+        device = self.device
 
         def put(tensor: torch.Tensor) -> torch.Tensor:
             if device.dtype == "bfloat16" and tensor.is_floating_point():
@@ -139,16 +143,18 @@ class Placed(Generic[Module]):
             return tensor.to(device.name)
 
         half = device.dtype == "float16"
-        with torch.inference_mode(), torch.autocast(device.name, torch.float16) if half else nullcontext():
+        with (
+            torch.enable_grad() if gradients else torch.inference_mode(),
+            torch.autocast(device.name, torch.float16) if half else nullcontext(),
+        ):
             return compute(self.module, put)
 
-    def _leave(self, device: Device) -> None:
-        with self._moving:
-            if self.device == device and device.name != "cpu":
-                _log.warning("The memory of %s is full: the model goes on, slower, on the CPU.", device.name)
-                self.fell_back = True
-                self._move(Device("cpu", "float32"))
-                empty(device)
+    def _leave(self) -> None:
+        left = self.device
+        _log.warning("The memory of %s is full: the model goes on, slower, on the CPU.", left.name)
+        self.fell_back = True
+        self._move(Device("cpu", "float32"))
+        empty(left)
 
     def _move(self, device: Device) -> None:
         import torch

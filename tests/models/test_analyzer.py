@@ -127,8 +127,8 @@ def test_the_attention_is_that_of_the_words_shown(tiny_analyzer: Analyzer) -> No
 @pytest.mark.parametrize(
     ("stage", "breaks"),
     [
-        ("text emotions", lambda analyzer: (analyzer._text_emotions, "classify")),
-        ("faces", lambda analyzer: (analyzer._faces, "read")),
+        ("text emotions", lambda analyzer: (analyzer._parts.text_emotions, "classify")),
+        ("faces", lambda analyzer: (analyzer._parts.faces, "read")),
         ("attention", lambda _: (attention, "draw")),
         ("evidence", lambda _: (evidence, "measure")),
         ("explanation", lambda _: (narrative, "write")),
@@ -165,7 +165,7 @@ def test_a_verdict_that_fails_is_no_verdict(tiny_analyzer: Analyzer, monkeypatch
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(tiny_analyzer._hate, "score_tokens", fail)
+    monkeypatch.setattr(tiny_analyzer._parts.hate, "score_tokens", fail)
     told: list[Stage] = []
     with pytest.raises(ZeroDivisionError):
         tiny_analyzer.analyze(WORDS, on_stage=told.append)

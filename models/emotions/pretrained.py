@@ -1,0 +1,32 @@
+"""Folders that transformers wrote, read from the disk alone; what does not fit is told in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from models.errors import BadWeights
+from models.hub import Repo
+
+
+def from_folder(kind: Any, folder: Path, repo: Repo) -> Any:
+    """`kind.from_pretrained` without downloads and without code from the folder; raises `BadWeights` where it fails."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        named = {"dtype": "float32", "output_loading_info": True} if hasattr(kind, "_model_mapping") else {}
+        found = kind.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False, **named)
+    except Exception as error:  # transformers, tokenizers, safetensors and pickle share no base class
+        raise BadWeights(
+            f"{folder} does not hold {repo.id} as transformers reads it ({type(error).__name__}): remove it and try again."
+        ) from error
+    if not named:
+        return found
+    model, info = found
+    missing = sorted(info["missing_keys"]) + sorted(str(key) for key in info["mismatched_keys"])
+    if missing:
+        raise BadWeights(
+            f"{folder} lacks {len(missing)} tensors of {repo.id}, {missing[0]} for one: remove it and try again."
+        )
+    return model

@@ -1,0 +1,81 @@
+"""The 28 GoEmotions of a caption by SamLowe/roberta-base-go_emotions, through transformers.
+
+Its card calls a label present from 0.5 on; better thresholds would have to be tuned on rows that it was not tested on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models import hub
+from models.analysis import Emotion, TextEmotions
+from models.captions import normalize
+from models.device import Device, Placed
+from models.emotions.pretrained import from_folder
+from models.emotions.text import LABELS
+from models.errors import BadWeights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from models.hub import OnProgress
+
+REPO = hub.Repo(
+    "SamLowe/roberta-base-go_emotions",
+    "58b6c5b44a7a12093f782442969019c7e2982299",
+    (("config.json",), ("model.safetensors", "pytorch_model.bin"), ("tokenizer.json", "vocab.json")),
+    ("tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"),
+)
+THRESHOLD = 0.5
+LONGEST = 512  # pieces, RoBERTa's own limit
+BATCH = 16
+
+
+class RobertaEmotions:
+    """Safe to share between threads."""
+
+    def __init__(self, device: Device, on_progress: OnProgress | None = None) -> None:
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+        folder = hub.fetch(REPO, on_progress)
+        model = from_folder(AutoModelForSequenceClassification, folder, REPO)
+        self.labels = tuple(model.config.id2label[number] for number in range(model.config.num_labels))
+        if set(self.labels) != set(LABELS):
+            raise BadWeights(f"{REPO.id} answers with other labels than the 28 of GoEmotions: name its own folder.")
+        self._tokenizer = from_folder(AutoTokenizer, folder, REPO)
+        self.longest = min(LONGEST, model.config.max_position_embeddings - 2)  # RoBERTa counts from 2
+        self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        self.placed: Placed[Any] = Placed(model, device)
+        self.identity = REPO.revision
+
+    def classify(self, texts: Sequence[str]) -> list[TextEmotions]:
+        """One answer a text; `no_text` for a blank one."""
+        plain = [normalize(text).text for text in texts]
+        spoken = [row for row, text in enumerate(plain) if text]
+        found = [TextEmotions("no_text")] * len(texts)
+        spoken.sort(key=lambda row: len(plain[row]))  # like lengths together: little is spent on padding
+        for start in range(0, len(spoken), BATCH):
+            some = spoken[start : start + BATCH]
+            for row, chances in zip(some, self._probabilities([plain[row] for row in some]), strict=True):
+                found[row] = TextEmotions("ok", self._scores(chances))
+        return found
+
+    def _probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """[batch, 28], in the order of the model's labels."""
+        fed = self._tokenizer(list(texts), padding=True, truncation=True, max_length=self.longest, return_tensors="pt")
+
+        def compute(model: Any, put: Callable[[Tensor], Tensor]) -> np.ndarray:
+            logits = model(input_ids=put(fed["input_ids"]), attention_mask=put(fed["attention_mask"])).logits
+            chances: np.ndarray = logits.float().sigmoid().cpu().numpy()
+            return chances
+
+        return self.placed.run(compute)
+
+    def _scores(self, row: np.ndarray) -> tuple[Emotion, ...]:
+        scores = [
+            Emotion(label, float(p), THRESHOLD, bool(p >= THRESHOLD)) for label, p in zip(self.labels, row, strict=True)
+        ]
+        return tuple(sorted(scores, key=lambda score: (not score.present, -score.probability)))

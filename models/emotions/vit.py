@@ -1,0 +1,64 @@
+"""The expression of a face by trpakov/vit-face-expression (a ViT-base fitted on FER-2013), through transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from models import hub
+from models.analysis import Expression
+from models.device import Device, Placed
+from models.emotions.expressions import LABELS
+from models.emotions.pretrained import from_folder
+from models.errors import BadWeights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from models.hub import OnProgress
+
+REPO = hub.Repo(
+    "trpakov/vit-face-expression",
+    "ef0bc6fc34241b6587e7e009e7711357be28c024",
+    (("config.json",), ("model.safetensors", "pytorch_model.bin"), ("preprocessor_config.json",)),
+)
+BATCH = 8
+
+
+class VitExpressions:
+    """Safe to share between threads."""
+
+    def __init__(self, device: Device, on_progress: OnProgress | None = None) -> None:
+        from transformers import AutoImageProcessor, AutoModelForImageClassification
+
+        folder = hub.fetch(REPO, on_progress)
+        model = from_folder(AutoModelForImageClassification, folder, REPO)
+        self.labels = tuple(model.config.id2label[number].lower() for number in range(model.config.num_labels))
+        if set(self.labels) != set(LABELS):
+            raise BadWeights(f"{REPO.id} answers with other labels than the seven of FER-2013: name its own folder.")
+        self._processor = from_folder(AutoImageProcessor, folder, REPO)
+        self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        self.placed: Placed[Any] = Placed(model, device)
+        self.identity = REPO.revision
+
+    def predict(self, faces: Sequence[Image.Image]) -> list[tuple[Expression, ...]]:
+        """For each face all seven expressions, most likely first; their probabilities add up to 1."""
+        found: list[tuple[Expression, ...]] = []
+        for start in range(0, len(faces), BATCH):
+            # FER-2013 is grey: three equal channels are what the model was fitted on, and crops are grey already.
+            some = [face.convert("L").convert("RGB") for face in faces[start : start + BATCH]]
+            for row in self._probabilities(some):
+                seen = [Expression(label, float(p)) for label, p in zip(self.labels, row, strict=True)]
+                found.append(tuple(sorted(seen, key=lambda one: -one.probability)))
+        return found
+
+    def _probabilities(self, faces: Sequence[Image.Image]) -> list[list[float]]:
+        pixels = self._processor(images=list(faces), return_tensors="pt")["pixel_values"]  # (n, 3, 224, 224)
+
+        def compute(model: Any, put: Callable[[Tensor], Tensor]) -> list[list[float]]:
+            rows: list[list[float]] = model(pixel_values=put(pixels)).logits.float().softmax(-1).tolist()
+            return rows
+
+        return self.placed.run(compute)

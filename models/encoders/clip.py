@@ -1,0 +1,292 @@
+"""Any model of open_clip as an encoder: its tokens before pooling, and its projected embeddings.
+
+Pictures: CLIP's vision transformer (Radford et al. 2021), squashed to its square so that the grid covers all of the
+picture; a grid other than 7x7 is averaged to it. Words: the text tower on as many pieces as the longest caption has
+where it reads left to right, since what follows the end cannot change what stands before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from models import hub
+from models.device import Device, Placed
+from models.encoders.clip_words import ClipWords, from_transformers
+from models.encoders.encoder import GRID, Tokens
+from models.errors import BadInput, BadWeights, PartUnavailable
+from models.weights import sha256
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from models.hub import OnProgress, Repo
+
+PICTURES_AT_ONCE, TEXTS_AT_ONCE = 8, 32
+PINNED = {  # what `main` was when this was written; other repositories are taken as they are
+    "timm/vit_base_patch32_clip_224.openai": "a6f597a30f7b82c51704746581f9a4e41421e878",
+}
+WEIGHTS = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+)
+CONFIG = "open_clip_config.json"
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt",
+             "vocab.txt", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ClipSource:
+    """Which model: a name and a tag of open_clip's own list, `hf-hub:ORGANISATION/NAME`, or `local-dir:FOLDER`.
+
+    `revision` names a commit, a tag or a branch; empty takes the one that is pinned here, else `main`.
+    """
+
+    model: str = "ViT-B-32"
+    pretrained: str = "openai"
+    revision: str = ""
+
+    def repo(self) -> Repo | None:
+        """Where it is downloaded from; None for a local folder. `BadInput` with near names for one that is not there."""
+        if self.model.startswith("local-dir:"):
+            return None
+        if self.model.startswith("hf-hub:"):
+            name = self.model.removeprefix("hf-hub:")
+            return hub.Repo(name, self.revision or PINNED.get(name, "main"), ((CONFIG,), WEIGHTS), TOKENIZER)
+        named = _listed(self.model, self.pretrained).get("hf_hub", "").rstrip("/")
+        if not named:
+            raise BadInput(f"open_clip has no download of {self.model} {self.pretrained}: choose another tag.")
+        organisation, name, *file = named.split("/")
+        repo = f"{organisation}/{name}"
+        files = (tuple(file),) if file else (WEIGHTS,)
+        return hub.Repo(repo, self.revision or PINNED.get(repo, "main"), files)
+
+    def __str__(self) -> str:
+        return self.model.split("/")[-1] if ":" in self.model else f"{self.model} {self.pretrained}"
+
+
+class ClipEncoder:
+    """Both towers. Safe to share between threads. `identity` names the very weights, for the cards of what is trained on them."""
+
+    def __init__(
+        self, source: ClipSource | None = None, device: Device | None = None, on_progress: OnProgress | None = None
+    ) -> None:
+        """Raises `Unreachable` where the weights cannot be had, `BadWeights` where they do not fit."""
+        self.source = source or ClipSource()
+        model, prepare, self.words, weights = _load(self.source, on_progress)
+        self.placed = Placed(model, device or Device("cpu", "float32"))
+        self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        self.identity = {**asdict(self.source), "weights": _identity(weights)}
+        self._prepare = prepare
+        self._trimmed = _left_to_right(model)
+        blank = self.encode_images([Image.new("RGB", (8, 8))])
+        self.image_width, self.pooled_width = blank.tokens.shape[2], blank.pooled.shape[1]
+        self.text_width = self.encode_texts(["a"]).tokens.shape[2]
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Tokens:
+        """tokens [batch, 49, width] after the last layer norm, pooled [batch, the model's embedding width] of length 1."""
+        if not images:
+            return Tokens(
+                np.zeros((0, GRID * GRID, self.image_width), np.float32),
+                np.zeros((0, GRID * GRID), bool),
+                np.zeros((0, self.pooled_width), np.float32),
+            )
+        parts = []
+        for start in range(0, len(images), PICTURES_AT_ONCE):
+            parts.append(self._see(images[start : start + PICTURES_AT_ONCE]))
+        tokens, pooled = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return Tokens(tokens, np.ones(tokens.shape[:2], dtype=bool), pooled)
+
+    def encode_texts(self, texts: Sequence[str]) -> Tokens:
+        """tokens [batch, n, width] after the last layer norm, n the number of pieces of the longest text."""
+        pieces = self.words.look_up(texts)
+        rows, longest = pieces.mask.shape
+        lengths = pieces.mask.sum(1)
+        order = np.argsort(lengths, kind="stable")  # like lengths together: little is spent on padding
+        tokens = np.zeros((rows, longest, 0), np.float32)
+        pooled = np.zeros((rows, 0), np.float32)
+        for start in range(0, rows, TEXTS_AT_ONCE):
+            some = order[start : start + TEXTS_AT_ONCE]
+            width = int(lengths[some].max())
+            read, states = self._read(pieces.ids[some, :width], pieces.mask[some, :width])
+            if not start:
+                tokens = np.zeros((rows, longest, read.shape[2]), np.float32)
+                pooled = np.zeros((rows, states.shape[1]), np.float32)
+            tokens[some, :width], pooled[some] = read[:, :width], states
+        return Tokens(tokens, pieces.mask, pooled, pieces.spans, pieces.cut)
+
+    def _see(self, images: Sequence[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
+        import torch
+
+        pixels = torch.stack([self._prepare(image.convert("RGB")) for image in images])  # (B, 3, S, S)
+
+        def compute(model: Any, put: Callable[[Tensor], Tensor]) -> tuple[np.ndarray, np.ndarray]:
+            seen = model.visual.forward_intermediates(
+                put(pixels), indices=1, normalize_intermediates=True, output_fmt="NCHW"
+            )
+            grid = seen["image_intermediates"][-1].float()  # (B, width, rows, columns)
+            if grid.shape[2:] != (GRID, GRID):
+                grid = torch.nn.functional.adaptive_avg_pool2d(grid, GRID)
+            return _numpy(grid.flatten(2).transpose(1, 2)), _unit(seen["image_features"])
+
+        return self.placed.run(compute)
+
+    def _read(self, ids: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        import torch
+
+        if not self._trimmed:
+            room = ((0, 0), (0, self.words.longest - ids.shape[1]))
+            ids, mask = np.pad(ids, room, constant_values=self.words.pad), np.pad(mask, room)
+        numbers, real = torch.from_numpy(ids), torch.from_numpy(mask)
+
+        def compute(model: Any, put: Callable[[Tensor], Tensor]) -> tuple[np.ndarray, np.ndarray]:
+            if self._trimmed:
+                tokens, pooled = _words(model, put(numbers))
+            elif hasattr(model, "text") and hasattr(model.text, "pooler"):  # a text tower of transformers
+                attention = put(real).long()
+                states = model.text.transformer(input_ids=put(numbers), attention_mask=attention)
+                tokens, pooled = states.last_hidden_state, model.text.proj(model.text.pooler(states, attention))
+            else:
+                read = model.forward_intermediates(
+                    text=put(numbers), text_indices=1, normalize=False, normalize_intermediates=True
+                )
+                tokens, pooled = read["text_intermediates"][-1], read["text_features"]
+            return _numpy(tokens), _unit(pooled)
+
+        return self.placed.run(compute)
+
+
+def _words(model: Any, ids: Tensor) -> tuple[Tensor, Tensor]:
+    """The tokens (B, n, width) and the projected state (B, embedding) of a tower that reads left to right."""
+    from open_clip.transformer import text_global_pool
+
+    tower = _text_tower(model)
+    length = ids.shape[1]
+    states = tower.token_embedding(ids) + tower.positional_embedding[:length]  # (B, n, width)
+    states = tower.ln_final(tower.transformer(states, attn_mask=tower.attn_mask[:length, :length]))
+    kind, end = _pooling(tower)
+    pooled = text_global_pool(states, ids, kind, eos_token_id=end)  # (B, width)
+    projection = tower.text_projection
+    if projection is not None:
+        pooled = projection(pooled) if callable(projection) else pooled @ projection
+    return states, pooled
+
+
+def _text_tower(model: Any) -> Any:
+    """open_clip's class CLIP holds the parts of its text tower itself."""
+    return model if hasattr(model, "token_embedding") else model.text
+
+
+def _pooling(tower: Any) -> tuple[str, int | None]:
+    if hasattr(tower, "text_pool_type"):
+        return tower.text_pool_type, tower.text_eos_id
+    return tower.pool_type, tower.eos_id
+
+
+def _left_to_right(model: Any) -> bool:
+    tower = _text_tower(model)
+    causal = getattr(tower, "attn_mask", None) is not None and getattr(tower, "cls_emb", None) is None
+    return causal and _pooling(tower)[0] in ("argmax", "eos")
+
+
+def _load(
+    source: ClipSource, on_progress: OnProgress | None
+) -> tuple[torch.nn.Module, Callable[[Image.Image], Tensor], ClipWords, Path]:
+    """The model, how it is fed, and the file that its weights came from."""
+    try:
+        import open_clip
+        from open_clip.factory import _find_checkpoint_in_dir
+        from open_clip.transform import PreprocessCfg, image_transform_v2
+    except ImportError as error:
+        raise PartUnavailable("The clip profile needs open_clip: run pip install open_clip_torch, or use mini.") from error
+    repo = source.repo()
+    folder = hub.fetch(repo, on_progress) if repo else Path(source.model.removeprefix("local-dir:"))
+    if ":" in source.model:
+        name, settings, found = f"local-dir:{folder}", _folder_config(folder), _find_checkpoint_in_dir(folder)
+        named: dict[str, Any] = {}
+    else:
+        name, settings = source.model, open_clip.get_model_config(source.model)
+        assert repo is not None
+        found = next((folder / file for group in repo.files for file in group if (folder / file).is_file()), None)
+        told = _listed(source.model, source.pretrained)
+        feeding = {key: told[key] for key in ("mean", "std", "interpolation") if key in told}
+        named = {
+            "pretrained": str(found),
+            "force_quick_gelu": bool(told.get("quick_gelu")),
+            "force_preprocess_cfg": feeding,
+        }
+    if found is None:
+        raise BadWeights(f"{folder} holds no weights of open_clip ({WEIGHTS[0]}): name another folder.")
+    text = dict(settings["text_cfg"])
+    words = _tokenizer(text, folder if ":" in source.model else None, on_progress)
+    if "hf_model_name" in text:  # its own download would go past the hub
+        text["hf_model_name"] = str(hub.fetch(hub.Repo(text["hf_model_name"], "main", (("config.json",),)), on_progress))
+        named["text_cfg"] = {**text, "hf_model_pretrained": False}
+    try:
+        model = open_clip.create_model(name, pretrained_text=False, **named)
+    except Exception as error:  # open_clip and torch raise many kinds for a file that does not fit
+        raise BadWeights(
+            f"The weights of {source} do not fit open_clip's model ({type(error).__name__}): remove {found} and try again."
+        ) from error
+    feeding = dict(model.visual.preprocess_cfg) | {"resize_mode": "squash"}
+    return model, image_transform_v2(PreprocessCfg(**feeding), is_train=False), words, Path(found)
+
+
+def _tokenizer(text: dict[str, Any], folder: Path | None, on_progress: OnProgress | None) -> ClipWords:
+    longest = int(text.get("context_length", 77))
+    clean = dict(text.get("tokenizer_kwargs") or {}).get("clean", "lower")
+    named = text.get("hf_tokenizer_name")
+    if not named:
+        return ClipWords(longest, clean=clean)
+    from transformers import AutoTokenizer
+
+    if folder is None:
+        folder = hub.fetch(hub.Repo(named, "main", (TOKENIZER,), TOKENIZER), on_progress)
+    return from_transformers(AutoTokenizer.from_pretrained(str(folder), local_files_only=True), longest, clean=clean)
+
+
+def _listed(model: str, pretrained: str) -> dict[str, Any]:
+    import difflib
+
+    import open_clip
+
+    told: dict[str, Any] = open_clip.get_pretrained_cfg(model, pretrained)
+    if not told:
+        tags = open_clip.list_pretrained_tags_by_model(model)
+        known, asked = (tags, pretrained) if tags else (open_clip.list_models(), model)
+        near = difflib.get_close_matches(asked, known, n=1) or known[:1]
+        raise BadInput(f"open_clip has no {model} {pretrained}: did you mean {near[0]!r}?")
+    return told
+
+
+def _folder_config(folder: Path) -> dict[str, Any]:
+    import json
+
+    try:
+        settings: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["model_cfg"]
+    except (OSError, ValueError, KeyError) as error:
+        raise BadWeights(f"{folder / CONFIG} is missing or damaged: name a folder in open_clip's layout.") from error
+    return settings
+
+
+def _identity(weights: Path) -> str:
+    named = weights.resolve().name  # a blob of the hub's cache is named by its hash, which was checked
+    return named if len(named) == 64 else sha256(weights)
+
+
+def _numpy(tensor: Tensor) -> np.ndarray:
+    found: np.ndarray = tensor.float().cpu().numpy()
+    return found
+
+
+def _unit(pooled: Tensor) -> np.ndarray:
+    import torch
+
+    return _numpy(torch.nn.functional.normalize(pooled.float(), dim=-1))
