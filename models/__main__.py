@@ -1,4 +1,4 @@
-"""python -m models analyze MEME [--caption TEXT] [--json] | profiles
+"""python -m models analyze MEME [--caption TEXT] [--json] | profiles | import-checkpoint FILE
 
 The same way as the page's: `captions.read`, then `Analyzer.analyze`. What the user can mend is told in a sentence on
 stderr with exit status 2.
@@ -19,18 +19,21 @@ from typing import TYPE_CHECKING, TextIO
 
 from models import captions, profiles
 from models.analysis import Caption, Meme, Stage, Status
+from models.device import NAMES
 from models.errors import BadInput, BadPicture, EmptyMeme, PartUnavailable, SubtextError
 from models.images import MOST_BYTES, Picture, open_picture
+from models.ocr.engines import ENGINES
 from models.terminal import describe, printable
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
+    from models.hub import Progress
 
 USER_ERROR, UNFORESEEN, INTERRUPTED = 2, 1, 130
 
 
 def parser() -> argparse.ArgumentParser:
-    """Both commands with their options."""
+    """The commands with their options."""
     whole = argparse.ArgumentParser(prog="python -m models", description="Reads a meme, here on this machine.")
     commands = whole.add_subparsers(dest="command", required=True)
     analyze = commands.add_parser("analyze", help="is it hateful, what does it carry, and what moved the answer")
@@ -39,7 +42,11 @@ def parser() -> argparse.ArgumentParser:
     analyze.add_argument("--json", action="store_true", help="print the whole analysis as JSON (subtext/1)")
     analyze.add_argument("--no-explain", action="store_true", help="only the answers, not what moved them: quicker")
     analyze.add_argument("--profile", default="auto", help="which models answer (default: auto)")
+    analyze.add_argument("--device", default="auto", choices=NAMES, help="where clip's models run (default: auto)")
+    analyze.add_argument("--ocr", default="rapid", choices=ENGINES, help="what reads the picture (default: rapid)")
     commands.add_parser("profiles", help="which sets of models there are")
+    checkpoint = commands.add_parser("import-checkpoint", help="convert the earlier system's checkpoint for clip")
+    checkpoint.add_argument("file", type=Path, help="best_hateful_meme_model.pth, wherever it lies")
     return whole
 
 
@@ -50,8 +57,8 @@ def main(words: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # a caption may hold what the terminal's encoding lacks
             stream.reconfigure(errors="replace", **({"encoding": "utf-8"} if getattr(args, "json", False) else {}))
     try:
-        lines = list_profiles() if args.command == "profiles" else analyze(args)
-        for line in lines:
+        run = {"analyze": analyze, "profiles": list_profiles, "import-checkpoint": import_checkpoint}[args.command]
+        for line in run(args):
             print(line)
         sys.stdout.flush()
     except SubtextError as error:
@@ -70,13 +77,25 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-def list_profiles() -> Iterator[str]:
-    """A line each."""
-    chosen = profiles.choose()
+def list_profiles(_: argparse.Namespace) -> Iterator[str]:
+    """A line each; the one that `auto` takes says why."""
+    chosen = profiles.select()
     for profile in profiles.PROFILES.values():
-        notes = ["default"] if profile == chosen else []
+        notes = ["default"] if profile == chosen.profile else []
         notes.append("downloads its weights" if profile.needs_download else "works without a connection")
         yield f"{profile.name}: {profile.summary} ({', '.join(notes)})"
+
+
+def import_checkpoint(args: argparse.Namespace) -> Iterator[str]:
+    """Converts the file, and says where it went and what uses it."""
+    from models.earlier import checkpoint
+
+    folder = checkpoint.import_checkpoint(args.file)
+    yield f"{printable(str(args.file))} is now {printable(str(folder))}."
+    if profiles.head() == profiles.HEAD:
+        yield f"The clip profile goes on with its trained head: remove weights/{profiles.HEAD} to use the checkpoint."
+    else:
+        yield "Use it with `python -m models analyze MEME --profile clip`, or choose clip in the app."
 
 
 def analyze(args: argparse.Namespace) -> Iterator[str]:
@@ -91,7 +110,7 @@ def analyze(args: argparse.Namespace) -> Iterator[str]:
 
     from models.analyzer import Analyzer  # here, so that a wrong file name is told at once
 
-    analyzer = Analyzer(profile)
+    analyzer = Analyzer(profile, args.device, reader=args.ocr, on_progress=DownloadLine(sys.stderr))
     caption, reading = (given, None) if given is not None else read_words(analyzer, picture, sys.stderr)
     meme = Meme(picture.image, caption, picture.format, picture.sha256) if picture else Meme(None, caption)
     analysis = analyzer.analyze(meme, explain=not args.no_explain)
@@ -101,6 +120,20 @@ def analyze(args: argparse.Namespace) -> Iterator[str]:
         yield json.dumps(analysis.to_dict(), indent=2, ensure_ascii=False)
     else:
         yield from describe(analysis)
+
+
+class DownloadLine:
+    """Tells of a download on one line of a terminal."""
+
+    def __init__(self, notes: TextIO) -> None:
+        self._notes = notes
+
+    def __call__(self, progress: Progress) -> None:
+        if not self._notes.isatty():
+            return
+        share = f" of {progress.total / 1e6:,.0f}" if progress.total else ""
+        end = "\n" if progress.total and progress.done >= progress.total else ""
+        print(f"\r{progress.file}: {progress.done / 1e6:,.0f}{share} MB", end=end, file=self._notes, flush=True)
 
 
 def read_bytes(path: Path) -> bytes:

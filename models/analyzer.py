@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from models import profiles
 from models.analysis import (
@@ -33,13 +33,17 @@ from models.explain import attention, evidence, narrative
 from models.gate import Gate
 from models.hate import Scored
 from models.memory import give_back_memory
-from models.ocr.rapid import RapidReader
+from models.ocr import engines
 from models.ocr.reader import Reader
-from models.parts import assemble, there
+from models.parts import Parts, assemble, there
 from models.profiles import Profile
+
+if TYPE_CHECKING:
+    from models.hub import OnProgress
 
 OnStage = Callable[[Stage], None]
 Part = TypeVar("Part", TextEmotions, FaceEmotions, Attention, Evidence, Explanation)
+LEFT_THE_GPU = "The GPU's memory was full, so this was computed on the CPU: it is as right, but it took longer."
 AT_ONCE = 32  # memes that `score` puts through the models together
 
 
@@ -52,22 +56,37 @@ class Analyzer:
     'not_hateful'
     """
 
-    def __init__(self, profile: Profile | str = "auto", device: str = "auto", *, threads: int = 0) -> None:
-        """`threads` 0 means one a core.
+    def __init__(
+        self,
+        profile: Profile | str = "auto",
+        device: str = "auto",
+        *,
+        reader: str = "rapid",
+        threads: int = 0,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        """`threads` 0 means one a core; `on_progress` hears of downloads.
 
-        Raises `BadInput` for an unknown profile or device, `BadWeights` if damaged, `PartUnavailable` if unreachable.
+        `reader` names the OCR. Raises `BadInput` for an unknown profile, device or reader, `BadWeights` if damaged, `PartUnavailable` if unreachable.
         """
         self.profile = profile if isinstance(profile, Profile) else profiles.choose(profile)
-        self._parts = assemble(self.profile, device, threads=threads)
+        self._parts = assemble(self.profile, device, threads=threads, on_progress=on_progress)
         self._gate = Gate()
-        self.reader: Reader = RapidReader()
-        self.info = self._parts.info
+        self.reader: Reader = engines.reader(reader, device if self.profile.name == "clip" else "auto", on_progress)
+        self._info = self._parts.info
+
+    @property
+    def info(self) -> ProfileInfo:
+        """What runs, and where: a model that had to leave the GPU counts as on the CPU."""
+        parts: Parts | None = getattr(self, "_parts", None)
+        left = parts is not None and parts.left_the_gpu()
+        return replace(self._info, device="cpu", dtype="float32") if left else self._info
 
     def close(self) -> None:
         """Put the models away, once nobody is using them; whoever asks afterwards gets `PartUnavailable`."""
         self._gate.close()
         del self._parts
-        self.reader = RapidReader()  # whose networks are not loaded
+        self.reader = engines.reader()  # whose networks are not loaded
         give_back_memory()
 
     def analyze(
@@ -181,12 +200,12 @@ class Analyzer:
             lambda: attention.draw(scored.fused, text, spans, has_image=image is not None),
         )
         base = float(scored.hate[0])
-        measured = stages.part(
-            "evidence", Evidence, lambda: self._measure(meme, image, words, base)
-        )
+        measured = stages.part("evidence", Evidence, lambda: self._measure(meme, image, words, base))
         analysis = replace(analysis, attention=drawn, evidence=measured)
         written = stages.part("explanation", Explanation, lambda: narrative.write(analysis))
         cautions = self._parts.hate.cautions
+        if self._parts.left_the_gpu():
+            cautions = (LEFT_THE_GPU, *cautions)
         if words is not None and any(words.cut):
             cautions = ("The caption is long: the model read its first part only.", *cautions)
         return replace(analysis, explanation=replace(written, cautions=(*cautions, *written.cautions)))

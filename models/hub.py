@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -190,9 +191,7 @@ def _download(repo: Repo, name: str, on_progress: OnProgress | None) -> Path:
 def _cached(repo: Repo, name: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(
-        repo.id, name, cache_dir=_cache(), revision=repo.revision, repo_type=repo.kind
-    )
+    found = try_to_load_from_cache(repo.id, name, cache_dir=_cache(), revision=repo.revision, repo_type=repo.kind)
     return Path(found) if isinstance(found, str) else None
 
 
@@ -294,3 +293,48 @@ def _repo_folder(repo: Repo) -> str:
 def _root(path: Path, name: str) -> Path:
     """The snapshot's folder of a file that may lie deeper."""
     return path.parents[name.count("/")]
+
+
+def fetch_zipped(url: str, name: str, md5: str, folder: Path, on_progress: OnProgress | None = None) -> Path:
+    """`folder`/`name` out of the archive at `url`, downloaded where it is not there yet; checked by its MD5.
+
+    Raises `Unreachable` without a connection, `BadWeights` where the file is damaged.
+    """
+    file = folder / name
+    if file.is_file():
+        if _md5(file) == md5:
+            return file
+        raise BadWeights(f"{file} is damaged (its MD5 is not the one that EasyOCR names): remove it and try again.")
+    if offline():
+        raise Unreachable(
+            f"{name} is not in {folder} and HF_HUB_OFFLINE forbids to download it: unset it, or copy it there."
+        )
+    from huggingface_hub.file_download import http_get
+
+    archive = folder / f"{name}.zip.subtext-part"
+    folder.mkdir(parents=True, exist_ok=True)
+    with _sentences(Repo(url.split("/")[2], "", ()), name), archive.open("ab") as part:
+        http_get(
+            os.environ.get("SUBTEXT_EASYOCR_MIRROR", url.rsplit("/", 1)[0]) + "/" + url.rsplit("/", 1)[1],
+            part,
+            resume_size=archive.stat().st_size,
+            tqdm_class=_bar(name, on_progress),
+        )
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            opened.extract(name, folder)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise BadWeights(f"The archive of {name} arrived damaged and was removed: try again.") from error
+    finally:
+        archive.unlink()
+    if _md5(file) != md5:
+        file.unlink()
+        raise BadWeights(
+            f"{name} arrived damaged (its MD5 is not the one that EasyOCR names) and was removed: try again."
+        )
+    return file
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

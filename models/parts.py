@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from PIL import Image
 
@@ -13,6 +13,10 @@ from models.encoders.encoder import Encoder
 from models.errors import SubtextError
 from models.hate import HateClassifier
 from models.profiles import Profile
+
+if TYPE_CHECKING:
+    from models.device import Placed
+    from models.hub import OnProgress
 
 Model = TypeVar("Model")
 
@@ -46,9 +50,17 @@ class Parts:
     text_emotions: TextReader | SubtextError
     faces: FacesReader | SubtextError
     gradient: Callable[[Meme], Gradient] | None = None
+    placed: tuple[Placed[Any], ...] = ()
+    """The modules that may leave a GPU whose memory is full."""
+
+    def left_the_gpu(self) -> bool:
+        """Whether one of them had to."""
+        return any(module.fell_back for module in self.placed)
 
 
-def assemble(profile: Profile, device: str = "auto", *, threads: int = 0) -> Parts:
+def assemble(
+    profile: Profile, device: str = "auto", *, threads: int = 0, on_progress: OnProgress | None = None
+) -> Parts:
     """The parts of a profile. Only the profile that is asked for is imported: `mini` runs without torch."""
     if profile.name == "mini":
         from models import mini
@@ -56,7 +68,7 @@ def assemble(profile: Profile, device: str = "auto", *, threads: int = 0) -> Par
         return mini.assemble(device, threads=threads)
     from models import full_size
 
-    return full_size.assemble(device, threads=threads)
+    return full_size.assemble(device, threads=threads, on_progress=on_progress)
 
 
 def loaded(load: Callable[[], Model]) -> Model | SubtextError:

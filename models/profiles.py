@@ -1,11 +1,17 @@
-"""What can run: `mini`, whose weights are in the repository. `auto` chooses."""
+"""What can run: `mini`, whose weights are in the repository, and `clip`, whose weights are downloaded. `auto` chooses."""
 
 from __future__ import annotations
 
 import difflib
+import json
 from dataclasses import dataclass
+from typing import Any
 
-from models.errors import BadInput
+from models import weights
+from models.errors import BadInput, SubtextError
+
+HEAD = "hate_cross_attention_clip"  # in weights/, written by `training fit hate_cross_attention --profile clip`
+EARLIER = "best_hateful_meme_model"  # in weights/, converted from the earlier system's checkpoint of that name
 
 
 @dataclass(frozen=True)
@@ -23,15 +29,80 @@ PROFILES = {
         "EfficientNet-Lite0, MiniLM-L6, co-attention, CenterFace and a small expression network, all in weights/",
         needs_download=False,
     ),
+    "clip": Profile(
+        "clip",
+        "CLIP ViT-B/32 with a head that you train, RoBERTa for emotions, ViT for faces, on a GPU if there is one",
+        needs_download=True,
+    ),
 }
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A profile, and in a sentence why it was chosen."""
+
+    profile: Profile
+    why: str
 
 
 def choose(name: str = "auto") -> Profile:
     """The profile of that name; `BadInput` with the nearest name if there is none."""
+    return select(name).profile
+
+
+def select(name: str = "auto") -> Choice:
+    """As `choose`, with the reason. `auto` takes `clip` where a head is there and its models can be had, else `mini`."""
     if name == "auto":
-        return PROFILES["mini"]
+        return _automatic()
     if name not in PROFILES:
         near = difflib.get_close_matches(name, [*PROFILES, "auto"], n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"There are: auto, {', '.join(PROFILES)}."
         raise BadInput(f"There is no profile {name!r}. {hint}")
-    return PROFILES[name]
+    return Choice(PROFILES[name], "You chose it.")
+
+
+def head() -> str | None:
+    """What gives the `clip` profile's verdict: the trained head, else the earlier system's checkpoint, else None."""
+    root = weights.root()
+    if (root / HEAD / "config.json").is_file():
+        return HEAD
+    if (root / EARLIER / "config.json").is_file() or (root / f"{EARLIER}.pth").is_file():
+        return EARLIER
+    return None
+
+
+def _automatic() -> Choice:
+    mini, clip = PROFILES["mini"], PROFILES["clip"]
+    found = head()
+    if found is None:
+        return Choice(mini, "There is no trained head for clip in weights/, and mini needs no download.")
+    lacking = missing()
+    if lacking:
+        from models import hub
+
+        if not hub.reachable():
+            return Choice(mini, f"{lacking[0].split('/')[-1]} is not on this machine and the hub cannot be reached.")
+    which = "a trained head" if found == HEAD else "the earlier system's checkpoint"
+    return Choice(clip, f"There is {which} in weights/, and its models are {'within reach' if lacking else 'here'}.")
+
+
+def missing() -> list[str]:
+    """The repositories whose files the `clip` profile needs and that are not on this machine yet. Imports no torch."""
+    from models import hub
+    from models.emotions import roberta, vit
+
+    wanted = [roberta.REPO, vit.REPO]
+    if head() == HEAD:
+        told: dict[str, Any] = json.loads((weights.root() / HEAD / "config.json").read_text(encoding="utf-8"))
+        repo = told.get("encoder", {}).get("repo")
+        if repo:
+            files = tuple(tuple(group) for group in repo["files"])
+            wanted.insert(0, hub.Repo(repo["id"], repo["revision"], files))
+    found = []
+    for repo in wanted:
+        try:
+            if not hub.here(repo):
+                found.append(repo.id)
+        except SubtextError:  # a local folder that lacks a file
+            found.append(repo.id)
+    return found

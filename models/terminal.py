@@ -27,7 +27,8 @@ def describe(analysis: Analysis) -> Iterator[str]:
     """The analysis for people, a line at a time."""
     verdict, bands = analysis.verdict, analysis.verdict.bands
     yield f"{NAMES[verdict.label]}, probability {verdict.probability:.2f}"
-    yield f"  a human look from {bands.review_from:.2f}, hateful from {bands.hateful_from:.2f}"
+    look = f"a human look from {bands.review_from:.2f}, " if bands.review_from < bands.hateful_from else ""
+    yield f"  {look}hateful from {bands.hateful_from:.2f}"
     yield from wrapped(verdict.meaning)
     if analysis.harm is not None:
         yield f"  harmful as HarMeme's annotators judged it: {analysis.harm.probability:.2f}"

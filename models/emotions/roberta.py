@@ -14,7 +14,7 @@ from models import hub
 from models.analysis import Emotion, TextEmotions
 from models.captions import normalize
 from models.device import Device, Placed
-from models.emotions.pretrained import from_folder
+from models.emotions.pretrained import model_from, tool_from
 from models.emotions.text import LABELS
 from models.errors import BadWeights
 
@@ -41,15 +41,15 @@ class RobertaEmotions:
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
         folder = hub.fetch(REPO, on_progress)
-        model = from_folder(AutoModelForSequenceClassification, folder, REPO)
+        model = model_from(AutoModelForSequenceClassification, folder, REPO)
         self.labels = tuple(model.config.id2label[number] for number in range(model.config.num_labels))
         if set(self.labels) != set(LABELS):
             raise BadWeights(f"{REPO.id} answers with other labels than the 28 of GoEmotions: name its own folder.")
-        self._tokenizer = from_folder(AutoTokenizer, folder, REPO)
+        self._tokenizer = tool_from(AutoTokenizer, folder, REPO)
         self.longest = min(LONGEST, model.config.max_position_embeddings - 2)  # RoBERTa counts from 2
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self.placed: Placed[Any] = Placed(model, device)
-        self.identity = REPO.revision
+        self.repo, self.identity = REPO.id, REPO.revision
 
     def classify(self, texts: Sequence[str]) -> list[TextEmotions]:
         """One answer a text; `no_text` for a blank one."""

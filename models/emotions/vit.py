@@ -11,7 +11,7 @@ from models import hub
 from models.analysis import Expression
 from models.device import Device, Placed
 from models.emotions.expressions import LABELS
-from models.emotions.pretrained import from_folder
+from models.emotions.pretrained import model_from, tool_from
 from models.errors import BadWeights
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ class VitExpressions:
         from transformers import AutoImageProcessor, AutoModelForImageClassification
 
         folder = hub.fetch(REPO, on_progress)
-        model = from_folder(AutoModelForImageClassification, folder, REPO)
+        model = model_from(AutoModelForImageClassification, folder, REPO)
         self.labels = tuple(model.config.id2label[number].lower() for number in range(model.config.num_labels))
         if set(self.labels) != set(LABELS):
             raise BadWeights(f"{REPO.id} answers with other labels than the seven of FER-2013: name its own folder.")
-        self._processor = from_folder(AutoImageProcessor, folder, REPO)
+        self._processor = tool_from(AutoImageProcessor, folder, REPO)
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self.placed: Placed[Any] = Placed(model, device)
-        self.identity = REPO.revision
+        self.repo, self.identity = REPO.id, REPO.revision
 
     def predict(self, faces: Sequence[Image.Image]) -> list[tuple[Expression, ...]]:
         """For each face all seven expressions, most likely first; their probabilities add up to 1."""

@@ -98,9 +98,8 @@ class ClipEncoder:
                 np.zeros((0, GRID * GRID), bool),
                 np.zeros((0, self.pooled_width), np.float32),
             )
-        parts = []
-        for start in range(0, len(images), PICTURES_AT_ONCE):
-            parts.append(self._see(images[start : start + PICTURES_AT_ONCE]))
+        starts = range(0, len(images), PICTURES_AT_ONCE)
+        parts = [self._see(images[start : start + PICTURES_AT_ONCE]) for start in starts]
         tokens, pooled = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Tokens(tokens, np.ones(tokens.shape[:2], dtype=bool), pooled)
 
@@ -205,7 +204,9 @@ def _load(
         from open_clip.factory import _find_checkpoint_in_dir
         from open_clip.transform import PreprocessCfg, image_transform_v2
     except ImportError as error:
-        raise PartUnavailable("The clip profile needs open_clip: run pip install open_clip_torch, or use mini.") from error
+        raise PartUnavailable(
+            "The clip profile needs open_clip: run pip install open_clip_torch, or use mini."
+        ) from error
     repo = source.repo()
     folder = hub.fetch(repo, on_progress) if repo else Path(source.model.removeprefix("local-dir:"))
     if ":" in source.model:
@@ -227,7 +228,9 @@ def _load(
     text = dict(settings["text_cfg"])
     words = _tokenizer(text, folder if ":" in source.model else None, on_progress)
     if "hf_model_name" in text:  # its own download would go past the hub
-        text["hf_model_name"] = str(hub.fetch(hub.Repo(text["hf_model_name"], "main", (("config.json",),)), on_progress))
+        text["hf_model_name"] = str(
+            hub.fetch(hub.Repo(text["hf_model_name"], "main", (("config.json",),)), on_progress)
+        )
         named["text_cfg"] = {**text, "hf_model_pretrained": False}
     try:
         model = open_clip.create_model(name, pretrained_text=False, **named)

@@ -41,7 +41,9 @@ class ClipPieces:
 class ClipWords:
     """Safe to share between threads. `longest` pieces are read, the marks of start and end among them."""
 
-    def __init__(self, longest: int = 77, tokenizer: Tokenizer | None = None, *, clean: str = "lower", pad: int = 0) -> None:
+    def __init__(
+        self, longest: int = 77, tokenizer: Tokenizer | None = None, *, clean: str = "lower", pad: int = 0
+    ) -> None:
         self.longest, self.pad = longest, pad
         self._tokenizer = tokenizer or byte_pairs()
         self._drop = string.punctuation if clean == "canonicalize" else ""  # SigLIP was trained without it

@@ -94,5 +94,7 @@ def foreign(text: str) -> bool:
 def nearest_band(verdict: Verdict) -> tuple[str, float, float]:
     """The threshold next to the probability: its name in `Bands`, its value, and how far away it is."""
     bands = {"review_from": verdict.bands.review_from, "hateful_from": verdict.bands.hateful_from}
+    if bands["review_from"] == bands["hateful_from"]:  # the earlier system never asks for a human look
+        del bands["review_from"]
     name = min(bands, key=lambda band: abs(verdict.probability - bands[band]))
     return name, bands[name], abs(verdict.probability - bands[name])

@@ -1,0 +1,180 @@
+"""The earlier system: CLIP's two towers, pooled; the text attends to the picture, one token each; a classifier.
+
+Rebuilt from its description. Pictures are fed as its CLIPProcessor fed them: the shorter side to 224 pixels, the centre
+cut out. Text was padded and cut at 77 pieces; CLIP's text tower reads left to right and is pooled at the end of the
+text, so leaving the padding out changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModel
+
+from models.analysis import Gradient, Grid, Meme, WordEffect
+from models.captions import words as split_words
+from models.device import Device, Placed
+from models.encoders.clip_words import ClipWords
+from models.encoders.encoder import GRID, Tokens
+from models.fusion.fusion import Fused
+from models.weights import Card
+
+MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])[:, None, None]
+STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])[:, None, None]
+AT_ONCE = 8
+TRIVIAL = (
+    "The attention of this checkpoint is 1.0 by construction: one text vector looks at one picture vector, and a single key "
+    "gets all of it. Its gradient and the effect of covering parts are shown instead."
+)
+
+Put = Callable[[Tensor], Tensor]
+
+
+class Network(nn.Module):
+    """Names as in the checkpoint."""
+
+    def __init__(self, architecture: Mapping[str, Any]) -> None:
+        super().__init__()
+        vision, text, width = architecture["vision"], architecture["text"], architecture["width"]
+        self.vision_model = CLIPVisionModel(CLIPVisionConfig(**vision))
+        self.text_model = CLIPTextModel(CLIPTextConfig(**text))
+        self.vision_projection = nn.Linear(vision["hidden_size"], width)
+        self.text_projection = nn.Linear(text["hidden_size"], width)
+        self.cross_attention = nn.MultiheadAttention(width, architecture["heads"], batch_first=True)
+        self.classifier = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Dropout(0.5), nn.Linear(width, 1))
+
+    def see(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 3, S, S) to patch tokens (B, P, hidden) and the projected pooled picture (B, width)."""
+        seen = self.vision_model(pixel_values=pixels)
+        return seen.last_hidden_state[:, 1:], self.vision_projection(seen.pooler_output)
+
+    def read(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, n) to word tokens (B, n, hidden) and the projected pooled text (B, width)."""
+        found = self.text_model(input_ids=ids, attention_mask=mask.long())
+        return found.last_hidden_state, self.text_projection(found.pooler_output)
+
+    def judge(self, image: Tensor, text: Tensor) -> Tensor:
+        """Both sides (B, width) to logits (B, 1)."""
+        attended, _ = self.cross_attention(text[:, None], image[:, None], image[:, None], need_weights=False)
+        logits: Tensor = self.classifier(attended[:, 0])
+        return logits
+
+
+class EarlierModel:
+    """Encoder and fusion in one, behind the interfaces of both. Safe to share between threads."""
+
+    def __init__(self, card: Card, device: Device) -> None:
+        from safetensors.torch import load_file
+
+        architecture = card.setting("architecture")
+        network = Network(architecture)
+        network.load_state_dict(load_file(card.folder / "model.safetensors"), strict=True)
+        self.card = card
+        self.placed = Placed(network, device)
+        self.side: int = architecture["vision"]["image_size"]
+        self.image_width: int = architecture["vision"]["hidden_size"]
+        self.text_width: int = architecture["text"]["hidden_size"]
+        self.width: int = architecture["width"]
+        self.words = ClipWords(
+            architecture["text"]["max_position_embeddings"], pad=architecture["text"]["vocab_size"] - 1
+        )
+        self._nothing = self._see(torch.zeros(1, 3, self.side, self.side))[1]  # the mean colour stands for no picture
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Tokens:
+        """tokens [batch, 49, hidden] of the picture's centre; pooled [batch, width] as the classifier takes it."""
+        parts = [(np.zeros((0, GRID * GRID, self.image_width), np.float32), np.zeros((0, self.width), np.float32))]
+        starts = range(0, len(images), AT_ONCE)
+        parts += [self._see(torch.stack([self.prepare(one) for one in images[at : at + AT_ONCE]])) for at in starts]
+        tokens, pooled = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return Tokens(tokens, np.ones(tokens.shape[:2], dtype=bool), pooled)
+
+    def encode_texts(self, texts: Sequence[str]) -> Tokens:
+        """tokens [batch, n, hidden]; pooled [batch, width]."""
+        pieces = self.words.look_up(texts)
+        ids, mask = torch.from_numpy(pieces.ids), torch.from_numpy(pieces.mask)
+
+        def compute(network: Network, put: Put) -> tuple[np.ndarray, np.ndarray]:
+            tokens, pooled = network.read(put(ids), put(mask))
+            return _numpy(tokens), _numpy(pooled)
+
+        tokens, pooled = self.placed.run(compute)
+        return Tokens(tokens, pieces.mask, pooled, pieces.spans, pieces.cut)
+
+    def fuse(self, image: Tokens | None, text: Tokens | None) -> Fused:
+        """Rows correspond; a side that is absent is the mean colour, or a text vector of zeros."""
+        rows = len(image.mask) if image is not None else len(text.mask) if text is not None else 1
+        seen = image.pooled if image is not None else np.repeat(self._nothing, rows, 0)
+        said = text.pooled if text is not None else np.zeros((rows, self.width), np.float32)
+        sides = torch.from_numpy(seen), torch.from_numpy(said)
+        logits = self.placed.run(lambda network, put: _numpy(network.judge(put(sides[0]), put(sides[1]))))
+        return Fused(logits, unattended=TRIVIAL)
+
+    def gradient(self, meme: Meme) -> Gradient:
+        """Gradient times input of the logit for each pixel, summed over cells; and the words', by the chain rule."""
+        if meme.image is None:
+            return Gradient()
+        pixels = self.prepare(meme.image)[None]
+        said = self.encode_texts([meme.caption.text]).pooled if meme.caption.text.strip() else None
+
+        def compute(network: Network, put: Put) -> tuple[np.ndarray, float]:
+            shown = put(pixels).detach().requires_grad_()
+            text = put(torch.zeros(1, self.width) if said is None else torch.from_numpy(said)).requires_grad_()
+            logit = network.judge(network.see(shown)[1], text).sum()
+            to_picture, to_text = torch.autograd.grad(logit, (shown, text))
+            cells = (to_picture * shown).float().sum(1)  # (1, S, S)
+            pooled = torch.nn.functional.adaptive_avg_pool2d(cells, GRID) * (self.side / GRID) ** 2
+            return _numpy(pooled.detach()[0]), float(to_text.float().abs().max())
+
+        cells, words_matter = self.placed.run(compute, gradients=True)
+        # No gradient reaches the text vector, so none reaches any word before it.
+        words = split_words(meme.caption.text) if words_matter == 0 else ()
+        effects = tuple(WordEffect(text, start, end, 0.0) for text, start, end in words)
+        return Gradient(effects, onto_picture(cells, meme.image.size))
+
+    def prepare(self, image: Image.Image) -> Tensor:
+        """(3, S, S): the shorter side to S pixels, the centre cut out, CLIP's mean and spread taken out."""
+        wide, high = image.size
+        short = min(wide, high)
+        size = (int(wide * self.side / short), int(high * self.side / short))
+        small = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+        left, top = (size[0] - self.side) // 2, (size[1] - self.side) // 2
+        centre = np.asarray(small.crop((left, top, left + self.side, top + self.side)), dtype=np.float32) / 255
+        return (torch.from_numpy(centre).permute(2, 0, 1) - MEAN) / STD
+
+    def _see(self, pixels: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        def compute(network: Network, put: Put) -> tuple[np.ndarray, np.ndarray]:
+            tokens, pooled = network.see(put(pixels))
+            side = round(tokens.shape[1] ** 0.5)
+            grid = tokens.float().transpose(1, 2).unflatten(2, (side, side))  # (B, hidden, side, side)
+            grid = torch.nn.functional.adaptive_avg_pool2d(grid, GRID)
+            return _numpy(grid.flatten(2).transpose(1, 2)), _numpy(pooled)
+
+        return self.placed.run(compute)
+
+
+def onto_picture(cells: np.ndarray, size: tuple[int, int]) -> Grid:
+    """Cells 7x7 of the picture's centre square as cells 7x7 of the whole picture; their sum stays, the rest is 0."""
+    wide, high = size
+    short = min(wide, high)
+    across, down = _shares(wide, short), _shares(high, short)
+    grid = down @ cells @ across.T
+    return tuple(tuple(float(value) for value in row) for row in grid)
+
+
+def _shares(whole: int, centre: int) -> np.ndarray:
+    """[7 cells of the whole side, 7 cells of its centre]: how much of each centre cell lies in each cell of the whole."""
+    start = (whole - centre) / 2
+    outer = np.arange(GRID + 1) * whole / GRID
+    inner = start + np.arange(GRID + 1) * centre / GRID
+    shared = np.minimum(outer[1:, None], inner[None, 1:]) - np.maximum(outer[:-1, None], inner[None, :-1])
+    return np.clip(shared, 0, None) / (centre / GRID)
+
+
+def _numpy(tensor: Tensor) -> np.ndarray:
+    found: np.ndarray = tensor.float().cpu().numpy()
+    return found

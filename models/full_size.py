@@ -1,0 +1,103 @@
+"""The `clip` profile: full-size models on the device of choice, their weights from the hub or a local folder.
+
+The verdict comes from the head that `python -m training fit hate_cross_attention --profile clip` trained, or else from the
+earlier system's checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models import device, profiles, weights
+from models.analysis import Gradient, Meme, ProfileInfo
+from models.device import Device, Placed
+from models.emotions.reading import FaceReader
+from models.errors import BadWeights, PartUnavailable, SubtextError
+from models.fusion.fusion import FusionSession
+from models.hate import HateClassifier
+from models.parts import FacesReader, Parts, TextReader, loaded
+
+if TYPE_CHECKING:
+    from models.hub import OnProgress
+
+
+def assemble(named: str = "auto", *, threads: int = 0, on_progress: OnProgress | None = None) -> Parts:
+    """Raises `PartUnavailable` where there is no head or the hub cannot be reached, `BadWeights` where one does not fit."""
+    try:
+        import torch
+    except ImportError as error:
+        raise PartUnavailable(
+            "The clip profile needs torch: run pip install -r requirements.txt, or use mini."
+        ) from error
+    if threads:
+        torch.set_num_threads(threads)
+    head = profiles.head()
+    if head is None:
+        raise PartUnavailable(
+            "The clip profile has no trained head yet: train one (docs/full-size.md), import a checkpoint with "
+            "`python -m models import-checkpoint FILE`, or use the mini profile."
+        )
+    place = device.choose(named)
+    hate, towers, cards, gradient = (_trained if head == profiles.HEAD else _earlier)(place, threads, on_progress)
+
+    from models.emotions.roberta import RobertaEmotions
+    from models.emotions.vit import VitExpressions
+
+    placed = [*towers]
+    parameters = sum(card.parameters for card in cards)
+    identities = {card.name: card.identity for card in cards}
+    if head == profiles.HEAD:
+        parameters += hate.encoder.parameters  # type: ignore[attr-defined]
+        identities[str(hate.encoder.source)] = hate.encoder.identity["weights"]  # type: ignore[attr-defined]
+    text_emotions: TextReader | SubtextError = loaded(lambda: RobertaEmotions(place, on_progress))
+    expressions = loaded(lambda: VitExpressions(place, on_progress))
+    faces: FacesReader | SubtextError = (
+        expressions
+        if isinstance(expressions, SubtextError)
+        else loaded(lambda: FaceReader(expressions, threads=threads))
+    )
+    for model in (text_emotions, expressions):
+        if isinstance(model, RobertaEmotions | VitExpressions):
+            placed.append(model.placed)
+            parameters += model.parameters
+            identities[model.repo] = model.identity
+    if isinstance(faces, FaceReader):
+        parameters += sum(card.parameters for card in faces.cards)
+        identities |= {card.name: card.identity for card in faces.cards}
+    info = ProfileInfo("clip", place.name, place.dtype, parameters, identities)
+    return Parts(info, hate.encoder, hate, text_emotions, faces, gradient, tuple(placed))
+
+
+Verdict = tuple[HateClassifier, tuple[Placed[Any], ...], list[weights.Card], Callable[[Meme], Gradient] | None]
+
+
+def _trained(place: Device, threads: int, on_progress: OnProgress | None) -> Verdict:
+    from models.encoders.clip import ClipEncoder, ClipSource
+
+    card = weights.card(profiles.HEAD)
+    told = card.setting("encoder")
+    encoder = ClipEncoder(ClipSource(told["model"], told["pretrained"], told["revision"]), place, on_progress)
+    if encoder.identity["weights"] != told["weights"]:
+        raise BadWeights(
+            f"weights/{profiles.HEAD} was trained on other weights of {encoder.source} than those on this machine: train "
+            "it again with `python -m training fit hate_cross_attention --profile clip`."
+        )
+    return HateClassifier(encoder, FusionSession(card, threads=threads), card), (encoder.placed,), [card], None
+
+
+def _earlier(place: Device, _: int, __: OnProgress | None) -> Verdict:
+    from models.earlier.checkpoint import import_checkpoint, up_to_date
+    from models.earlier.network import EarlierModel
+
+    if not up_to_date():
+        import_checkpoint(dropped())
+    card = weights.card(profiles.EARLIER)
+    model = EarlierModel(card, place)
+    return HateClassifier(model, model, card), (model.placed,), [card], model.gradient
+
+
+def dropped() -> Path:
+    """Where the earlier system's checkpoint is looked for."""
+    return weights.root() / f"{profiles.EARLIER}.pth"

@@ -1,0 +1,111 @@
+"""EasyOCR (CRAFT and a CRNN; JaidedAI, Apache-2.0) behind the interface of the OCR.
+
+Its two files are fetched by `hub`, checked by the MD5 that EasyOCR names, and lie in its own folder
+(`EASYOCR_MODULE_PATH`, else ~/.EasyOCR/model), so that files which are there already are used.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from models import hub
+from models.analysis import Box, Line
+from models.errors import BadWeights, PartUnavailable
+from models.memory import give_back_memory
+from models.ocr import layout
+from models.ocr.reader import ReadLine, ReadWord
+
+LANGUAGES = ["en"]
+LEAST_CONFIDENCE = 0.3  # of a line; EasyOCR's own scale, on which a legible line often has .5
+
+
+class Engine(Protocol):
+    """What EasyOCR's `Reader` is used for."""
+
+    def readtext(self, image: np.ndarray) -> list[tuple[list[list[float]], str, float]]:
+        """Corners, text and confidence of each line of an RGB picture."""
+        ...
+
+
+class EasyReader:
+    """Reads words with EasyOCR. Safe to share: one picture at a time, the networks loaded at the first."""
+
+    def __init__(
+        self, device: str = "auto", engine: Engine | None = None, on_progress: hub.OnProgress | None = None
+    ) -> None:
+        self.device, self.engine, self.on_progress = device, engine, on_progress
+        self._lock = threading.Lock()
+
+    def read(self, image: Image.Image) -> list[Line]:
+        """Lines in reading order; raises `PartUnavailable` where EasyOCR or its models are missing."""
+        with self._lock:
+            if self.engine is None:
+                self.engine = load(self.device, self.on_progress)
+            try:
+                found = self.engine.readtext(np.asarray(image.convert("RGB")))
+            finally:
+                give_back_memory()
+        lines = [_line(corners, text, float(sure)) for corners, text, sure in found]
+        return list(layout.in_order([line for line in lines if line.text and line.confidence >= LEAST_CONFIDENCE]))
+
+
+def load(device: str = "auto", on_progress: hub.OnProgress | None = None) -> Any:
+    """EasyOCR's reader for English, its files fetched where they are missing."""
+    try:
+        import easyocr
+        import torch
+        from easyocr import config
+    except ImportError as error:
+        raise PartUnavailable(
+            "The words cannot be read with EasyOCR because it is not installed: run pip install easyocr, or choose RapidOCR."
+        ) from error
+    folder = model_folder()
+    for told in (config.detection_models["craft"], config.recognition_models["gen2"]["english_g2"]):
+        file = hub.fetch_zipped(told["url"], told["filename"], told["md5sum"], folder, on_progress)
+        try:  # EasyOCR itself would run what a pickle holds
+            torch.load(file, map_location="cpu", weights_only=True, mmap=False)
+        except Exception as error:
+            raise BadWeights(
+                f"{file} is damaged or holds more than tensors: remove it and try again, or choose RapidOCR."
+            ) from error
+    from models.device import choose
+
+    place = choose(device).name
+    try:
+        return easyocr.Reader(
+            LANGUAGES,
+            gpu=False if place == "cpu" else place,
+            model_storage_directory=str(folder),
+            user_network_directory=str(folder.parent / "user_network"),
+            download_enabled=False,
+            verbose=False,
+        )
+    except Exception as error:  # EasyOCR raises torch's and its own errors for files that do not fit
+        raise BadWeights(
+            f"EasyOCR cannot use its models in {folder} ({type(error).__name__}): remove them and try again, or choose RapidOCR."
+        ) from error
+
+
+def model_folder() -> Path:
+    """Where EasyOCR keeps its models."""
+    named = os.environ.get("EASYOCR_MODULE_PATH") or os.environ.get("MODULE_PATH")
+    return Path(named or Path.home() / ".EasyOCR") / "model"
+
+
+def _line(corners: list[list[float]], text: str, sure: float) -> ReadLine:
+    """EasyOCR is sure of lines, not of words: each word is as sure as its line."""
+    words, at = [], 0
+    text = " ".join(text.split())
+    for word in text.split():
+        start = text.index(word, at)
+        at = start + len(word)
+        words.append(ReadWord(start, at, sure))
+    across, down = zip(*corners, strict=True)
+    box: Box = (float(min(across)), float(min(down)), float(max(across)), float(max(down)))
+    return ReadLine(text, sure, box, tuple(words))

@@ -1,0 +1,28 @@
+"""The OCR engines by name."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from models.errors import BadInput
+from models.ocr.rapid import RapidReader
+from models.ocr.reader import Reader
+
+if TYPE_CHECKING:
+    from models.hub import OnProgress
+
+ENGINES = {"rapid": "RapidOCR (in its package)", "easy": "EasyOCR (downloaded, needs torch)"}
+
+
+def reader(name: str = "rapid", device: str = "auto", on_progress: OnProgress | None = None) -> Reader:
+    """The engine of that name; nothing is loaded before the first picture. `BadInput` for an unknown name."""
+    if name == "rapid":
+        return RapidReader()
+    if name == "easy":
+        from models.ocr.easy import EasyReader
+
+        return EasyReader(device, on_progress=on_progress)
+    near = difflib.get_close_matches(name, ENGINES, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(ENGINES)}."
+    raise BadInput(f"There is no OCR engine {name!r}. {hint}")
