@@ -67,7 +67,8 @@ class Analyzer:
     ) -> None:
         """`threads` 0 means one a core; `on_progress` hears of downloads.
 
-        `reader` names the OCR. Raises `BadInput` for an unknown profile, device or reader, `BadWeights` if damaged, `PartUnavailable` if unreachable.
+        `reader` names the OCR. Raises `BadInput` for an unknown profile, device or reader, `BadWeights` if damaged,
+        `PartUnavailable` if unreachable.
         """
         self.profile = profile if isinstance(profile, Profile) else profiles.choose(profile)
         self._parts = assemble(self.profile, device, threads=threads, on_progress=on_progress)

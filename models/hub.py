@@ -70,12 +70,12 @@ def fetch(repo: Repo, on_progress: OnProgress | None = None) -> Path:
     folder = local_folder(repo)
     if folder is not None:
         return folder
-    found = [_first(repo, group, on_progress) for group in repo.files]
-    for name in repo.optional:
+    for name in () if here(repo) else repo.optional:  # first, so that what is needed is there last
         try:
             _file(repo, name, on_progress)
         except _NoSuchFile:
             continue
+    found = [_first(repo, group, on_progress) for group in repo.files]
     name = next(group[0] for group in repo.files)
     return _root(found[0], name)
 

@@ -27,7 +27,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeAnalyzer:
     made = FakeAnalyzer()
-    monkeypatch.setattr(engine, "Analyzer", lambda profile: made)
+    monkeypatch.setattr(engine, "Analyzer", lambda *_, **__: made)
     return made
 
 
