@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -323,7 +324,8 @@ def fetch_zipped(url: str, name: str, md5: str, folder: Path, on_progress: OnPro
     try:
         with zipfile.ZipFile(archive) as opened:
             opened.extract(name, folder)
-    except (zipfile.BadZipFile, KeyError) as error:
+    except (zipfile.BadZipFile, KeyError, zlib.error) as error:
+        file.unlink(missing_ok=True)  # what was unpacked up to there
         raise BadWeights(f"The archive of {name} arrived damaged and was removed: try again.") from error
     finally:
         archive.unlink()

@@ -1,0 +1,148 @@
+"""open_clip as an encoder, on a tiny model in open_clip's own layout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from models.encoders.clip import PINNED, ClipEncoder, ClipSource
+from models.encoders.clip_words import ClipWords
+from models.errors import BadInput, BadWeights
+from models.hub import Unreachable
+from tests import hub_for_tests, models_for_tests
+
+CAPTIONS = ["hello there", "a much longer sentence, with words!", "", "I HATE mondays 😂 " * 30]
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    return models_for_tests.shared() / "org" / "clip"
+
+
+@pytest.fixture(scope="module")
+def encoder(folder: Path) -> ClipEncoder:
+    return ClipEncoder(ClipSource(f"local-dir:{folder}"))
+
+
+@pytest.fixture(scope="module")
+def reference(folder: Path) -> torch.nn.Module:
+    import open_clip
+
+    return open_clip.create_model(f"local-dir:{folder}").eval()
+
+
+def noise(size: tuple[int, int], seed: int = 0) -> Image.Image:
+    pixels = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+@torch.inference_mode()
+def test_words_padded_to_their_length_give_what_open_clip_gives_at_77(
+    encoder: ClipEncoder, reference: torch.nn.Module
+) -> None:
+    import open_clip
+
+    found = encoder.encode_texts(CAPTIONS)
+    expected = reference.encode_text(open_clip.tokenize(CAPTIONS), normalize=True)
+    np.testing.assert_allclose(found.pooled, expected, atol=1e-5)
+    assert found.mask.sum(1).tolist()[:3] == [4, 10, 2]
+    alone = encoder.encode_texts(CAPTIONS[:1])
+    assert alone.tokens.shape == (1, 4, 64)
+    np.testing.assert_allclose(alone.tokens[0], found.tokens[0, :4], atol=1e-5)
+    assert found.cut == (False, False, False, True)
+
+
+@torch.inference_mode()
+def test_pictures_give_the_embedding_of_open_clip_and_49_patches(
+    encoder: ClipEncoder, reference: torch.nn.Module
+) -> None:
+    pictures = [noise((100, 60)), noise((30, 90), 1), *(noise((64, 64), seed) for seed in range(2, 12))]
+    found = encoder.encode_images(pictures)
+    assert found.tokens.shape == (12, 49, 64)
+    assert found.mask.all()
+    squashed = np.stack([np.asarray(one.resize((64, 64), Image.Resampling.BICUBIC)) for one in pictures])
+    mean, std = (torch.tensor(models_for_tests.CLIP["preprocess_cfg"][key])[:, None, None] for key in ("mean", "std"))
+    pixels = (torch.from_numpy(squashed).permute(0, 3, 1, 2) / 255 - mean) / std
+    np.testing.assert_allclose(found.pooled, reference.encode_image(pixels, normalize=True), atol=1e-4)
+
+
+def test_a_grid_of_7x7_is_kept_as_it_is(tmp_path: Path) -> None:
+    folder = models_for_tests.write_clip(tmp_path, image_size=224)
+    encoder = ClipEncoder(ClipSource(f"local-dir:{folder}"))
+    picture = Image.new("RGB", (224, 224), (255, 255, 255))
+    picture.paste((0, 0, 0), (32 * 6, 0, 224, 32))  # the patch in the upper right corner
+    plain = encoder.encode_images([Image.new("RGB", (224, 224), (255, 255, 255))]).tokens[0]
+    changed = np.abs(encoder.encode_images([picture]).tokens[0] - plain).sum(1)
+    assert changed.argmax() == 6
+
+
+def test_spans_point_into_the_caption_as_shown(encoder: ClipEncoder) -> None:
+    caption = "Ｄon't  ＳＨＯＵＴ, café 123"
+    found = encoder.encode_texts([caption])
+    pieces = [caption[start:end] for start, end in found.spans[0]]
+    assert pieces[0] == pieces[-1] == ""
+    assert "".join(pieces) == caption.replace(" ", "")
+
+
+def test_the_tokenizer_is_open_clips_own() -> None:
+    import open_clip
+
+    mine, theirs = ClipWords(), open_clip.SimpleTokenizer()
+    for caption in ["don't you dare, Łukasz", "x" * 500, "ÿ é 東京 123abc", "so... much!!! #tag @you", "a b  c\nd"]:
+        found = mine.look_up([caption]).ids[0]
+        np.testing.assert_array_equal(found, theirs([caption])[0].numpy()[: len(found)])
+
+
+def test_no_pictures_give_no_rows(encoder: ClipEncoder) -> None:
+    assert encoder.encode_images([]).tokens.shape == (0, 49, 64)
+
+
+def test_the_default_is_pinned_to_a_commit() -> None:
+    repo = ClipSource().repo()
+    assert repo is not None
+    assert (repo.id, repo.revision) == ("timm/vit_base_patch32_clip_224.openai", PINNED[repo.id])
+    assert len(repo.revision) == 40
+
+
+def test_an_unknown_model_or_tag_suggests_a_near_one() -> None:
+    with pytest.raises(BadInput, match="did you mean 'ViT-B-32"):
+        ClipSource("ViT-B-3", "openai").repo()
+    with pytest.raises(BadInput, match="did you mean 'openai'"):
+        ClipSource("ViT-B-32", "openia").repo()
+
+
+def test_weights_that_do_not_fit_are_said(folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    settings = json.loads((folder / "open_clip_config.json").read_text())
+    settings["model_cfg"]["text_cfg"]["layers"] = 3
+    (broken / "open_clip_config.json").write_text(json.dumps(settings))
+    (broken / "open_clip_model.safetensors").write_bytes((folder / "open_clip_model.safetensors").read_bytes())
+    with pytest.raises(BadWeights, match="do not fit open_clip's model"):
+        ClipEncoder(ClipSource(f"local-dir:{broken}"))
+    (broken / "open_clip_model.safetensors").unlink()
+    with pytest.raises(BadWeights, match="holds no weights"):
+        ClipEncoder(ClipSource(f"local-dir:{broken}"))
+
+
+def test_a_model_of_the_hub_is_downloaded_and_named_by_its_weights(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: ClipEncoder
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.delenv("SUBTEXT_MODELS", raising=False)
+    source = ClipSource("hf-hub:org/clip", "", "c" * 40)
+    with hub_for_tests.running() as server:
+        server.serve("org/clip", folder, "c" * 40)
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        found = ClipEncoder(source)
+    assert found.identity["weights"] == encoder.identity["weights"]
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    again = ClipEncoder(source)  # from the cache
+    np.testing.assert_array_equal(again.encode_texts(["a"]).tokens, encoder.encode_texts(["a"]).tokens)
+    with pytest.raises(Unreachable):
+        ClipEncoder(ClipSource("hf-hub:org/other", "", "c" * 40))
