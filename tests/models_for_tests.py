@@ -106,3 +106,28 @@ def write_all(folder: Path) -> Path:
 def shared() -> Path:
     """The same folder for all tests of a run; it goes when the run ends."""
     return write_all(Path(_FOLDER.name))
+
+
+def write_head(encoder_identity: dict[str, object], *, image_width: int, text_width: int) -> Path:
+    """A `clip` head of random weights in weights/, as training writes it."""
+    from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
+    from models.profiles import HEAD
+    from training import export, hate_card
+
+    torch.manual_seed(8)
+    net = CrossAttention(CrossAttentionSettings(image_width, text_width, width=12, heads=2, outputs=1))
+    together = hate_card.Together([net], nn.Linear(text_width, 1)).eval()
+    return export.write(
+        HEAD,
+        config={
+            "labels": ["hate"],
+            "architecture": {"image_width": image_width, "text_width": text_width},
+            "encoder": encoder_identity,
+            "calibration": {"hate": {"scale": 3.0, "offset": 0.0}},
+            "thresholds": {"hate": 0.5},
+            "bands": {"review_from": 0.4, "hateful_from": 0.6},
+        },
+        metrics={},
+        readme="tiny",
+        graph=hate_card._graph(together),
+    )
