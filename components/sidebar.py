@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components import pictures
+from components import engine, figures, pictures, visit
+from components.escaping import for_markdown
 from components.palette import AWAY
+from models.device import likely
+from models.ocr.engines import ENGINES
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -19,6 +22,8 @@ LOGO = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 32" role="im
 <rect x="7" y="9" width="18" height="4" rx="2" fill="#fff"/><rect x="7" y="18" width="11" height="4" rx="2" fill="#fff"
  opacity=".55"/><text x="41" y="24" font-family="Source Serif 4,Georgia,serif" font-size="24" font-weight="600"
  fill="{AWAY}">Subtext</text></svg>"""
+
+PROFILES = {"auto": "Chosen for you", "mini": "mini: small, no download", "clip": "clip: full size, downloaded"}
 
 LIMITS = """
 - Who speaks, to whom, and whether it is meant: irony, quotation and reclaimed words look the same to it.
@@ -43,14 +48,60 @@ def draw() -> DeltaGenerator:
         )
         with st.expander("What it cannot judge", icon=":material/balance:"):
             st.markdown(LIMITS)
+        with st.expander("Models", icon=":material/memory:"):
+            _choose()
         place = st.empty()
         st.caption(":material/lock: Pictures and words are kept only while this page is open.")
     return place
 
 
-def tell(place: DeltaGenerator, info: ProfileInfo) -> None:
-    """What runs: profile, device, precision and size."""
-    place.caption(
-        f":material/memory: Profile **{info.name}** on {info.device.upper()}, {info.dtype}  \n"
-        f":material/lan: {info.parameters / 1e6:,.1f} million parameters"
+def _choose() -> None:
+    """Profile, device and OCR. What runs is shared by everybody who uses this app, so the widgets show what is chosen."""
+    chosen = engine.state().choice
+    profile = st.selectbox(
+        "Profile",
+        list(PROFILES),
+        index=list(PROFILES).index(chosen.profile),
+        format_func=PROFILES.__getitem__,
+        help="Small models from the repository, or full-size ones that are downloaded. One profile is in memory at a time.",
     )
+    devices = list(dict.fromkeys((*likely(), chosen.device)))
+    device = st.selectbox(
+        "Device",
+        devices,
+        index=devices.index(chosen.device),
+        format_func=lambda name: {"auto": "The fastest there is"}.get(name, name.upper()),
+        disabled=profile == "mini",
+        help="Where the full-size models run. The small ones run on the CPU.",
+    )
+    ocr = st.selectbox(
+        "What reads the picture",
+        list(ENGINES),
+        index=list(ENGINES).index(chosen.ocr),
+        format_func=ENGINES.__getitem__,
+    )
+    wanted = engine.Choice(profile, device, ocr)
+    if wanted != chosen:
+        st.caption("The switch holds for everybody who uses this app, and waits for who is being answered.")
+        if st.button("Switch", icon=":material/swap_horiz:", type="primary"):
+            if wanted.ocr != chosen.ocr:
+                visit.current().reading = None  # the picture is read anew
+            engine.choose(wanted)
+            st.rerun()
+
+
+def tell(place: DeltaGenerator, info: ProfileInfo) -> None:
+    """What runs and why: profile, device, precision, size and figures; and what kept another profile from running."""
+    state = engine.state()
+    lines = [
+        f":material/memory: Profile **{info.name}** on {info.device.upper()}, {info.dtype}",
+        f":material/lan: {info.parameters / 1e6:,.1f} million parameters",
+    ]
+    if state.why:
+        lines.append(f":material/info: {for_markdown(state.why)}")
+    with place.container():
+        st.caption("  \n".join(lines))
+        for figure in figures.of(info.weights):
+            st.caption(f":material/monitoring: {for_markdown(str(figure))}")
+        if state.problem:
+            st.warning(for_markdown(state.problem), icon=":material/warning:")
