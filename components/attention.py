@@ -58,7 +58,9 @@ def draw(attention: Attention, caption: str, image: Image.Image | None, key: str
         failures.tell(attention.detail or "The attention could not be drawn.")
         return
     if attention.status == "off":
-        st.info("The explanation was not asked for.", icon=":material/visibility_off:")
+        st.info(
+            for_markdown(attention.detail or "The explanation was not asked for."), icon=":material/visibility_off:"
+        )
         return
     left, right = st.columns(2, gap="medium")
     picked = None

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from PIL import Image
 
-from components import overlay, words
+from components import gradient, overlay, words
 from components.escaping import for_html, shorten
 from components.evidence import strongest
 from components.palette import AWAY, BETWEEN, NEUTRAL, TOWARD, faint
@@ -123,10 +123,13 @@ def _evidence(analysis: Analysis, image: Image.Image | None) -> str:
     if evidence.words:
         parts.append("<h3>Without each word</h3>")
         parts.append(_signed([(word.text, word.effect) for word in strongest(evidence.words)]))
+    said = "Red pushes toward hateful, blue-green away from it"
     if evidence.regions and image is not None:
         parts.append("<h3>Covering each region</h3>")
-        said = "Red pushes toward hateful, blue-green away from it"
         parts.append(_picture(overlay.effects(image, evidence.regions), "The meme, regions tinted by effect", said))
+    if evidence.gradient is not None and evidence.gradient.regions and image is not None:
+        parts.append(f'<h3>Gradient times input</h3><p class="soft">{for_html(analysis.attention.detail)}</p>')
+        parts.append(_picture(gradient.picture(evidence.gradient, image), "The meme, cells tinted by gradient", said))
     return "".join(parts)
 
 

@@ -36,12 +36,17 @@ def zones(bands: Bands) -> list[tuple[str, float, float, str]]:
     ]
 
 
+def _between(bands: Bands) -> bool:
+    """Whether there is a middle zone: the earlier system knows none."""
+    return bands.review_from < bands.hateful_from
+
+
 def describe(verdict: Verdict) -> str:
     """The band chart in words, for who cannot see it."""
     return (
         f"{NAMES[verdict.label]}: probability {percent(verdict.probability)}. "
         f"Below {percent(verdict.bands.review_from)} is not hateful, from {percent(verdict.bands.hateful_from)} on is "
-        "hateful, between them a person should look."
+        f"hateful{', between them a person should look' if _between(verdict.bands) else ''}."
     )
 
 
@@ -49,6 +54,8 @@ def band_chart(verdict: Verdict) -> go.Figure:
     """The probability on a line from 0 to 1 that is divided by the two bands."""
     figure = go.Figure()
     for (name, start, end, colour), anchor in zip(zones(verdict.bands), ("left", "center", "right"), strict=True):
+        if anchor == "center" and not _between(verdict.bands):
+            continue
         figure.add_shape(
             type="rect", x0=start, x1=end, y0=0, y1=1, layer="below", line_width=0, fillcolor=faint(colour, 0.42)
         )

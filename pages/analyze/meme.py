@@ -12,6 +12,7 @@ from components import (
     evidence,
     explanation,
     failures,
+    gradient,
     intake,
     overlay,
     pictures,
@@ -86,7 +87,10 @@ moved, looks, feels, ran = st.tabs(
 with moved, failures.contained():
     evidence.draw(found.evidence, found.caption.text, image, seen.name)
 with looks, failures.contained():
-    attention.draw(found.attention, found.caption.text, image, seen.name)
+    if found.evidence.gradient is not None:
+        gradient.draw(found.evidence.gradient, found.attention.detail, found.caption.text, image, seen.name)
+    else:
+        attention.draw(found.attention, found.caption.text, image, seen.name)
 with feels, failures.contained():
     in_words, in_faces = st.columns(2, gap="medium")
     with in_words:
