@@ -340,3 +340,26 @@ def fetch_zipped(url: str, name: str, md5: str, folder: Path, on_progress: OnPro
 def _md5(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def fetch_dataset(name: str, revision: str = "", on_progress: OnProgress | None = None) -> Path:
+    """The folder with all Parquet files of a data set of the Hub, at the commit that `revision` names now.
+
+    Raises as `fetch` does, and `BadInput` where the data set has no Parquet files.
+    """
+    from huggingface_hub import HfApi
+
+    if offline() or not reachable():
+        raise Unreachable(
+            f"The hub cannot be reached for {name}: check the connection, or name a folder that has its files."
+        )
+    wanted = Repo(name, revision or "main", (), kind="dataset")
+    with _sentences(wanted, "its list of files"):
+        told = HfApi(endpoint=os.environ.get("HF_ENDPOINT")).dataset_info(name, revision=revision or None)
+    files = [one.rfilename for one in told.siblings or () if one.rfilename.endswith(".parquet")]
+    if not files:
+        raise BadInput(
+            f"{name} has no Parquet files at this revision: name refs/convert/parquet as the revision, which the Hub makes "
+            "of most data sets."
+        )
+    return fetch(Repo(name, told.sha or revision, tuple((file,) for file in files), kind="dataset"), on_progress)

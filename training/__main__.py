@@ -34,6 +34,11 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument("--seed", type=int, help="instead of the recipe's")
     fit.add_argument("--epochs", type=positive, help="instead of the recipe's")
     fit.add_argument("--profile", choices=("mini", "clip"), default="mini")
+    clip = fit.add_argument_group("with --profile clip, where --data may also be a data set of the Hub")
+    clip.add_argument("--model", default="ViT-B-32", help="any of open_clip's, or hf-hub:ORGANISATION/NAME")
+    clip.add_argument("--pretrained", default="openai", help="which of the model's weights")
+    clip.add_argument("--revision", default="", help="a commit of the weights' repository (default: the pinned one)")
+    clip.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
     fit.add_argument("--limit", type=positive, help="use this many rows, to try things out")
 
     evaluate = commands.add_parser("evaluate", help="figures for the shipped weights on one Parquet file")

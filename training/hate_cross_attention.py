@@ -216,6 +216,11 @@ def _train_fold(
 
 def fit(args: argparse.Namespace) -> None:
     """Trains the folds, calibrates and writes `weights/hate_cross_attention`; checkpoints and curves stay in `args.out`."""
+    if getattr(args, "profile", "mini") == "clip":
+        from training import clip_head
+
+        clip_head.fit(args)
+        return
     from training import hate_card
 
     folder, out = data_folder(args.data), Path(args.out)

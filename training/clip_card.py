@@ -1,0 +1,91 @@
+"""Calibration, bands, figures and the folder of the clip profile's head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import nn
+
+from models.encoders.clip import ClipEncoder
+from models.fusion.cross_attention import CrossAttention
+from models.profiles import HEAD
+from training import export, hate_card, metrics
+
+if TYPE_CHECKING:
+    from training.clip_head import Part
+
+FALSE_ALARMS = 0.10  # at most this share of validation memes without hate may be shown as hateful,
+MISSED = 0.10  # and at most this share of the hateful ones as not hateful, where both can be had
+
+
+def bands(chances: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """The two thresholds on validation rows; between them a person should look."""
+    review_from = min(0.45, float(np.quantile(chances[labels == 1], MISSED)))
+    hateful_from = min(0.95, max(0.55, float(np.quantile(chances[labels == 0], 1 - FALSE_ALARMS))))
+    return {"review_from": round(review_from, 3), "hateful_from": round(hateful_from, 3)}
+
+
+def save(net: CrossAttention, parts: Mapping[str, Part], encoder: ClipEncoder, *, recipe: Any, data: str) -> Path:
+    """Writes `weights/hate_cross_attention_clip` and returns its folder."""
+    from training.clip_head import predict
+
+    logits = {name: predict(net, part) for name, part in parts.items() if name != "train"}
+    labels = {name: part.label for name, part in parts.items()}
+    calibration = hate_card.calibrate([(logits["validation"], labels["validation"])])
+    threshold = hate_card.choose_threshold([(logits["validation"], labels["validation"])], calibration)
+    figures = {
+        f"{name}, {data}": {
+            "rows": len(labels[name]),
+            **metrics.binary(labels[name].tolist(), calibration(found).tolist(), threshold=threshold),
+        }
+        for name, found in logits.items()
+        if len(set(labels[name].tolist())) == 2
+    }
+    repo = encoder.source.repo()
+    together = hate_card.Together([net], _nothing(net)).eval()
+    return export.write(
+        HEAD,
+        config={
+            "kind": f"co-attention over tokens of {encoder.source}",
+            "labels": ["hate"],
+            "architecture": asdict(net.settings) | {"networks": 1},
+            "encoder": encoder.identity
+            | {"repo": None if repo is None else {"id": repo.id, "revision": repo.revision, "files": repo.files}},
+            "calibration": {"hate": asdict(calibration)},
+            "thresholds": {"hate": threshold},
+            "bands": bands(calibration(logits["validation"]), labels["validation"]),
+            "recipe": asdict(recipe) if is_dataclass(recipe) and not isinstance(recipe, type) else dict(recipe),
+            "data": {"name": data, "rows": {name: len(part) for name, part in parts.items()}},
+        },
+        metrics=figures,
+        readme=CARD.format(
+            name=HEAD, model=encoder.source, data=data, rows=len(parts["train"]), table=hate_card._table(figures)
+        ),
+        graph=hate_card._graph(together),
+    )
+
+
+def _nothing(net: CrossAttention) -> nn.Linear:
+    """No linear path beside this network."""
+    layer = nn.Linear(net.settings.text_width, net.settings.outputs)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer.requires_grad_(False)
+
+
+CARD = """
+# {name}
+
+Is a meme hateful? Co-attention over the patch and word tokens of open_clip's {model}, trained by
+`python -m training fit hate_cross_attention --profile clip` on {rows:,} memes of {data}.
+
+{table}
+
+Early stopping, calibration, threshold and bands were chosen on the validation rows, so their figures are optimistic; test
+rows, where there are any, were measured only. It knows what its data set calls hateful, and English only; it cannot know
+who speaks, to whom, or whether irony is meant.
+"""
