@@ -44,7 +44,7 @@ class Recipe:
     batch: int
     rate: float
     weight_decay: float
-    warmup: int
+    warmup: float
     patience: int
     average: float
     drop_side: float
@@ -105,9 +105,13 @@ class Head(L.LightningModule):
     def __init__(self, settings: CrossAttentionSettings, recipe: Recipe, validation: Part, steps: int) -> None:
         super().__init__()
         self.net = CrossAttention(settings)
-        decay = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average)
-        self.mean = torch.optim.swa_utils.AveragedModel(self.net, multi_avg_fn=decay)
+        self.mean = torch.optim.swa_utils.AveragedModel(self.net, avg_fn=self._averaged)
         self.recipe, self.held_out, self.steps = recipe, validation, steps
+
+    def _averaged(self, mean: Tensor, now: Tensor, steps: Tensor | int) -> Tensor:
+        """A mean over the last steps, over fewer of them in the beginning, so that few steps count too."""
+        keep = min(self.recipe.average, (1 + int(steps)) / (10 + int(steps)))
+        return keep * mean + (1 - keep) * now
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         *sides, label = batch
@@ -128,7 +132,7 @@ class Head(L.LightningModule):
         optimizer = torch.optim.AdamW(self.net.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
 
         def rate(step: int) -> float:
-            return min(1.0, (step + 1) / recipe.warmup) * max(0.02, 1 - step / self.steps)
+            return min(1.0, (step + 1) / (recipe.warmup * self.steps)) * max(0.02, 1 - step / self.steps)
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -19,6 +19,7 @@ from models.encoders.clip import ClipEncoder, ClipSource
 from models.errors import BadInput
 from tests import hub_for_tests, models_for_tests
 from tests.weights_for_tests import SHIPPED
+from training import clip_head
 from training.__main__ import main
 from training.clip_card import bands
 from training.clip_features import Store
@@ -164,12 +165,15 @@ def test_one_command_trains_what_the_app_then_takes(
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("SUBTEXT_MODELS", str(models_for_tests.shared()))
     monkeypatch.setitem(device._measured, "cpu", "float32")
+    real = clip_head.read_recipe  # few rows want smaller batches, larger steps and more patience
+    few = {"batch": 16, "rate": 3e-3, "patience": 30}
+    monkeypatch.setattr(clip_head, "read_recipe", lambda *given: real(*given) | few)
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "face_detector").symlink_to(SHIPPED / "face_detector")
     data, out = hateful_memes(tmp_path / "hateful_memes"), tmp_path / "run"
     clip = f"local-dir:{models_for_tests.shared() / 'org' / 'clip'}"
     command = ["fit", "hate_cross_attention", "--profile", "clip", "--data", str(data), "--out", str(out)]
-    assert main([*command, "--model", clip, "--epochs", "12", "--device", "cpu"]) == 0, capsys.readouterr().err
+    assert main([*command, "--model", clip, "--epochs", "20", "--device", "cpu"]) == 0, capsys.readouterr().err
     card = weights.card(profiles.HEAD)
     figures = json.loads((card.folder / "metrics.json").read_text())
     assert set(figures) == {"validation, hateful_memes", "test, hateful_memes"}
@@ -184,7 +188,7 @@ def test_one_command_trains_what_the_app_then_takes(
     assert vile.probability > kind.probability
 
     files = {path: path.stat().st_mtime_ns for path in (out / "cache").rglob("*.npy")}
-    assert main([*command, "--model", clip, "--epochs", "12", "--device", "cpu", "--resume"]) == 0
+    assert main([*command, "--model", clip, "--epochs", "20", "--device", "cpu", "--resume"]) == 0
     assert {path: path.stat().st_mtime_ns for path in (out / "cache").rglob("*.npy")} == files
 
 
