@@ -6,7 +6,8 @@
 the faces). `stack_ms`: CLIP ViT-B/32, RoBERTa-base and ViT-base on the same input (`benchmarks/stack.py`), in turns with
 it and with as many threads. `everything_s`: the gallery's memes with OCR and every explanation. `first_verdict_s`: a
 fresh process that imports what the app imports, loads the models and analyzes one meme with everything on. All are
-medians.
+medians. `clip_*` are the same for the clip profile at full size with random weights, in the precision that it chooses on this
+machine, and `clip_float32_*` in float32; `--no-clip` leaves them out.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks import random_models
+from benchmarks.full_size import FullSize
 from benchmarks.stack import Stack
 from models import captions
 from models.analysis import Analysis, Meme
@@ -53,8 +56,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=30, help="turns of each side (default 30)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as one flat object")
+    parser.add_argument("--no-clip", action="store_true", help="leave the clip profile out")
     args = parser.parse_args()
     figures = measure(args.rounds)
+    if not args.no_clip:
+        figures |= measure_clip(args.rounds)
     for name, value in figures.items():
         print(f"{name}: {value}")
     if args.json:
@@ -91,11 +97,34 @@ def measure(rounds: int) -> dict[str, float]:
     }
 
 
+def measure_clip(rounds: int) -> dict[str, float]:
+    """The clip profile beside the stack, each in a process of its own."""
+    threads = min(4, os.cpu_count() or 1)
+    found: dict[str, float] = {}
+    with random_models.folder():
+        for dtype, prefix in ((None, "clip"), ("float32", "clip_float32")):
+            with FullSize(threads, dtype) as clip, Stack(threads, pieces=len(WORDS.split()) + 4) as stack:
+                ours, theirs = timed_in_turns(clip.time, stack.time, rounds)
+                found |= {
+                    f"{prefix}_times_faster_than_stack": round(theirs / ours, 2),
+                    f"{prefix}_analyze_ms": round(ours, 1),
+                    f"{prefix}_stack_ms": round(theirs, 1),
+                }
+                if dtype is None:
+                    found["clip_everything_s"] = round(clip.time("everything"), 3)
+    return found
+
+
 def in_turns(ours: Callable[[], object], theirs: Callable[[], float], rounds: int) -> tuple[float, float]:
     """Medians in milliseconds of both sides, which run in turns so that a busy moment hits them alike."""
+    return timed_in_turns(lambda: seconds(ours) * 1000, theirs, rounds)
+
+
+def timed_in_turns(ours: Callable[[], float], theirs: Callable[[], float], rounds: int) -> tuple[float, float]:
+    """As `in_turns`, where both sides tell their milliseconds themselves."""
     times: list[tuple[float, float]] = []
     for _ in range(rounds + 2):  # the first two warm up
-        mine = seconds(ours) * 1000
+        mine = ours()
         time.sleep(REST)
         times.append((mine, theirs()))
         time.sleep(REST)

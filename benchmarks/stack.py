@@ -16,37 +16,36 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Self
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-class Stack:
-    """The process with the three models. It rests between calls of `time`."""
+class Timed:
+    """A process that answers each line with a number. It rests between calls of `time`."""
 
-    def __init__(self, threads: int, pieces: int) -> None:
-        options = ["--threads", str(threads), "--pieces", str(pieces)]
+    def __init__(self, module: str, options: list[str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.stack", *options],
+            [sys.executable, "-m", module, *options],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def time(self) -> float:
+    def time(self, asked: str = "") -> float:
         """Milliseconds of one meme; the first call waits until the models are built."""
         ask, answer = self._process.stdin, self._process.stdout
         assert ask is not None
         assert answer is not None
-        ask.write("\n")
+        ask.write(f"{asked}\n")
         ask.flush()
         line = answer.readline()
         if not line:
-            raise SystemExit("The stack's process ended: torch or transformers may be missing (requirements.txt).")
+            raise SystemExit("A process with full-size models ended: requirements.txt may not be installed.")
         return float(line)
 
-    def __enter__(self) -> Stack:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -54,6 +53,13 @@ class Stack:
     ) -> None:
         self._process.terminate()
         self._process.wait(timeout=30)
+
+
+class Stack(Timed):
+    """The process with the three models."""
+
+    def __init__(self, threads: int, pieces: int) -> None:
+        super().__init__("benchmarks.stack", ["--threads", str(threads), "--pieces", str(pieces)])
 
 
 def build(threads: int, pieces: int) -> Callable[[], None]:
