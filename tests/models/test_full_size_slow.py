@@ -1,0 +1,36 @@
+"""CLIP ViT-B/32, RoBERTa-base and ViT-base at full size with random weights, from file to analysis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from benchmarks import random_models
+from models import profiles
+from models.analysis import Analysis, Caption, Meme
+from models.analyzer import Analyzer
+
+FACES = Path(__file__).resolve().parents[2] / "assets" / "gallery" / "went_first.webp"
+
+
+@pytest.fixture(scope="module")
+def analyzer() -> Iterator[Analyzer]:
+    with random_models.folder():
+        yield Analyzer("auto")
+
+
+@pytest.mark.slow
+def test_a_meme_goes_all_the_way(analyzer: Analyzer) -> None:
+    found = analyzer.analyze(Meme(Image.open(FACES).convert("RGB"), Caption("who went first", "override")))
+    assert found.profile.name == "clip"
+    assert profiles.HEAD in found.profile.weights
+    assert found.profile.parameters > 350_000_000
+    assert [stage.status for stage in found.stages] == ["ok"] * len(found.stages)
+    assert len(found.attention.word_regions) == 3
+    assert len(found.emotions.text.scores) == 28
+    assert found.emotions.faces.status == "ok"
+    assert Analysis.from_dict(json.loads(json.dumps(found.to_dict()))) == found
