@@ -57,6 +57,15 @@ def test_its_python_runs_on_the_shipped_weights(
     assert len(explanation) > 2
 
 
+def test_the_commands_of_the_guide_are_understood_too() -> None:
+    guide = (ROOT / "docs" / "full-size.md").read_text(encoding="utf-8")
+    parsers = {"models": models_parser(), "training": training_parser()}
+    found = [shlex.split(line) for line in re.findall(r"^python -m .*$", guide, re.MULTILINE)]
+    for words in found:
+        parsers[words[2]].parse_args(words[3:])
+    assert len(found) == 2
+
+
 def test_its_links_lead_somewhere() -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
     assert "docs/screenshot.png" in links

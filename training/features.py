@@ -17,7 +17,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from models.encoders.mini import GRID, MiniEncoder
+from models.encoders.encoder import GRID
+from models.encoders.mini import MiniEncoder
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,27 @@ def test_the_figures_are_flat_and_medians(faked: FakeAnalyzer) -> None:
     assert figures["everything_s"] <= figures["everything_slowest_s"]
     memes = len(list(latency.GALLERY.glob("*.webp")))
     assert faked.reader.calls == memes + 1  # every meme once, after one that warms up
+
+
+def test_the_clip_profile_is_timed_beside_the_stack_in_both_precisions(
+    faked: FakeAnalyzer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[str | None] = []
+
+    class FakeFullSize(FakeStack):
+        def __init__(self, threads: int, dtype: str | None) -> None:
+            built.append(dtype)
+
+        def time(self, asked: str = "") -> float:
+            return 2.5 if asked == "everything" else 350.0
+
+    monkeypatch.setattr(latency, "FullSize", FakeFullSize)
+    monkeypatch.setattr(latency.random_models, "folder", lambda: nullcontext())
+    figures = latency.measure_clip(rounds=2)
+    assert built == [None, "float32"]
+    assert figures["clip_times_faster_than_stack"] == figures["clip_float32_times_faster_than_stack"] == 2.0
+    assert figures["clip_everything_s"] == 2.5
+    assert all(type(value) in (int, float) for value in figures.values())
 
 
 def test_a_meme_whose_face_is_not_found_is_not_measured(faked: FakeAnalyzer) -> None:
