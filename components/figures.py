@@ -9,7 +9,7 @@ from typing import Any
 
 from models import weights
 
-MOST = 3
+MOST = 2
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Figure:
     rows: int
 
     def __str__(self) -> str:
-        return f"AUROC {self.auroc:.2f} ({self.low:.2f}–{self.high:.2f}, chance 0.50) · {self.on}, {self.rows:,} rows"
+        on = self.on.replace("_", " ")
+        return f"AUROC {self.auroc:.2f} ({self.low:.2f}–{self.high:.2f}, chance 0.50) on {on}, {self.rows:,} rows"
 
 
 def of(names: Iterable[str]) -> list[Figure]:
@@ -36,7 +37,7 @@ def of(names: Iterable[str]) -> list[Figure]:
             found = [
                 Figure(on, row["auroc"], row["auroc_low"], row["auroc_high"], row["rows"])
                 for on, row in told.items()
-                if isinstance(row, dict) and "auroc_low" in row
+                if isinstance(row, dict) and "auroc_low" in row and " without " not in on  # an ablation's
             ]
         except (OSError, ValueError, KeyError):
             continue

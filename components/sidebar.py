@@ -79,6 +79,7 @@ def _choose() -> None:
         list(ENGINES),
         index=list(ENGINES).index(chosen.ocr),
         format_func=ENGINES.__getitem__,
+        help="RapidOCR comes with the app. EasyOCR is downloaded once (100 MB) and needs torch.",
     )
     wanted = engine.Choice(profile, device, ocr)
     if wanted != chosen:
@@ -101,7 +102,7 @@ def tell(place: DeltaGenerator, info: ProfileInfo) -> None:
         lines.append(f":material/info: {for_markdown(state.why)}")
     with place.container():
         st.caption("  \n".join(lines))
-        for figure in figures.of(info.weights):
-            st.caption(f":material/monitoring: {for_markdown(str(figure))}")
+        measured = [f":material/monitoring: {for_markdown(str(figure))}" for figure in figures.of(info.weights)]
+        st.caption("  \n".join(measured) or "This head came without figures.")
         if state.problem:
             st.warning(for_markdown(state.problem), icon=":material/warning:")

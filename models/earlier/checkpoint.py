@@ -32,6 +32,7 @@ CAUTION = (
     "This checkpoint attends from one text vector to one picture vector, and the share of a single key is always 1: what "
     "reaches its classifier is the picture alone, whatever the words say."
 )
+UNCALIBRATED = "Its probability is the sigmoid of its own logit: nothing was calibrated for this checkpoint."
 
 
 def import_checkpoint(path: Path) -> Path:
@@ -59,7 +60,7 @@ def import_checkpoint(path: Path) -> Path:
         "thresholds": {"hate": 0.5},
         "bands": {"review_from": 0.5, "hateful_from": 0.5},
         "needs_picture": True,
-        "cautions": [CAUTION],
+        "cautions": [CAUTION, UNCALIBRATED],
         "source": {"file": path.name, "sha256": weights.sha256(path)},
         "parameters": sum(value.numel() for value in state.values()),
         "sha256": {"model.safetensors": weights.sha256(folder / "model.safetensors")},

@@ -12,7 +12,7 @@ from models.ocr.reader import Reader
 if TYPE_CHECKING:
     from models.hub import OnProgress
 
-ENGINES = {"rapid": "RapidOCR (in its package)", "easy": "EasyOCR (downloaded, needs torch)"}
+ENGINES = {"rapid": "RapidOCR", "easy": "EasyOCR"}
 
 
 def reader(name: str = "rapid", device: str = "auto", on_progress: OnProgress | None = None) -> Reader:

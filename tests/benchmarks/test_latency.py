@@ -67,7 +67,7 @@ def test_the_clip_profile_is_timed_beside_the_stack_in_both_precisions(
             return 2.5 if asked == "everything" else 350.0
 
     monkeypatch.setattr(latency, "FullSize", FakeFullSize)
-    monkeypatch.setattr(latency.random_models, "folder", lambda: nullcontext())
+    monkeypatch.setattr(latency.random_models, "folder", nullcontext)
     figures = latency.measure_clip(rounds=2)
     assert built == [None, "float32"]
     assert figures["clip_times_faster_than_stack"] == figures["clip_float32_times_faster_than_stack"] == 2.0
