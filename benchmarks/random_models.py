@@ -88,8 +88,6 @@ def write(place: Path) -> None:
 
 def _write_weights(place: Path) -> None:
     """The shipped weights by link, beside them a random head."""
-    from torch import nn
-
     from models.encoders.clip import ClipSource
     from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
     from models.profiles import HEAD
@@ -123,7 +121,7 @@ def _write_weights(place: Path) -> None:
             },
             metrics={},
             readme="random weights, for timing",
-            graph=hate_card._graph(hate_card.Together([net], nn.Linear(512, 1)).eval()),
+            graph=hate_card._graph(net.eval()),
         )  # fmt: skip
     finally:
         os.environ.pop("SUBTEXT_WEIGHTS")

@@ -116,7 +116,6 @@ def write_head(encoder_identity: dict[str, object], *, image_width: int, text_wi
 
     torch.manual_seed(8)
     net = CrossAttention(CrossAttentionSettings(image_width, text_width, width=12, heads=2, outputs=1))
-    together = hate_card.Together([net], nn.Linear(text_width, 1)).eval()
     return export.write(
         HEAD,
         config={
@@ -129,5 +128,5 @@ def write_head(encoder_identity: dict[str, object], *, image_width: int, text_wi
         },
         metrics={},
         readme="tiny",
-        graph=hate_card._graph(together),
+        graph=hate_card._graph(net.eval()),
     )

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import nn
 
 from models.encoders.clip import ClipEncoder
 from models.fusion.cross_attention import CrossAttention
@@ -46,7 +45,6 @@ def save(net: CrossAttention, parts: Mapping[str, Part], encoder: ClipEncoder, *
         if len(set(labels[name].tolist())) == 2
     }
     repo = encoder.source.repo()
-    together = hate_card.Together([net], _nothing(net)).eval()
     return export.write(
         HEAD,
         config={
@@ -65,16 +63,8 @@ def save(net: CrossAttention, parts: Mapping[str, Part], encoder: ClipEncoder, *
         readme=CARD.format(
             name=HEAD, model=encoder.source, data=data, rows=len(parts["train"]), table=hate_card._table(figures)
         ),
-        graph=hate_card._graph(together),
+        graph=hate_card._graph(net.eval()),
     )
-
-
-def _nothing(net: CrossAttention) -> nn.Linear:
-    """No linear path beside this network."""
-    layer = nn.Linear(net.settings.text_width, net.settings.outputs)
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer.requires_grad_(False)
 
 
 CARD = """

@@ -167,7 +167,7 @@ def save(nets: Sequence[CrossAttention], recipe: dict[str, Any], data: Data, hel
     )
 
 
-def _graph(together: Together) -> Any:
+def _graph(together: Together | CrossAttention) -> Any:
     settings = together.settings
     image, text = torch.randn(2, 49, settings.image_width), torch.randn(2, 9, settings.text_width)
     masks = torch.ones(2, 49, dtype=torch.bool), torch.ones(2, 9, dtype=torch.bool)
