@@ -27,13 +27,17 @@ CLIP = {
 _FOLDER = tempfile.TemporaryDirectory(prefix="subtext-models-")
 
 
-def write_clip(folder: Path, **vision: object) -> Path:
-    """A folder in open_clip's layout; `vision` changes the picture tower."""
+def write_clip(
+    folder: Path, *, text: dict[str, object] | None = None, whole: dict[str, object] | None = None, **vision: object
+) -> Path:
+    """A folder in open_clip's layout; `vision`, `text` and `whole` change the towers and what holds them."""
     import open_clip
     from safetensors.torch import save_file
 
     settings = json.loads(json.dumps(CLIP))
     settings["model_cfg"]["vision_cfg"] |= vision
+    settings["model_cfg"]["text_cfg"] |= text or {}
+    settings["model_cfg"] |= whole or {}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "open_clip_config.json").write_text(json.dumps(settings))
     torch.manual_seed(5)

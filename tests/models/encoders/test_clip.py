@@ -146,3 +146,46 @@ def test_a_model_of_the_hub_is_downloaded_and_named_by_its_weights(
     np.testing.assert_array_equal(again.encode_texts(["a"]).tokens, encoder.encode_texts(["a"]).tokens)
     with pytest.raises(Unreachable):
         ClipEncoder(ClipSource("hf-hub:org/other", "", "c" * 40))
+
+
+RESNET = {"layers": [1, 1, 1, 1], "width": 8, "patch_size": None, "head_width": 8}
+TIMM = {"timm_model_name": "test_vit", "timm_pool": "", "timm_proj": "linear", "image_size": 160}
+BOTH_WAYS = {"no_causal_mask": True, "pool_type": "last", "proj_bias": True}
+COCA = {"embed_cls": True, "output_tokens": True}
+
+
+@pytest.mark.parametrize(
+    ("vision", "text", "whole"),
+    [
+        ({"image_size": 64, "patch_size": 8}, {}, {"custom_text": True}),  # 8x8 patches, the text tower by itself
+        ({"pool_type": "avg"}, BOTH_WAYS, {"custom_text": True}),  # as SigLIP: padding counts, so it stays
+        (RESNET, {}, {}),
+        (TIMM, {}, {}),
+        (
+            {"output_tokens": True},
+            COCA,
+            {"custom_text": True, "multimodal_cfg": {"width": 64, "heads": 2, "layers": 1}},
+        ),
+    ],
+    ids=["own text tower", "reads both ways", "ResNet", "timm", "CoCa"],
+)
+@torch.inference_mode()
+def test_every_kind_of_model_gives_open_clips_embeddings(
+    tmp_path: Path, vision: dict[str, object], text: dict[str, object], whole: dict[str, object]
+) -> None:
+    import open_clip
+
+    folder = models_for_tests.write_clip(tmp_path, text=text, whole=whole, **vision)
+    encoder, model = (
+        ClipEncoder(ClipSource(f"local-dir:{folder}")),
+        open_clip.create_model(f"local-dir:{folder}").eval(),
+    )
+    found = encoder.encode_texts(CAPTIONS[:3])
+    np.testing.assert_allclose(
+        found.pooled, model.encode_text(open_clip.tokenize(CAPTIONS[:3]), normalize=True), atol=1e-4
+    )
+    assert found.tokens.shape == (3, 10, 64)
+    pictures = encoder.encode_images([noise((50, 50))])
+    assert pictures.tokens.shape[:2] == (1, 49)
+    pixels = encoder._prepare(noise((50, 50)))[None]
+    np.testing.assert_allclose(pictures.pooled, model.encode_image(pixels, normalize=True), atol=1e-4)
