@@ -189,3 +189,32 @@ def test_every_kind_of_model_gives_open_clips_embeddings(
     assert pictures.tokens.shape[:2] == (1, 49)
     pixels = encoder._prepare(noise((50, 50)))[None]
     np.testing.assert_allclose(pictures.pooled, model.encode_image(pixels, normalize=True), atol=1e-4)
+
+
+@torch.inference_mode()
+def test_a_text_tower_of_transformers_comes_through_the_hub_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import open_clip
+    from transformers import AutoTokenizer
+
+    name = "SamLowe/roberta-base-go_emotions"  # stands for xlm-roberta-base and the like
+    words = models_for_tests.shared() / name
+    text = {
+        "hf_model_name": str(words), "hf_tokenizer_name": name, "hf_proj_type": "mlp", "hf_pooler_type": "mean_pooler",
+        "context_length": 60,
+    }  # fmt: skip
+    folder = models_for_tests.write_clip(tmp_path, text=text)
+    model = open_clip.create_model(f"local-dir:{folder}", pretrained_text=False).eval()
+    settings = json.loads((folder / "open_clip_config.json").read_text())
+    settings["model_cfg"]["text_cfg"]["hf_model_name"] = name
+    (folder / "open_clip_config.json").write_text(json.dumps(settings))
+    AutoTokenizer.from_pretrained(str(words)).save_pretrained(folder)
+    monkeypatch.setenv("SUBTEXT_MODELS", str(models_for_tests.shared()))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    encoder = ClipEncoder(ClipSource(f"local-dir:{folder}"))
+    found = encoder.encode_texts(["hello there", "longer words than that"])
+    fed = AutoTokenizer.from_pretrained(str(words))(["hello there"], return_tensors="pt")
+    expected = torch.nn.functional.normalize(model.encode_text(fed["input_ids"]), dim=-1)
+    np.testing.assert_allclose(found.pooled[:1], expected, atol=1e-4)
+    assert ["hello there"[start:end] for start, end in found.spans[0][1:4]] == ["h", "e", "l"]
