@@ -93,6 +93,10 @@ class Engine:
             if choice.profile == "mini" and choice.device in ("auto", "cpu"):
                 raise
             sentence = str(error)  # the error itself would hold its frames, and these the models
+        except Exception as error:  # a driver or a library that fails in its own way must not take the app down
+            if choice.profile == "mini":
+                raise
+            sentence = f"The models could not be loaded ({type(error).__name__}): choose another device or profile."
         else:
             return
         _release()

@@ -84,6 +84,7 @@ def list_profiles(_: argparse.Namespace) -> Iterator[str]:
         notes = ["default"] if profile == chosen.profile else []
         notes.append("downloads its weights" if profile.needs_download else "works without a connection")
         yield f"{profile.name}: {profile.summary} ({', '.join(notes)})"
+    yield f"auto takes {chosen.profile.name}: {chosen.why}"
 
 
 def import_checkpoint(args: argparse.Namespace) -> Iterator[str]:

@@ -7,6 +7,7 @@ earlier system's checkpoint.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,17 +41,12 @@ def assemble(named: str = "auto", *, threads: int = 0, on_progress: OnProgress |
             "`python -m models import-checkpoint FILE`, or use the mini profile."
         )
     place = device.choose(named)
-    hate, towers, cards, gradient = (_trained if head == profiles.HEAD else _earlier)(place, threads, on_progress)
+    judge = (_trained if head == profiles.HEAD else _earlier)(place, threads, on_progress)
 
     from models.emotions.roberta import RobertaEmotions
     from models.emotions.vit import VitExpressions
 
-    placed = [*towers]
-    parameters = sum(card.parameters for card in cards)
-    identities = {card.name: card.identity for card in cards}
-    if head == profiles.HEAD:
-        parameters += hate.encoder.parameters  # type: ignore[attr-defined]
-        identities[str(hate.encoder.source)] = hate.encoder.identity["weights"]  # type: ignore[attr-defined]
+    placed, parameters, identities = [judge.placed], judge.parameters, dict(judge.weights)
     text_emotions: TextReader | SubtextError = loaded(lambda: RobertaEmotions(place, on_progress))
     expressions = loaded(lambda: VitExpressions(place, on_progress))
     faces: FacesReader | SubtextError = (
@@ -67,13 +63,21 @@ def assemble(named: str = "auto", *, threads: int = 0, on_progress: OnProgress |
         parameters += sum(card.parameters for card in faces.cards)
         identities |= {card.name: card.identity for card in faces.cards}
     info = ProfileInfo("clip", place.name, place.dtype, parameters, identities)
-    return Parts(info, hate.encoder, hate, text_emotions, faces, gradient, tuple(placed))
+    return Parts(info, judge.hate.encoder, judge.hate, text_emotions, faces, judge.gradient, tuple(placed))
 
 
-Verdict = tuple[HateClassifier, tuple[Placed[Any], ...], list[weights.Card], Callable[[Meme], Gradient] | None]
+@dataclass(frozen=True)
+class Judge:
+    """What gives the verdict, with its size and the hashes of its weights."""
+
+    hate: HateClassifier
+    placed: Placed[Any]
+    parameters: int
+    weights: dict[str, str]
+    gradient: Callable[[Meme], Gradient] | None = None
 
 
-def _trained(place: Device, threads: int, on_progress: OnProgress | None) -> Verdict:
+def _trained(place: Device, threads: int, on_progress: OnProgress | None) -> Judge:
     from models.encoders.clip import ClipEncoder, ClipSource
 
     card = weights.card(profiles.HEAD)
@@ -84,10 +88,15 @@ def _trained(place: Device, threads: int, on_progress: OnProgress | None) -> Ver
             f"weights/{profiles.HEAD} was trained on other weights of {encoder.source} than those on this machine: train "
             "it again with `python -m training fit hate_cross_attention --profile clip`."
         )
-    return HateClassifier(encoder, FusionSession(card, threads=threads), card), (encoder.placed,), [card], None
+    return Judge(
+        HateClassifier(encoder, FusionSession(card, threads=threads), card),
+        encoder.placed,
+        encoder.parameters + card.parameters,
+        {card.name: card.identity, str(encoder.source): encoder.identity["weights"]},
+    )
 
 
-def _earlier(place: Device, _: int, __: OnProgress | None) -> Verdict:
+def _earlier(place: Device, _: int, __: OnProgress | None) -> Judge:
     from models.earlier.checkpoint import import_checkpoint, up_to_date
     from models.earlier.network import EarlierModel
 
@@ -95,7 +104,8 @@ def _earlier(place: Device, _: int, __: OnProgress | None) -> Verdict:
         import_checkpoint(dropped())
     card = weights.card(profiles.EARLIER)
     model = EarlierModel(card, place)
-    return HateClassifier(model, model, card), (model.placed,), [card], model.gradient
+    identity = {card.name: card.identity}
+    return Judge(HateClassifier(model, model, card), model.placed, card.parameters, identity, model.gradient)
 
 
 def dropped() -> Path:

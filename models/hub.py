@@ -15,30 +15,28 @@ import hashlib
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from models.errors import BadInput, BadWeights, PartUnavailable
+from models.downloads import NoSuchFile, OnProgress, Progress, Unreachable, bar, sentences
+from models.errors import BadInput, BadWeights
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+__all__ = [
+    "OnProgress",
+    "Progress",
+    "Repo",
+    "Unreachable",
+    "fetch",
+    "fetch_dataset",
+    "fetch_zipped",
+    "here",
+    "offline",
+    "reachable",
+]
 
 GENEROUS = 10.0  # seconds that a hub may take to answer at all
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a download is: bytes here and bytes in all (0 where the hub does not say)."""
-
-    file: str
-    done: int
-    total: int
-
-
-OnProgress = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -58,10 +56,6 @@ class Repo:
         return f"{self.id} at {self.revision[:12]}"
 
 
-class Unreachable(PartUnavailable):
-    """The hub does not answer, or downloads are forbidden, and the file is not here."""
-
-
 def fetch(repo: Repo, on_progress: OnProgress | None = None) -> Path:
     """The folder with the repository's files, downloaded where they are not here yet.
 
@@ -74,7 +68,7 @@ def fetch(repo: Repo, on_progress: OnProgress | None = None) -> Path:
     for name in () if here(repo) else repo.optional:  # first, so that what is needed is there last
         try:
             _file(repo, name, on_progress)
-        except _NoSuchFile:
+        except NoSuchFile:
             continue
     found = [_first(repo, group, on_progress) for group in repo.files]
     name = next(group[0] for group in repo.files)
@@ -124,10 +118,6 @@ def local_folder(repo: Repo) -> Path | None:
     return None
 
 
-class _NoSuchFile(BadInput):
-    """The repository has no file of that name."""
-
-
 def _first(repo: Repo, names: Sequence[str], on_progress: OnProgress | None) -> Path:
     for name in names:  # what is here already is preferred to what would have to be fetched
         found = _cached(repo, name)
@@ -136,7 +126,7 @@ def _first(repo: Repo, names: Sequence[str], on_progress: OnProgress | None) -> 
     for name in names[:-1]:
         try:
             return _file(repo, name, on_progress)
-        except _NoSuchFile:
+        except NoSuchFile:
             continue
     return _file(repo, names[-1], on_progress)
 
@@ -150,7 +140,7 @@ def _file(repo: Repo, name: str, on_progress: OnProgress | None) -> Path:
             f"{name} of {repo.id} is not on this machine and HF_HUB_OFFLINE forbids to download it: unset "
             "HF_HUB_OFFLINE, or name a folder that has it in SUBTEXT_MODELS."
         )
-    with _sentences(repo, name):
+    with sentences(repo.id, repo.revision, name):
         return _download(repo, name, on_progress)
 
 
@@ -180,7 +170,7 @@ def _download(repo: Repo, name: str, on_progress: OnProgress | None) -> Path:
                     resume_size=part.stat().st_size,
                     headers=headers,
                     expected_size=told.size,
-                    tqdm_class=_bar(name, on_progress),
+                    tqdm_class=bar(name, on_progress),
                 )
             if digest(part, told.etag) != told.etag:
                 part.unlink()
@@ -222,65 +212,6 @@ def _damaged(repo: Repo, name: str) -> BadWeights:
     )
 
 
-@contextmanager
-def _sentences(repo: Repo, name: str) -> Iterator[None]:
-    """huggingface_hub's errors as sentences that name the fix."""
-    import httpx2 as http
-    from huggingface_hub import errors
-
-    try:
-        yield
-    except errors.GatedRepoError as error:
-        raise BadInput(f"{repo.id} asks for consent: accept its terms on its page and set HF_TOKEN.") from error
-    except errors.RevisionNotFoundError as error:
-        raise BadInput(f"{repo.id} has no revision {repo.revision}: name another one.") from error
-    except errors.RepositoryNotFoundError as error:
-        raise BadInput(f"There is no repository {repo.id} on the hub, or it is private: check its name.") from error
-    except errors.EntryNotFoundError as error:
-        if isinstance(error, errors.LocalEntryNotFoundError):
-            raise _unreachable(repo, name) from error
-        raise _NoSuchFile(f"{repo} has no file {name}: name another revision or repository.") from error
-    except (http.HTTPError, errors.OfflineModeIsEnabled) as error:
-        raise _unreachable(repo, name) from error
-    except OSError as error:
-        if "Consistency check failed" in str(error):
-            raise Unreachable(
-                f"The download of {name} of {repo.id} broke off: try again, and it goes on where it stopped."
-            ) from error
-        if isinstance(error, errors.FileMetadataError):
-            raise BadInput("What answers at the hub's address is no hub: check HF_ENDPOINT and the proxy.") from error
-        raise Unreachable(f"{name} of {repo.id} cannot be stored: check the space and rights of {_cache()}.") from error
-
-
-def _unreachable(repo: Repo, name: str) -> Unreachable:
-    return Unreachable(
-        f"{name} of {repo.id} is not on this machine and the hub cannot be reached: check the connection, or name a "
-        "folder that has it in SUBTEXT_MODELS."
-    )
-
-
-def _bar(name: str, on_progress: OnProgress | None) -> type:
-    """What `http_get` takes for a tqdm: tells how far it is."""
-
-    class Bar:
-        def __init__(self, *_: object, total: int | None = None, initial: int = 0, **__: object) -> None:
-            self.total, self.n = total or 0, initial
-            self.update(0)
-
-        def update(self, count: int) -> None:
-            self.n += count
-            if on_progress is not None:
-                on_progress(Progress(name, self.n, self.total))
-
-        def __enter__(self) -> Bar:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            return
-
-    return Bar
-
-
 def _cache() -> Path:
     from huggingface_hub import constants
 
@@ -314,13 +245,9 @@ def fetch_zipped(url: str, name: str, md5: str, folder: Path, on_progress: OnPro
 
     archive = folder / f"{name}.zip.subtext-part"
     folder.mkdir(parents=True, exist_ok=True)
-    with _sentences(Repo(url.split("/")[2], "", ()), name), archive.open("ab") as part:
-        http_get(
-            os.environ.get("SUBTEXT_EASYOCR_MIRROR", url.rsplit("/", 1)[0]) + "/" + url.rsplit("/", 1)[1],
-            part,
-            resume_size=archive.stat().st_size,
-            tqdm_class=_bar(name, on_progress),
-        )
+    if not (archive.is_file() and zipfile.is_zipfile(archive)):  # one that was whole already needs no more of it
+        with sentences(url.split("/")[2], "", name), archive.open("ab") as part:
+            http_get(url, part, resume_size=archive.stat().st_size, tqdm_class=bar(name, on_progress))
     try:
         with zipfile.ZipFile(archive) as opened:
             opened.extract(name, folder)
@@ -353,8 +280,7 @@ def fetch_dataset(name: str, revision: str = "", on_progress: OnProgress | None 
         raise Unreachable(
             f"The hub cannot be reached for {name}: check the connection, or name a folder that has its files."
         )
-    wanted = Repo(name, revision or "main", (), kind="dataset")
-    with _sentences(wanted, "its list of files"):
+    with sentences(name, revision or "main", "the list of files"):
         told = HfApi(endpoint=os.environ.get("HF_ENDPOINT")).dataset_info(name, revision=revision or None)
     files = [one.rfilename for one in told.siblings or () if one.rfilename.endswith(".parquet")]
     if not files:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models import weights
-from models.errors import BadInput, SubtextError
+from models.errors import BadInput, BadWeights, SubtextError
 
 HEAD = "hate_cross_attention_clip"  # in weights/, written by `training fit hate_cross_attention --profile clip`
 EARLIER = "best_hateful_meme_model"  # in weights/, converted from the earlier system's checkpoint of that name
@@ -76,7 +76,10 @@ def _automatic() -> Choice:
     found = head()
     if found is None:
         return Choice(mini, "There is no trained head for clip in weights/, and mini needs no download.")
-    lacking = missing()
+    try:
+        lacking = missing()
+    except SubtextError as error:
+        return Choice(mini, str(error))
     if lacking:
         from models import hub
 
@@ -87,17 +90,26 @@ def _automatic() -> Choice:
 
 
 def missing() -> list[str]:
-    """The repositories whose files the `clip` profile needs and that are not on this machine yet. Imports no torch."""
+    """The repositories whose files the `clip` profile needs and that are not on this machine yet. Imports no torch.
+
+    Raises `BadWeights` where the head's card is damaged.
+    """
     from models import hub
     from models.emotions import roberta, vit
 
     wanted = [roberta.REPO, vit.REPO]
     if head() == HEAD:
-        told: dict[str, Any] = json.loads((weights.root() / HEAD / "config.json").read_text(encoding="utf-8"))
-        repo = told.get("encoder", {}).get("repo")
-        if repo:
-            files = tuple(tuple(group) for group in repo["files"])
-            wanted.insert(0, hub.Repo(repo["id"], repo["revision"], files))
+        try:
+            told: dict[str, Any] = json.loads((weights.root() / HEAD / "config.json").read_text(encoding="utf-8"))
+            repo = told["encoder"].get("repo")
+            if repo:
+                files = tuple(tuple(group) for group in repo["files"])
+                wanted.insert(0, hub.Repo(repo["id"], repo["revision"], files))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise BadWeights(
+                f"weights/{HEAD}/config.json is damaged: train it again with `python -m training fit "
+                "hate_cross_attention --profile clip`, or remove the folder."
+            ) from error
     found = []
     for repo in wanted:
         try:

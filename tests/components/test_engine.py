@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from components import engine
 from components.engine import Choice, Engine
-from models.errors import BadWeights, SubtextError
+from models.errors import BadWeights
 from models.hub import Progress, Unreachable
 from tests.fakes import INFO, FakeAnalyzer
 from tests.test_app import APP, button, everything
@@ -19,7 +19,7 @@ from tests.test_app import APP, button, everything
 class Shop:
     """Builds fakes, counts how many are open at once, and refuses what `missing` names."""
 
-    missing: dict[str, SubtextError] = field(default_factory=dict)
+    missing: dict[str, Exception] = field(default_factory=dict)
     built: list[Choice] = field(default_factory=list)
     open: int = 0
     most: int = 0
@@ -64,6 +64,14 @@ def test_what_cannot_run_is_said_and_mini_goes_on() -> None:
     held.choose(Choice("clip", "cuda", "easy"))  # the same choice again tries again
     assert held.get().info.name == "clip"
     assert not held.state.problem
+
+
+def test_a_library_that_fails_in_its_own_way_does_not_take_the_app_down() -> None:
+    shop = Shop({"clip": RuntimeError("CUDA driver of another version")})
+    held = Engine(shop.build)  # type: ignore[arg-type]
+    held.choose(Choice("clip"))
+    assert held.get().info.name == "mini"
+    assert held.state.problem == ("The models could not be loaded (RuntimeError): choose another device or profile.")
 
 
 def test_without_mini_there_is_nothing_left() -> None:

@@ -108,6 +108,13 @@ def test_auto_takes_clip_where_its_models_are_here_and_mini_where_not(
     assert "roberta-base-go_emotions is not on this machine and the hub cannot be reached" in chosen.why
 
 
+def test_a_damaged_head_is_said_and_mini_is_taken(full: Path) -> None:
+    (full / profiles.HEAD / "config.json").write_text('{"encoder": ')
+    chosen = profiles.select()
+    assert chosen.profile.name == "mini"
+    assert "config.json is damaged: train it again" in chosen.why
+
+
 def test_without_emotion_models_there_is_still_a_verdict(
     full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
