@@ -135,7 +135,8 @@ def analyzer() -> Analyzer:
     """The analyzer, loaded once; raises `SubtextError` with what to do when the weights are missing or damaged."""
     from components import downloading
 
-    return engine().get(downloading.bar())
+    with downloading.shown() as on_progress:
+        return engine().get(on_progress)
 
 
 def state() -> State:
