@@ -2,7 +2,8 @@
 
     python -m benchmarks.full_size --threads 2 [--dtype float32]
 
-Each line that comes in starts one analysis as `benchmarks/latency.py` times it; the answer is its milliseconds. A line
+Each line that comes in starts one analysis as `benchmarks/latency.py` times it, of a meme with one face, since the stack sees
+one; the answer is its milliseconds. A line
 `everything` reads the gallery's memes with OCR and every explanation, and answers with the median of their seconds.
 """
 
@@ -15,6 +16,9 @@ from functools import partial
 from typing import IO
 
 from benchmarks.stack import Timed
+
+
+ONE_FACE = "first_try.webp"
 
 
 class FullSize(Timed):
@@ -36,11 +40,11 @@ def serve(threads: int, dtype: str | None, asked: IO[str], answers: IO[str]) -> 
     if dtype:
         device._measured["cpu"] = dtype
     analyzer = Analyzer("clip", threads=threads)
-    picture = open_picture((latency.GALLERY / latency.WITH_A_FACE).read_bytes())
+    picture = open_picture((latency.GALLERY / ONE_FACE).read_bytes())
     meme = Meme(picture.image, captions.from_override(latency.WORDS))
     seen = analyzer.analyze(meme, explain=False)
-    if seen.emotions.faces.status != "ok" or seen.emotions.text.status != "ok":
-        raise SystemExit(f"{latency.WITH_A_FACE} is to show a face, and its words are to be read; they were not.")
+    if len(seen.emotions.faces.faces) != 1 or seen.emotions.text.status != "ok":
+        raise SystemExit(f"{ONE_FACE} is to show one face, and its words are to be read; they were not.")
     for line in asked:
         if line.strip() == "everything":
             memes = [path.read_bytes() for path in sorted(latency.GALLERY.glob("*.webp"))[:6]]

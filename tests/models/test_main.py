@@ -160,8 +160,10 @@ def test_a_caption_cannot_steer_the_terminal(fake: FakeAnalyzer, run: Run) -> No
 def test_profiles_lists_each(run: Run) -> None:
     status, out, _ = run("profiles")
     assert status == 0
-    assert [line.split(":")[0] for line in out.splitlines()] == list(PROFILES)
-    assert "default" in out
+    *each, automatic = out.splitlines()
+    assert [line.split(":")[0] for line in each] == list(PROFILES)
+    assert "default" in each[0]
+    assert automatic.startswith("auto takes mini: There is no trained head for clip")
 
 
 def test_a_reader_that_has_seen_enough_is_no_failure() -> None:
