@@ -17,7 +17,6 @@ from typing import IO
 
 from benchmarks.stack import Timed
 
-
 ONE_FACE = "first_try.webp"
 
 
