@@ -138,6 +138,18 @@ class Analyzer:
         """What HarMeme's annotators would say, batched."""
         return [self._hate.harm(logit) for scored in self._score(memes) for logit in scored.harm]
 
+    def judge(self, memes: Sequence[Meme]) -> list[tuple[Verdict, Harm]]:
+        """What `score` and `harm` say, in one pass."""
+        return [
+            (self._hate.verdict(hate), self._hate.harm(harm))
+            for scored in self._score(memes)
+            for hate, harm in zip(scored.hate, scored.harm, strict=True)
+        ]
+
+    def faces(self, meme: Meme) -> FaceEmotions:
+        """The faces alone; raises `BadWeights` where their models are missing or damaged."""
+        return self._read_faces(meme)
+
     def text_emotions(self, texts: Sequence[str]) -> list[TextEmotions]:
         """The emotions of many texts, batched."""
         found = []
