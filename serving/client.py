@@ -124,7 +124,9 @@ class Client:
 
     def predict(self, system: str, picture: bytes | Path | None = None, caption: str | None = None) -> Predicted:
         """The category that one system gives."""
-        answer = self._send_form(f"/api/v1/systems/{requests.utils.quote(system, '')}/predict", Meme(picture, caption), {})
+        answer = self._send_form(
+            f"/api/v1/systems/{requests.utils.quote(system, '')}/predict", Meme(picture, caption), {}
+        )
         return TypeAdapter(Predicted).validate_python(answer)
 
     def models(self) -> dict[str, Any]:
@@ -152,7 +154,9 @@ class Client:
         try:
             told = answer.json()
         except ValueError as error:
-            raise ApiError(f"{self.address} did not answer as Subtext does: check the address.", answer.status_code) from error
+            raise ApiError(
+                f"{self.address} did not answer as Subtext does: check the address.", answer.status_code
+            ) from error
         if answer.ok:
             found: dict[str, Any] = told
             return found

@@ -35,7 +35,7 @@ def test_typed_answers(listening: Callable[..., str], tiny_analyzer: Analyzer, t
         assert client.score([]) == []
         assert client.models()["profile"]["name"] == "mini"
         with pytest.raises(ApiError, match="There are: hate") as unknown:
-            client.predict("no/such", caption=WORDS)
+            client.predict("no-such", caption=WORDS)
         assert unknown.value.status == 404
         with pytest.raises(ApiError, match="nothing to analyze") as empty:
             client.analyze(caption=" ")
