@@ -31,8 +31,8 @@ class Options:
     systems: tuple[str, ...] = ()
 
 
-def judged(items: Iterable[Item], analyzer: Analyzer, options: Options) -> Iterator[Row]:
-    """One row for each item, in order."""
+def judged(items: Iterable[Item], analyzer: Analyzer, options: Options) -> Iterator[tuple[Row, Meme | None]]:
+    """One row for each item, in order, and the meme that it is about."""
     further = [systems.choose(systems.registry(analyzer), name) for name in options.systems]
     source = iter(items)
     with ThreadPoolExecutor(OPENERS, thread_name_prefix="subtext-open") as pool:
@@ -54,7 +54,7 @@ def _opened(item: Item, analyzer: Analyzer, options: Options) -> Meme | str:
 
 def _rows(
     items: Sequence[Item], memes: Sequence[Meme | str], analyzer: Analyzer, further: Sequence[systems.System]
-) -> Iterator[Row]:
+) -> Iterator[tuple[Row, Meme | None]]:
     here = [meme for meme in memes if isinstance(meme, Meme)]
     try:
         answers: Sequence[Row] = _judged("", here, analyzer, further)
@@ -62,7 +62,10 @@ def _rows(
         answers = [_alone(meme, analyzer, further) for meme in here]
     found = iter(answers)
     for item, meme in zip(items, memes, strict=True):
-        yield replace(next(found), id=item.name) if isinstance(meme, Meme) else rows.bad(item.name, meme)
+        if isinstance(meme, Meme):
+            yield replace(next(found), id=item.name), meme
+        else:
+            yield rows.bad(item.name, meme), None
 
 
 def _judged(name: str, memes: Sequence[Meme], analyzer: Analyzer, further: Sequence[systems.System]) -> list[Row]:

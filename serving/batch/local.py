@@ -42,7 +42,7 @@ class Work:
 
     def __call__(self, shard: Shard) -> Done:
         """Judge a shard and write it. Done twice it leaves the same file."""
-        rows = list(judged(shard.items(), analyzer(self.profile, self.threads), self.options))
+        rows = [row for row, _ in judged(shard.items(), analyzer(self.profile, self.threads), self.options)]
         self.output.write(shard.number, rows)
         return Done(shard.number, len(rows), sum(row.status == "error" for row in rows))
 

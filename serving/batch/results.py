@@ -37,6 +37,13 @@ def parquet(rows: Iterable[Row], systems: Sequence[str] = ()) -> bytes:
     return held.getvalue()
 
 
+def in_form(form: str, rows: Iterable[Row], systems: Sequence[str] = ()) -> bytes:
+    """Rows as the bytes of a file in one of `FORMATS`."""
+    held = io.BytesIO()
+    write([table(rows, systems)], {form: held}, systems)
+    return held.getvalue()
+
+
 def write(tables: Iterable[pa.Table], outs: Mapping[str, IO[bytes]], systems: Sequence[str] = ()) -> int:
     """All tables into each of `outs` (by format); returns the number of rows. Only one table is held at a time."""
     count, columns = 0, schema(systems)

@@ -67,9 +67,7 @@ def test_no_json_at_all(client: TestClient) -> None:
         refused(client.post(PATH, content=data), 400, "INVALID_ARGUMENT")
 
 
-def test_the_key_stands_where_that_service_takes_it(
-    served: Callable[..., TestClient], tiny_analyzer: Analyzer
-) -> None:
+def test_the_key_stands_where_that_service_takes_it(served: Callable[..., TestClient], tiny_analyzer: Analyzer) -> None:
     client = served(tiny_analyzer, keys=("right",), rate="3/minute")
     refused(ask(client), 401, "UNAUTHENTICATED")
     refused(ask(client, query="?key=wrong"), 401, "UNAUTHENTICATED")
