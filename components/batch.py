@@ -29,8 +29,9 @@ Order = Literal["As given", "Most hateful first", "Least hateful first", "Most h
 
 def counts(found: Mapping[str, int]) -> None:
     """How many fell into each band, and how many could not be used."""
-    for column, (key, name) in zip(st.columns(len(BANDS)), BANDS.items(), strict=True):
-        column.metric(f"{ICONS[key]} {name}", f"{found.get(key, 0):,}", border=True)
+    with st.container(horizontal=True):  # side by side on a desk, two in a row on a phone
+        for key, name in BANDS.items():
+            st.metric(f"{ICONS[key]} {name}", f"{found.get(key, 0):,}", border=True, width=165)
 
 
 def progress(done: int, total: int, speed: float) -> None:
@@ -57,8 +58,8 @@ def picked(rows: Sequence[Row], band: str, order: str) -> list[int]:
 
 def table(rows: Sequence[Row], thumbnails: Sequence[bytes | None], systems: Sequence[str] = ()) -> None:
     """The rows of a band, a page of them at a time, with their pictures; a click on a column's head sorts the page."""
-    choice, sorting, turning = st.columns([5, 3, 2], vertical_alignment="bottom")
-    band = choice.segmented_control("Show", [ALL, *BANDS.values()], default=ALL, key="batch_band") or ALL
+    band = st.segmented_control("Show", [ALL, *BANDS.values()], default=ALL, key="batch_band") or ALL
+    sorting, turning = st.columns(2, vertical_alignment="bottom")
     order = sorting.selectbox("Order", ORDERS, key="batch_order")
     places = picked(rows, band, order)
     if not places:
@@ -87,7 +88,7 @@ def _cells(row: Row, small: bytes | None, systems: Sequence[str], *, hide: bool)
     return {
         "Picture": _address(small, hide=hide) if small else None,
         "File": row.id,
-        "Verdict": BANDS[row.label or "error"],
+        "Verdict": BANDS[row.label] if row.label else "Error",
         "Hateful": row.probability,
         "Harmful": row.harm,
         "Words": row.caption if row.status == "ok" else row.error,
