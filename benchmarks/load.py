@@ -38,7 +38,7 @@ import requests
 from benchmarks.serve import app, held, uvicorn_alone
 
 GALLERY = Path(__file__).resolve().parents[1] / "assets" / "gallery"
-WARM_S, EDGE_S = 30.0, 10.0
+WARM_S, EDGE_S = 60.0, 10.0
 PATIENCE = 60.0  # seconds for one answer
 TOLERANCE = 2e-3  # of a probability: batches of another size round otherwise
 WORDS = (

@@ -22,7 +22,7 @@ from models.errors import SubtextError
 from serving import intake, perspective, problems, systems
 from serving.guard import Guard
 from serving.problems import Overloaded, TooLarge, WrongMedia
-from serving.schemas import MANY, Health, Models, Predicted, ScoreMany, Scores, bodies
+from serving.schemas import MANY, Health, Models, Predicted, ScoreMany, Scores, bodies, body
 from serving.schemas import problems as told
 from serving.service import Service
 from serving.settings import Settings
@@ -56,12 +56,7 @@ async def analyze(request: Request) -> JSONResponse:
     "/score",
     summary="Verdicts for many memes",
     response_model=Scores,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": ScoreMany.model_json_schema(), "example": MANY}},
-        }
-    },
+    openapi_extra=body(ScoreMany, MANY),
     responses=told(401, 413, 415, 422, 429, 503),
 )
 async def score(request: Request) -> JSONResponse:

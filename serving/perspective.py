@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.captions import MOST_CHARACTERS, normalize
 from serving import problems
+from serving.schemas import body
 from serving.service import Service
 from serving.work import SCORE, Asked
 
@@ -91,6 +92,19 @@ class AnalyzedComment(BaseModel):
     clientToken: str | None = None  # noqa: N815
 
 
+class Failure(BaseModel):
+    code: int
+    message: str
+    status: str
+    details: list[dict[str, Any]] = []
+
+
+class Failed(BaseModel):
+    """A failure in that service's form."""
+
+    error: Failure
+
+
 EXAMPLE = {
     "comment": {"text": "I love Mondays"},
     "requestedAttributes": {"TOXICITY": {}, "IDENTITY_ATTACK": {}},
@@ -104,11 +118,15 @@ EXAMPLE = {
     summary="Score a comment, asked and answered as the closing toxicity service does",
     description=__doc__,
     response_model=AnalyzedComment,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": AnalyzeComment.model_json_schema(), "example": EXAMPLE}},
-        }
+    openapi_extra=body(AnalyzeComment, EXAMPLE),
+    responses={
+        status: {"description": said, "model": Failed}
+        for status, said in {
+            400: "A comment or attribute that cannot be used",
+            401: "A key is needed",
+            429: "Too many requests",
+            503: "More to do than can be done",
+        }.items()
     },
 )
 async def analyze_comment(request: Request) -> JSONResponse:

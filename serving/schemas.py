@@ -87,9 +87,33 @@ PROBLEM = {
 }
 
 
+def inlined(model: type[BaseModel]) -> dict[str, Any]:
+    """A model's JSON schema without references: OpenAPI would look for them elsewhere."""
+    schema = model.model_json_schema()
+    parts = schema.pop("$defs", {})
+
+    def put(value: Any) -> Any:
+        if isinstance(value, list):
+            return [put(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        if "$ref" in value:
+            return put(parts[value["$ref"].rpartition("/")[2]])
+        return {key: put(one) for key, one in value.items()}
+
+    found: dict[str, Any] = put(schema)
+    return found
+
+
+def body(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
+    """A JSON body for OpenAPI."""
+    content = {"application/json": {"schema": inlined(model), "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def bodies(model: type[intake.Meme]) -> dict[str, Any]:
     """The two forms of a meme for OpenAPI: JSON with base64, and a form with a file."""
-    schema = model.model_json_schema()
+    schema = inlined(model)
     form = {name: dict(entry) for name, entry in schema["properties"].items()}
     form["picture"] = {
         "type": "string",

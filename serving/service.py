@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Request
 
 from models.errors import SubtextError
+from models.memory import give_back_memory
 from serving.problems import Overloaded, sentence
 from serving.queue import WorkQueue
 from serving.telemetry import Metrics, log, tell
@@ -96,7 +97,10 @@ class Service:
         return min(self.settings.deadline_s, told) if told > 0 else self.settings.deadline_s
 
     def _run(self, kind: Hashable, asked: Sequence[Any]) -> Sequence[Any]:
-        return work(kind, asked, self.analyzer)
+        try:
+            return work(kind, asked, self.analyzer)
+        finally:
+            give_back_memory()  # else each worker's thread keeps that of its largest batch
 
     def _at_once(self, kind: Hashable) -> int:
         name, by_ocr = kind if isinstance(kind, tuple) else (kind, False)
