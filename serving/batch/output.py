@@ -36,7 +36,12 @@ class Output:
 
     def begin(self, told: Mapping[str, Any]) -> None:
         """Make the folder, or go on in it. Raises `BadInput` where it holds another batch: its shards would be mixed."""
-        fs, top = fsspec.core.url_to_fs(self.address)
+        try:
+            fs, top = fsspec.core.url_to_fs(self.address)
+        except (ImportError, ValueError) as error:
+            raise BadInput(
+                f"{self.address} cannot be written ({error}): s3:// and gs:// need requirements-ray.txt."
+            ) from error
         if fs.exists(f"{top}/{PLAN}"):
             held = json.loads(fs.cat_file(f"{top}/{PLAN}"))
             differing = sorted(key for key in told if held.get(key) != told[key])

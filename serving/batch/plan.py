@@ -39,8 +39,11 @@ def plan(address: str, *, size: int = SHARD) -> Plan:
         shards = tuple(_shards(address, size))
     except FileNotFoundError as error:
         raise BadInput(f"There is no {address}: check the name and the folder.") from error
-    except ImportError as error:
-        raise BadInput(f"{address} needs a package that is not installed: {error}") from error
+    except (
+        ImportError,
+        ValueError,
+    ) as error:  # an address of a kind that fsspec does not know, or not without a package
+        raise BadInput(f"{address} cannot be read ({error}): s3:// and gs:// need requirements-ray.txt.") from error
     if not shards:
         raise BadInput(
             f"{address} holds nothing to judge: name a folder or ZIP of pictures (.png, .jpg, .webp, .gif, .bmp), "

@@ -335,3 +335,27 @@ def test_a_shard_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytes
 def test_bad_numbers_of_memes_are_refused() -> None:
     with pytest.raises(BadInput, match="check the name"):
         plan("/no/such/folder")
+
+
+def test_s3_is_read_and_written(here: None, memes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moto = pytest.importorskip("moto.server")
+    server = moto.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in (("ENDPOINT_URL", f"http://{host}:{port}"), ("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "b")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    try:
+        fs = fsspec.filesystem("s3", skip_instance_cache=True)
+        fs.mkdir("bucket")
+        for path in memes.glob("*.*"):
+            fs.pipe_file(f"bucket/in/{path.name}", path.read_bytes())
+        assert run("s3://bucket/in/table.csv", "s3://bucket/out", "--no-ocr", "--shard", 4) == 0
+        assert run("s3://bucket/in/table.csv", "s3://bucket/out", "--no-ocr", "--shard", 4) == 0  # all is there
+        fs.invalidate_cache()
+        parts = sorted(fs.glob("bucket/out/part-*.parquet"))
+        rows = [row for part in parts for row in pq.read_table(io.BytesIO(fs.cat_file(part))).to_pylist()]
+        assert [row["status"] for row in rows] == ["error", "ok", "ok", *["error"] * 5, "ok", "error"]
+    finally:
+        server.stop()
+        fsspec.filesystem("s3").clear_instance_cache()
