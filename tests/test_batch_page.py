@@ -29,10 +29,10 @@ def analyzer(monkeypatch: pytest.MonkeyPatch) -> Scoring:
 
 def opened(job: str = "") -> AppTest:
     at = AppTest.from_file(APP, default_timeout=60).run()
-    at.switch_page("pages/batch/many.py")
+    at.switch_page("pages/batch/many.py").run()
     if job:
         at.query_params["job"] = job
-    at.run()
+        at.run()
     assert not at.exception
     return at
 
