@@ -78,7 +78,7 @@ def test_files_become_a_table() -> None:
 
 def test_another_visit_finds_it_by_its_address_and_nobody_else_does() -> None:
     at = judged()
-    address = at.query_params["job"][0]
+    address = at.query_params["job"]
     assert opened(address).title[0].value == "Your batch"
     assert opened().title[0].value == "Many memes at once"
     stranger = opened("guessed")
