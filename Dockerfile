@@ -19,6 +19,8 @@ RUN if [ "$REQUIREMENTS" = requirements.txt ]; then \
     && /opt/subtext/bin/pip install -r "/tmp/$REQUIREMENTS"
 
 FROM ${PYTHON}
+COPY packages.txt /tmp/
+RUN apt-get update && xargs -r apt-get install -y --no-install-recommends </tmp/packages.txt && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/subtext /opt/subtext
 ENV PATH=/opt/subtext/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     HF_HUB_OFFLINE=1 MALLOC_ARENA_MAX=2
