@@ -138,7 +138,7 @@ class Analyzer:
         """What HarMeme's annotators would say, batched."""
         return [self._hate.harm(logit) for scored in self._score(memes) for logit in scored.harm]
 
-    def judge(self, memes: Sequence[Meme]) -> list[tuple[Verdict, Harm]]:
+    def judge(self, memes: Sequence[Meme]) -> list[tuple[Verdict, Harm | None]]:
         """What `score` and `harm` say, in one pass."""
         return [
             (self._hate.verdict(hate), self._hate.harm(harm))

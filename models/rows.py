@@ -37,7 +37,7 @@ class Row:
 COLUMNS = ("id", "status", "label", "probability", "logit", "harm", "caption", "caption_source", "sha256", "error")
 
 
-def good(name: str, meme: Meme, verdict: Verdict, harm: Harm, systems: Mapping[str, str]) -> Row:
+def good(name: str, meme: Meme, verdict: Verdict, harm: Harm | None, systems: Mapping[str, str]) -> Row:
     """The row of a meme that was judged."""
     caption = meme.caption
     return Row(
@@ -46,7 +46,7 @@ def good(name: str, meme: Meme, verdict: Verdict, harm: Harm, systems: Mapping[s
         label=verdict.label,
         probability=verdict.probability,
         logit=verdict.logit,
-        harm=harm.probability,
+        harm=harm.probability if harm is not None else None,
         caption=caption.text,
         caption_source=caption.source,
         sha256=meme.sha256,

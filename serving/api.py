@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
@@ -94,7 +96,7 @@ async def score(request: Request) -> JSONResponse:
 async def predict(request: Request, name: Annotated[str, Path(examples=["text-emotions"])]) -> JSONResponse:
     """Any of the trained systems that /api/v1/models lists."""
     service = service_of(request)
-    system = systems.choose(systems.registry(service.analyzer), name)
+    system = systems.choose(await service.systems(), name)
     asked = await intake.read(request, intake.Meme)
     meme, found = await service.ask_one(request, system.name, asked)
     return JSONResponse(
@@ -105,12 +107,13 @@ async def predict(request: Request, name: Annotated[str, Path(examples=["text-em
 @v1.get("/models", summary="What runs here", response_model=Models, responses=told(401, 429, 503))
 async def models(request: Request) -> JSONResponse:
     """The profile, its weights by SHA-256, and the systems that can be asked."""
-    analyzer = service_of(request).analyzer
+    service = service_of(request)
     found = [
         {"name": one.name, "summary": one.summary, "reads": one.reads, "labels": list(one.labels)}
-        for one in systems.registry(analyzer).values()
+        for one in (await service.systems()).values()
     ]
-    return JSONResponse({"profile": asdict(analyzer.info), "systems": found})
+    info = (await run_in_threadpool(service.analyzer)).info
+    return JSONResponse({"profile": asdict(info), "systems": found})
 
 
 @about.get("/health", summary="Whether the server lives", response_model=Health)
@@ -123,7 +126,7 @@ async def health() -> dict[str, str]:
 async def ready(request: Request) -> dict[str, str]:
     """200 once the models are loaded and while the queue has room."""
     service = service_of(request)
-    _ = service.analyzer
+    service.check_ready()
     if service.queue.length >= service.queue.most:
         raise Overloaded("The queue is full.", 1)
     return {"status": "ready"}
@@ -148,7 +151,7 @@ def result(index: int, answer: Scored | Exception) -> dict[str, Any]:
     return {
         "index": index,
         "verdict": asdict(answer.verdict),
-        "harm": asdict(answer.harm),
+        "harm": asdict(answer.harm) if answer.harm is not None else None,
         "caption": answer.caption.text,
         "caption_source": answer.caption.source,
     }
@@ -189,8 +192,9 @@ def create(settings: Settings | None = None, load: Callable[[], Analyzer] | None
     return app
 
 
+@cache
 def load_analyzer() -> Analyzer:
-    """The models, where no app shares its own."""
+    """The models of this process, where no app shares its own."""
     from models.analyzer import Analyzer
 
     return Analyzer()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
 
 from models.errors import SubtextError
 from models.memory import give_back_memory
 from serving.problems import Overloaded, sentence
 from serving.queue import WorkQueue
+from serving.systems import System, registry
 from serving.telemetry import Metrics, log, tell
 from serving.work import ANALYZE, Asked, work
 
@@ -29,7 +31,7 @@ class Service:
     def __init__(self, settings: Settings, load: Callable[[], Analyzer], metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
         self._load = load
-        self._analyzer: Analyzer | None = None
+        self.ready = False
         self.failure = ""
         self.queue = WorkQueue(
             self._run, most=settings.queue, workers=settings.workers, at_once=self._at_once, watch=metrics.watch
@@ -37,17 +39,19 @@ class Service:
         metrics.queue.set_function(lambda: self.queue.length)
         metrics.ready.set_function(lambda: float(self.ready))
 
-    @property
-    def ready(self) -> bool:
-        """Whether the models are loaded."""
-        return self._analyzer is not None
-
-    @property
-    def analyzer(self) -> Analyzer:
+    def check_ready(self) -> None:
         """Raises `Overloaded` as long as the models are not there."""
-        if self._analyzer is None:
+        if not self.ready:
             raise Overloaded(self.failure or "The models are being loaded.", 30 if self.failure else 2)
-        return self._analyzer
+
+    def analyzer(self) -> Analyzer:
+        """Asked for anew each time, in a worker's thread: the app may have put another profile in its place."""
+        return self._load()
+
+    async def systems(self) -> Mapping[str, System]:
+        """Those of the analyzer that runs."""
+        self.check_ready()
+        return registry(await run_in_threadpool(self.analyzer))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -62,8 +66,9 @@ class Service:
 
     def _load_models(self) -> None:
         try:
-            self._analyzer = self._load()
-            log.info("ready", profile=self._analyzer.info.name)
+            profile = self.analyzer().info.name
+            self.ready = True
+            log.info("ready", profile=profile)
         except SubtextError as error:
             self.failure = str(error)
             log.error("not ready", why=self.failure)
@@ -73,7 +78,7 @@ class Service:
 
     async def ask(self, request: Request, name: str, asked: Sequence[Asked]) -> list[Any]:
         """One answer or exception a meme, in order. Raises `Overloaded` where all of them are turned away."""
-        _ = self.analyzer  # not ready is told at once
+        self.check_ready()
         kind = (name, any(one.by_ocr for one in asked))  # words that are known do not wait for those to be read
         answers = await self.queue.submit(kind, asked, within=self.within(request))
         failed = sum(isinstance(answer, BaseException) for answer in answers)
@@ -98,7 +103,7 @@ class Service:
 
     def _run(self, kind: Hashable, asked: Sequence[Any]) -> Sequence[Any]:
         try:
-            return work(kind, asked, self.analyzer)
+            return work(kind, asked, self.analyzer())
         finally:
             give_back_memory()  # else each worker's thread keeps that of its largest batch
 

@@ -41,10 +41,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Scored:
-    """A meme's short answer; `caption` tells which words it rests on."""
+    """A meme's short answer; `caption` tells which words it rests on. A profile may know nothing of harm."""
 
     verdict: Verdict
-    harm: Harm
+    harm: Harm | None
     caption: Caption
 
 
