@@ -3,6 +3,7 @@
 #   docker build -t subtext .
 #   docker run --rm -p 8501:8501 subtext
 #
+# REQUIREMENTS=requirements-mini.txt leaves torch and the full-size models out: all that the shipped weights need.
 # TORCH_INDEX: where torch comes from. The default is the CPU build, a tenth of the size of PyPI's CUDA build; the
 # profile `mini` never imports it. For a GPU: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu128
 ARG PYTHON=python:3.12-slim
@@ -22,8 +23,8 @@ FROM ${PYTHON}
 COPY packages.txt /tmp/
 RUN apt-get update && xargs -r apt-get install -y --no-install-recommends </tmp/packages.txt && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/subtext /opt/subtext
-ENV PATH=/opt/subtext/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    HF_HUB_OFFLINE=1 MALLOC_ARENA_MAX=2
+# HF_HUB_OFFLINE: no model hub is asked for anything; `docker run -e HF_HUB_OFFLINE=0` lets the profile `clip` be downloaded
+ENV PATH=/opt/subtext/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1 MALLOC_ARENA_MAX=2
 WORKDIR /app
 COPY app.py LICENSE ./
 COPY .streamlit .streamlit
