@@ -1,6 +1,8 @@
-"""Writes the tables of docs/batch.md: measured throughput, and what a million and a billion memes would cost.
+"""Writes the tables of docs/batch.md (measured throughput, what a million and a billion memes would cost) and of
+docs/deploy.md (memory at each stage).
 
     python -m benchmarks.throughput --ray --json benchmarks/results/throughput.json
+    python -m benchmarks.memory --json benchmarks/results/memory.json
     python -m benchmarks.costs
 
 A core of a named machine is taken to be as fast as one of the machine that measured, and all of its cores to be busy;
@@ -22,8 +24,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.readme import filled
 
 ROOT = Path(__file__).resolve().parents[1]
-FIGURES = ROOT / "benchmarks" / "results" / "throughput.json"
-DOCUMENT = ROOT / "docs" / "batch.md"
+RESULTS, DOCS = ROOT / "benchmarks" / "results", ROOT / "docs"
+STAGES = {
+    "python": "Python, nothing imported",
+    "started": "the server has started",
+    "loaded": "a visitor is there, the models are loaded",
+    "one": "after one meme, OCR and every explanation on",
+    "ten": "after ten memes",
+}
 
 
 @dataclass(frozen=True)
@@ -44,10 +52,27 @@ MACHINES = (
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    measured: dict[str, float] = json.loads(FIGURES.read_text(encoding="utf-8"))
-    text = DOCUMENT.read_text(encoding="utf-8")
-    text = filled(text, "throughput", "\n".join(throughput(measured)), by="benchmarks.costs")
-    DOCUMENT.write_text(filled(text, "costs", "\n".join(costs(measured)), by="benchmarks.costs"), encoding="utf-8")
+    measured, held = (
+        json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8")) for name in ("throughput", "memory")
+    )
+    write("batch.md", throughput=throughput(measured), costs=costs(measured))
+    write("deploy.md", memory=memory(held))
+
+
+def write(name: str, **parts: Iterator[str]) -> None:
+    """Put the parts where a document marks them."""
+    text = (DOCS / name).read_text(encoding="utf-8")
+    for part, lines in parts.items():
+        text = filled(text, part, "\n".join(lines), by="benchmarks.costs")
+    (DOCS / name).write_text(text, encoding="utf-8")
+
+
+def memory(held: Mapping[str, float]) -> Iterator[str]:
+    """Private and resident megabytes at each stage."""
+    yield "| stage | private MB | resident MB |"
+    yield "|---|---:|---:|"
+    for key, said in STAGES.items():
+        yield f"| {said} | {held[f'{key}_private_mb']:.0f} | {held[f'{key}_resident_mb']:.0f} |"
 
 
 def throughput(measured: Mapping[str, float]) -> Iterator[str]:

@@ -17,12 +17,6 @@ from models.rows import Row
 PAGE = 100  # rows drawn at once: all 10,000 with their pictures would take the browser minutes
 ALL, ERRORS = "All", "Errors"
 BANDS = {"hateful": "Hateful", "needs_review": "Needs a human look", "not_hateful": "Not hateful", "error": ERRORS}
-ICONS = {
-    "hateful": ":material/block:",
-    "needs_review": ":material/visibility:",
-    "not_hateful": ":material/check:",
-    "error": ":material/error:",
-}
 ORDERS = ("As given", "Most hateful first", "Least hateful first", "Most harmful first")
 Order = Literal["As given", "Most hateful first", "Least hateful first", "Most harmful first"]
 
@@ -31,7 +25,7 @@ def counts(found: Mapping[str, int]) -> None:
     """How many fell into each band, and how many could not be used."""
     with st.container(horizontal=True):  # side by side on a desk, two in a row on a phone
         for key, name in BANDS.items():
-            st.metric(f"{ICONS[key]} {name}", f"{found.get(key, 0):,}", border=True, width=165)
+            st.metric(name, f"{found.get(key, 0):,}", border=True, width=170)
 
 
 def progress(done: int, total: int, speed: float) -> None:
@@ -58,15 +52,17 @@ def picked(rows: Sequence[Row], band: str, order: str) -> list[int]:
 
 def table(rows: Sequence[Row], thumbnails: Sequence[bytes | None], systems: Sequence[str] = ()) -> None:
     """The rows of a band, a page of them at a time, with their pictures; a click on a column's head sorts the page."""
-    band = st.segmented_control("Show", [ALL, *BANDS.values()], default=ALL, key="batch_band") or ALL
-    sorting, turning = st.columns(2, vertical_alignment="bottom")
-    order = sorting.selectbox("Order", ORDERS, key="batch_order")
-    places = picked(rows, band, order)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        band = st.segmented_control("Show", [ALL, *BANDS.values()], default=ALL, key="batch_band") or ALL
+        order = st.selectbox("Order", ORDERS, key="batch_order", width=220)
+        places = picked(rows, band, order)
+        pages = -(-len(places) // PAGE)
+        page = 1
+        if pages > 1:
+            page = st.number_input(f"Page of {pages}", 1, pages, 1, key=f"batch_page_{band}_{order}", width=140)
     if not places:
         st.caption("There is none of these.")
         return
-    pages = -(-len(places) // PAGE)
-    page = turning.number_input(f"Page of {pages}", 1, pages, 1, key=f"batch_page_{band}_{order}") if pages > 1 else 1
     shown = places[(page - 1) * PAGE : page * PAGE]
     hide = bool(st.session_state.get(pictures.BLUR))
     st.dataframe(
