@@ -32,9 +32,10 @@ class Held(Scoring):
 
     def __init__(self) -> None:
         super().__init__()
-        self.gate = threading.Event()
+        self.gate, self.asked = threading.Event(), threading.Event()
 
     def judge(self, memes: list[Meme]) -> list[Any]:
+        self.asked.set()
         assert self.gate.wait(30)
         return super().judge(memes)
 
@@ -118,7 +119,8 @@ def test_a_job_is_found_again_and_stopped_and_deleted(temporary: Path) -> None:
     jobs = Jobs(lambda: held)
     first = jobs.start([(f"{number}.png", drawn()) for number in range(40)], Options())
     second = jobs.start([("b.png", drawn())], Options())
-    wait_until(lambda: first.state == "running")
+    assert held.asked.wait(60)
+    assert first.state == "running"
     assert jobs.find(first.id) is first and jobs.find("guessed") is jobs.find(None) is None
     assert second.state == "waiting" and not second.over
     first.stop()
