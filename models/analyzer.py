@@ -29,7 +29,7 @@ from models.analysis import (
 from models.captions import normalize
 from models.emotions.reading import FaceReader
 from models.emotions.text import TextEmotionClassifier
-from models.encoders.encoder import Tokens
+from models.encoders.encoder import Encoder, Tokens
 from models.encoders.mini import MiniEncoder
 from models.encoders.wordpieces import WordPieces
 from models.errors import BadInput, SubtextError
@@ -156,6 +156,11 @@ class Analyzer:
         for start in range(0, len(texts), AT_ONCE):
             found += _there(self._text_emotions).classify(texts[start : start + AT_ONCE])
         return found
+
+    @property
+    def encoder(self) -> Encoder:
+        """The towers, for systems that read the same tokens."""
+        return self._encoder
 
     def threshold(self, head: str) -> float:
         """The probability from which `hate` or `harm` is answered yes where there is no third answer."""

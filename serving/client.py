@@ -63,8 +63,18 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """One question's answer, of a system that has several."""
+
+    task: str
+    question: str
+    category: str
+    scores: tuple[Emotion, ...]
+
+
+@dataclass(frozen=True)
 class Predicted:
-    """A system's category and the scores that it was chosen by."""
+    """A system's category and the scores that it was chosen by; `answers` where it has several questions."""
 
     system: str
     status: Status
@@ -73,6 +83,7 @@ class Predicted:
     detail: str
     caption: str
     caption_source: Source
+    answers: tuple[Answered, ...] = ()
 
 
 class Client:

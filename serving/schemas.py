@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.analysis import Emotion, Harm, ProfileInfo, Source, Status, Verdict
 from serving import intake
+from serving.systems import Answered
 
 
 class Problem(BaseModel):
@@ -46,13 +47,15 @@ class Scores(BaseModel):
 
 
 class Predicted(BaseModel):
-    """A system's answer: the category, and the scores that it was chosen by, the likeliest first."""
+    """A system's answer: the category, and the scores that it was chosen by, the likeliest first. Where it answers several
+    questions, `answers` has each."""
 
     system: str
     status: Status
     category: str
     scores: list[Emotion]
     detail: str = ""
+    answers: list[Answered] = []
     caption: str
     caption_source: Source
 

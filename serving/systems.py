@@ -19,13 +19,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """One question's answer, of a system that has several."""
+
+    task: str
+    question: str
+    category: str
+    scores: tuple[Emotion, ...]
+
+
+@dataclass(frozen=True)
 class Prediction:
-    """`category` is empty where `status` is not `ok`; `scores` the likeliest first; `detail` explains a failure."""
+    """`category` is empty where `status` is not `ok`; `scores` the likeliest first; `detail` explains a failure.
+
+    Where a system answers several questions, `answers` has each, and `category` names all of them.
+    """
 
     status: Status
     category: str = ""
     scores: tuple[Emotion, ...] = ()
     detail: str = ""
+    answers: tuple[Answered, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,9 +54,11 @@ class System:
 
 
 def registry(analyzer: Analyzer) -> Mapping[str, System]:
-    """The systems of this analyzer by name."""
+    """The systems of this analyzer by name: what it answers itself, and the trained systems in `weights/`."""
+    from serving import trained
+
     found = [_hate(analyzer), _harm(analyzer), _text_emotions(analyzer), _face_expressions(analyzer)]
-    return {system.name: system for system in found}
+    return {system.name: system for system in (*found, *trained.systems(analyzer))}
 
 
 def choose(systems: Mapping[str, System], name: str) -> System:
