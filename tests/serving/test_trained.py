@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.weights_for_tests import Tiny
 
 pytest.importorskip(trained.MODULE, reason="the further systems are not in this tree")
-BOTH_SIDES, WORDS_ALWORDS_ALONE = "memotion_gmu", "mental_health_stress"
+BOTH_SIDES, WORDS_ALONE = "memotion_gmu", "mental_health_stress"
 BOTH = Meme(Image.new("RGB", (60, 40), (200, 60, 20)), Caption("we love mondays", "override"))
 SILENT = Meme(BOTH.image, Caption())
 
