@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- {part}: python -m {by} -->", "<!-- end of {part} -->"
+BEGIN, END = "<!-- {part}: python -m benchmarks.readme -->", "<!-- end of {part} -->"
 MEME = "assets/gallery/mondays.webp"
 
 # folder in weights/, rows in its metrics.json, what they are, the figure
@@ -46,7 +46,7 @@ def main() -> None:
 
 def filled(text: str, part: str, written: str, *, by: str = "benchmarks.readme") -> str:
     """The text with `written` between the marks of a part."""
-    opening, closing = BEGIN.format(part=part, by=by), END.format(part=part)
+    opening, closing = BEGIN.format(part=part).replace("benchmarks.readme", by), END.format(part=part)
     before, begin, rest = text.partition(opening)
     _, end, after = rest.partition(closing)
     if not (begin and end):
