@@ -105,17 +105,15 @@ def costs(measured: Mapping[str, float]) -> Iterator[str]:
     yield (
         f"From {core:.0f} memes a second on a core ({with_ocr:.1f} with OCR), the measured milliseconds of a core for opening, "
         "reading and scoring; `N h` are hours of one machine, so a hundred machines take a hundredth. A billion memes of "
-        "60 KB are 60 TB, whose storage and reading cost extra."
+        "60 KB are 60 TB, whose storage and reading cost extra. A cloud's core is a hyperthread and may be slower than ours."
     )
 
 
 def _cost(machine: Machine, seconds: float) -> str:
     hours = seconds / 3600
-    return (
-        f"{hours:,.1f} h, ${hours * machine.dollars:,.0f}"
-        if hours < 100
-        else f"{hours:,.0f} h, ${hours * machine.dollars:,.0f}"
-    )
+    dollars = hours * machine.dollars
+    told = f"{hours:,.1f} h" if hours < 100 else f"{hours:,.0f} h"
+    return f"{told}, ${dollars:,.2f}" if dollars < 10 else f"{told}, ${dollars:,.0f}"
 
 
 def _number(value: float | None) -> str:

@@ -22,7 +22,7 @@ def test_a_million_costs_its_hours() -> None:
     machine = costs.MACHINES[0]
     hours = 1e6 * 0.020 / (machine.cores - 1) / 3600  # 20 ms of a core each, one core left to the reader
     (row,) = [line for line in lines if machine.name in line]
-    assert f"{hours:,.1f} h, ${hours * machine.dollars:,.0f}" in row
+    assert f"{hours:,.1f} h, ${hours * machine.dollars:,.2f}" in row
     billion = re.findall(r"\| ([\d,]+) h, \$([\d,]+)", row)[0]
     assert int(billion[0].replace(",", "")) == round(hours * 1000)
     assert "4.0 with OCR" in lines[-1]
