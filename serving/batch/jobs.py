@@ -72,17 +72,19 @@ class Job:
         """Judge everything; called once, in a thread of the server."""
         self.started = time.monotonic()
         self.state = "running"
+        end: State = "failed"
         try:
             for row, meme in judged(self._items(), analyzer(), self.options):
                 self.thumbnails.append(thumbnail(meme.image) if meme is not None and meme.image is not None else None)
                 self.counts[row.label or "error"] += 1
                 self.rows.append(row)  # last: readers go by the number of rows
-            self.state = "stopped" if self._stop.is_set() else "done"
+            end = "stopped" if self._stop.is_set() else "done"
         except Exception as error:
-            self.problem, self.state = problems.sentence(error), "failed"
+            self.problem = problems.sentence(error)
         finally:
             self.ended = time.monotonic()
             self.clear()
+            self.state = end  # last: whoever sees it over finds all of it done
 
     def clear(self) -> None:
         """The uploaded files go."""
