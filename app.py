@@ -1,21 +1,39 @@
-"""The app's frame: title, look and pages. Everything else lives in pages/ and components/."""
+"""The app's frame (title, look and pages) and, where the server imports this file, the app itself with the API beside it.
+
+`streamlit run app.py` finds `app`, imports this module for it, and runs the same file as a script for each visitor.
+"""
+
+from pathlib import Path
 
 import streamlit as st
 
-st.set_page_config(
-    page_title="Subtext",
-    page_icon=":material/image_search:",
-    layout="wide",
-    initial_sidebar_state=260,  # pixels; folded away on a phone
-)
+if __name__ == "__main__":  # a visitor's run
+    st.set_page_config(
+        page_title="Subtext",
+        page_icon=":material/image_search:",
+        layout="wide",
+        initial_sidebar_state=260,  # pixels; folded away on a phone
+    )
 
-page = st.navigation(
-    {
-        "Analyze": [
-            st.Page(
-                "pages/analyze/meme.py", title="Meme", icon=":material/image_search:", url_path="meme", default=True
-            ),
-        ],
-    }
-)
-page.run()
+    page = st.navigation(
+        {
+            "Analyze": [
+                st.Page(
+                    "pages/analyze/meme.py", title="Meme", icon=":material/image_search:", url_path="meme", default=True
+                ),
+                st.Page("pages/batch/many.py", title="Batch", icon=":material/stacks:", url_path="batch"),
+            ],
+        }
+    )
+    page.run()
+else:  # the server's import: one process, and one analyzer in memory for pages and API
+    from streamlit.runtime.pages_manager import PagesManager
+
+    from components import engine
+    from serving import api
+
+    # Streamlit sees a folder named pages/ and takes this for an app of the old kind until the first run has shown
+    # otherwise: a fresh server would tell whoever comes first by a link to a page that there is no such page.
+    PagesManager.uses_pages_directory = False
+    served = api.create(load=engine.analyzer)
+    app = st.App(Path(__file__).resolve(), routes=api.routes(served), lifespan=api.lifespan(served))

@@ -44,13 +44,13 @@ def main() -> None:
     readme.write_text(filled(text, "session", session()), encoding="utf-8")
 
 
-def filled(text: str, part: str, written: str) -> str:
+def filled(text: str, part: str, written: str, *, by: str = "benchmarks.readme") -> str:
     """The text with `written` between the marks of a part."""
-    opening, closing = BEGIN.format(part=part), END.format(part=part)
+    opening, closing = BEGIN.format(part=part).replace("benchmarks.readme", by), END.format(part=part)
     before, begin, rest = text.partition(opening)
     _, end, after = rest.partition(closing)
     if not (begin and end):
-        raise SystemExit(f"README.md lacks the lines {opening} and {closing}: put them where the {part} belong.")
+        raise SystemExit(f"The text lacks the lines {opening} and {closing}: put them where the {part} belong.")
     return f"{before}{opening}\n\n{written}\n\n{closing}{after}"
 
 

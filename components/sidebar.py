@@ -36,8 +36,9 @@ often unsure.
 """
 
 
-def draw() -> DeltaGenerator:
-    """Draw the sidebar; returns the place for `tell`, since the models may still have to be loaded."""
+def draw(kept: str = "Pictures and words are kept only while this page is open.") -> DeltaGenerator:
+    """Draw the sidebar; returns the place for `tell`, since the models may still have to be loaded. `kept` says how long
+    what is given is kept."""
     st.logo(LOGO, size="large")
     with st.sidebar:
         st.toggle(
@@ -51,7 +52,7 @@ def draw() -> DeltaGenerator:
         with st.expander("Models", icon=":material/memory:"):
             _choose()
         place = st.empty()
-        st.caption(":material/lock: Pictures and words are kept only while this page is open.")
+        st.caption(f":material/lock: {kept}")
     return place
 
 

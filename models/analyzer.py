@@ -27,7 +27,7 @@ from models.analysis import (
     Verdict,
 )
 from models.captions import normalize
-from models.encoders.encoder import Tokens
+from models.encoders.encoder import Encoder, Tokens
 from models.errors import BadInput, SubtextError
 from models.explain import attention, evidence, narrative
 from models.gate import Gate
@@ -159,6 +159,23 @@ class Analyzer:
                 found += [self._parts.hate.harm(logit) for logit in scored.harm]
         return found
 
+    def judge(self, memes: Sequence[Meme]) -> list[tuple[Verdict, Harm | None]]:
+        """What `score` and `harm` say, in one pass; no harm where the profile has no such head."""
+        found: list[tuple[Verdict, Harm | None]] = []
+        with self._gate.entered():
+            hate = self._parts.hate
+            for scored in self._score(memes):
+                harms: list[Harm | None] = (
+                    [None] * len(scored.hate) if scored.harm is None else [hate.harm(logit) for logit in scored.harm]
+                )
+                found += list(zip(map(hate.verdict, scored.hate), harms, strict=True))
+        return found
+
+    def faces(self, meme: Meme) -> FaceEmotions:
+        """The faces alone; raises `BadWeights` where their models are missing or damaged."""
+        with self._gate.entered():
+            return self._read_faces(meme)
+
     def text_emotions(self, texts: Sequence[str]) -> list[TextEmotions]:
         """The emotions of many texts, batched."""
         found = []
@@ -166,6 +183,11 @@ class Analyzer:
             for start in range(0, len(texts), AT_ONCE):
                 found += there(self._parts.text_emotions).classify(texts[start : start + AT_ONCE])
         return found
+
+    @property
+    def encoder(self) -> Encoder:
+        """The towers, for systems that read the same tokens."""
+        return self._parts.encoder
 
     def threshold(self, head: str) -> float:
         """The probability from which `hate` or `harm` is answered yes where there is no third answer."""

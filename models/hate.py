@@ -29,6 +29,7 @@ HARM_MEANING = (
     "How likely HarMeme's annotators would have called it harmful. They counted mockery of single people and dangerous "
     "claims too: a joke about a politician may be harmful there and is not hate."
 )
+TOGETHER = 8  # memes; larger batches leave the processor's cache and take a third longer
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,17 @@ class HateClassifier:
             raise BadInput(f"{self.card.name} judges pictures only: add a picture, or choose another profile.")
 
     def score(self, images: Sequence[Image.Image | None], texts: Sequence[str]) -> Scored:
-        """One row a meme; a missing picture is None, missing words are blank. `fused` has no attention here."""
-        tokens_of_images, tokens_of_texts = self._encode(images, texts)
-        fused = self.fusion.fuse(tokens_of_images, tokens_of_texts)
-        return self._scored(Fused(fused.logits))
+        """One row a meme; a missing picture is None, missing words are blank. `fused` has no attention here.
+
+        Memes with captions of like length go through the networks together, so that little is spent on padding.
+        """
+        logits = np.zeros((len(texts), len(self._columns)), np.float32)
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+        for start in range(0, len(order), TOGETHER):
+            some = order[start : start + TOGETHER]
+            seen, read = self._encode([images[row] for row in some], [texts[row] for row in some])
+            logits[some] = self.fusion.fuse(seen, read).logits
+        return self._scored(Fused(logits))
 
     def verdict(self, logit: float) -> Verdict:
         """The verdict for a calibrated logit."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from models.__main__ import parser as models_parser
+from serving.batch.__main__ import parser as batch_parser
 from tests.conftest import drawn
 from training.__main__ import FITS
 from training.__main__ import parser as training_parser
@@ -35,11 +36,11 @@ def test_the_two_commands_stand_in_it() -> None:
 
 
 def test_its_commands_are_understood() -> None:
-    parsers = {"models": models_parser(), "training": training_parser()}
+    parsers = {"models": models_parser(), "training": training_parser(), "serving.batch": batch_parser()}
     fitted = set()
     for words in commands():
         args = parsers[words[2]].parse_args(words[3:])  # exits where a word is wrong
-        if args.command == "fit":
+        if getattr(args, "command", "") == "fit":
             fitted.add(args.name)
     assert fitted == set(FITS)
 

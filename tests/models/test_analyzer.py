@@ -182,7 +182,14 @@ def test_scoring_many_gives_the_verdicts_of_analyzing_each(tiny_analyzer: Analyz
         assert (verdict.label, verdict.bands) == (expected.verdict.label, expected.verdict.bands)
         assert harm.probability == pytest.approx(expected.harm.probability, abs=1e-4)
     assert len({round(one.verdict.logit, 4) for one in analyses}) == len(some), "all memes look alike to these weights"
-    assert tiny_analyzer.score([]) == []
+    assert tiny_analyzer.judge(many) == list(zip(tiny_analyzer.score(many), tiny_analyzer.harm(many), strict=True))
+    assert tiny_analyzer.score([]) == tiny_analyzer.judge([]) == []
+
+
+def test_faces_alone_are_those_of_the_analysis(tiny_analyzer: Analyzer) -> None:
+    crowd = meme("", astronaut())
+    assert tiny_analyzer.faces(crowd) == tiny_analyzer.analyze(crowd, explain=False).emotions.faces
+    assert tiny_analyzer.faces(WORDS).status == "no_image"
 
 
 def test_emotions_of_many_texts_are_those_of_each(tiny_analyzer: Analyzer) -> None:

@@ -1,0 +1,59 @@
+"""A meme's answer as one flat row: what a batch writes and a table shows. Nothing here computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from models.analysis import Harm, Label, Meme, Source, Verdict
+
+
+@dataclass(frozen=True)
+class Row:
+    """`status` is `error` where the meme could not be used; then `error` is its sentence and the rest is empty.
+
+    id: the file's name or what the input called it. systems: the category that each further system gave, by name.
+    """
+
+    id: str
+    status: Literal["ok", "error"]
+    label: Label | None = None
+    probability: float | None = None
+    logit: float | None = None
+    harm: float | None = None
+    caption: str = ""
+    caption_source: Source = "none"
+    sha256: str | None = None
+    error: str = ""
+    systems: Mapping[str, str] = field(default_factory=dict)
+
+    def flat(self) -> dict[str, Any]:
+        """Column by column, in the order of the columns; a further system's column has its name."""
+        plain = {name: getattr(self, name) for name in COLUMNS}
+        return plain | {name.replace("-", "_"): category for name, category in self.systems.items()}
+
+
+COLUMNS = ("id", "status", "label", "probability", "logit", "harm", "caption", "caption_source", "sha256", "error")
+
+
+def good(name: str, meme: Meme, verdict: Verdict, harm: Harm | None, systems: Mapping[str, str]) -> Row:
+    """The row of a meme that was judged."""
+    caption = meme.caption
+    return Row(
+        id=name,
+        status="ok",
+        label=verdict.label,
+        probability=verdict.probability,
+        logit=verdict.logit,
+        harm=harm.probability if harm is not None else None,
+        caption=caption.text,
+        caption_source=caption.source,
+        sha256=meme.sha256,
+        systems=systems,
+    )
+
+
+def bad(name: str, sentence: str) -> Row:
+    """The row of a meme that could not be used."""
+    return Row(id=name, status="error", error=sentence)

@@ -1,0 +1,181 @@
+"""The Batch page's jobs: what visitors upload, found again after a broken connection, gone when it is to go."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from models.analysis import Meme
+from models.errors import BadInput, BadWeights, PartUnavailable
+from serving.batch import jobs as batches
+from serving.batch import uploads
+from serving.batch.jobs import Job, Jobs
+from serving.batch.judge import Options
+from tests.conftest import drawn
+from tests.serving.conftest import wait_until
+from tests.serving.test_schema import Scoring
+
+
+class Held(Scoring):
+    """Judges once its gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.asked = threading.Event(), threading.Event()
+
+    def judge(self, memes: list[Meme]) -> list[Any]:
+        self.asked.set()
+        assert self.gate.wait(30)
+        return super().judge(memes)
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where jobs put what was uploaded."""
+    folder = tmp_path / "uploads"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+
+
+def zipped(**files: bytes) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name.replace("__", "/").replace("_png", ".png"), data)
+    return held.getvalue()
+
+
+def table(**columns: list[Any]) -> bytes:
+    held = io.BytesIO()
+    pq.write_table(pa.table(columns), held)
+    return held.getvalue()
+
+
+def done(jobs: Jobs, *files: tuple[str, bytes]) -> Job:
+    job = jobs.start(files, Options())
+    wait_until(lambda: job.over)
+    return job
+
+
+def told(job: Job) -> list[tuple[str, str, str]]:
+    return [(row.id, row.caption_source, row.caption if row.status == "ok" else "!") for row in job.rows]
+
+
+def test_pictures_a_zip_and_tables_come_together(temporary: Path) -> None:
+    names = "a.png", "broken.png"
+    csv = b"image,caption\na.png,words of a\nz1.png,words of z\nhttp://x/y.png,\nnone.png,x\n"
+    parquet = table(image=[drawn(), None], text=[None, "alone"], id=["p", "q"])
+    job = done(
+        Jobs(Scoring),
+        *zip(names, (drawn(), b"no"), strict=True),
+        ("t.csv", csv),
+        ("many.zip", zipped(in__z1_png=drawn(), in__z2_png=drawn(), notes=b"x")),
+        ("p.parquet", parquet),
+    )
+    read = "when the tests pass"
+    assert told(job) == [
+        ("a.png", "override", "words of a"),
+        ("z1.png", "override", "words of z"),
+        ("http://x/y.png", "none", "!"),
+        ("none.png", "none", "!"),
+        ("p", "ocr", read),
+        ("q", "override", "alone"),
+        ("broken.png", "none", "!"),
+        ("in/z2.png", "ocr", read),
+    ]
+    assert "never fetched" in job.rows[2].error
+    assert (job.state, job.total, job.counts["error"], job.counts["not_hateful"]) == ("done", 8, 3, 5)
+    assert [small is not None for small in job.thumbnails] == [row.sha256 is not None for row in job.rows]
+    assert max(Image.open(io.BytesIO(job.thumbnails[0] or b"")).size) == batches.THUMBNAIL
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_parquet_that_names_its_pictures_and_files_of_one_name(temporary: Path) -> None:
+    job = done(
+        Jobs(Scoring),
+        ("a.png", drawn(colour=(1, 2, 3))),
+        ("a.png", drawn(colour=(9, 2, 3))),
+        ("t.parquet", table(image=["folder/a.png", ""], caption=["x", "y"])),
+    )
+    assert [(row.id, row.caption) for row in job.rows[:2]] == [("folder/a.png", "x"), ("row-2", "y")]
+    assert job.rows[2].id == "a.png (2)"
+    assert len({row.sha256 for row in job.rows}) == 3
+
+
+def test_a_job_is_found_again_and_stopped_and_deleted(temporary: Path) -> None:
+    held = Held()
+    jobs = Jobs(lambda: held)
+    first = jobs.start([(f"{number}.png", drawn()) for number in range(40)], Options())
+    second = jobs.start([("b.png", drawn())], Options())
+    assert held.asked.wait(60)
+    assert first.state == "running"
+    assert jobs.find(first.id) is first and jobs.find("guessed") is jobs.find(None) is None
+    assert second.state == "waiting" and not second.over
+    first.stop()
+    held.gate.set()
+    wait_until(lambda: second.over)
+    assert (first.state, second.state) == ("stopped", "done")
+    assert 0 < len(first.rows) < first.total
+    jobs.forget(second)
+    assert jobs.find(second.id) is None
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_job_is_forgotten_when_nobody_looks(temporary: Path) -> None:
+    jobs = Jobs(Scoring, kept_s=0.2)
+    job = done(jobs, ("a.png", drawn()))
+    for _ in range(4):
+        time.sleep(0.1)
+        assert jobs.find(job.id) is job  # a look keeps it
+    time.sleep(0.3)
+    assert jobs.find(job.id) is None
+
+
+def test_models_that_are_missing_are_told(temporary: Path) -> None:
+    def missing() -> Any:
+        raise BadWeights("weights/x is missing: run this.")
+
+    job = done(Jobs(missing), ("a.png", drawn()))
+    assert (job.state, job.problem) == ("failed", "weights/x is missing: run this.")
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_cannot_be_taken_is_told_and_leaves_nothing_behind(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = Jobs(Held)
+    monkeypatch.setattr(uploads, "MOST", 3)
+    for files, says in (
+        ([("a.zip", b"no zip")], "damaged"),
+        ([("a.zip", zipped(notes=b"x"))], "no meme"),
+        ([("t.csv", b"who\n1\n")], "no column"),
+        ([("t.parquet", b"x")], "Parquet"),
+        ([(f"{number}.png", b"") for number in range(4)], "takes 3"),
+        ([("a.zip", zipped(a_png=b"", b_png=b"", c_png=b"", d_png=b""))], "takes 3"),
+    ):
+        with pytest.raises(BadInput, match=says):
+            jobs.start(files, Options())
+    monkeypatch.setattr(batches, "MOST_BYTES", 5)
+    with pytest.raises(BadInput, match="1 GB"):
+        jobs.start([("a.png", b"abc"), ("b.png", b"def")], Options())
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_server_holds_a_bounded_number(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MOST_JOBS", 1)
+    jobs = Jobs(Scoring)
+    done(jobs, ("a.png", drawn()))
+    with pytest.raises(PartUnavailable, match="later"):
+        jobs.start([("a.png", drawn())], Options())

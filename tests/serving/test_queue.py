@@ -1,0 +1,146 @@
+"""The queue: together what came together, refused at the door what cannot be done, answered what was let in."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+
+from serving.problems import Late, Overloaded
+from serving.queue import WorkQueue
+
+
+class Held:
+    """Answers with ten times the work once `gate` is open; remembers the batches."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.batches: list[tuple[Any, list[Any]]] = []
+
+    def __call__(self, kind: Any, works: Sequence[Any]) -> list[Any]:
+        self.batches.append((kind, list(works)))
+        assert self.gate.wait(20)
+        return [ValueError("odd") if work == 13 else work * 10 for work in works]
+
+
+def run(test: Callable[[WorkQueue, Held], Awaitable[None]], **settings: Any) -> Held:
+    held = Held()
+
+    async def whole() -> None:
+        queue = WorkQueue(held, **{"most": 8, "at_once": lambda kind: 4 if kind == "score" else 1, **settings})
+        await queue.start()
+        try:
+            await test(queue, held)
+        finally:
+            held.gate.set()
+            await queue.stop()
+
+    asyncio.run(whole())
+    return held
+
+
+async def soon(true: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if true():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it took too long")
+
+
+def test_what_waits_is_batched_by_kind_and_each_gets_its_own_answer() -> None:
+    async def test(queue: WorkQueue, held: Held) -> None:
+        first = asyncio.create_task(queue.submit("score", [1], within=20))
+        await soon(lambda: len(held.batches) == 1)
+        rest = [
+            asyncio.create_task(queue.submit(kind, works, within=20))
+            for kind, works in (("score", [2, 3]), ("other", [4]), ("score", [5, 6, 7]))
+        ]
+        await soon(lambda: queue.length == 7)
+        held.gate.set()
+        assert await asyncio.gather(first, *rest) == [[10], [20, 30], [40], [50, 60, 70]]
+
+    assert run(test).batches == [("score", [1]), ("score", [2, 3, 5, 6]), ("other", [4]), ("score", [7])]
+
+
+def test_a_full_queue_refuses_at_the_door_and_loses_nothing_that_it_took() -> None:
+    async def test(queue: WorkQueue, held: Held) -> None:
+        taken = [asyncio.create_task(queue.submit("other", [n], within=20)) for n in range(8)]
+        await soon(lambda: queue.length == 8)
+        with pytest.raises(Overloaded, match="full") as refused:
+            await queue.submit("other", [99], within=20)
+        assert refused.value.retry_after and refused.value.retry_after >= 1
+        held.gate.set()
+        assert await asyncio.gather(*taken) == [[n * 10] for n in range(8)]
+
+    assert ("other", [99]) not in run(test).batches
+
+
+def test_what_is_not_done_in_time_is_told_and_never_computed() -> None:
+    async def test(queue: WorkQueue, held: Held) -> None:
+        first = asyncio.create_task(queue.submit("other", [1], within=20))
+        await soon(lambda: len(held.batches) == 1)
+        with pytest.raises(Late, match="again"):
+            await queue.submit("other", [2], within=0.05)
+        held.gate.set()
+        assert await first == [10]
+        assert await queue.submit("other", [3], within=20) == [30]
+
+    assert [works for _, works in run(test).batches] == [[1], [3]]
+
+
+def test_no_hope_to_be_done_in_time_is_told_before_waiting() -> None:
+    async def test(queue: WorkQueue, held: Held) -> None:
+        held.gate.set()
+        queue._each["other"] = 5.0  # what the last ones took
+        with pytest.raises(Overloaded, match="longer than the 2 s") as refused:
+            await queue.submit("other", [1], within=2)
+        assert refused.value.retry_after == 5
+        assert await queue.submit("other", [1], within=6) == [10]
+
+    run(test)
+
+
+def test_a_failure_belongs_to_its_own_work() -> None:
+    async def test(queue: WorkQueue, held: Held) -> None:
+        held.gate.set()
+        good, bad, also = await queue.submit("score", [1, 13, 2], within=20)
+        assert (good, also) == (10, 20)
+        assert isinstance(bad, ValueError)
+
+    run(test)
+
+
+def test_a_run_that_fails_as_a_whole_fails_its_batch_and_the_queue_goes_on() -> None:
+    def failing(kind: Any, works: Sequence[Any]) -> list[Any]:
+        if kind == "bad":
+            raise ZeroDivisionError
+        return list(works)
+
+    async def whole() -> None:
+        queue = WorkQueue(failing, most=4)
+        await queue.start()
+        (failed,) = await queue.submit("bad", [1], within=20)
+        assert isinstance(failed, ZeroDivisionError)
+        assert await queue.submit("good", [2], within=20) == [2]
+        assert queue.length == 0
+        await queue.stop()
+
+    asyncio.run(whole())
+
+
+def test_stopping_answers_what_was_taken_and_takes_no_more() -> None:
+    async def test(queue: WorkQueue, held: Held) -> None:
+        taken = [asyncio.create_task(queue.submit("other", [n], within=20)) for n in range(3)]
+        await soon(lambda: queue.length == 3)
+        stopping = asyncio.create_task(queue.stop())
+        await asyncio.sleep(0.01)
+        with pytest.raises(Overloaded, match="stopping"):
+            await queue.submit("other", [9], within=20)
+        held.gate.set()
+        assert await asyncio.gather(*taken) == [[0], [10], [20]]
+        await stopping
+
+    run(test)
