@@ -23,6 +23,15 @@ if __name__ == "__main__":  # a visitor's run
                 ),
                 st.Page("pages/batch/many.py", title="Batch", icon=":material/stacks:", url_path="batch"),
             ],
+            "Look closer": [
+                st.Page("pages/compare/systems.py", title="Compare", icon=":material/compare:", url_path="compare"),
+                st.Page(
+                    "pages/evaluation/models.py",
+                    title="Evaluation",
+                    icon=":material/monitoring:",
+                    url_path="evaluation",
+                ),
+            ],
         }
     )
     page.run()

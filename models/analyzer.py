@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from models import lenses as lens_specs
 from models import profiles
 from models.analysis import (
     Analysis,
@@ -32,6 +33,7 @@ from models.errors import BadInput, SubtextError
 from models.explain import attention, evidence, narrative
 from models.gate import Gate
 from models.hate import Scored
+from models.lenses import Lenses
 from models.memory import give_back_memory
 from models.ocr import engines
 from models.ocr.reader import Reader
@@ -72,6 +74,7 @@ class Analyzer:
         """
         self.profile = profile if isinstance(profile, Profile) else profiles.choose(profile)
         self._parts = assemble(self.profile, device, threads=threads, on_progress=on_progress)
+        self._lenses = Lenses(self._parts.encoder, threads=threads)
         self._gate = Gate()
         self.reader: Reader = engines.reader(reader, device if self.profile.name == "clip" else "auto", on_progress)
         self._info = self._parts.info
@@ -86,7 +89,7 @@ class Analyzer:
     def close(self) -> None:
         """Put the models away, once nobody is using them; whoever asks afterwards gets `PartUnavailable`."""
         self._gate.close()
-        del self._parts
+        del self._parts, self._lenses
         self.reader = engines.reader()  # whose networks are not loaded
         give_back_memory()
 
@@ -103,12 +106,11 @@ class Analyzer:
         `on_stage` hears of each stage when it starts and when it has ended. A stage that fails beside the verdict
         becomes a status with a sentence; a failing verdict raises.
         """
+        lens_specs.asked(lenses)  # an unknown name is told before anything runs
         with self._gate.entered():
             return self._analyze(meme, explain, lenses, on_stage)
 
     def _analyze(self, meme: Meme, explain: bool, lenses: Collection[str], on_stage: OnStage | None) -> Analysis:
-        if lenses:
-            raise BadInput(f"There are no lenses yet, so {', '.join(map(repr, sorted(lenses)))} cannot be read.")
         stages = _Stages(on_stage)
         parts, text = self._parts, meme.caption.text
         parts.hate.check(meme)
@@ -136,7 +138,7 @@ class Analyzer:
             attention=Attention("off"),
             evidence=Evidence("off"),
             explanation=Explanation(),
-            lenses=dict[str, Lens](),
+            lenses=self._read_lenses(lenses, image, words, stages) if lenses else dict[str, Lens](),
             stages=(),
         )
         if explain:
@@ -199,6 +201,19 @@ class Analyzer:
             for meme in some:
                 self._parts.hate.check(meme)
             yield self._parts.hate.score([meme.image for meme in some], [meme.caption.text for meme in some])
+
+    def _read_lenses(
+        self, names: Collection[str], image: Tokens | None, words: Tokens | None, stages: _Stages
+    ) -> dict[str, Lens]:
+        """A lens that fails says so itself; whatever else goes wrong must not take the verdict down either."""
+        found: dict[str, Lens] = {}
+        try:
+            with stages.stage("lenses"):
+                found = self._lenses.read(names, image, words)
+        except Exception as error:
+            sentence = f"This part failed ({type(error).__name__}); the verdict does not depend on it."
+            found = {name: Lens("failed", detail=sentence) for name in names}
+        return found
 
     def _read_emotions(self, text: str, words: Tokens | None) -> TextEmotions:
         return TextEmotions("no_text") if words is None else there(self._parts.text_emotions).classify([text])[0]
