@@ -16,6 +16,10 @@ page = st.navigation(
                 "pages/analyze/meme.py", title="Meme", icon=":material/image_search:", url_path="meme", default=True
             ),
         ],
+        "Explore": [
+            st.Page("pages/explore/search.py", title="Search", icon=":material/search:", url_path="search"),
+            st.Page("pages/explore/robustness.py", title="Robustness", icon=":material/shield:", url_path="robustness"),
+        ],
     }
 )
 page.run()

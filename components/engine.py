@@ -8,6 +8,7 @@ import streamlit as st
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
+    from models.retrieval import JointSpace
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -16,3 +17,11 @@ def analyzer() -> Analyzer:
     from models.analyzer import Analyzer  # here, so that the page is drawn before the models are read
 
     return Analyzer(profile="auto")
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def joint_space() -> JointSpace:
+    """The towers of the search; raises `SubtextError` as `analyzer` does."""
+    from models.retrieval import JointSpace
+
+    return JointSpace()

@@ -7,7 +7,7 @@ InfoNCE with a learned temperature (van den Oord et al. 2018; Radford et al. 202
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import faiss
@@ -18,7 +18,7 @@ from models import weights
 from models.encoders.encoder import JOINT
 from models.encoders.mini import PICTURES_AT_ONCE, TEXTS_AT_ONCE, prepare
 from models.encoders.wordpieces import Vocabulary
-from models.errors import BadInput, BadWeights
+from models.errors import BadWeights
 
 SAME = 0.95  # cosine from which two pictures are called near-duplicates; `joint_picture`'s card may say otherwise
 CANDIDATES = 24  # nearest neighbours of a picture that are looked at for near-duplicates
@@ -87,6 +87,10 @@ class Index:
             raise ValueError(f"vectors of shape {vectors.shape} do not fit an index of width {self.width}")
         self._flat.add(np.ascontiguousarray(vectors, np.float32))
 
+    def vector(self, row: int) -> np.ndarray:
+        """The vector [width] of one row."""
+        return np.asarray(self._flat.reconstruct(row))
+
     def search(self, vector: np.ndarray, count: int = 24, *, among: Sequence[int] | None = None) -> list[Hit]:
         """The `count` rows nearest to a vector [width], nearest first; only rows of `among` where it is given."""
         if not len(self) or count < 1 or (among is not None and not len(among)):
@@ -120,35 +124,3 @@ class Index:
             groups.setdefault(root(row), []).append(row)
         return sorted((group for group in groups.values() if len(group) > 1), key=lambda group: (-len(group), group))
 
-
-def index_pictures(
-    space: JointSpace,
-    images: Iterator[Image.Image],
-    *,
-    on_done: Callable[[int], None] | None = None,
-    stop: Callable[[], bool] | None = None,
-) -> Index:
-    """An index of all pictures, embedded a few at a time so that none has to stay in memory.
-
-    `on_done` hears how many are in it; where `stop` answers yes, the index so far is returned. Raises `BadInput` where
-    there is no picture at all.
-    """
-    index, waiting = Index(), list[Image.Image]()
-
-    def put() -> None:
-        index.add(space.embed_images(waiting))
-        waiting.clear()
-        if on_done is not None:
-            on_done(len(index))
-
-    for image in images:
-        waiting.append(image)
-        if len(waiting) == PICTURES_AT_ONCE:
-            put()
-            if stop is not None and stop():
-                return index
-    if waiting:
-        put()
-    if not len(index):
-        raise BadInput("There is no picture to index: choose a folder, a ZIP or files with JPEG, PNG, WebP, GIF or BMP.")
-    return index
