@@ -17,6 +17,8 @@ FITS = {
     "mini_towers": "training.mini_towers:fit",
     "text_emotions": "training.text_emotions:fit",
     "face_expressions": "training.faces:fit",
+    "joint_flickr8k": "training.joint_flickr8k:fit",
+    "picture_emotions": "training.picture_emotions:fit",
 }
 TASKS = ("hate", "harm", "text-emotions", "face-expressions")
 

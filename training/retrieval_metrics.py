@@ -133,3 +133,9 @@ def _all_miss(captions: int, held: np.ndarray, at: int) -> np.ndarray:
 def _median_of_first(captions: int, held: np.ndarray) -> float:
     """About the rank by which half of the pictures have met one of their captions in random order."""
     return float(np.median(captions * (1 - 0.5 ** (1 / np.maximum(held, 1)))))
+
+
+def recalls(found: Ranks) -> dict[str, float]:
+    """The six recalls in percent, without intervals: what an epoch is chosen by."""
+    both = (("image_to_text", found.image), ("text_to_image", found.text))
+    return {f"{way}_r{at}": round(100 * float((rank <= at).mean()), 2) for way, rank in both for at in AT}
