@@ -48,7 +48,7 @@ class JointSpace:
         found = [np.zeros((0, JOINT), np.float32)]
         for start in range(0, len(images), PICTURES_AT_ONCE):
             pixels = np.stack([prepare(image) for image in images[start : start + PICTURES_AT_ONCE]])  # (B, 3, 224, 224)
-            found.append(self._picture.run(["embedding"], {"pixels": pixels})[0])
+            found.append(self._picture.run(["vector"], {"pixels": pixels})[0])
         return np.concatenate(found)
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
@@ -59,7 +59,7 @@ class JointSpace:
             some = order[start : start + TEXTS_AT_ONCE]
             pieces = self.vocabulary.look_up([texts[row] for row in some])
             fed = {"embedded": pieces.embedded, "mask": pieces.mask}
-            found[some] = self._words.run(["embedding"], fed)[0]
+            found[some] = self._words.run(["vector"], fed)[0]
         return found
 
 

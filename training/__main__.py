@@ -11,6 +11,7 @@ from pathlib import Path
 
 from models.errors import SubtextError
 
+ROBUSTNESS = ("robustness_flickr8k", "robustness_hate", "robustness_oasis")
 FITS = {
     "hate_cross_attention": "training.hate_cross_attention:fit",
     "mini_words": "training.mini_words:fit",
@@ -20,7 +21,7 @@ FITS = {
     "joint_flickr8k": "training.joint_flickr8k:fit",
     "picture_emotions": "training.picture_emotions:fit",
 }
-TASKS = ("hate", "harm", "text-emotions", "face-expressions")
+TASKS = ("hate", "harm", "text-emotions", "face-expressions", "flickr8k", "oasis")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,6 +50,18 @@ def parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--profile", default="auto")
     evaluate.add_argument("--limit", type=positive, help="the first rows only")
+
+    robust = commands.add_parser("robustness", help="attack by pixels, and poison the training rows with them")
+    robust.add_argument("recipes", nargs="+", choices=ROBUSTNESS, metavar="RECIPE", help=", ".join(ROBUSTNESS))
+    robust.add_argument("--data", help="as for fit")
+    robust.add_argument("--out", default="runs/robustness", help="where features and example pairs go")
+    robust.add_argument("--rows", type=positive, help="attack this many rows instead of the recipe's")
+    robust.add_argument("--queries", type=positive, help="try about this many pictures a row instead of the recipe's")
+
+    convert = commands.add_parser("convert-emotic", help="EMOTIC's Annotations.mat and pictures to npy arrays and csv")
+    convert.add_argument("annotations", help="Annotations.mat, as its owners give it by request")
+    convert.add_argument("images", help="the folder that the pictures' paths in it start from")
+    convert.add_argument("out", help="where the arrays go")
     return whole
 
 
@@ -68,6 +81,16 @@ def main(words: Sequence[str] | None = None) -> int:
             args.out = args.out or str(Path("runs") / args.name)
             module, function = FITS[args.name].split(":")
             getattr(importlib.import_module(module), function)(args)
+        elif args.command == "robustness":
+            from training.robustness import run
+
+            for recipe in args.recipes:
+                print(json.dumps(run(recipe, args), indent=2))
+        elif args.command == "convert-emotic":
+            from training.datasets.emotic import convert
+
+            for part in convert(args.annotations, args.images, args.out):
+                print(f"{part.part}: {part.people:,} people", *(f"{count:,} {why}" for why, count in part.skipped.items()))
         else:
             from training.evaluate import evaluate
 

@@ -29,7 +29,7 @@ from models.emotions import expressions
 from models.errors import BadInput, BadPicture
 from models.images import open_picture
 from models.ocr.reader import Reader
-from training import metrics
+from training import evaluate_pictures, metrics
 from training.datasets.parquet import read_file
 from training.datasets.rows import Row
 
@@ -184,6 +184,10 @@ def memes(rows: Sequence[Row], engine: Engine, asked: Asked, notes: Counter[str]
 def evaluate(args: argparse.Namespace, engine: Engine | None = None) -> dict[str, Any]:
     """Reads the file, asks the model, writes `args.json` and `args.predictions`; returns what the JSON holds."""
     asked = Asked(args.modality, args.captions)
+    if args.task in evaluate_pictures.TASKS:
+        rows = evaluate_pictures.rows_of(args.task, args.data, args.limit)
+        columns, found, notes = evaluate_pictures.TASKS[args.task](rows)
+        return _report(args, asked, rows, Outcome(columns, found, Counter(notes)))
     label = "labels" if args.task == "text-emotions" else "label"
     rows = read_file(args.data, label=label, limit=args.limit)
     if not rows:
@@ -192,6 +196,11 @@ def evaluate(args: argparse.Namespace, engine: Engine | None = None) -> dict[str
         outcome = face_expressions(rows, expressions.ExpressionClassifier())
     else:
         outcome = TASKS[args.task](rows, engine or _analyzer(args.profile), asked)
+    return _report(args, asked, rows, outcome)
+
+
+def _report(args: argparse.Namespace, asked: Asked, rows: Sequence[Row], outcome: Outcome) -> dict[str, Any]:
+    """Writes `args.json` and `args.predictions`; returns what the JSON holds."""
     report = {
         "task": args.task,
         "data": Path(args.data).name,

@@ -91,7 +91,7 @@ def trace(
 
 
 def _quantize(graph: onnx.ModelProto) -> dict[str, np.ndarray]:
-    """Takes matrices and kernels out of the graph as int8, scaled along the axis that errs less; DequantizeLinear undoes it."""
+    """Takes matrices and kernels out of the graph as int8, scaled along the axis that errs less; Cast and Mul undo it."""
     taken, kept, nodes = {}, [], []
     for initializer in graph.graph.initializer:
         value = numpy_helper.to_array(initializer)
@@ -105,8 +105,10 @@ def _quantize(graph: onnx.ModelProto) -> dict[str, np.ndarray]:
         name = initializer.name
         taken[f"{name}.codes"] = codes
         kept.append(TensorProto(name=f"{name}.codes", data_type=TensorProto.INT8, dims=value.shape))
-        kept.append(numpy_helper.from_array(scale, f"{name}{SCALE}"))
-        nodes.append(helper.make_node("DequantizeLinear", [f"{name}.codes", f"{name}{SCALE}"], [name], axis=axis))
+        kept.append(numpy_helper.from_array(_along(scale, axis, value.ndim), f"{name}{SCALE}"))
+        # Not DequantizeLinear: onnxruntime computes that anew in every run, while these two are folded when it is loaded.
+        nodes.append(helper.make_node("Cast", [f"{name}.codes"], [f"{name}.cast"], to=TensorProto.FLOAT))
+        nodes.append(helper.make_node("Mul", [f"{name}.cast", f"{name}{SCALE}"], [name]))
     others = list(graph.graph.node)
     del graph.graph.initializer[:], graph.graph.node[:], graph.graph.value_info[:]
     graph.graph.initializer.extend(kept)
@@ -129,8 +131,11 @@ def _take_out(graph: onnx.ModelProto, *, half: bool) -> dict[str, np.ndarray]:
     """Removes the float weights from the graph and returns them; float16 ones are cast back to float32 by a node."""
     taken, kept, casts = {}, [], []
     for initializer in graph.graph.initializer:
+        if initializer.data_type != TensorProto.FLOAT or initializer.name.endswith(SCALE):
+            kept.append(initializer)
+            continue
         value = numpy_helper.to_array(initializer)
-        if initializer.data_type != TensorProto.FLOAT or value.size < SMALLEST or initializer.name.endswith(SCALE):
+        if value.size < SMALLEST:
             kept.append(initializer)
             continue
         taken[initializer.name] = value.astype(np.float16) if half else value

@@ -7,7 +7,8 @@ from another one; retrieval ranks by the same score.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ class Late(nn.Module):
         return torch.stack(rows).numpy()
 
 
-def pooled(rows: Sequence[Row], cache: Path) -> tuple[Tensor, Tensor, np.ndarray]:
+def pooled(rows: Sequence[Row], cache: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean patch (N, 1280), mean word of every caption (M, 768), and the photograph of each caption [M]."""
     encoder = MiniEncoder()
     patches = features.pictures([row.image or b"" for row in rows], encoder, cache).tokens
@@ -58,40 +59,70 @@ def pooled(rows: Sequence[Row], cache: Path) -> tuple[Tensor, Tensor, np.ndarray
     owner = np.repeat(np.arange(len(rows)), [len(row.details["captions"]) for row in rows])
     images = np.stack([patch.astype(np.float32).mean(0) for patch in patches])
     words = np.add.reduceat(told.tokens.astype(np.float32), told.starts[:-1]) / np.diff(told.starts)[:, None]
-    return torch.from_numpy(images), torch.from_numpy(words.astype(np.float32)), owner
+    return images, words.astype(np.float32), owner
 
 
-def fit_flickr8k(train: Sequence[Row], validation: Sequence[Row], out: Path, *, seed: int) -> Ranks:
-    """The baseline's ranks on the validation rows; its epoch is chosen there, as the joint variant's is."""
+@dataclass(frozen=True)
+class Standardised:
+    """The network with the means and spreads of the features that it was trained on."""
+
+    model: Late
+    centre: tuple[np.ndarray, np.ndarray]
+    spread: tuple[np.ndarray, np.ndarray]
+
+    def all_pairs(self, pictures: np.ndarray, words: np.ndarray) -> np.ndarray:
+        """(N, 1280) and (M, 768) as the towers give them to the logits of all pairs [N, M]."""
+        left, right = (
+            torch.from_numpy(((one - centre) / spread).astype(np.float32))
+            for one, centre, spread in zip((pictures, words), self.centre, self.spread, strict=True)
+        )
+        return self.model.all_pairs(left, right)
+
+
+def train(
+    pictures: np.ndarray,
+    words: np.ndarray,
+    owner: np.ndarray,
+    *,
+    seed: int,
+    epochs: int = EPOCHS,
+    on_epoch: Callable[[Standardised], None] | None = None,
+) -> Standardised:
+    """Fits on pooled features of N pictures and M captions; `owner` [M] names the picture of each caption."""
     torch.manual_seed(seed)
-    seen, checked = (pooled(rows, out / "cache") for rows in (train, validation))
-    centre, spread = [], []
-    for side in (0, 1):
-        centre.append(seen[side].mean(0))
-        spread.append(seen[side].std(0).clamp(min=1e-4))
-    pictures, words = ((seen[side] - centre[side]) / spread[side] for side in (0, 1))
-    held = [(checked[side] - centre[side]) / spread[side] for side in (0, 1)]
-    model = Late()
+    centre = (pictures.mean(0), words.mean(0))
+    spread = (np.maximum(pictures.std(0), 1e-4), np.maximum(words.std(0), 1e-4))
+    left = torch.from_numpy(((pictures - centre[0]) / spread[0]).astype(np.float32))
+    right = torch.from_numpy(((words - centre[1]) / spread[1]).astype(np.float32))
+    whose = torch.from_numpy(owner)
+    model = Late(pictures.shape[1], words.shape[1])
+    fitted = Standardised(model, centre, spread)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.05)
-    owner = torch.from_numpy(seen[2])
-    best: Ranks | None = None
-    for _ in range(EPOCHS):
+    for _ in range(epochs):
         model.train()
-        for some in torch.randperm(len(owner)).split(BATCH):
-            own = owner[some]
-            others = (own[None] + torch.randint(1, max(2, len(pictures)), (WRONG, len(some)))) % len(pictures)
+        for some in torch.randperm(len(whose)).split(BATCH):
+            own = whose[some]
+            others = (own[None] + torch.randint(1, max(2, len(left)), (WRONG, len(some)))) % len(left)
             shown = torch.cat([own, others.flatten()])
-            logits = model(pictures[shown], words[some].repeat(1 + WRONG, 1))
+            logits = model(left[shown], right[some].repeat(1 + WRONG, 1))
             target = torch.zeros(len(shown))
             target[: len(some)] = 1.0
             loss = binary_cross_entropy_with_logits(logits, target)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        found = retrieval_metrics.ranks(model.all_pairs(held[0], held[1]), checked[2])
-        if best is None or sum(retrieval_metrics.recalls(found).values()) > sum(retrieval_metrics.recalls(best).values()):
-            best = found
-            torch.save(model.state_dict(), out / "baseline.pt")
-    if best is None:
-        raise ValueError(f"EPOCHS={EPOCHS} train nothing")
-    return best
+        if on_epoch is not None:
+            on_epoch(fitted)
+    return fitted
+
+
+def fit_flickr8k(train_on: Sequence[Row], validation: Sequence[Row], out: Path, *, seed: int) -> Ranks:
+    """The baseline's ranks on the validation rows; its epoch is chosen there, as the joint variant's is."""
+    seen, checked = (pooled(rows, out / "cache") for rows in (train_on, validation))
+    found: list[Ranks] = []
+
+    def check(fitted: Standardised) -> None:
+        found.append(retrieval_metrics.ranks(fitted.all_pairs(checked[0], checked[1]), checked[2]))
+
+    train(*seen, seed=seed, on_epoch=check)
+    return max(found, key=lambda ranks: sum(retrieval_metrics.recalls(ranks).values()))

@@ -63,9 +63,18 @@ class Captions:
             for told in captions
         ]
 
-    def batch(self, rows: np.ndarray, which: np.ndarray) -> tuple[Tensor, Tensor]:
-        """ids and mask (B, W) of caption `which` of each photograph; counted around where it has fewer."""
-        return padded([self.pieces[row][one % len(self.pieces[row])] for row, one in zip(rows, which, strict=True)])
+    def batch(self, rows: np.ndarray, which: np.ndarray) -> list[list[int]]:
+        """Word pieces of caption `which` of each photograph; counted around where it has fewer."""
+        return [self.pieces[row][one % len(self.pieces[row])] for row, one in zip(rows, which, strict=True)]
+
+
+def encoded(words: nn.Module, pieces: Sequence[Sequence[int]], at_once: int = 64) -> Tensor:
+    """What the words' tower makes of texts (B, 512); like lengths go together, so that little is spent on padding."""
+    order = sorted(range(len(pieces)), key=lambda row: len(pieces[row]))
+    parts = [words(*padded([pieces[row] for row in order[at : at + at_once]])) for at in range(0, len(order), at_once)]
+    back = torch.empty(len(order), dtype=torch.long)
+    back[torch.tensor(order)] = torch.arange(len(order))
+    return torch.cat(parts)[back]
 
 
 def padded(pieces: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

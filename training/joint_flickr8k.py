@@ -25,7 +25,7 @@ from training import export, joint_baseline, recipe, retrieval_metrics
 from training.datasets import flickr8k
 from training.datasets.folder import data_folder
 from training.joint_card import PICTURE_CARD, WORDS_CARD, same_threshold
-from training.joint_data import Captions, Photographs, padded, photographs
+from training.joint_data import Captions, Photographs, encoded, photographs
 from training.joint_net import Joint, PictureForExport, Trunk, WordsForExport, info_nce
 from training.retrieval_metrics import Ranks
 from training.towers import efficientnet, export_words, write_vocabulary
@@ -86,9 +86,9 @@ def train(
         losses = []
         for rows in tqdm(order, desc=f"epoch {epoch + 1} of {settings['epochs']}", disable=None):
             low = seen.batch(rows, _variants(len(rows), len(seen.variants), settings["crop_share"], random_rows))
-            ids, mask = told.batch(rows, first[rows] + epoch)  # another of the five captions each epoch
+            captions = told.batch(rows, first[rows] + epoch)  # another of the five each epoch
             with torch.autocast("cpu", torch.bfloat16):
-                left, right = joint.picture(low), joint.words(ids, mask)
+                left, right = joint.picture(low), encoded(joint.words, captions)
             loss = info_nce(left, right, joint.temperature(), hardness=settings["hardness"])
             optimizer.zero_grad()
             loss.backward()
@@ -153,13 +153,7 @@ def embed(joint: Joint, seen: Photographs, told: Captions) -> tuple[Tensor, Tens
     """Photographs as they are (N, 512) and all their captions (M, 512), float32."""
     joint.eval()
     left = torch.cat([joint.picture(seen.plain(slice(at, at + 50))) for at in range(0, len(seen), 50)])
-    pieces = [one for several in told.pieces for one in several]
-    order = sorted(range(len(pieces)), key=lambda row: len(pieces[row]))  # like lengths together
-    right = torch.zeros(len(pieces), left.shape[1])
-    for at in range(0, len(order), 100):
-        some = order[at : at + 100]
-        right[some] = joint.words(*padded([pieces[row] for row in some]))
-    return left, right
+    return left, encoded(joint.words, [one for several in told.pieces for one in several], at_once=100)
 
 
 def rank(joint: Joint, seen: Photographs, told: Captions, owner: np.ndarray) -> Ranks:
@@ -182,7 +176,7 @@ def write(joint: Joint, found: Ranks, baseline: Ranks, settings: dict[str, Any],
     values |= {f"baseline_{name}": value for name, value in retrieval_metrics.figures(baseline).items()}
     picture = PictureForExport(Trunk(efficientnet()), joint.picture).eval()
     graph = export.trace(
-        picture, [torch.randn(2, 3, 224, 224)], names=["pixels"], outputs=["embedding"], dynamic={"pixels": {0: "batch"}}
+        picture, [torch.randn(2, 3, 224, 224)], names=["pixels"], outputs=["vector"], dynamic={"pixels": {0: "batch"}}
     )
     shared = {"width": 512, "temperature": round(1 / float(joint.temperature()), 4), "recipe": settings}
     export.write(
@@ -196,6 +190,7 @@ def write(joint: Joint, found: Ranks, baseline: Ranks, settings: dict[str, Any],
         metrics=figures,
         readme=PICTURE_CARD.format(**values),
         graph=graph,
+        bits=8,
     )
     export.write(
         "joint_words",
@@ -206,7 +201,7 @@ def write(joint: Joint, found: Ranks, baseline: Ranks, settings: dict[str, Any],
         },
         metrics=figures,
         readme=WORDS_CARD.format(**values),
-        graph=export_words(WordsForExport(joint.words), ("embedding",)),
+        graph=export_words(WordsForExport(joint.words), ("vector",)),
         bits=8,
     )
     JointSpace()  # what was written can be read

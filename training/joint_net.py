@@ -1,8 +1,8 @@
 """Two towers into one space of 512: EfficientNet-Lite0 and MiniLM-L6, each with a small head, and their loss.
 
 Pictures: the network up to its fifth stage stays as ImageNet taught it (its output is cached on the disk, which makes
-training cheap); the last two stages and the head are trained. Words: all of MiniLM but its word embeddings, which are
-those of `mini_vocabulary`. The loss is InfoNCE in both directions with a learned temperature (van den Oord et al. 2018;
+training cheap); the last two stages and the head are trained. Words: the upper half of MiniLM; its word embeddings are
+those of `mini_vocabulary`, and its lower half stays too. The loss is InfoNCE in both directions with a learned temperature (van den Oord et al. 2018;
 Radford et al. 2021), where the hardest wrong partners of each row count more (Robinson et al. 2021).
 """
 
@@ -20,6 +20,7 @@ from training.sentences import WIDTH, minilm_folder
 from training.towers import efficientnet, mean
 
 FROZEN_STAGES = 5  # of EfficientNet-Lite0's seven
+FROZEN_LAYERS = 3  # of MiniLM's six
 LOW, MIDDLE, PATCH = 112, 320, 1280  # channels after the fifth stage, the seventh, and the head
 HEADS = 8
 HOTTEST = 100.0  # the inverse temperature is kept below this, as in CLIP
@@ -73,7 +74,8 @@ class Words(nn.Module):
         # Dropout on the attention weights is off: it keeps torch from its fast attention.
         settings = {"add_pooling_layer": False, "attention_probs_dropout_prob": 0.0}
         self.tower = AutoModel.from_pretrained(str(minilm_folder()), **settings)
-        self.tower.embeddings.word_embeddings.requires_grad_(False)
+        self.tower.embeddings.requires_grad_(False)
+        self.tower.encoder.layer[:FROZEN_LAYERS].requires_grad_(False)
         self.projection = nn.Linear(WIDTH, JOINT)
         self.dropout = nn.Dropout(dropout)
 
@@ -120,7 +122,7 @@ def _one_way(cosines: Tensor, same: Tensor, scale: Tensor, hardness: float) -> T
 
 
 class PictureForExport(nn.Module):
-    """pixels (B, 3, 224, 224) to `embedding` (B, 512)."""
+    """pixels (B, 3, 224, 224) to `vector` (B, 512)."""
 
     def __init__(self, trunk: Trunk, picture: Picture) -> None:
         super().__init__()
@@ -131,7 +133,7 @@ class PictureForExport(nn.Module):
 
 
 class WordsForExport(nn.Module):
-    """Embedded word pieces (B, W, 384) and their mask to `embedding` (B, 512)."""
+    """Embedded word pieces (B, W, 384) and their mask to `vector` (B, 512)."""
 
     def __init__(self, words: Words) -> None:
         super().__init__()

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from scipy.linalg import cho_factor, cho_solve
 from scipy.stats import pearsonr
+from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 from torch import Tensor, nn
@@ -86,16 +89,16 @@ def fit(args: argparse.Namespace) -> None:
     _write(settings, tensors, {"kernel": kernels, "arousal_middle": float(known["arousal"].mean())}, figures, card)
 
 
-def look(rows: Sequence[Row], looker: Looker, cache: Path) -> Groups:
+def look(rows: Sequence[Row], looker: Looker, kept: Path) -> Groups:
     """What the network says of each photograph."""
-    if cache.is_file():
-        held = np.load(cache)
+    if kept.is_file():
+        held = np.load(kept)
         if all(len(held[group]) == len(rows) for group in GROUPS):
             return [held[group] for group in GROUPS]
     found = [looker.look(open_picture(row.image or b"").image) for row in tqdm(rows, disable=None)]
     groups = {group: np.stack([one[group] for one in found]) for group in GROUPS}
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(cache, **groups)  # type: ignore[arg-type]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(kept, **groups)  # type: ignore[arg-type]
     return list(groups.values())
 
 
@@ -110,7 +113,8 @@ def project(groups: Groups, width: int) -> list[tuple[np.ndarray, np.ndarray]]:
     for name, group in zip(GROUPS, groups, strict=True):
         mean = group.mean(0)
         spread = np.ones(group.shape[1]) if name.startswith("classes") else group.std(0) + 1e-6
-        axes = np.linalg.svd((group - mean) / spread, full_matrices=False)[2][:width].T / spread[:, None]
+        axes = PCA(min(width, *group.shape), svd_solver="randomized", random_state=0).fit((group - mean) / spread).components_.T
+        axes = axes / spread[:, None]
         found.append((mean.astype(np.float32), axes.astype(np.float32)))
     return found
 
@@ -200,20 +204,30 @@ def final(
     return tensors, kernels
 
 
+def _graph() -> onnx.ModelProto:
+    """A new copy of the traced network each time: writing takes its weights out."""
+    copied = onnx.ModelProto()
+    copied.CopyFrom(_traced())
+    return copied
+
+
+@cache
+def _traced() -> onnx.ModelProto:
+    axes = {"pixels": {0: "batch", 2: "height", 3: "width"}}
+    example = [torch.randn(2, 3, 224, 256)]
+    return export.trace(Stages().eval(), example, names=["pixels"], outputs=[*MEANS, "classes"], dynamic=axes)
+
+
 def _write(
     settings: dict[str, Any], tensors: dict[str, np.ndarray], config: dict[str, Any], figures: dict[str, Any], card: str
 ) -> None:
-    axes = {"pixels": {0: "batch", 2: "height", 3: "width"}}
-    graph = export.trace(
-        Stages().eval(), [torch.randn(2, 3, 224, 256)], names=["pixels"], outputs=[*MEANS, "classes"], dynamic=axes
-    )
     export.write(
         "picture_emotions",
         config={"kind": "valence and arousal of photographs: kernel ridge on EfficientNet-Lite0", "recipe": settings, **config},
         metrics=figures,
         readme=card,
         tensors=tensors,
-        graph=graph,
+        graph=_graph(),
         bits=8,
     )
 
