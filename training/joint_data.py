@@ -1,7 +1,7 @@
-"""What the joint training reads: Flickr8k's photographs as the frozen trunk gives them, their captions as word pieces.
+"""What the joint training reads: what frozen stages say of Flickr8k's photographs, and their captions as word pieces.
 
-The trunk runs once for each photograph and variant (as it is, its mirror image, random crops); its output stays on the
-disk in float16, a file a variant. A run that was ended goes on where it was.
+The network runs once for each photograph and variant (as it is, its mirror image, random crops); what it says stays on
+the disk, a file a variant.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ from transformers import AutoTokenizer
 from models.encoders.mini import prepare
 from training import export
 from training.datasets.rows import Row
-from training.joint_net import LOW, Trunk
+from training.joint_net import Stages
 from training.sentences import minilm_folder
 from training.towers import efficientnet
 
-SHAPE = (14, 14, LOW)
 AT_ONCE = 4
 PLAIN, MIRRORED = 0, 1  # variants; from 2 on random crops
 LONGEST = 40  # word pieces of a caption in training
@@ -35,22 +34,12 @@ LONGEST = 40  # word pieces of a caption in training
 
 @dataclass(frozen=True)
 class Photographs:
-    """The trunk's output of N photographs in V variants: float16 [N, 14, 14, 112] each, memory-mapped."""
+    """What the frozen stages say of N photographs in V variants: float32 (V, N, 1712)."""
 
-    variants: tuple[np.ndarray, ...]
+    seen: Tensor
 
     def __len__(self) -> int:
-        return len(self.variants[0])
-
-    def batch(self, rows: np.ndarray, variants: np.ndarray) -> Tensor:
-        """(B, 112, 14, 14) float32 of the photographs and variants named."""
-        some = np.stack([self.variants[variant][row] for row, variant in zip(rows, variants, strict=True)])
-        return torch.from_numpy(some).float().permute(0, 3, 1, 2)  # stays channels-last in memory
-
-    def plain(self, rows: slice | None = None) -> Tensor:
-        """(B, 112, 14, 14) of the photographs as they are."""
-        some = self.variants[PLAIN][rows if rows is not None else slice(None)]
-        return torch.from_numpy(np.ascontiguousarray(some)).float().permute(0, 3, 1, 2)
+        return self.seen.shape[1]
 
 
 class Captions:
@@ -83,35 +72,28 @@ def padded(pieces: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return ids, (ids != 0).long()
 
 
-def photographs(rows: Sequence[Row], cache: Path, *, crops: int, seed: int = 7, threads: int = 2) -> Photographs:
-    """Runs the trunk, or takes its output from the cache; `crops` random ones beside the picture and its mirror."""
+def photographs(rows: Sequence[Row], cache: Path, *, variants: int, seed: int = 7, threads: int = 2) -> Photographs:
+    """Runs the stages, or takes what they said from the cache: the picture, its mirror image, then random crops."""
     data = [row.image or b"" for row in rows]
     digest = hashlib.sha256(b"".join(hashlib.sha256(one).digest() for one in data)).hexdigest()[:16]
     cache.mkdir(parents=True, exist_ok=True)
-    files = [cache / f"trunk-{digest}-{variant}.npy" for variant in range(2 + crops)]
-    missing = [variant for variant, file in enumerate(files) if not file.is_file()]
-    if missing:
-        session = _trunk_session(cache, threads)
-        for variant in missing:
-            _run(session, data, variant, files[variant], seed)
-    return Photographs(tuple(np.load(file, mmap_mode="r") for file in files))
+    files = [cache / f"stages-{digest}-{variant}.npy" for variant in range(variants)]
+    session = None if all(file.is_file() for file in files) else _session(threads)
+    for variant, file in enumerate(files):
+        if session is not None and not file.is_file():
+            part = file.with_suffix(".part.npy")
+            np.save(part, _run(session, data, variant, seed))
+            part.replace(file)  # only a whole file has the name that is looked for
+    return Photographs(torch.from_numpy(np.stack([np.load(file) for file in files])))
 
 
-def _run(session: onnxruntime.InferenceSession, data: Sequence[bytes], variant: int, file: Path, seed: int) -> None:
-    part, mark = file.with_suffix(".part.npy"), file.with_suffix(".done")
-    done = int(mark.read_text()) if mark.is_file() and part.is_file() else 0
-    out = np.lib.format.open_memmap(part, mode="r+" if done else "w+", dtype=np.float16, shape=(len(data), *SHAPE))
-    starts = range(done, len(data), AT_ONCE)
-    for start in tqdm(starts, desc=f"photographs, variant {variant}", disable=None):
+def _run(session: onnxruntime.InferenceSession, data: Sequence[bytes], variant: int, seed: int) -> np.ndarray:
+    found = []
+    for start in tqdm(range(0, len(data), AT_ONCE), desc=f"photographs, variant {variant}", disable=None):
         images = [Image.open(io.BytesIO(one)).convert("RGB") for one in data[start : start + AT_ONCE]]
         pixels = np.stack([prepare(varied(image, variant, (seed, start + at))) for at, image in enumerate(images)])
-        out[start : start + AT_ONCE] = session.run(None, {"pixels": pixels})[0].transpose(0, 2, 3, 1)
-        if start % 400 == 0:
-            out.flush()
-            mark.write_text(str(start))
-    out.flush()
-    part.replace(file)
-    mark.unlink(missing_ok=True)
+        found.append(session.run(None, {"pixels": pixels})[0])
+    return np.concatenate(found)
 
 
 def varied(image: Image.Image, variant: int, seed: tuple[int, ...]) -> Image.Image:
@@ -132,10 +114,10 @@ def varied(image: Image.Image, variant: int, seed: tuple[int, ...]) -> Image.Ima
     return Image.fromarray(np.clip(light, 0, 255).astype(np.uint8))
 
 
-def _trunk_session(cache: Path, threads: int) -> onnxruntime.InferenceSession:
-    """onnxruntime runs the trunk several times faster than torch does on a CPU."""
+def _session(threads: int) -> onnxruntime.InferenceSession:
+    """onnxruntime runs the network several times faster than torch does on a CPU."""
     graph = export.trace(
-        Trunk(efficientnet()), [torch.randn(2, 3, 224, 224)], names=["pixels"], outputs=["low"],
+        Stages(efficientnet()), [torch.randn(2, 3, 224, 224)], names=["pixels"], outputs=["seen"],
         dynamic={"pixels": {0: "batch"}},
     )  # fmt: skip
     options = onnxruntime.SessionOptions()

@@ -25,10 +25,10 @@ from training import export, joint_baseline, recipe, retrieval_metrics
 from training.datasets import flickr8k
 from training.datasets.folder import data_folder
 from training.joint_card import PICTURE_CARD, WORDS_CARD, same_threshold
-from training.joint_data import Captions, Photographs, encoded, photographs
-from training.joint_net import Joint, PictureForExport, Trunk, WordsForExport, info_nce
+from training.joint_data import PLAIN, Captions, Photographs, encoded, photographs
+from training.joint_net import Joint, PictureForExport, WordsForExport, info_nce
 from training.retrieval_metrics import Ranks
-from training.towers import efficientnet, export_words, write_vocabulary
+from training.towers import export_words, write_vocabulary
 
 CLIP = 5.0  # the gradient's norm
 CAPTIONS = 5
@@ -41,7 +41,7 @@ def fit(args: argparse.Namespace) -> None:
     out.mkdir(parents=True, exist_ok=True)
     rows = {part: flickr8k.read(part, folder)[: args.limit] for part in ("train", "validation")}
     seen = {
-        part: photographs(rows[part], out / "cache", crops=settings["crops"] if part == "train" else 0)
+        part: photographs(rows[part], out / "cache", variants=settings["variants"] if part == "train" else 1)
         for part in rows
     }
     told = {part: Captions([row.details["captions"] for row in rows[part]]) for part in rows}
@@ -63,6 +63,7 @@ def train(
     seen, told = train_on
     torch.manual_seed(settings["seed"])
     joint = Joint(settings["dropout"], settings["scale"])
+    joint.picture.standardise(seen.seen[PLAIN])
     average = copy.deepcopy(joint).eval()
     optimizer = _optimizer(joint, settings)
     batch = min(settings["batch"], len(seen))
@@ -79,17 +80,21 @@ def train(
         schedule.load_state_dict(held["schedule"])
         epoch, best, history = held["epoch"], held["best"], held["history"]
     for epoch in range(epoch, settings["epochs"]):
-        random_rows = np.random.default_rng((settings["seed"], epoch))
+        rng = np.random.default_rng((settings["seed"], epoch))
         joint.train()
-        order = random_rows.permutation(len(seen))[: len(seen) // batch * batch].reshape(-1, batch)
+        order = rng.permutation(len(seen))[: len(seen) // batch * batch].reshape(-1, batch)
         first = np.random.default_rng(settings["seed"]).integers(CAPTIONS, size=len(seen))
-        losses = []
+        memory, losses = Memory(settings["memory"]), []
         for rows in tqdm(order, desc=f"epoch {epoch + 1} of {settings['epochs']}", disable=None):
-            low = seen.batch(rows, _variants(len(rows), len(seen.variants), settings["crop_share"], random_rows))
+            others = rng.permutation(np.setdiff1d(np.arange(len(seen)), rows))[: settings["further"]]
+            shown = np.concatenate([rows, others])
+            variants = torch.from_numpy(rng.integers(len(seen.seen), size=len(shown)))
             captions = told.batch(rows, first[rows] + epoch)  # another of the five each epoch
             with torch.autocast("cpu", torch.bfloat16):
-                left, right = joint.picture(low), encoded(joint.words, captions)
-            loss = info_nce(left, right, joint.temperature(), hardness=settings["hardness"])
+                pictures = joint.picture(seen.seen[variants, torch.from_numpy(shown)])  # (B + further, 512)
+                words = encoded(joint.words, captions)  # (B, 512)
+            loss = _loss(pictures, words, torch.from_numpy(rows), memory, joint.temperature(), settings["hardness"])
+            memory.put(words.detach(), torch.from_numpy(rows))
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(joint.parameters(), CLIP)
@@ -114,13 +119,11 @@ def train(
 
 
 def _optimizer(joint: Joint, settings: dict[str, Any]) -> torch.optim.Optimizer:
-    tail = [*joint.picture.tail.parameters()]
     tower = [p for p in joint.words.tower.parameters() if p.requires_grad]
-    known = {id(p) for p in (*tail, *tower, joint.scale)}
+    known = {id(p) for p in (*tower, joint.scale)}
     heads = [p for p in joint.parameters() if p.requires_grad and id(p) not in known]
     groups = [
         {"params": tower, "lr": settings["rate_words"]},
-        {"params": tail, "lr": settings["rate_tail"]},
         {"params": heads, "lr": settings["rate_heads"]},
         {"params": [joint.scale], "lr": settings["rate_heads"], "weight_decay": 0.0},
     ]
@@ -134,12 +137,32 @@ def _rate(step: int, warmup: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
 
 
-def _variants(count: int, there: int, crop_share: float, rng: np.random.Generator) -> np.ndarray:
-    """Which variant of each photograph is shown: the picture or its mirror image, or one of the crops."""
-    plain = rng.integers(2, size=count)
-    if there <= 2:
-        return plain
-    return np.where(rng.random(count) < crop_share, rng.integers(2, there, size=count), plain)
+class Memory:
+    """The captions of the last steps and whose they are, as further wrong partners for the pictures."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.words, self.rows = torch.zeros(0, 512), torch.zeros(0, dtype=torch.long)
+
+    def put(self, words: Tensor, rows: Tensor) -> None:
+        """Remembers them and forgets the oldest."""
+        self.words = torch.cat([self.words, words])[-self.most :] if self.most else self.words
+        self.rows = torch.cat([self.rows, rows])[-self.most :] if self.most else self.rows
+
+
+def _loss(
+    pictures: Tensor, words: Tensor, rows: Tensor, memory: Memory, scale: Tensor, hardness: float
+) -> Tensor:
+    """Captions among all pictures shown, and pictures among the captions of this step and of those before."""
+    batch = len(rows)
+    own = torch.arange(batch)
+    no_other = torch.zeros(batch, len(pictures), dtype=torch.bool)
+    captions = torch.cat([words, memory.words])
+    of_same = torch.cat([rows, memory.rows])[None] == rows[:, None]  # (B, captions): the picture's own, of whatever step
+    return (
+        info_nce(words, pictures, own, scale, same=no_other, hardness=hardness)
+        + info_nce(pictures[:batch], captions, own, scale, same=of_same, hardness=hardness)
+    ) / 2
 
 
 @torch.no_grad()
@@ -152,7 +175,7 @@ def _follow(average: nn.Module, joint: nn.Module, decay: float) -> None:
 def embed(joint: Joint, seen: Photographs, told: Captions) -> tuple[Tensor, Tensor]:
     """Photographs as they are (N, 512) and all their captions (M, 512), float32."""
     joint.eval()
-    left = torch.cat([joint.picture(seen.plain(slice(at, at + 50))) for at in range(0, len(seen), 50)])
+    left = joint.picture(seen.seen[PLAIN])
     return left, encoded(joint.words, [one for several in told.pieces for one in several], at_once=100)
 
 
@@ -174,7 +197,7 @@ def write(joint: Joint, found: Ranks, baseline: Ranks, settings: dict[str, Any],
     gain = figures["validation, joint minus baseline"]
     values = {**flat, **{f"gain_{name}": value for name, value in gain.items()}}
     values |= {f"baseline_{name}": value for name, value in retrieval_metrics.figures(baseline).items()}
-    picture = PictureForExport(Trunk(efficientnet()), joint.picture).eval()
+    picture = PictureForExport(joint.picture).eval()
     graph = export.trace(
         picture, [torch.randn(2, 3, 224, 224)], names=["pixels"], outputs=["vector"], dynamic={"pixels": {0: "batch"}}
     )

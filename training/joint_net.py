@@ -1,9 +1,11 @@
-"""Two towers into one space of 512: EfficientNet-Lite0 and MiniLM-L6, each with a small head, and their loss.
+"""Two towers into one space of 512: EfficientNet-Lite0 and MiniLM-L6, each with a head, and their loss.
 
-Pictures: the network up to its fifth stage stays as ImageNet taught it (its output is cached on the disk, which makes
-training cheap); the last two stages and the head are trained. Words: the upper half of MiniLM; its word embeddings are
-those of `mini_vocabulary`, and its lower half stays too. The loss is InfoNCE in both directions with a learned temperature (van den Oord et al. 2018;
-Radford et al. 2021), where the hardest wrong partners of each row count more (Robinson et al. 2021).
+Pictures: the network stays as ImageNet taught it; what three of its stages say of a picture is computed once for all
+epochs, and a small network on top of them is trained. Words: the upper half of MiniLM; its word embeddings are those of
+`mini_vocabulary`, and its lower half stays too. The loss is InfoNCE in both directions with a learned temperature (van den
+Oord et al. 2018; Radford et al. 2021). Since pictures are cheap here, each caption is told apart from thousands of them, and
+each picture from the captions of the last steps too (Wang et al. 2020, cross-batch memory); the hardest wrong partners
+count more (Robinson et al. 2021).
 """
 
 from __future__ import annotations
@@ -19,51 +21,48 @@ from models.encoders.encoder import JOINT
 from training.sentences import WIDTH, minilm_folder
 from training.towers import efficientnet, mean
 
-FROZEN_STAGES = 5  # of EfficientNet-Lite0's seven
 FROZEN_LAYERS = 3  # of MiniLM's six
-LOW, MIDDLE, PATCH = 112, 320, 1280  # channels after the fifth stage, the seventh, and the head
-HEADS = 8
+STAGES = (112, 320, 1280)  # channels of the fifth and the seventh stage and of the head of EfficientNet-Lite0
+HIDDEN = 768
 HOTTEST = 100.0  # the inverse temperature is kept below this, as in CLIP
 
 
-class Trunk(nn.Module):
-    """The frozen part: pixels (B, 3, 224, 224) to (B, 112, 14, 14)."""
+class Stages(nn.Module):
+    """The frozen network: pixels (B, 3, 224, 224) to the means of three stages side by side (B, 1712)."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.stages = nn.Sequential(network.conv_stem, network.bn1, *list(network.blocks)[:FROZEN_STAGES])
+        blocks = list(network.blocks)
+        self.low = nn.Sequential(network.conv_stem, network.bn1, *blocks[:5])
+        self.middle = nn.Sequential(*blocks[5:])
+        self.head = nn.Sequential(network.conv_head, network.bn2)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.stages(pixels)
+        low = self.low(pixels)
+        middle = self.middle(low)
+        return torch.cat([stage.mean((2, 3)) for stage in (low, middle, self.head(middle))], dim=1)
 
 
 class Picture(nn.Module):
-    """From the trunk's output to the joint space: the mean patch, eight attended patches and the stages below."""
+    """What the stages say (B, 1712) to unit vectors (B, 512): a straight way and one through a hidden layer."""
 
-    def __init__(self, network: nn.Module, dropout: float = 0.1) -> None:
+    def __init__(self, dropout: float = 0.2) -> None:
         super().__init__()
-        self.tail = nn.ModuleList([*list(network.blocks)[FROZEN_STAGES:], network.conv_head, network.bn2])
-        self.projection = nn.Linear(PATCH, JOINT)
-        self.look, self.value = nn.Linear(PATCH, HEADS), nn.Linear(PATCH, JOINT)
-        self.below = nn.Linear(LOW + MIDDLE, JOINT)
+        width = sum(STAGES)
+        self.register_buffer("centre", torch.zeros(width))
+        self.register_buffer("spread", torch.ones(width))
+        self.straight = nn.Linear(width, JOINT)
+        self.around = nn.Sequential(nn.Linear(width, HIDDEN), nn.GELU(), nn.Dropout(dropout), nn.Linear(HIDDEN, JOINT))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, low: Tensor) -> Tensor:
-        """(B, 112, 14, 14) to unit vectors (B, 512)."""
-        middle = self.tail[1](self.tail[0](low))  # (B, 320, 7, 7)
-        patches = self.tail[3](self.tail[2](middle)).flatten(2).mT  # (B, 49, 1280)
-        weights = self.look(patches).softmax(1)  # (B, 49, heads): where each head looks
-        values = self.value(self.dropout(patches)).unflatten(-1, (HEADS, -1))  # (B, 49, heads, 64)
-        attended = (weights[..., None] * values).sum(1).flatten(1)  # (B, 512)
-        below = torch.cat([low.mean((2, 3)), middle.mean((2, 3))], dim=1)  # (B, 432)
-        joined = self.projection(self.dropout(patches.mean(1))) + attended + self.below(self.dropout(below))
-        return normalize(joined.float(), dim=-1)
+    def standardise(self, seen: Tensor) -> None:
+        """Takes mean and spread from the training photographs (N, 1712)."""
+        self.centre.copy_(seen.mean(0))
+        self.spread.copy_(seen.std(0).clamp(min=1e-4))
 
-    def train(self, mode: bool = True) -> Picture:
-        """The batch norms of the tail keep ImageNet's statistics: a batch of one data set would bend them."""
-        super().train(mode)
-        self.tail.eval()
-        return self
+    def forward(self, seen: Tensor) -> Tensor:
+        seen = self.dropout((seen - self.centre) / self.spread)
+        return normalize((self.straight(seen) + self.around(seen)).float(), dim=-1)
 
 
 class Words(nn.Module):
@@ -90,7 +89,7 @@ class Joint(nn.Module):
 
     def __init__(self, dropout: float = 0.1, scale: float = 20.0) -> None:
         super().__init__()
-        self.picture, self.words = Picture(efficientnet(), dropout), Words(dropout)
+        self.picture, self.words = Picture(2 * dropout), Words(dropout)
         self.scale = nn.Parameter(torch.tensor(math.log(scale)))
 
     def temperature(self) -> Tensor:
@@ -98,38 +97,34 @@ class Joint(nn.Module):
         return self.scale.exp().clamp(max=HOTTEST)
 
 
-def info_nce(left: Tensor, right: Tensor, scale: Tensor, *, hardness: float = 0.0) -> Tensor:
-    """The loss of unit vectors (B, D) that belong together row by row, in both directions.
+def info_nce(asked: Tensor, partners: Tensor, own: Tensor, scale: Tensor, *, same: Tensor, hardness: float = 0.0) -> Tensor:
+    """The loss of unit vectors asked (B, D), each of whose partner is row `own` (B,) of partners (P, D).
 
-    With `hardness` b, a wrong partner counts exp(b * cosine) times, normalised to a mean of 1 a row: the hardest
-    negatives of the batch weigh most (Robinson et al. 2021, equation 4). 0 gives InfoNCE itself.
+    `same` bool (B, P) marks pairs that belong together without being the one asked for (another caption of the picture):
+    they count neither way. With `hardness` b a wrong partner counts exp(b * cosine) times, normalised to a mean of 1 a row
+    (Robinson et al. 2021, equation 4); 0 gives InfoNCE itself.
     """
-    cosines = left @ right.T  # (B, B)
-    same = torch.arange(len(left), device=left.device)
-    return (_one_way(cosines, same, scale, hardness) + _one_way(cosines.T, same, scale, hardness)) / 2
-
-
-def _one_way(cosines: Tensor, same: Tensor, scale: Tensor, hardness: float) -> Tensor:
+    cosines = asked @ partners.T  # (B, P)
+    right = nn.functional.one_hot(own, len(partners)).bool()
     scores = cosines * scale
     if hardness:
-        own = torch.eye(len(cosines), dtype=torch.bool, device=cosines.device)
         with torch.no_grad():
-            weight = (hardness * cosines).masked_fill(own, -math.inf)
-            weight = weight - weight.logsumexp(1, keepdim=True) + math.log(max(1, len(cosines) - 1))  # mean of exp is 1
-            weight = weight.masked_fill(own, 0.0)
-        scores = scores + weight
-    return cross_entropy(scores, same)
+            weight = (hardness * cosines).masked_fill(right | same, -math.inf)
+            wrong = (~(right | same)).sum(1, keepdim=True).clamp(min=1)
+            weight = weight - weight.logsumexp(1, keepdim=True) + wrong.log()
+        scores = torch.where(right | same, scores, scores + weight)
+    return cross_entropy(scores.masked_fill(same & ~right, -math.inf), own)
 
 
 class PictureForExport(nn.Module):
     """pixels (B, 3, 224, 224) to `vector` (B, 512)."""
 
-    def __init__(self, trunk: Trunk, picture: Picture) -> None:
+    def __init__(self, picture: Picture) -> None:
         super().__init__()
-        self.trunk, self.picture = trunk, picture
+        self.stages, self.picture = Stages(efficientnet()), picture
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.picture(self.trunk(pixels))
+        return self.picture(self.stages(pixels))
 
 
 class WordsForExport(nn.Module):

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 
 from models.errors import BadInput, BadPicture
 from models.images import open_picture
@@ -61,7 +62,7 @@ def read(annotations: str | Path) -> dict[str, list[Person]]:
     path = Path(annotations)
     try:
         held = loadmat(str(path), simplify_cells=True)
-    except (OSError, ValueError, NotImplementedError, TypeError) as error:
+    except (OSError, ValueError, NotImplementedError, TypeError, MatReadError) as error:
         raise BadInput(f"{path} cannot be read as EMOTIC's Annotations.mat: {error}.") from error
     missing = [name for name in PARTS if name not in held]
     if missing:
