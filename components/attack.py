@@ -121,7 +121,9 @@ def draw_changed(meme: Meme, changed: Meme, now: Verdict, change: Change, streng
     """The meme as it has become, and its verdict."""
     st.markdown(f"**{NAMES[now.label]}**, {percent(now.probability)} after {change.amount(strength)}")
     if changed.image is not None:
-        pictures.show(changed.image, key=key, place="attacked", alt=f"The meme after {change.title.lower()}", height=300)
+        pictures.show(
+            changed.image, key=key, place="attacked", alt=f"The meme after {change.title.lower()}", height=300
+        )
     if changed.caption.text.strip():
         st.html(words.plain(changed.caption.text))
     if change.side == "words" and changed.caption.text == meme.caption.text and strength:
@@ -156,7 +158,9 @@ def pixel_search(meme: Meme, analyzer: Analyzer, key: str) -> None:
             return np.array([sign * (verdict.probability - edge) for verdict in scored])
 
         def tell(asked: int, best: float) -> None:
-            bar.progress(min(1.0, asked / queries), f"{asked:,} of {queries:,} pictures tried; {abs(best):.3f} to the band")
+            bar.progress(
+                min(1.0, asked / queries), f"{asked:,} of {queries:,} pictures tried; {abs(best):.3f} to the band"
+            )
 
         results.clear()  # a picture a visit is enough to keep
         results[name] = attack(meme.image, margins, pixels=pixels, queries=queries, on_queries=tell)
@@ -168,9 +172,7 @@ def pixel_search(meme: Meme, analyzer: Analyzer, key: str) -> None:
 def _draw_pair(meme: Meme, done: Attack, analyzer: Analyzer, key: str) -> None:
     pair = [Meme(view(meme.image), meme.caption), Meme(done.image, meme.caption)] if meme.image is not None else []
     before, after = analyzer.score(pair)
-    said = (
-        f"{done.queries:,} pictures tried. The probability went from {before.probability:.1%} to {after.probability:.1%}; "
-    )
+    said = f"{done.queries:,} pictures tried. The probability went from {before.probability:.1%} to {after.probability:.1%}; "
     if done.fooled:
         st.warning(f"{said} the verdict changed sides.", icon=":material/swap_horiz:")
     else:
@@ -181,5 +183,3 @@ def _draw_pair(meme: Meme, done: Attack, analyzer: Analyzer, key: str) -> None:
             st.markdown(f"**{name}**: {NAMES[verdict.label]}, {verdict.probability:.1%}")
             if one.image is not None:
                 pictures.show(one.image, key=key, place=f"pixel-{name}", alt=f"The picture {name.lower()}", height=260)
-
-

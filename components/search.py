@@ -100,7 +100,10 @@ def samples() -> list[File]:
     """The gallery with its descriptions as captions."""
     found = gallery.samples()
     table = "\n".join(f"{sample.file.name}\t{sample.alt}" for sample in found)
-    return [File("captions.txt", table.encode()), *(File(sample.file.name, sample.file.read_bytes()) for sample in found)]
+    return [
+        File("captions.txt", table.encode()),
+        *(File(sample.file.name, sample.file.read_bytes()) for sample in found),
+    ]
 
 
 def index(files: Sequence[File], read_words: bool, analyzer: Analyzer, space: JointSpace) -> None:
@@ -158,7 +161,9 @@ def score(rows: Sequence[int], held: Library, analyzer: Analyzer) -> None:
         for entry, verdict in zip(some, analyzer.score(memes), strict=True):
             entry.score = verdict.probability
         if bar is not None:
-            bar.progress(min(1.0, (start + AT_ONCE) / len(missing)), f"Judged {start + len(some):,} of {len(missing):,}")
+            bar.progress(
+                min(1.0, (start + AT_ONCE) / len(missing)), f"Judged {start + len(some):,} of {len(missing):,}"
+            )
     if bar is not None:
         bar.empty()
 
@@ -237,4 +242,3 @@ def problems(held: Library) -> None:
                 st.markdown(f"- {for_markdown(shorten(line, 300))}")
             if count > 20:
                 st.caption(f"and {count - 20:,} more")
-

@@ -117,7 +117,15 @@ class Archive:
         try:
             with self._zip.open(member.name) as packed:
                 data = packed.read(self.limits.member + 1)
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            OSError,
+            EOFError,
+            ValueError,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
             raise BadArchive(f"{_short(member.name)} in the ZIP is damaged: pack it anew.") from error
         if len(data) > self.limits.member:
             raise BadArchive(_too_large(member.name, len(data), self.limits.member))
@@ -133,7 +141,12 @@ class Archive:
         for entry in entries:
             name = entry.filename.replace("\\", "/")
             parts = PurePosixPath(name).parts
-            if name.startswith("/") or ".." in parts or (parts and parts[0].endswith(":")) or "\0" in entry.orig_filename:
+            if (
+                name.startswith("/")
+                or ".." in parts
+                or (parts and parts[0].endswith(":"))
+                or "\0" in entry.orig_filename
+            ):
                 raise BadArchive(
                     f"The ZIP holds a path that climbs out of its folder ({_short(name)}), so none of it is read: "
                     "pack the pictures alone."

@@ -105,7 +105,9 @@ class Library:
         """The pictures nearest to a vector [512]; only entries of `among` where it is given."""
         return [Found(hit.row, hit.similarity) for hit in self.pictures.search(vector, count, among=among)]
 
-    def search_captions(self, vector: np.ndarray, count: int = 24, *, among: Sequence[int] | None = None) -> list[Found]:
+    def search_captions(
+        self, vector: np.ndarray, count: int = 24, *, among: Sequence[int] | None = None
+    ) -> list[Found]:
         """The captions nearest to a vector [512]."""
         rows = None
         if among is not None:
@@ -118,7 +120,9 @@ class Library:
         return Found(entry, hit.similarity, text)
 
 
-def pictures_in(files: Sequence[File], library: Library) -> tuple[int, Iterator[tuple[str, bytes]], dict[str, list[str]]]:
+def pictures_in(
+    files: Sequence[File], library: Library
+) -> tuple[int, Iterator[tuple[str, bytes]], dict[str, list[str]]]:
     """How many pictures are there, each with its name when asked for, and the captions by lower-case name.
 
     A ZIP is checked as a whole before anything is read. What is no picture is told in `library.problems`. Raises
@@ -176,9 +180,7 @@ def build(
     count, pictures, captions = pictures_in(files, library)
     entries: list[Entry] = []
     views: list[Image.Image] = []
-    done = 0
-    for name, data in pictures:
-        done += 1
+    for done, (name, data) in enumerate(pictures, start=1):
         try:
             image = open_picture(data).image
         except BadPicture as error:
@@ -236,5 +238,3 @@ def _thumbnail(image: Image.Image) -> bytes:
 
 def _last(name: str) -> str:
     return PurePosixPath(name.replace("\\", "/")).name
-
-

@@ -47,7 +47,9 @@ class JointSpace:
         """RGB pictures to float32 [n, 512]."""
         found = [np.zeros((0, JOINT), np.float32)]
         for start in range(0, len(images), PICTURES_AT_ONCE):
-            pixels = np.stack([prepare(image) for image in images[start : start + PICTURES_AT_ONCE]])  # (B, 3, 224, 224)
+            pixels = np.stack(
+                [prepare(image) for image in images[start : start + PICTURES_AT_ONCE]]
+            )  # (B, 3, 224, 224)
             found.append(self._picture.run(["vector"], {"pixels": pixels})[0])
         return np.concatenate(found)
 
@@ -123,4 +125,3 @@ class Index:
         for row in range(count):
             groups.setdefault(root(row), []).append(row)
         return sorted((group for group in groups.values() if len(group) > 1), key=lambda group: (-len(group), group))
-

@@ -90,7 +90,9 @@ def main(words: Sequence[str] | None = None) -> int:
             from training.datasets.emotic import convert
 
             for part in convert(args.annotations, args.images, args.out):
-                print(f"{part.part}: {part.people:,} people", *(f"{count:,} {why}" for why, count in part.skipped.items()))
+                print(
+                    f"{part.part}: {part.people:,} people", *(f"{count:,} {why}" for why, count in part.skipped.items())
+                )
         else:
             from training.evaluate import evaluate
 

@@ -42,7 +42,9 @@ def flickr8k(rows: Sequence[Row], space: JointSpace | None = None) -> Answer:
     """Each picture among all captions and each caption among all pictures; columns hold the ranks, 1 being best."""
     space = space or JointSpace()
     notes: Counter[str] = Counter()
-    told = [[str(one) for one in (row.details["captions"] if row.details["captions"] is not None else [])] for row in rows]
+    told = [
+        [str(one) for one in (row.details["captions"] if row.details["captions"] is not None else [])] for row in rows
+    ]
     seen = [number for number, _ in _pictures(rows, notes) if told[number]]
     notes["without_captions"] = sum(not one for one in told)
     if len(seen) < 2:
@@ -64,9 +66,7 @@ def flickr8k(rows: Sequence[Row], space: JointSpace | None = None) -> Answer:
     place = {number: at for at, number in enumerate(seen)}
     columns: dict[str, list[Any]] = {
         "image_to_text_rank": [int(found.image[place[n]]) if n in place else None for n in range(len(rows))],
-        "text_to_image_ranks": [
-            found.text[owner == place[n]].tolist() if n in place else [] for n in range(len(rows))
-        ],
+        "text_to_image_ranks": [found.text[owner == place[n]].tolist() if n in place else [] for n in range(len(rows))],
     }
     return columns, retrieval_metrics.figures(found), {"captions_ranked": len(owner), **notes}
 

@@ -19,23 +19,37 @@ def same_threshold(joint: Joint, seen: Photographs) -> float:
     return round(float(np.quantile(cosines, 1 - FALSE_PAIRS)), 3) if len(cosines) else 1.0
 
 
+_NAMES = {
+    **{f"image_to_text_r{at}": f"picture to caption, R@{at}" for at in (1, 5, 10)},
+    **{f"text_to_image_r{at}": f"caption to picture, R@{at}" for at in (1, 5, 10)},
+    "matching_accuracy": "own or other picture",
+}
 _FIGURES = """
 On the 1,000 validation photographs and their 5,000 captions, on which the epoch was chosen (95% bootstrap intervals over
-photographs; baseline: the same frozen towers kept apart and combined late, `training/joint_baseline.py`):
+photographs; baseline: frozen towers kept apart and combined late, `training/joint_baseline.py`):
 
-| percent | joint | baseline | joint minus baseline | chance |
-|---|---|---|---|---|
-| picture to caption, R@1 | {image_to_text_r1:.1f} ({image_to_text_r1_low:.1f} to {image_to_text_r1_high:.1f}) | {baseline_image_to_text_r1:.1f} | {gain_image_to_text_r1:+.1f} ({gain_image_to_text_r1_low:+.1f} to {gain_image_to_text_r1_high:+.1f}) | {image_to_text_r1_chance:.1f} |
-| picture to caption, R@5 | {image_to_text_r5:.1f} ({image_to_text_r5_low:.1f} to {image_to_text_r5_high:.1f}) | {baseline_image_to_text_r5:.1f} | {gain_image_to_text_r5:+.1f} ({gain_image_to_text_r5_low:+.1f} to {gain_image_to_text_r5_high:+.1f}) | {image_to_text_r5_chance:.1f} |
-| picture to caption, R@10 | {image_to_text_r10:.1f} ({image_to_text_r10_low:.1f} to {image_to_text_r10_high:.1f}) | {baseline_image_to_text_r10:.1f} | {gain_image_to_text_r10:+.1f} ({gain_image_to_text_r10_low:+.1f} to {gain_image_to_text_r10_high:+.1f}) | {image_to_text_r10_chance:.1f} |
-| caption to picture, R@1 | {text_to_image_r1:.1f} ({text_to_image_r1_low:.1f} to {text_to_image_r1_high:.1f}) | {baseline_text_to_image_r1:.1f} | {gain_text_to_image_r1:+.1f} ({gain_text_to_image_r1_low:+.1f} to {gain_text_to_image_r1_high:+.1f}) | {text_to_image_r1_chance:.1f} |
-| caption to picture, R@5 | {text_to_image_r5:.1f} ({text_to_image_r5_low:.1f} to {text_to_image_r5_high:.1f}) | {baseline_text_to_image_r5:.1f} | {gain_text_to_image_r5:+.1f} ({gain_text_to_image_r5_low:+.1f} to {gain_text_to_image_r5_high:+.1f}) | {text_to_image_r5_chance:.1f} |
-| caption to picture, R@10 | {text_to_image_r10:.1f} ({text_to_image_r10_low:.1f} to {text_to_image_r10_high:.1f}) | {baseline_text_to_image_r10:.1f} | {gain_text_to_image_r10:+.1f} ({gain_text_to_image_r10_low:+.1f} to {gain_text_to_image_r10_high:+.1f}) | {text_to_image_r10_chance:.1f} |
-| own or other picture | {matching_accuracy:.1f} ({matching_accuracy_low:.1f} to {matching_accuracy_high:.1f}) | {baseline_matching_accuracy:.1f} | | 50.0 |
+{table}
 
 Median rank: picture to caption {image_to_text_median_rank:.0f} (chance {image_to_text_median_rank_chance:.0f}), caption to
 picture {text_to_image_median_rank:.0f} (chance {text_to_image_median_rank_chance:.0f}).
 """
+
+
+def table(joint: dict[str, float], baseline: dict[str, float], gain: dict[str, float]) -> str:
+    """The recalls of both variants in Markdown, in percent, with the difference where it was measured."""
+    lines = ["| percent | joint | baseline | joint minus baseline | chance |", "|---|---|---|---|---|"]
+    for name, title in _NAMES.items():
+        ours, theirs, more = (_with_interval(part, name) for part in (joint, baseline, gain))
+        lines.append(f"| {title} | {ours} | {theirs} | {more} | {joint[f'{name}_chance']:.1f} |")
+    return "\n".join(lines)
+
+
+def _with_interval(part: dict[str, float], name: str) -> str:
+    if name not in part:
+        return ""
+    return f"{part[name]:.1f} ({part[f'{name}_low']:.1f} to {part[f'{name}_high']:.1f})"
+
+
 _DATA = """
 Trained by `python -m training fit joint_flickr8k` on Flickr8k's training photographs and captions (Hodosh et al. 2013;
 official split; research use) with InfoNCE in both directions, a learned temperature and weighted hard negatives.

@@ -24,7 +24,7 @@ from models.retrieval import JointSpace
 from training import export, joint_baseline, recipe, retrieval_metrics
 from training.datasets import flickr8k
 from training.datasets.folder import data_folder
-from training.joint_card import PICTURE_CARD, WORDS_CARD, same_threshold
+from training.joint_card import PICTURE_CARD, WORDS_CARD, same_threshold, table
 from training.joint_data import PLAIN, Captions, Photographs, encoded, photographs
 from training.joint_net import Joint, PictureForExport, WordsForExport, info_nce
 from training.retrieval_metrics import Ranks
@@ -70,7 +70,7 @@ def train(
     steps = settings["epochs"] * (len(seen) // batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, settings["warmup"], steps))
     owner = np.repeat(np.arange(len(check_on[0])), [len(one) for one in check_on[1].pieces])
-    epoch, best, history = 0, -math.inf, list[dict[str, float]]()
+    start, best, history = 0, -math.inf, list[dict[str, float]]()
     last = out / "last.pt"
     if resume and last.is_file():
         held = torch.load(last, weights_only=True)
@@ -78,8 +78,8 @@ def train(
         average.load_state_dict(held["average"])
         optimizer.load_state_dict(held["optimizer"])
         schedule.load_state_dict(held["schedule"])
-        epoch, best, history = held["epoch"], held["best"], held["history"]
-    for epoch in range(epoch, settings["epochs"]):
+        start, best, history = held["epoch"], held["best"], held["history"]
+    for epoch in range(start, settings["epochs"]):
         rng = np.random.default_rng((settings["seed"], epoch))
         joint.train()
         order = rng.permutation(len(seen))[: len(seen) // batch * batch].reshape(-1, batch)
@@ -150,15 +150,15 @@ class Memory:
         self.rows = torch.cat([self.rows, rows])[-self.most :] if self.most else self.rows
 
 
-def _loss(
-    pictures: Tensor, words: Tensor, rows: Tensor, memory: Memory, scale: Tensor, hardness: float
-) -> Tensor:
+def _loss(pictures: Tensor, words: Tensor, rows: Tensor, memory: Memory, scale: Tensor, hardness: float) -> Tensor:
     """Captions among all pictures shown, and pictures among the captions of this step and of those before."""
     batch = len(rows)
     own = torch.arange(batch)
     no_other = torch.zeros(batch, len(pictures), dtype=torch.bool)
     captions = torch.cat([words, memory.words])
-    of_same = torch.cat([rows, memory.rows])[None] == rows[:, None]  # (B, captions): the picture's own, of whatever step
+    of_same = (
+        torch.cat([rows, memory.rows])[None] == rows[:, None]
+    )  # (B, captions): the picture's own, of whatever step
     return (
         info_nce(words, pictures, own, scale, same=no_other, hardness=hardness)
         + info_nce(pictures[:batch], captions, own, scale, same=of_same, hardness=hardness)
@@ -188,15 +188,14 @@ def rank(joint: Joint, seen: Photographs, told: Captions, owner: np.ndarray) -> 
 def write(joint: Joint, found: Ranks, baseline: Ranks, settings: dict[str, Any], seen: Photographs) -> None:
     """Both folders with their figures on the validation rows."""
     write_vocabulary()
+    ours, theirs = retrieval_metrics.figures(found), retrieval_metrics.figures(baseline)
+    gain = retrieval_metrics.difference(found, baseline)
     figures = {
-        "validation (the epoch was chosen on these rows)": retrieval_metrics.figures(found),
-        "validation, baseline (separate embeddings, late combination)": retrieval_metrics.figures(baseline),
-        "validation, joint minus baseline": retrieval_metrics.difference(found, baseline),
+        "flickr8k, validation (epoch chosen on these rows)": {"rows": len(seen), **ours},
+        "flickr8k, validation, baseline (separate embeddings, late combination)": {"rows": len(seen), **theirs},
+        "flickr8k, validation, joint minus baseline": {"rows": len(seen), **gain},
     }
-    flat = {**figures["validation (the epoch was chosen on these rows)"]}
-    gain = figures["validation, joint minus baseline"]
-    values = {**flat, **{f"gain_{name}": value for name, value in gain.items()}}
-    values |= {f"baseline_{name}": value for name, value in retrieval_metrics.figures(baseline).items()}
+    values = {"table": table(ours, theirs, gain), **ours}
     picture = PictureForExport(joint.picture).eval()
     graph = export.trace(
         picture, [torch.randn(2, 3, 224, 224)], names=["pixels"], outputs=["vector"], dynamic={"pixels": {0: "batch"}}
@@ -228,5 +227,3 @@ def write(joint: Joint, found: Ranks, baseline: Ranks, settings: dict[str, Any],
         bits=8,
     )
     JointSpace()  # what was written can be read
-
-

@@ -97,7 +97,9 @@ class Joint(nn.Module):
         return self.scale.exp().clamp(max=HOTTEST)
 
 
-def info_nce(asked: Tensor, partners: Tensor, own: Tensor, scale: Tensor, *, same: Tensor, hardness: float = 0.0) -> Tensor:
+def info_nce(
+    asked: Tensor, partners: Tensor, own: Tensor, scale: Tensor, *, same: Tensor, hardness: float = 0.0
+) -> Tensor:
     """The loss of unit vectors asked (B, D), each of whose partner is row `own` (B,) of partners (P, D).
 
     `same` bool (B, P) marks pairs that belong together without being the one asked for (another caption of the picture):

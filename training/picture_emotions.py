@@ -79,13 +79,10 @@ def fit(args: argparse.Namespace) -> None:
     both = [np.concatenate(pair) for pair in zip(seen["train"], seen["validation"], strict=True)]
     known = {name: np.concatenate([truth["train"][name], truth["validation"][name]]) for name in TARGETS}
     tensors, kernels = final(both, known, chosen, settings)
-    cv = figures[next(iter(figures))]
+    crossed, held, plain = figures.values()
     card = CARD.format(
-        rows=len(known["valence"]), folds=settings["folds"],
-        **{f"cv_{name}": value for name, value in cv.items()},
-        **{f"val_{name}": value for name, value in figures[list(figures)[1]].items()},
-        **{f"base_{name}": value for name, value in figures[list(figures)[2]].items()},
-    )  # fmt: skip
+        rows=len(known["valence"]), folds=settings["folds"], table=table(crossed, held, plain), **crossed
+    )
     _write(settings, tensors, {"kernel": kernels, "arousal_middle": float(known["arousal"].mean())}, figures, card)
 
 
@@ -113,7 +110,11 @@ def project(groups: Groups, width: int) -> list[tuple[np.ndarray, np.ndarray]]:
     for name, group in zip(GROUPS, groups, strict=True):
         mean = group.mean(0)
         spread = np.ones(group.shape[1]) if name.startswith("classes") else group.std(0) + 1e-6
-        axes = PCA(min(width, *group.shape), svd_solver="randomized", random_state=0).fit((group - mean) / spread).components_.T
+        axes = (
+            PCA(min(width, *group.shape), svd_solver="randomized", random_state=0)
+            .fit((group - mean) / spread)
+            .components_.T
+        )
         axes = axes / spread[:, None]
         found.append((mean.astype(np.float32), axes.astype(np.float32)))
     return found
@@ -147,7 +148,9 @@ def choose(
         parts.append((train, held, left, right, scales_of(left)))
     found: dict[str, tuple[float, np.ndarray, tuple[float, float]]] = {}
     for gamma in settings["gammas"]:
-        near = [(kernel(left, left, scales, gamma), kernel(right, left, scales, gamma)) for *_, left, right, scales in parts]
+        near = [
+            (kernel(left, left, scales, gamma), kernel(right, left, scales, gamma)) for *_, left, right, scales in parts
+        ]
         for strength in settings["strengths"]:
             for name in TARGETS:
                 told = np.zeros(count)
@@ -161,7 +164,11 @@ def choose(
 
 
 def answers(
-    train: Groups, truth: dict[str, np.ndarray], asked: Groups, chosen: dict[str, tuple[float, float]], settings: dict[str, Any]
+    train: Groups,
+    truth: dict[str, np.ndarray],
+    asked: Groups,
+    chosen: dict[str, tuple[float, float]],
+    settings: dict[str, Any],
 ) -> dict[str, np.ndarray]:
     """What a regression on `train` says of `asked`."""
     axes = project(train, settings["width"])
@@ -200,7 +207,11 @@ def final(
         }  # fmt: skip
     tensors = {"weights": np.stack(dual).astype(np.float32)}
     for group, (mean, along), row in zip(GROUPS, axes, rows, strict=True):
-        tensors |= {f"{group}.mean": mean, f"{group}.axes": along.astype(np.float16), f"{group}.known": row.astype(np.float16)}
+        tensors |= {
+            f"{group}.mean": mean,
+            f"{group}.axes": along.astype(np.float16),
+            f"{group}.known": row.astype(np.float16),
+        }
     return tensors, kernels
 
 
@@ -223,13 +234,30 @@ def _write(
 ) -> None:
     export.write(
         "picture_emotions",
-        config={"kind": "valence and arousal of photographs: kernel ridge on EfficientNet-Lite0", "recipe": settings, **config},
+        config={
+            "kind": "valence and arousal of photographs: kernel ridge on EfficientNet-Lite0",
+            "recipe": settings,
+            **config,
+        },
         metrics=figures,
         readme=card,
         tensors=tensors,
         graph=_graph(),
         bits=8,
     )
+
+
+def table(crossed: dict[str, float], held: dict[str, float], plain: dict[str, float]) -> str:
+    """Pearson's r of both ratings in Markdown."""
+    lines = ["| | cross-validation | validation rows | baseline, cross-validation |", "|---|---|---|---|"]
+    for name in TARGETS:
+        key = f"{name}_pearson"
+        cells = [
+            f"{part[key]:.3f} ({part[f'{key}_low']:.3f} to {part[f'{key}_high']:.3f})"
+            for part in (crossed, held, plain)
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 CARD = """
@@ -242,14 +270,12 @@ classes compares the picture with {rows} photographs of OASIS (Kurdi et al. 2017
 which only projections are stored. Fitted by `python -m training fit picture_emotions`.
 
 Pearson's r, with 95% bootstrap intervals. Settings were chosen by the {folds}-fold cross-validation; a constant has r 0.
+Baseline: ridge regression on the head's mean at 224 pixels.
 
-| | cross-validation | validation rows | baseline: ridge on frozen features, cross-validation |
-|---|---|---|---|
-| valence | {cv_valence_pearson:.3f} ({cv_valence_pearson_low:.3f} to {cv_valence_pearson_high:.3f}) | {val_valence_pearson:.3f} ({val_valence_pearson_low:.3f} to {val_valence_pearson_high:.3f}) | {base_valence_pearson:.3f} ({base_valence_pearson_low:.3f} to {base_valence_pearson_high:.3f}) |
-| arousal | {cv_arousal_pearson:.3f} ({cv_arousal_pearson_low:.3f} to {cv_arousal_pearson_high:.3f}) | {val_arousal_pearson:.3f} ({val_arousal_pearson_low:.3f} to {val_arousal_pearson_high:.3f}) | {base_arousal_pearson:.3f} ({base_arousal_pearson_low:.3f} to {base_arousal_pearson_high:.3f}) |
+{table}
 
-Mean absolute error in cross-validation: valence {cv_valence_mae:.2f} (always the mean: {cv_valence_mae_majority:.2f}), arousal
-{cv_arousal_mae:.2f} ({cv_arousal_mae_majority:.2f}). What ships was fitted on training and validation rows together.
+Mean absolute error in cross-validation: valence {valence_mae:.2f} (always the mean: {valence_mae_majority:.2f}), arousal
+{arousal_mae:.2f} ({arousal_mae_majority:.2f}). What ships was fitted on training and validation rows together.
 
 It tells what many people said on average of photographs in one study (United States, online), not what anyone feels, and
 was never shown memes, drawings or screenshots. The name of the emotion follows from the two numbers alone.

@@ -88,7 +88,9 @@ class Flickr8k:
         """Vectors of all captions of a part, computed once."""
         if (variant, part) not in self._told:
             rows = self.train if part == "train" else self.held
-            self._told[variant, part] = self.features.words(variant, [one for row in rows for one in row.details["captions"]])
+            self._told[variant, part] = self.features.words(
+                variant, [one for row in rows for one in row.details["captions"]]
+            )
         return self._told[variant, part]
 
     def targets(self, variant: str) -> list[robustness.Target]:

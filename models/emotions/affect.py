@@ -69,7 +69,9 @@ class Looker:
             for name, heat in HEATS.items():
                 scores = outputs[-1] / heat
                 shares = np.exp(scores - scores.max(1, keepdims=True))
-                found[f"{name}_{side}"] = np.sqrt((shares / shares.sum(1, keepdims=True)).mean(0))  # Hellinger's distance
+                found[f"{name}_{side}"] = np.sqrt(
+                    (shares / shares.sum(1, keepdims=True)).mean(0)
+                )  # Hellinger's distance
         return found
 
 
@@ -95,7 +97,10 @@ class AffectReader:
         found = []
         for image in images:
             seen = self._looker.look(image)
-            rows = [((seen[group] - mean) @ axes)[None] for group, (mean, axes) in zip(GROUPS, self._projections, strict=True)]
+            rows = [
+                ((seen[group] - mean) @ axes)[None]
+                for group, (mean, axes) in zip(GROUPS, self._projections, strict=True)
+            ]
             told = []
             for at, name in enumerate(("valence", "arousal")):
                 setting = self._settings[name]

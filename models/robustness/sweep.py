@@ -46,7 +46,11 @@ class Change:
             return replace(meme, image=self.picture(meme.image, strength, seed)) if strength else meme
         if not meme.caption.text.strip() or self.words is None:
             raise BadInput(f"{self.title} changes the words, and this meme has none: type some.")
-        return replace(meme, caption=Caption(self.words(meme.caption.text, strength, seed), "override")) if strength else meme
+        return (
+            replace(meme, caption=Caption(self.words(meme.caption.text, strength, seed), "override"))
+            if strength
+            else meme
+        )
 
 
 @dataclass(frozen=True)
@@ -103,9 +107,7 @@ def fitting(meme: Meme) -> list[Change]:
     return [change for change in CHANGES.values() if sides[change.side]]
 
 
-def sweep(
-    scorer: Scorer, meme: Meme, change: Change, *, steps: int = STEPS, seed: int = SEED
-) -> Iterator[Point]:
+def sweep(scorer: Scorer, meme: Meme, change: Change, *, steps: int = STEPS, seed: int = SEED) -> Iterator[Point]:
     """The verdicts at `steps` strengths from 0 to 1, one after the other, so that a caller can show progress or stop."""
     if steps < 2:
         raise BadInput(f"A curve needs at least 2 strengths, not {steps}.")

@@ -10,9 +10,7 @@ from collections.abc import Callable, Sequence
 
 # Neighbours on a QWERTY keyboard, within a row.
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-_NEAR = {
-    letter: row[max(0, at - 1) : at] + row[at + 1 : at + 2] for row in _ROWS for at, letter in enumerate(row)
-}
+_NEAR = {letter: row[max(0, at - 1) : at] + row[at + 1 : at + 2] for row in _ROWS for at, letter in enumerate(row)}
 _LEET = dict(zip("aeiostbg", "43105789", strict=True))
 # Cyrillic and Greek letters that look like Latin ones.
 _ALIKE = dict(zip("aceopxyiABEHKMOPTX", "асеорхуіАВЕНКМОРТХ", strict=True))
@@ -52,9 +50,7 @@ def homoglyphs(text: str, strength: float, seed: int) -> str:
 
 def zero_width(text: str, strength: float, seed: int) -> str:
     """Characters without width between the letters of words."""
-    return _replaced(
-        text, strength, seed, lambda letter, rng: letter + rng.choice(_UNSEEN) if letter.isalnum() else ""
-    )
+    return _replaced(text, strength, seed, lambda letter, rng: letter + rng.choice(_UNSEEN) if letter.isalnum() else "")
 
 
 def emoji(text: str, strength: float, seed: int) -> str:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from components import analysis, attack, engine, failures, intake, sidebar, stages, visit
+from components import analysis, attack, engine, failures, intake, robust_study, sidebar, stages, visit
 from models.analysis import Meme
 
 about = sidebar.draw()
@@ -21,6 +21,8 @@ with failures.contained(), st.spinner("Loading the models", show_time=True):
 if analyzer is not None:
     sidebar.tell(about, analyzer.info)
 if seen.empty or analyzer is None:
+    with st.expander("What the study measured", icon=":material/science:"), failures.contained():
+        robust_study.draw()
     st.stop()
 
 head, tools = st.columns([3, 1], vertical_alignment="center")
@@ -38,7 +40,9 @@ if meme is None:
     st.stop()
 
 key = f"{seen.number}-{seen.name}"
-changes, pixels = st.tabs([":material/tune: Changes by strength", ":material/target: Pixel attack"])
+changes, pixels, study = st.tabs(
+    [":material/tune: Changes by strength", ":material/target: Pixel attack", ":material/science: Study"]
+)
 with changes, failures.contained():
     change = attack.choose(meme, key)
     found = attack.curve(meme, change, analyzer, key)
@@ -56,3 +60,5 @@ with changes, failures.contained():
         )
 with pixels, failures.contained():
     attack.pixel_search(meme, analyzer, key)
+with study, failures.contained():
+    robust_study.draw()

@@ -32,7 +32,9 @@ def packed_as(name: str, data: bytes, mode: int = 0) -> bytes:
 
 def test_pictures_are_read_and_the_rest_is_passed_over() -> None:
     picture = drawn()
-    data = packed(**{"a.png": picture, "deep/er/b.JPG": picture, "notes.doc": b"x", "__MACOSX/._a.png": b"x", ".c.png": b"x"})
+    data = packed(
+        **{"a.png": picture, "deep/er/b.JPG": picture, "notes.doc": b"x", "__MACOSX/._a.png": b"x", ".c.png": b"x"}
+    )
     with Archive(data) as archive:
         assert [member.name for member in archive.members] == ["a.png", "deep/er/b.JPG"]
         assert sorted(archive.skipped) == [".c.png", "__MACOSX/._a.png", "notes.doc"]

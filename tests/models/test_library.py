@@ -72,7 +72,12 @@ def test_a_zip_with_captions_in_folders() -> None:
 
 def test_progress_counts_every_picture_and_few_are_embedded_at_once() -> None:
     space, told = Colours(), []
-    build(Library(), [File(f"{n}.png", plain((n, n, n))) for n in range(10)], space, on_done=lambda *seen: told.append(seen))
+    build(
+        Library(),
+        [File(f"{n}.png", plain((n, n, n))) for n in range(10)],
+        space,
+        on_done=lambda *seen: told.append(seen),
+    )
     assert told == [(n, 10) for n in range(1, 11)]
     assert space.calls == [4, 4, 2]
 

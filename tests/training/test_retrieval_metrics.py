@@ -28,7 +28,9 @@ def test_a_constant_similarity_ranks_last() -> None:
 def test_perfect_and_random() -> None:
     count = 60
     owner = np.repeat(np.arange(count), 5)
-    perfect = retrieval_metrics.figures(ranks((owner[None] == np.arange(count)[:, None]).astype(float), owner), resamples=50)
+    perfect = retrieval_metrics.figures(
+        ranks((owner[None] == np.arange(count)[:, None]).astype(float), owner), resamples=50
+    )
     assert perfect["image_to_text_r1"] == perfect["text_to_image_r1_low"] == perfect["matching_accuracy"] == 100
     assert perfect["image_to_text_median_rank"] == 1
     drawn = [ranks(np.random.default_rng(seed).random((count, 5 * count)), owner) for seed in range(20)]

@@ -190,7 +190,7 @@ def _categories(person: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _continuous(person: dict[str, Any]) -> tuple[float, float, float]:
-    told = person.get("combined_continuous", None)
+    told = person.get("combined_continuous")
     annotators = _list(told if told is not None else person["annotations_continuous"])
     valence, arousal, dominance = (float(np.nanmean([float(one[name]) for one in annotators])) for name in CONTINUOUS)
     return valence, arousal, dominance

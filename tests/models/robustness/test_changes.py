@@ -16,7 +16,9 @@ from models.robustness.sweep import CHANGES, Change, fitting, smallest_flip, swe
 
 WORDS = "These people are wonderful neighbours and bake exciting bread"
 SMALL = Image.fromarray(np.random.default_rng(0).integers(256, size=(5, 7, 3), dtype=np.uint8))
-NOISE = SMALL.resize((160, 120), Image.Resampling.BICUBIC)  # patches with soft edges: every change can do something to it
+NOISE = SMALL.resize(
+    (160, 120), Image.Resampling.BICUBIC
+)  # patches with soft edges: every change can do something to it
 MEME = Meme(NOISE, Caption(WORDS, "override"))
 
 

@@ -81,7 +81,13 @@ def official(tmp_path: Path) -> Path:
         image.save(pictures / name, quality=95)
     (pictures / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
     train = [
-        entry("a.jpg", [one_annotator([100, 100, 300, 400], ["Anger", "Doubt/Confusion"]), one_annotator([-5, -5, 90, 700], ["Peace"])]),
+        entry(
+            "a.jpg",
+            [
+                one_annotator([100, 100, 300, 400], ["Anger", "Doubt/Confusion"]),
+                one_annotator([-5, -5, 90, 700], ["Peace"]),
+            ],
+        ),
         entry("b.jpg", [one_annotator([50, 50, 50, 90], ["Pain"])]),
         entry("missing.jpg", [one_annotator([0, 0, 9, 9], ["Pain"])]),
         entry("broken.jpg", [one_annotator([0, 0, 9, 9], ["Pain"])]),
@@ -95,7 +101,11 @@ def test_people_are_read_with_one_annotator_and_with_several(official: Path) -> 
     parts = read(official / "Annotations.mat")
     first, second, *_ = parts["train"]
     assert first.picture == "mscoco/images/a.jpg"
-    assert (first.box, first.categories, first.continuous) == ((100, 100, 300, 400), ("Anger", "Doubt/Confusion"), (7, 5, 4))
+    assert (first.box, first.categories, first.continuous) == (
+        (100, 100, 300, 400),
+        ("Anger", "Doubt/Confusion"),
+        (7, 5, 4),
+    )
     assert (second.categories, second.gender, second.age) == (("Peace",), "Male", "Adult")
     [held] = parts["validation"]
     assert (held.categories, held.continuous, held.gender) == (("Fear", "Peace"), (3, 3, 3), "Female")
@@ -103,7 +113,9 @@ def test_people_are_read_with_one_annotator_and_with_several(official: Path) -> 
 
 def test_the_arrays_and_the_table(official: Path, tmp_path: Path) -> None:
     told: list[int] = []
-    train, validation, test = convert(official / "Annotations.mat", official / "emotic", tmp_path / "out", on_done=told.append)
+    train, validation, test = convert(
+        official / "Annotations.mat", official / "emotic", tmp_path / "out", on_done=told.append
+    )
     assert (train.part, train.people) == ("train", 2)
     assert train.skipped == {"missing pictures": 1, "unreadable pictures": 1, "boxes without area": 1}
     assert (validation.people, test.people) == (1, 1)

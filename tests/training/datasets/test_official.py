@@ -18,7 +18,11 @@ def flickr(tmp_path: Path) -> Path:
     text.mkdir()
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         (pictures / name).write_bytes(drawn(kind="JPEG"))
-    lines = [f"{name}#{number}\tCaption {number} of {name} ." for name in ("a.jpg", "b.jpg", "gone.jpg.1") for number in range(5)]
+    lines = [
+        f"{name}#{number}\tCaption {number} of {name} ."
+        for name in ("a.jpg", "b.jpg", "gone.jpg.1")
+        for number in range(5)
+    ]
     (text / "Flickr8k.token.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (text / "Flickr_8k.trainImages.txt").write_text("b.jpg\na.jpg\ngone.jpg.1\n", encoding="utf-8")
     (text / "Flickr_8k.devImages.txt").write_text("c.jpg\n", encoding="utf-8")
@@ -49,10 +53,19 @@ def test_oasis(tmp_path: Path) -> None:
     for name in ("Acorns 1", "Nude couple 1"):
         (tmp_path / "images" / f"{name}.jpg").write_bytes(drawn(kind="JPEG"))
     head = ",Theme,Category,Source,Valence_mean,Valence_SD,Valence_N,Arousal_mean,Arousal_SD,Arousal_N\n"
-    lines = "I1,Acorns 1,Object,Pixabay,4.68,.95,102,2.34,1.6,101\nI2,Nude couple 1,Person,x,5,1,1,5,1,1\nI3,Gone 1,Object,x,1,1,1,1,1,1\n"
+    lines = (
+        "I1,Acorns 1,Object,Pixabay,4.68,.95,102,2.34,1.6,101\n"
+        "I2,Nude couple 1,Person,x,5,1,1,5,1,1\n"
+        "I3,Gone 1,Object,x,1,1,1,1,1,1\n"
+    )
     (tmp_path / "OASIS.csv").write_text(head + lines, encoding="utf-8")
     [row] = oasis.read_official(tmp_path)
-    assert (row.id, row.details["category"], row.details["valence_mean"], row.details["arousal_sd"]) == ("Acorns 1", "Object", 4.68, 1.6)
+    assert (row.id, row.details["category"], row.details["valence_mean"], row.details["arousal_sd"]) == (
+        "Acorns 1",
+        "Object",
+        4.68,
+        1.6,
+    )
     (tmp_path / "OASIS.csv").write_text(head + "I1,Acorns 1,Object,Pixabay,,.95,102,2.34,1.6,101\n", encoding="utf-8")
     with pytest.raises(BadInput, match="has no usable"):
         oasis.read_official(tmp_path)
