@@ -8,7 +8,7 @@ import streamlit as st
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
-    from models.retrieval import JointSpace
+    from models.retrieval import JointSpace, MiniSpace
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -20,8 +20,8 @@ def analyzer() -> Analyzer:
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
-def joint_space() -> JointSpace:
+def joint_space() -> JointSpace | MiniSpace:
     """The towers of the search; raises `SubtextError` as `analyzer` does."""
-    from models.retrieval import JointSpace
+    from models.retrieval import open_space
 
-    return JointSpace()
+    return open_space()

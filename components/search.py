@@ -20,7 +20,7 @@ from models.library import File, Found, Library
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
-    from models.retrieval import JointSpace
+    from models.retrieval import JointSpace, MiniSpace
 
 MOST_MEGABYTES = 500
 SHOWN = 12
@@ -106,7 +106,7 @@ def samples() -> list[File]:
     ]
 
 
-def index(files: Sequence[File], read_words: bool, analyzer: Analyzer, space: JointSpace) -> None:
+def index(files: Sequence[File], read_words: bool, analyzer: Analyzer, space: JointSpace | MiniSpace) -> None:
     """Builds the collection with a progress bar. Stopping keeps what is there: the script ends at the bar's next step."""
     seen = current()
     seen.problem, built = "", Library()
@@ -129,7 +129,7 @@ def index(files: Sequence[File], read_words: bool, analyzer: Analyzer, space: Jo
     st.rerun()
 
 
-def query(space: JointSpace) -> np.ndarray | None:
+def query(space: JointSpace | MiniSpace) -> np.ndarray | None:
     """Draws both ways to ask; the vector of what was asked, None before that. Words come first where both are given."""
     seen = current()
     left, right = st.columns([3, 2], gap="medium")
@@ -217,7 +217,7 @@ def thumbnails(found: Sequence[Found], held: Library, bands: Bands, place: str) 
                 st.caption(" · ".join(told))
 
 
-def duplicates(held: Library, space: JointSpace, analyzer: Analyzer, bands: Bands) -> None:
+def duplicates(held: Library, space: JointSpace | MiniSpace, analyzer: Analyzer, bands: Bands) -> None:
     """Groups of pictures that are nearly the same."""
     groups = held.pictures.near_duplicates(space.same)
     if not groups:

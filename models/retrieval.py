@@ -16,7 +16,7 @@ from PIL import Image
 
 from models import weights
 from models.encoders.encoder import JOINT
-from models.encoders.mini import PICTURES_AT_ONCE, TEXTS_AT_ONCE, prepare
+from models.encoders.mini import PICTURES_AT_ONCE, TEXTS_AT_ONCE, MiniEncoder, prepare
 from models.encoders.wordpieces import Vocabulary
 from models.errors import BadWeights
 
@@ -63,6 +63,33 @@ class JointSpace:
             fed = {"embedded": pieces.embedded, "mask": pieces.mask}
             found[some] = self._words.run(["vector"], fed)[0]
         return found
+
+
+class MiniSpace:
+    """The `mini` towers' own projections into 512 numbers (`training fit mini_towers`): coarser, and always there."""
+
+    same = SAME
+
+    def __init__(self, encoder: MiniEncoder | None = None, *, threads: int = 0) -> None:
+        self._encoder = encoder or MiniEncoder(threads=threads)
+        self.cards = self._encoder.cards
+
+    def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """RGB pictures to float32 [n, 512]."""
+        return self._encoder.encode_images(images).pooled
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Texts to float32 [n, 512]."""
+        return self._encoder.encode_texts(texts).pooled
+
+
+def open_space(*, threads: int = 0) -> JointSpace | MiniSpace:
+    """The joint space where its weights are there, else the projections of the `mini` towers.
+
+    Weights that are there and damaged raise `BadWeights`: only their absence is made up for.
+    """
+    there = (weights.root() / "joint_picture").is_dir() and (weights.root() / "joint_words").is_dir()
+    return JointSpace(threads=threads) if there else MiniSpace(threads=threads)
 
 
 @dataclass(frozen=True)

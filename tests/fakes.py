@@ -226,6 +226,7 @@ class FakeSpace:
     """Pictures lie at their mean colour, words at the colours that they name: red, green, blue."""
 
     same = 0.995
+    cards = ()
 
     def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray:
         return self._unit([np.asarray(image.convert("RGB"), np.float32).mean((0, 1)) for image in images])

@@ -1,6 +1,6 @@
 """Tasks of `python -m training evaluate` on photographs: `flickr8k` (retrieval) and `oasis` (valence and arousal).
 
-Both run the app's own code: `models.retrieval.JointSpace` and `models.emotions.affect.AffectReader`. A photograph that
+Both run the app's own code: `models.retrieval.open_space` and `models.emotions.affect.AffectReader`. A photograph that
 cannot be opened is counted and left out; with it go its captions, since neither could be found.
 """
 
@@ -18,7 +18,7 @@ from tqdm import tqdm
 from models.emotions.affect import AffectReader
 from models.errors import BadInput, BadPicture
 from models.images import open_picture
-from models.retrieval import JointSpace
+from models.retrieval import JointSpace, MiniSpace, open_space
 from training import regression_metrics, retrieval_metrics
 from training.datasets.parquet import read_file
 from training.datasets.rows import Row
@@ -38,9 +38,9 @@ def rows_of(task: str, path: str | Path, limit: int | None = None) -> list[Row]:
     return rows
 
 
-def flickr8k(rows: Sequence[Row], space: JointSpace | None = None) -> Answer:
+def flickr8k(rows: Sequence[Row], space: JointSpace | MiniSpace | None = None) -> Answer:
     """Each picture among all captions and each caption among all pictures; columns hold the ranks, 1 being best."""
-    space = space or JointSpace()
+    space = space or open_space()
     notes: Counter[str] = Counter()
     told = [
         [str(one) for one in (row.details["captions"] if row.details["captions"] is not None else [])] for row in rows
@@ -68,7 +68,11 @@ def flickr8k(rows: Sequence[Row], space: JointSpace | None = None) -> Answer:
         "image_to_text_rank": [int(found.image[place[n]]) if n in place else None for n in range(len(rows))],
         "text_to_image_ranks": [found.text[owner == place[n]].tolist() if n in place else [] for n in range(len(rows))],
     }
-    return columns, retrieval_metrics.figures(found), {"captions_ranked": len(owner), **notes}
+    return (
+        columns,
+        retrieval_metrics.figures(found),
+        {"weights": [card.name for card in space.cards], "captions_ranked": len(owner), **notes},
+    )
 
 
 def oasis(rows: Sequence[Row], reader: AffectReader | None = None) -> Answer:

@@ -23,7 +23,7 @@ from models.analyzer import Analyzer
 from models.emotions.affect import AffectReader
 from models.encoders.mini import MiniEncoder
 from models.images import open_picture
-from models.retrieval import JointSpace
+from models.retrieval import open_space
 from models.robustness.pixel_attack import view
 from training import joint_baseline, mini_towers, robustness
 from training.datasets import flickr8k, harmeme, oasis, religious_hateful
@@ -48,7 +48,7 @@ class Features:
     """Vectors of pictures by tower: `baseline` the mean patch of `mini_picture` (1280), `joint` the joint space (512)."""
 
     def __init__(self) -> None:
-        self.mini, self.space = MiniEncoder(), JointSpace()
+        self.mini, self.space = MiniEncoder(), open_space()
 
     def of(self, variant: str, images: Sequence[Image.Image]) -> np.ndarray:
         """float32 [n, width]."""
