@@ -186,8 +186,7 @@ def evaluate(args: argparse.Namespace, engine: Engine | None = None) -> dict[str
     asked = Asked(args.modality, args.captions)
     if args.task in evaluate_pictures.TASKS:
         rows = evaluate_pictures.rows_of(args.task, args.data, args.limit)
-        columns, found, notes = evaluate_pictures.TASKS[args.task](rows)
-        return _report(args, asked, rows, Outcome(columns, found, Counter(notes)))
+        return _report(args, asked, rows, Outcome(*evaluate_pictures.TASKS[args.task](rows)))
     label = "labels" if args.task == "text-emotions" else "label"
     rows = read_file(args.data, label=label, limit=args.limit)
     if not rows:

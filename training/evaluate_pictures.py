@@ -26,7 +26,8 @@ from training.datasets.rows import Row
 DETAILS = {"flickr8k": ("captions",), "oasis": ("valence_mean", "arousal_mean")}
 RATINGS = ("valence", "arousal")
 AT_ONCE = 64
-Answer = tuple[dict[str, list[Any]], dict[str, float], dict[str, Any]]  # columns, figures, notes
+Columns = dict[str, list[Any]]
+Answer = tuple[Columns, dict[str, float], Counter[str], dict[str, Any]]  # columns, figures, notes, settings
 
 
 def rows_of(task: str, path: str | Path, limit: int | None = None) -> list[Row]:
@@ -68,11 +69,8 @@ def flickr8k(rows: Sequence[Row], space: JointSpace | MiniSpace | None = None) -
         "image_to_text_rank": [int(found.image[place[n]]) if n in place else None for n in range(len(rows))],
         "text_to_image_ranks": [found.text[owner == place[n]].tolist() if n in place else [] for n in range(len(rows))],
     }
-    return (
-        columns,
-        retrieval_metrics.figures(found),
-        {"weights": [card.name for card in space.cards], "captions_ranked": len(owner), **notes},
-    )
+    notes["captions_ranked"] = len(owner)
+    return columns, retrieval_metrics.figures(found), notes, {"weights": [card.name for card in space.cards]}
 
 
 def oasis(rows: Sequence[Row], reader: AffectReader | None = None) -> Answer:
@@ -86,7 +84,7 @@ def oasis(rows: Sequence[Row], reader: AffectReader | None = None) -> Answer:
         columns["label"][number] = answer.emotion
     truth = {name: [_number(row.details[f"{name}_mean"]) for row in rows] for name in RATINGS}
     given = {name: [_number(value) for value in columns[name]] for name in RATINGS}
-    return columns, regression_metrics.figures(truth, given, RATINGS), dict(notes)
+    return columns, regression_metrics.figures(truth, given, RATINGS), notes, {"weights": ["picture_emotions"]}
 
 
 TASKS: dict[str, Callable[[Sequence[Row]], Answer]] = {"flickr8k": flickr8k, "oasis": oasis}
