@@ -30,6 +30,8 @@ photographs; baseline: frozen towers kept apart and combined late, `training/joi
 
 {table}
 
+{verdict}
+
 Median rank: picture to caption {image_to_text_median_rank:.0f} (chance {image_to_text_median_rank_chance:.0f}), caption to
 picture {text_to_image_median_rank:.0f} (chance {text_to_image_median_rank_chance:.0f}).
 """
@@ -42,6 +44,19 @@ def table(joint: dict[str, float], baseline: dict[str, float], gain: dict[str, f
         ours, theirs, more = (_with_interval(part, name) for part in (joint, baseline, gain))
         lines.append(f"| {title} | {ours} | {theirs} | {more} | {joint[f'{name}_chance']:.1f} |")
     return "\n".join(lines)
+
+
+def compared(gain: dict[str, float]) -> str:
+    """In words whether the joint variant beats the baseline, by the intervals of the two R@1."""
+    if not gain:
+        return "The baseline was not measured in this run, so whether the joint space beats it is not known."
+    lows = [gain[f"{way}_r1_low"] for way in ("image_to_text", "text_to_image")]
+    highs = [gain[f"{way}_r1_high"] for way in ("image_to_text", "text_to_image")]
+    if min(lows) > 0:
+        return "The joint space beats the baseline: the intervals of both differences in R@1 lie above 0."
+    if max(highs) < 0:
+        return "The joint space does not beat the baseline: the intervals of both differences in R@1 lie below 0."
+    return "The joint space does not clearly beat the baseline: an interval of a difference in R@1 holds 0."
 
 
 def _with_interval(part: dict[str, float], name: str) -> str:

@@ -24,7 +24,7 @@ from models.retrieval import JointSpace
 from training import export, joint_baseline, recipe, retrieval_metrics
 from training.datasets import flickr8k
 from training.datasets.folder import data_folder
-from training.joint_card import PICTURE_CARD, WORDS_CARD, same_threshold, table
+from training.joint_card import PICTURE_CARD, WORDS_CARD, compared, same_threshold, table
 from training.joint_data import PLAIN, Captions, Photographs, encoded, photographs
 from training.joint_net import Joint, PictureForExport, WordsForExport, info_nce
 from training.retrieval_metrics import Ranks
@@ -185,17 +185,19 @@ def rank(joint: Joint, seen: Photographs, told: Captions, owner: np.ndarray) -> 
     return retrieval_metrics.ranks((left @ right.T).numpy(), owner)
 
 
-def write(joint: Joint, found: Ranks, baseline: Ranks, settings: dict[str, Any], seen: Photographs) -> None:
-    """Both folders with their figures on the validation rows."""
+def write(joint: Joint, found: Ranks, baseline: Ranks | None, settings: dict[str, Any], seen: Photographs) -> None:
+    """Both folders with their figures on the validation rows; without a baseline the card says that none was measured."""
     write_vocabulary()
-    ours, theirs = retrieval_metrics.figures(found), retrieval_metrics.figures(baseline)
-    gain = retrieval_metrics.difference(found, baseline)
-    figures = {
-        "flickr8k, validation (epoch chosen on these rows)": {"rows": len(seen), **ours},
-        "flickr8k, validation, baseline (separate embeddings, late combination)": {"rows": len(seen), **theirs},
-        "flickr8k, validation, joint minus baseline": {"rows": len(seen), **gain},
-    }
-    values = {"table": table(ours, theirs, gain), **ours}
+    ours, theirs, gain = retrieval_metrics.figures(found), dict[str, float](), dict[str, float]()
+    figures = {"flickr8k, validation (epoch chosen on these rows)": {"rows": len(seen), **ours}}
+    if baseline is not None:
+        theirs, gain = retrieval_metrics.figures(baseline), retrieval_metrics.difference(found, baseline)
+        figures["flickr8k, validation, baseline (separate embeddings, late combination)"] = {
+            "rows": len(seen),
+            **theirs,
+        }
+        figures["flickr8k, validation, joint minus baseline"] = {"rows": len(seen), **gain}
+    values = {"table": table(ours, theirs, gain), "verdict": compared(gain), **ours}
     picture = PictureForExport(joint.picture).eval()
     graph = export.trace(
         picture, [torch.randn(2, 3, 224, 224)], names=["pixels"], outputs=["vector"], dynamic={"pixels": {0: "batch"}}
