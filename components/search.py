@@ -139,15 +139,15 @@ def query(space: JointSpace | MiniSpace) -> np.ndarray | None:
         ).strip()
     with right:
         dropped = st.file_uploader("Or a picture", type=KINDS, max_upload_size=10, key=f"search-picture-{seen.number}")
-    if not words and dropped is None:
+    if words:
+        key, ask = f"words:{words}", lambda: space.embed_texts([words])[0]
+    elif dropped is not None:
+        file = dropped
+        key, ask = f"picture:{file.file_id}", lambda: space.embed_images([open_picture(file.getvalue()).image])[0]
+    else:
         return None
-    key = f"words:{words}" if words else f"picture:{dropped.file_id}"
     if key not in seen.vectors:
-        seen.vectors.clear()  # only the last question is kept
-        if words:
-            seen.vectors[key] = space.embed_texts([words])[0]
-        else:
-            seen.vectors[key] = space.embed_images([open_picture(dropped.getvalue()).image])[0]
+        seen.vectors = {key: ask()}  # only the last question is kept
     return seen.vectors[key]
 
 

@@ -12,7 +12,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 import numpy as np
 from PIL import Image
@@ -217,7 +217,8 @@ def _take_captions(name: str, data: bytes, captions: dict[str, list[str]], libra
         library.problems.append(f"{_last(name)} is not text in UTF-8, so its captions were passed over.")
         return
     delimiter = "\t" if "\t" in text[:10_000] else ","
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    # In tables with tabs a quotation mark is a mark like any other, as in Flickr8k's own file.
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
     try:
         for row in csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting):
             picture = _last(row[0]).partition("#")[0].strip().lower() if row else ""

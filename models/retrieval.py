@@ -126,7 +126,8 @@ class Index:
             return []
         params = None
         if among is not None:
-            params = faiss.SearchParameters(sel=faiss.IDSelectorBatch(np.asarray(among, np.int64)))
+            rows_allowed = faiss.IDSelectorBatch(np.asarray(among, np.int64))
+            params = faiss.SearchParameters(sel=rows_allowed)  # type: ignore[call-arg]  # its wrapper takes fields by name
         asked = np.ascontiguousarray(vector[None], np.float32)
         similarities, rows = self._flat.search(asked, min(count, len(self)), params=params)
         return [Hit(int(row), float(near)) for row, near in zip(rows[0], similarities[0], strict=True) if row >= 0]
