@@ -32,6 +32,12 @@ if __name__ == "__main__":  # a visitor's run
                     url_path="evaluation",
                 ),
             ],
+            "Explore": [
+                st.Page("pages/explore/search.py", title="Search", icon=":material/search:", url_path="search"),
+                st.Page(
+                    "pages/explore/robustness.py", title="Robustness", icon=":material/shield:", url_path="robustness"
+                ),
+            ],
         }
     )
     page.run()

@@ -19,6 +19,7 @@ from models.errors import SubtextError
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
     from models.hub import OnProgress
+    from models.retrieval import JointSpace, MiniSpace
 
 
 @dataclass(frozen=True)
@@ -147,3 +148,11 @@ def state() -> State:
 def choose(choice: Choice) -> None:
     """Run something else from now on, for everybody who uses this app."""
     engine().choose(choice)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def joint_space() -> JointSpace | MiniSpace:
+    """The towers of the search; raises `SubtextError` as `analyzer` does."""
+    from models.retrieval import open_space
+
+    return open_space()

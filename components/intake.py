@@ -57,14 +57,18 @@ def _use_kept() -> None:
     accept(None, visit.current().kept_words, "")
 
 
-def ask() -> None:
+TITLE = "What does this meme say?"
+LEAD = (
+    "Give a picture, some words, or both. Subtext judges whether it attacks people for what they are, "
+    "reads its emotions, and shows what moved the answer."
+)
+
+
+def ask(title: str = TITLE, lead: str = LEAD) -> None:
     """Draw every way in: all of them in sight without scrolling on a laptop, and no camera asked for unbidden."""
     seen = visit.current()
-    st.title("What does this meme say?", anchor=False)
-    st.markdown(
-        "Give a picture, some words, or both. Subtext judges whether it attacks people for what they are, "
-        "reads its emotions, and shows what moved the answer."
-    )
+    st.title(title, anchor=False)
+    st.markdown(lead)
     if seen.problem:
         failures.tell(seen.problem)
         if seen.kept_words:

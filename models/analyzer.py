@@ -13,6 +13,7 @@ from models import profiles
 from models.analysis import (
     Analysis,
     Attention,
+    Bands,
     Emotions,
     Evidence,
     Explanation,
@@ -194,6 +195,11 @@ class Analyzer:
     def threshold(self, head: str) -> float:
         """The probability from which `hate` or `harm` is answered yes where there is no third answer."""
         return self._parts.hate.thresholds[head]
+
+    @property
+    def bands(self) -> Bands:
+        """The two thresholds of the verdict."""
+        return self._hate.bands
 
     def _score(self, memes: Sequence[Meme]) -> Iterator[Scored]:
         for start in range(0, len(memes), AT_ONCE):

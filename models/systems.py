@@ -16,8 +16,8 @@ from PIL import Image
 
 from models import weights
 from models.captions import normalize
-from models.encoders.encoder import Encoder, Tokens
-from models.encoders.mini import GRID, MEAN, STD, MiniEncoder
+from models.encoders.encoder import GRID, Encoder, Tokens
+from models.encoders.mini import MEAN, STD, MiniEncoder
 from models.encoders.words import WordList, cleaned
 from models.errors import BadWeights
 from models.heads import Head, columns

@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.fakes import FakeAnalyzer
+from tests.fakes import FakeAnalyzer, FakeSpace
 
 
 def drawn(size: tuple[int, int] = (320, 240), kind: str = "PNG", colour: tuple[int, int, int] = (40, 90, 140)) -> bytes:
@@ -24,6 +24,7 @@ def analyzer(monkeypatch: pytest.MonkeyPatch) -> FakeAnalyzer:
     """The app's engine answers with this fake, which counts its calls."""
     from components import engine
 
-    fake = FakeAnalyzer()
+    fake, space = FakeAnalyzer(), FakeSpace()
     monkeypatch.setattr(engine, "analyzer", lambda: fake)
+    monkeypatch.setattr(engine, "joint_space", lambda: space)
     return fake

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from PIL import Image
 
 from models.analysis import (
@@ -155,6 +156,14 @@ class FakeAnalyzer:
             stages=tuple(stages),
         )
 
+    def score(self, memes: Sequence[Meme]) -> list[Verdict]:
+        """By the words, as `analyze`; a picture in nearly one colour, pure red, is hateful whatever its words."""
+        return [_verdict("despise" if _red(meme.image) else meme.caption.text) for meme in memes]
+
+    @property
+    def bands(self) -> Bands:
+        return BANDS
+
     def _text(self, text: str) -> TextEmotions:
         if "text emotions" in self.failed:
             return TextEmotions("failed", (), "The emotions in the words could not be read this time.")
@@ -207,6 +216,34 @@ class FakeAnalyzer:
                 for x in range(4)
             )
         return Evidence("ok", Shapley(base, side, logit - base - side, 0.2, logit), words, regions)
+
+
+def _red(image: Image.Image | None) -> bool:
+    if image is None:
+        return False
+    red, green, blue = np.asarray(image.convert("RGB"), float).mean((0, 1))
+    return bool(red > 240 and max(green, blue) < 20)
+
+
+class FakeSpace:
+    """Pictures lie at their mean colour, words at the colours that they name: red, green, blue."""
+
+    same = 0.995
+    cards = ()
+
+    def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+        return self._unit([np.asarray(image.convert("RGB"), np.float32).mean((0, 1)) for image in images])
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        named = [[word in text.lower() for word in ("red", "green", "blue")] for text in texts]
+        return self._unit([np.array(row, np.float32) for row in named])
+
+    @staticmethod
+    def _unit(rows: Sequence[np.ndarray]) -> np.ndarray:
+        found = np.zeros((len(rows), 512), np.float32)
+        for at, row in enumerate(rows):
+            found[at, :3] = row / max(1e-6, float(np.linalg.norm(row)))
+        return found
 
 
 def _grid(key: str) -> tuple[tuple[float, ...], ...]:

@@ -8,20 +8,24 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from models.errors import SubtextError
 
+ROBUSTNESS = ("robustness_flickr8k", "robustness_hate", "robustness_oasis")
 FITS = {
     "hate_cross_attention": "training.hate_cross_attention:fit",
     "mini_words": "training.mini_words:fit",
     "mini_towers": "training.mini_towers:fit",
     "text_emotions": "training.text_emotions:fit",
     "face_expressions": "training.faces:fit",
+    "joint_flickr8k": "training.joint_flickr8k:fit",
+    "picture_emotions": "training.picture_emotions:fit",
 }
 TASKS = (
     "hate", "harm", "text-emotions", "face-expressions",
     "memotion-sentiment", "memotion-types", "memotion-intensity", "memotion-polarity", "stress", "stress-domain", "target",
-    "axiom", "restore",
+    "axiom", "restore", "flickr8k", "oasis",
 )  # fmt: skip
 RECIPES = Path(__file__).parent / "recipes"
 SYSTEMS = tuple(
@@ -89,7 +93,24 @@ def parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--profile", default="auto")
     evaluate.add_argument("--limit", type=positive, help="the first rows only")
+
+    _pictures(commands)
     return whole
+
+
+def _pictures(commands: Any) -> None:
+    """The commands of the joint space's studies."""
+    robust = commands.add_parser("robustness", help="attack by pixels, and poison the training rows with them")
+    robust.add_argument("recipes", nargs="+", choices=ROBUSTNESS, metavar="RECIPE", help=", ".join(ROBUSTNESS))
+    robust.add_argument("--data", help="as for fit")
+    robust.add_argument("--out", default="runs/robustness", help="where features and example pairs go")
+    robust.add_argument("--rows", type=positive, help="attack this many rows instead of the recipe's")
+    robust.add_argument("--queries", type=positive, help="try about this many pictures a row instead of the recipe's")
+
+    convert = commands.add_parser("convert-emotic", help="EMOTIC's Annotations.mat and pictures to npy arrays and csv")
+    convert.add_argument("annotations", help="Annotations.mat, as its owners give it by request")
+    convert.add_argument("images", help="the folder that the pictures' paths in it start from")
+    convert.add_argument("out", help="where the arrays go")
 
 
 def positive(text: str) -> int:
@@ -117,6 +138,18 @@ def main(words: Sequence[str] | None = None) -> int:
             from training.compare import compare
 
             print(compare(args))
+        elif args.command == "robustness":
+            from training.robustness import run
+
+            for recipe in args.recipes:
+                print(json.dumps(run(recipe, args), indent=2))
+        elif args.command == "convert-emotic":
+            from training.datasets.emotic import convert
+
+            for part in convert(args.annotations, args.images, args.out):
+                print(
+                    f"{part.part}: {part.people:,} people", *(f"{count:,} {why}" for why, count in part.skipped.items())
+                )
         else:
             from training.evaluate import evaluate
 

@@ -29,7 +29,7 @@ from models.emotions import expressions
 from models.errors import BadInput, BadPicture
 from models.images import open_picture
 from models.ocr.reader import Reader
-from training import metrics
+from training import evaluate_pictures, metrics
 from training.datasets.parquet import read_file
 from training.datasets.rows import Row
 from training.tasks import registry
@@ -185,6 +185,9 @@ def memes(rows: Sequence[Row], engine: Engine, asked: Asked, notes: Counter[str]
 def evaluate(args: argparse.Namespace, engine: Engine | None = None) -> dict[str, Any]:
     """Reads the file, asks the model, writes `args.json` and `args.predictions`; returns what the JSON holds."""
     asked = Asked(args.modality, args.captions)
+    if args.task in evaluate_pictures.TASKS:
+        rows = evaluate_pictures.rows_of(args.task, args.data, args.limit)
+        return _report(args, asked, rows, Outcome(*evaluate_pictures.TASKS[args.task](rows)))
     if args.task not in TASKS:
         from training import system_tasks  # the tasks of `training/tasks`, each answered by a trained system
 

@@ -16,6 +16,8 @@ from safetensors.numpy import save_file
 
 from models import weights
 
+SCALE = ".scale_of_codes"  # too small for float16
+LARGE = 4096  # elements from which a matrix is worth 8 bits
 SMALLEST = 64  # elements; smaller constants (shapes, scales) stay inside the graph
 
 
@@ -29,12 +31,18 @@ def write(
     graph: onnx.ModelProto | None = None,
     files: Sequence[str] = (),
     half: bool = True,
+    bits: int = 16,
 ) -> Path:
-    """Writes `weights/<name>/`. With a `graph`, its weights are what is stored, in float16 if `half`."""
+    """Writes `weights/<name>/`. With a `graph`, its weights are what is stored, in float16 if `half`.
+
+    With `bits` 8 its matrices and kernels are int8 with a scale for each output, made float32 again when it is loaded.
+    """
     folder = weights.root() / name
     folder.mkdir(parents=True, exist_ok=True)
     stored = dict(tensors or {})
     if graph is not None:
+        if bits == 8:
+            stored |= _quantize(graph)
         stored |= _take_out(graph, half=half)
     save_file({key: np.ascontiguousarray(value) for key, value in stored.items()}, folder / "model.safetensors")
     (folder / "model.safetensors").chmod(0o644)  # save_file leaves it to the owner alone
@@ -82,12 +90,52 @@ def trace(
         return onnx.load(str(path))
 
 
+def _quantize(graph: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """Takes matrices and kernels out of the graph as int8, scaled along the axis that errs less; Cast and Mul undo it."""
+    taken, kept, nodes = {}, [], []
+    for initializer in graph.graph.initializer:
+        value = numpy_helper.to_array(initializer)
+        if initializer.data_type != TensorProto.FLOAT or value.ndim < 2 or value.size < LARGE:
+            kept.append(initializer)
+            continue
+        axis, codes, scale = min(
+            ((axis, *_codes(value, axis)) for axis in ((0, 1) if value.ndim == 2 else (0,))),
+            key=lambda one: float(np.square(one[1] * _along(one[2], one[0], value.ndim) - value).sum()),
+        )
+        name = initializer.name
+        taken[f"{name}.codes"] = codes
+        kept.append(TensorProto(name=f"{name}.codes", data_type=TensorProto.INT8, dims=value.shape))
+        kept.append(numpy_helper.from_array(_along(scale, axis, value.ndim), f"{name}{SCALE}"))
+        # Not DequantizeLinear: onnxruntime computes that anew in every run, while these two are folded when it is loaded.
+        nodes.append(helper.make_node("Cast", [f"{name}.codes"], [f"{name}.cast"], to=TensorProto.FLOAT))
+        nodes.append(helper.make_node("Mul", [f"{name}.cast", f"{name}{SCALE}"], [name]))
+    others = list(graph.graph.node)
+    del graph.graph.initializer[:], graph.graph.node[:], graph.graph.value_info[:]
+    graph.graph.initializer.extend(kept)
+    graph.graph.node.extend(nodes + others)
+    return taken
+
+
+def _codes(value: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """int8 codes and the float32 scale of each slice along `axis`."""
+    others = tuple(other for other in range(value.ndim) if other != axis)
+    scale = np.maximum(np.abs(value).max(others), 1e-8).astype(np.float32) / 127
+    return np.clip(np.rint(value / _along(scale, axis, value.ndim)), -127, 127).astype(np.int8), scale
+
+
+def _along(scale: np.ndarray, axis: int, dimensions: int) -> np.ndarray:
+    return scale.reshape([-1 if at == axis else 1 for at in range(dimensions)])
+
+
 def _take_out(graph: onnx.ModelProto, *, half: bool) -> dict[str, np.ndarray]:
     """Removes the float weights from the graph and returns them; float16 ones are cast back to float32 by a node."""
     taken, kept, casts = {}, [], []
     for initializer in graph.graph.initializer:
+        if initializer.data_type != TensorProto.FLOAT or initializer.name.endswith(SCALE):
+            kept.append(initializer)
+            continue
         value = numpy_helper.to_array(initializer)
-        if initializer.data_type != TensorProto.FLOAT or value.size < SMALLEST:
+        if value.size < SMALLEST:
             kept.append(initializer)
             continue
         taken[initializer.name] = value.astype(np.float16) if half else value

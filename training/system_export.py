@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models import weights
-from models.encoders.mini import GRID
+from models.encoders.encoder import GRID
 from models.heads import Head
 from training import export
 from training.encoders.encoder import SideEncoder

@@ -10,9 +10,10 @@ if __name__ == "__main__":
     from streamlit.web import bootstrap
 
     from components import engine
-    from tests.fakes import FakeAnalyzer
+    from tests.fakes import FakeAnalyzer, FakeSpace
 
-    fake = FakeAnalyzer()
+    fake, space = FakeAnalyzer(), FakeSpace()
     engine.analyzer = lambda: fake  # type: ignore[assignment]
+    engine.joint_space = lambda: space  # type: ignore[assignment]
     bootstrap.load_config_options({"server.port": int(sys.argv[1]), "server.headless": True})
     bootstrap.run(str(ROOT / "app.py"), False, [], {})

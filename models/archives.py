@@ -1,0 +1,200 @@
+"""ZIP files from people nobody knows: read in memory, never unpacked to the disk, every limit checked before it costs.
+
+What a ZIP says of its own sizes is checked first and not believed afterwards: reading stops where a member turns out
+larger than it claims (a "bomb", Fifield 2019). Names that climb out of their folder are refused although nothing is
+written: whoever takes them for paths later must not be led astray.
+"""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+from models.errors import BadInput
+
+MEGABYTE = 1024 * 1024
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+ENCRYPTED = 0x1  # bit 0 of a member's flags (APPNOTE.TXT, section 4.4.4)
+
+
+class BadArchive(BadInput):
+    """The bytes are not a ZIP file that can be read safely."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is read at most: sizes in bytes, unpacked; `ratio` is unpacked to packed of one member."""
+
+    members: int = 20_000
+    member: int = 10 * MEGABYTE
+    total: int = 2048 * MEGABYTE
+    file: int = 500 * MEGABYTE
+    ratio: float = 200.0
+
+    def __post_init__(self) -> None:
+        if min(self.members, self.member, self.total, self.file) < 1 or self.ratio <= 1:
+            raise ValueError(f"{self} leaves nothing that could be read")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file of a ZIP: its name with forward slashes, its size as announced."""
+
+    name: str
+    size: int
+
+
+class Archive:
+    """The members of a ZIP whose names end in one of `kinds`; what operating systems add is passed over.
+
+    Opening it checks names, number and announced sizes, so that a bad ZIP is refused before anything is unpacked.
+    `skipped` names the other members. Not safe to share between threads.
+
+    >>> with Archive(uploaded) as archive:
+    ...     for member, data in archive.read():
+    ...         ...
+    """
+
+    def __init__(
+        self, source: bytes | BinaryIO, *, kinds: tuple[str, ...] = PICTURES, limits: Limits | None = None
+    ) -> None:
+        self.limits = limits or Limits()
+        file = io.BytesIO(source) if isinstance(source, bytes) else source
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        if size > self.limits.file:
+            raise BadArchive(
+                f"The ZIP has {_size(size)}, and at most {_size(self.limits.file)} can be read: split it into several."
+            )
+        try:
+            self._zip = zipfile.ZipFile(file)
+        except Exception as error:  # zipfile raises BadZipFile, and more where the directory is forged
+            raise BadArchive(
+                "This is not a ZIP file, or it is damaged or cut off: pack the pictures into a new ZIP and try again."
+            ) from error
+        self.members: list[Member] = []
+        self.skipped: list[str] = []
+        try:
+            self._look(kinds)
+        except BadArchive:
+            self._zip.close()
+            raise
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def read(self, on_bad: Callable[[Member, BadArchive], None] | None = None) -> Iterator[tuple[Member, bytes]]:
+        """Each member with its bytes. One that cannot be unpacked goes to `on_bad`, or is raised where there is none;
+        when all together grow past the limit, `BadArchive` is raised in any case."""
+        total = 0
+        for member in self.members:
+            try:
+                data = self.open(member)
+            except BadArchive as error:
+                if on_bad is None:
+                    raise
+                on_bad(member, error)
+                continue
+            total += len(data)
+            if total > self.limits.total:
+                raise BadArchive(_too_much(total, self.limits.total))
+            yield member, data
+
+    def open(self, member: Member) -> bytes:
+        """The bytes of one member; `BadArchive` if it is damaged or larger than it said."""
+        try:
+            with self._zip.open(member.name) as packed:
+                data = packed.read(self.limits.member + 1)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            OSError,
+            EOFError,
+            ValueError,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
+            raise BadArchive(f"{_short(member.name)} in the ZIP is damaged: pack it anew.") from error
+        if len(data) > self.limits.member:
+            raise BadArchive(_too_large(member.name, len(data), self.limits.member))
+        return data
+
+    def _look(self, kinds: tuple[str, ...]) -> None:
+        entries = [entry for entry in self._zip.infolist() if not entry.is_dir()]
+        if len(entries) > self.limits.members:
+            raise BadArchive(
+                f"The ZIP holds {len(entries):,} files, and at most {self.limits.members:,} can be read: split it."
+            )
+        total = 0
+        for entry in entries:
+            name = entry.filename.replace("\\", "/")
+            parts = PurePosixPath(name).parts
+            if (
+                name.startswith("/")
+                or ".." in parts
+                or (parts and parts[0].endswith(":"))
+                or "\0" in entry.orig_filename
+            ):
+                raise BadArchive(
+                    f"The ZIP holds a path that climbs out of its folder ({_short(name)}), so none of it is read: "
+                    "pack the pictures alone."
+                )
+            if stat.S_ISLNK(entry.external_attr >> 16) or not name.lower().endswith(kinds) or _added(parts):
+                self.skipped.append(entry.filename)
+                continue
+            if entry.flag_bits & ENCRYPTED:
+                raise BadArchive("The ZIP is locked with a password: pack it without one.")
+            if entry.file_size > self.limits.member:
+                raise BadArchive(_too_large(name, entry.file_size, self.limits.member))
+            if entry.file_size > MEGABYTE and entry.file_size > self.limits.ratio * max(1, entry.compress_size):
+                raise BadArchive(
+                    f"{_short(name)} would unpack to {entry.file_size / max(1, entry.compress_size):,.0f} times its size, "
+                    "as no picture does, so the ZIP is not read: pack the pictures anew."
+                )
+            total += entry.file_size
+            self.members.append(Member(entry.filename, entry.file_size))
+        if total > self.limits.total:
+            raise BadArchive(_too_much(total, self.limits.total))
+
+
+def is_zip(data: bytes | BinaryIO) -> bool:
+    """Whether it begins as a ZIP does, whatever its name says."""
+    if isinstance(data, bytes):
+        return data[:4] in (b"PK\3\4", b"PK\5\6")
+    start = data.read(4)
+    data.seek(0)
+    return start in (b"PK\3\4", b"PK\5\6")
+
+
+def _added(parts: tuple[str, ...]) -> bool:
+    """What macOS and file managers add: `__MACOSX/`, `._name`, hidden files."""
+    return bool(parts) and (parts[0] == "__MACOSX" or parts[-1].startswith("."))
+
+
+def _short(name: str) -> str:
+    name = "".join(character if character.isprintable() else "?" for character in name)
+    return name if len(name) <= 60 else f"…{name[-59:]}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024**3:,.1f} GB" if count >= 1024**3 else f"{count / MEGABYTE:,.1f} MB"
+
+
+def _too_large(name: str, size: int, most: int) -> str:
+    return f"{_short(name)} in the ZIP has {_size(size)}, and at most {_size(most)} can be read: make it smaller."
+
+
+def _too_much(total: int, most: int) -> str:
+    return f"The ZIP would unpack to {_size(total)}, and at most {_size(most)} can be read: split it into several."

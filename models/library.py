@@ -1,0 +1,241 @@
+"""Somebody's pictures with what is known of them: thumbnails, captions, their index, and scores where they were asked.
+
+Pictures come from files, folders and ZIPs and are opened one at a time; of each a thumbnail is kept, so that 10,000 of
+them take about 100 MB. Captions come with the pictures (`captions.txt`, `captions.csv` or Flickr8k's token file) or
+from a reader of words.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import BinaryIO, Literal, Protocol
+
+import numpy as np
+from PIL import Image
+
+from models import archives
+from models.archives import Archive
+from models.encoders.mini import PICTURES_AT_ONCE, SIDE
+from models.errors import BadInput, BadPicture, PartUnavailable
+from models.images import open_picture
+from models.retrieval import Hit, Index
+
+TEXT_KINDS = (".txt", ".csv", ".tsv")
+THUMBNAIL = 256  # pixels of the longer side
+MOST_PICTURES = 20_000
+MOST_CAPTION = 1_000  # characters
+
+
+class Space(Protocol):
+    """What is asked of `models.retrieval.JointSpace`."""
+
+    def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray: ...
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that a visitor gave: a picture, a ZIP of pictures, or a table of captions."""
+
+    name: str
+    data: bytes | BinaryIO
+
+    def bytes(self) -> bytes:
+        """All of it in memory."""
+        if isinstance(self.data, bytes):
+            return self.data
+        self.data.seek(0)
+        return self.data.read()
+
+
+@dataclass
+class Entry:
+    """One picture: `thumbnail` JPEG bytes; `score` the calibrated probability of hate once it was asked."""
+
+    name: str
+    thumbnail: bytes
+    captions: tuple[str, ...] = ()
+    score: float | None = None
+
+    def picture(self) -> Image.Image:
+        """The thumbnail as an RGB picture."""
+        return Image.open(io.BytesIO(self.thumbnail)).convert("RGB")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture or, where `caption` is given, a caption of it, with its cosine to what was asked, if anything was."""
+
+    entry: int
+    similarity: float | None = None
+    caption: str = ""
+
+
+@dataclass
+class Library:
+    """Grows while it is built and can be searched at any time. Not safe to share between visitors."""
+
+    entries: list[Entry] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    pictures: Index = field(default_factory=Index)
+    captions: Index = field(default_factory=Index)
+    _texts: list[tuple[int, str]] = field(default_factory=list)  # the entry and the words of each row of `captions`
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def add(self, entries: Sequence[Entry], pictures: Sequence[Image.Image], space: Space) -> None:
+        """Puts pictures and their captions into both indices."""
+        start = len(self.entries)
+        texts = [(start + at, text) for at, entry in enumerate(entries) for text in entry.captions]
+        vectors = space.embed_images(pictures)
+        words = space.embed_texts([text for _, text in texts]) if texts else None
+        self.pictures.add(vectors)
+        if words is not None:
+            self.captions.add(words)
+        self.entries += entries
+        self._texts += texts
+
+    def search(self, vector: np.ndarray, count: int = 24, *, among: Sequence[int] | None = None) -> list[Found]:
+        """The pictures nearest to a vector [512]; only entries of `among` where it is given."""
+        return [Found(hit.row, hit.similarity) for hit in self.pictures.search(vector, count, among=among)]
+
+    def search_captions(
+        self, vector: np.ndarray, count: int = 24, *, among: Sequence[int] | None = None
+    ) -> list[Found]:
+        """The captions nearest to a vector [512]."""
+        rows = None
+        if among is not None:
+            allowed = set(among)
+            rows = [row for row, (entry, _) in enumerate(self._texts) if entry in allowed]
+        return [self._told(hit) for hit in self.captions.search(vector, count, among=rows)]
+
+    def _told(self, hit: Hit) -> Found:
+        entry, text = self._texts[hit.row]
+        return Found(entry, hit.similarity, text)
+
+
+def pictures_in(
+    files: Sequence[File], library: Library
+) -> tuple[int, Iterator[tuple[str, bytes]], dict[str, list[str]]]:
+    """How many pictures are there, each with its name when asked for, and the captions by lower-case name.
+
+    A ZIP is checked as a whole before anything is read. What is no picture is told in `library.problems`. Raises
+    `BadArchive` for a ZIP that is not read at all, `BadInput` where there is no picture or there are too many.
+    """
+    archives_there: list[Archive] = []
+    singles: list[File] = []
+    captions: dict[str, list[str]] = {}
+    for file in files:
+        ending = PurePosixPath(file.name.replace("\\", "/")).suffix.lower()
+        if archives.is_zip(file.data) or ending == ".zip":
+            archive = Archive(file.data, kinds=(*archives.PICTURES, *TEXT_KINDS))
+            archives_there.append(archive)
+            for member in [one for one in archive.members if one.name.lower().endswith(TEXT_KINDS)]:
+                _take_captions(member.name, archive.open(member), captions, library)
+                archive.members.remove(member)
+        elif ending in TEXT_KINDS:
+            _take_captions(file.name, file.bytes(), captions, library)
+        elif ending in archives.PICTURES:
+            singles.append(file)
+        else:
+            library.problems.append(f"{_last(file.name)} is neither a picture nor a ZIP and was passed over.")
+    count = len(singles) + sum(len(archive) for archive in archives_there)
+    if not count:
+        raise BadInput(
+            "There is no picture in what you gave: choose a folder, a ZIP or files with JPEG, PNG, WebP, GIF or BMP."
+        )
+    if count > MOST_PICTURES:
+        raise BadInput(f"There are {count:,} pictures, and at most {MOST_PICTURES:,} can be searched: give fewer.")
+
+    def read() -> Iterator[tuple[str, bytes]]:
+        for file in singles:
+            yield file.name, file.bytes()
+        for archive in archives_there:
+            with archive:
+                for member, data in archive.read(lambda _, error: library.problems.append(str(error))):
+                    yield member.name, data
+
+    return count, read(), captions
+
+
+def build(
+    library: Library,
+    files: Sequence[File],
+    space: Space,
+    *,
+    read_words: Callable[[Image.Image], str] | None = None,
+    on_done: Callable[[int, int], None] | None = None,
+) -> Library:
+    """Fills the library from files; what was read stays in it if `on_done` (done, all) ends the work by raising.
+
+    `read_words` gives the words on a picture that has no caption of its own; where it cannot run, pictures go without.
+    Raises `BadInput` where nothing could be read.
+    """
+    count, pictures, captions = pictures_in(files, library)
+    entries: list[Entry] = []
+    views: list[Image.Image] = []
+    for done, (name, data) in enumerate(pictures, start=1):
+        try:
+            image = open_picture(data).image
+        except BadPicture as error:
+            library.problems.append(f"{_last(name)}: {error}")
+            image = None
+        if image is not None:
+            told = captions.get(_last(name).lower(), [])
+            if not told and read_words is not None:
+                try:
+                    told = [text for text in [read_words(image)] if text.strip()]
+                except PartUnavailable as error:
+                    library.problems.append(str(error))
+                    read_words = None
+            entries.append(Entry(_last(name), _thumbnail(image), tuple(text[:MOST_CAPTION] for text in told)))
+            views.append(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0))
+        if len(views) >= PICTURES_AT_ONCE or (done == count and views):
+            library.add(entries, views, space)
+            entries, views = [], []
+        if on_done is not None:
+            on_done(done, count)
+    if views:  # the last members of a ZIP were damaged
+        library.add(entries, views, space)
+    if not len(library):
+        first = f" The first: {library.problems[0]}" if library.problems else ""
+        raise BadInput(f"None of the {count:,} pictures could be opened.{first}")
+    return library
+
+
+def _take_captions(name: str, data: bytes, captions: dict[str, list[str]], library: Library) -> None:
+    """Lines `NAME<tab>CAPTION` or `NAME,CAPTION`; Flickr8k writes `NAME#0`. Lines without a picture's name are no captions."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        library.problems.append(f"{_last(name)} is not text in UTF-8, so its captions were passed over.")
+        return
+    delimiter = "\t" if "\t" in text[:10_000] else ","
+    # In tables with tabs a quotation mark is a mark like any other, as in Flickr8k's own file.
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    try:
+        for row in csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting):
+            picture = _last(row[0]).partition("#")[0].strip().lower() if row else ""
+            words = row[1].strip() if len(row) > 1 else ""
+            if words and picture.endswith(archives.PICTURES):
+                captions.setdefault(picture, []).append(words)
+    except csv.Error:
+        library.problems.append(f"{_last(name)} is not a table of names and captions and was passed over.")
+
+
+def _thumbnail(image: Image.Image) -> bytes:
+    small = image.copy()
+    small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    held = io.BytesIO()
+    small.save(held, "JPEG", quality=82)
+    return held.getvalue()
+
+
+def _last(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).name

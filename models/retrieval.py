@@ -1,0 +1,155 @@
+"""The joint space: pictures and words as unit vectors of 512, and an index that finds the nearest of them.
+
+Both towers were trained together on photographs and their captions (`weights/joint_picture`, `weights/joint_words`):
+InfoNCE with a learned temperature (van den Oord et al. 2018; Radford et al. 2021). Similarity is the cosine. FAISS
+(Johnson et al. 2019) searches exactly: a flat index of 10,000 vectors answers in a few milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+from PIL import Image
+
+from models import weights
+from models.encoders.encoder import JOINT
+from models.encoders.mini import PICTURES_AT_ONCE, TEXTS_AT_ONCE, MiniEncoder, prepare
+from models.encoders.wordpieces import Vocabulary
+from models.errors import BadWeights
+
+SAME = 0.95  # cosine from which two pictures are called near-duplicates; `joint_picture`'s card may say otherwise
+CANDIDATES = 24  # nearest neighbours of a picture that are looked at for near-duplicates
+
+
+class JointSpace:
+    """Pictures and words to vectors of length 1. Safe to share between threads."""
+
+    def __init__(self, vocabulary: Vocabulary | None = None, *, threads: int = 0) -> None:
+        """Raises `BadWeights` where a folder is missing, damaged, or was trained on another vocabulary."""
+        self.vocabulary = vocabulary or Vocabulary()
+        self.cards = tuple(weights.card(name) for name in ("joint_picture", "joint_words"))
+        if self.cards[1].setting("vocabulary") != self.vocabulary.card.identity:
+            raise BadWeights(
+                "weights/joint_words was trained on another vocabulary than weights/mini_vocabulary: "
+                "run `git checkout -- weights`, or train it again with `python -m training fit joint_flickr8k`."
+            )
+        self._picture, self._words = (weights.session(card, threads=threads) for card in self.cards)
+
+    @property
+    def same(self) -> float:
+        """The cosine from which two pictures are shown as near-duplicates."""
+        return float(self.cards[0].config.get("same", SAME))
+
+    def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """RGB pictures to float32 [n, 512]."""
+        found = [np.zeros((0, JOINT), np.float32)]
+        for start in range(0, len(images), PICTURES_AT_ONCE):
+            pixels = np.stack(
+                [prepare(image) for image in images[start : start + PICTURES_AT_ONCE]]
+            )  # (B, 3, 224, 224)
+            found.append(self._picture.run(["vector"], {"pixels": pixels})[0])
+        return np.concatenate(found)
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Texts to float32 [n, 512]; like lengths are encoded together."""
+        found = np.zeros((len(texts), JOINT), np.float32)
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+        for start in range(0, len(order), TEXTS_AT_ONCE):
+            some = order[start : start + TEXTS_AT_ONCE]
+            pieces = self.vocabulary.look_up([texts[row] for row in some])
+            fed = {"embedded": pieces.embedded, "mask": pieces.mask}
+            found[some] = self._words.run(["vector"], fed)[0]
+        return found
+
+
+class MiniSpace:
+    """The `mini` towers' own projections into 512 numbers (`training fit mini_towers`): coarser, and always there."""
+
+    same = SAME
+
+    def __init__(self, encoder: MiniEncoder | None = None, *, threads: int = 0) -> None:
+        self._encoder = encoder or MiniEncoder(threads=threads)
+        self.cards = self._encoder.cards
+
+    def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """RGB pictures to float32 [n, 512]."""
+        return self._encoder.encode_images(images).pooled
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Texts to float32 [n, 512]."""
+        return self._encoder.encode_texts(texts).pooled
+
+
+def open_space(*, threads: int = 0) -> JointSpace | MiniSpace:
+    """The joint space where its weights are there, else the projections of the `mini` towers.
+
+    Weights that are there and damaged raise `BadWeights`: only their absence is made up for.
+    """
+    there = (weights.root() / "joint_picture").is_dir() and (weights.root() / "joint_words").is_dir()
+    return JointSpace(threads=threads) if there else MiniSpace(threads=threads)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A row of the index and its cosine with what was asked, 1 for the same vector."""
+
+    row: int
+    similarity: float
+
+
+class Index:
+    """Unit vectors by row, searched exactly. Rows are numbered in the order in which they were added."""
+
+    def __init__(self, width: int = JOINT) -> None:
+        self.width = width
+        self._flat = faiss.IndexFlatIP(width)
+
+    def __len__(self) -> int:
+        return int(self._flat.ntotal)
+
+    def add(self, vectors: np.ndarray) -> None:
+        """float32 [n, width], each of length 1 (or all zeros, which is found by nothing)."""
+        if vectors.ndim != 2 or vectors.shape[1] != self.width:
+            raise ValueError(f"vectors of shape {vectors.shape} do not fit an index of width {self.width}")
+        self._flat.add(np.ascontiguousarray(vectors, np.float32))
+
+    def vector(self, row: int) -> np.ndarray:
+        """The vector [width] of one row."""
+        return np.asarray(self._flat.reconstruct(row))
+
+    def search(self, vector: np.ndarray, count: int = 24, *, among: Sequence[int] | None = None) -> list[Hit]:
+        """The `count` rows nearest to a vector [width], nearest first; only rows of `among` where it is given."""
+        if not len(self) or count < 1 or (among is not None and not len(among)):
+            return []
+        params = None
+        if among is not None:
+            rows_allowed = faiss.IDSelectorBatch(np.asarray(among, np.int64))
+            params = faiss.SearchParameters(sel=rows_allowed)  # type: ignore[call-arg]  # its wrapper takes fields by name
+        asked = np.ascontiguousarray(vector[None], np.float32)
+        similarities, rows = self._flat.search(asked, min(count, len(self)), params=params)
+        return [Hit(int(row), float(near)) for row, near in zip(rows[0], similarities[0], strict=True) if row >= 0]
+
+    def near_duplicates(self, threshold: float = SAME) -> list[list[int]]:
+        """Groups of rows that hang together by cosines of at least `threshold` (single linkage), the largest first."""
+        count = len(self)
+        if count < 2:
+            return []
+        vectors = self._flat.reconstruct_n(0, count)
+        similarities, rows = self._flat.search(vectors, min(CANDIDATES, count))
+        parent = list(range(count))
+
+        def root(row: int) -> int:
+            while parent[row] != row:
+                parent[row] = parent[parent[row]]
+                row = parent[row]
+            return row
+
+        for left, right in np.argwhere(similarities >= threshold):
+            parent[root(int(rows[left, right]))] = root(int(left))
+        groups: dict[int, list[int]] = {}
+        for row in range(count):
+            groups.setdefault(root(row), []).append(row)
+        return sorted((group for group in groups.values() if len(group) > 1), key=lambda group: (-len(group), group))

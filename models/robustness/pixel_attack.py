@@ -1,0 +1,103 @@
+"""The one-pixel attack (Su et al. 2019): a few pixels found by differential evolution (Storn and Price 1997).
+
+A candidate is `count` times (x, y, red, green, blue). The attack sees nothing but scores (black box). Pictures are
+attacked at 224x224, the size at which the model sees them: in a larger one a single pixel would drown in the resizing.
+Published for comparison: one pixel fools 68% of CIFAR-10's pictures (32x32) and 16% of ImageNet's (227x227), with 400
+candidates and up to 100 rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy.optimize import differential_evolution
+
+from models.encoders.mini import SIDE
+
+Score = Callable[[Sequence[Image.Image]], np.ndarray]  # pictures to float [n]; the attack makes it small
+
+
+class _Found(Exception):
+    """Ends the evolution as soon as it has what it wanted."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """`before` and `after`: the scores of the picture and of the attacked one; `fooled` whether `after` < `goal`."""
+
+    image: Image.Image
+    before: float
+    after: float
+    fooled: bool
+    queries: int
+    stopped: bool = False
+
+
+def view(image: Image.Image) -> Image.Image:
+    """The picture as the model sees it: 224x224."""
+    return image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+
+
+def paint(image: Image.Image, candidate: np.ndarray) -> Image.Image:
+    """The picture with the candidate's pixels: float [5 * count] of x, y in pixels and colours 0-255."""
+    data = np.array(image)
+    for x, y, *colour in candidate.reshape(-1, 5):
+        data[min(int(y), data.shape[0] - 1), min(int(x), data.shape[1] - 1)] = np.clip(colour, 0, 255).astype(np.uint8)
+    return Image.fromarray(data)
+
+
+def attack(
+    image: Image.Image,
+    score: Score,
+    *,
+    pixels: int = 1,
+    queries: int = 400,
+    candidates: int = 40,
+    goal: float = 0.0,
+    seed: int = 0,
+    on_queries: Callable[[int, float], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Attack:
+    """Looks for `pixels` pixels that bring the score below `goal`, with at most about `queries` scored pictures.
+
+    `on_queries` hears of the number of scored pictures and the best score; `stop` ends it with the best so far.
+    """
+    if pixels < 1 or candidates < 5 or queries < candidates:
+        raise ValueError(f"pixels={pixels}, candidates={candidates}, queries={queries} make no attack")
+    base = view(image)
+    before = float(score([base])[0])
+    best: tuple[float, np.ndarray | None] = (before, None)
+    asked, stopped = 1, False
+
+    def losses(population: np.ndarray) -> np.ndarray:
+        nonlocal best, asked, stopped
+        columns = population.reshape(5 * pixels, -1).T  # scipy gives (variables, candidates)
+        found = np.asarray(score([paint(base, column) for column in columns]), float)
+        asked += len(columns)
+        if found.min() < best[0]:
+            best = (float(found.min()), columns[int(found.argmin())].copy())
+        if on_queries is not None:
+            on_queries(asked, best[0])
+        stopped = stop is not None and stop()
+        if stopped or best[0] < goal or asked + len(columns) > queries + 1:
+            raise _Found
+        return found
+
+    bounds = [(0, base.width), (0, base.height), (0, 256), (0, 256), (0, 256)] * pixels
+    rng = np.random.default_rng(seed)
+    low, high = np.array(bounds).T
+    try:
+        if before >= goal:
+            differential_evolution(
+                losses, bounds, init=low + rng.random((candidates, len(bounds))) * (high - low), maxiter=queries,
+                mutation=0.5, recombination=1.0, polish=False, tol=0, atol=-1, rng=rng, vectorized=True,
+                updating="deferred",
+            )  # fmt: skip
+    except _Found:
+        pass
+    after, candidate = best
+    changed = base if candidate is None else paint(base, candidate)
+    return Attack(changed, before, after, after < goal, asked, stopped)

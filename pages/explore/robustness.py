@@ -1,0 +1,64 @@
+"""Attack the meme at hand: how far must it be changed until the verdict changes?"""
+
+import streamlit as st
+
+from components import analysis, attack, engine, failures, intake, robust_study, sidebar, stages, visit
+from models.analysis import Meme
+
+about = sidebar.draw()
+seen = visit.current()
+ways_in = st.empty()
+if seen.empty:
+    with ways_in.container():
+        intake.ask(
+            "How much does it take to fool it?",
+            "Give the meme to attack: stray pixels, JPEG, blur, noise and crops for its picture, typos, leetspeak, "
+            "look-alike and invisible letters and emoji for its words.",
+        )
+analyzer = None
+with failures.contained(), st.spinner("Loading the models", show_time=True):
+    analyzer = engine.analyzer()
+if analyzer is not None:
+    sidebar.tell(about, analyzer.info)
+if seen.empty or analyzer is None:
+    with st.expander("What the study measured", icon=":material/science:"), failures.contained():
+        robust_study.draw()
+    st.stop()
+
+head, tools = st.columns([3, 1], vertical_alignment="center")
+head.title("How much does it take to fool it?", anchor=False)
+with tools, st.container(horizontal=True, horizontal_alignment="right"):
+    st.button("Another meme", icon=":material/add_photo_alternate:", on_click=intake.start_over)
+progress = stages.Progress()
+meme = None
+with failures.contained():
+    caption = analysis.read(seen, analyzer, progress.show)
+    picture = seen.picture
+    meme = Meme(picture.image if picture else None, caption, picture.format if picture else None)
+progress.clear()
+if meme is None:
+    st.stop()
+
+key = f"{seen.number}-{seen.name}"
+changes, pixels, study = st.tabs(
+    [":material/tune: Changes by strength", ":material/target: Pixel attack", ":material/science: Study"]
+)
+with changes, failures.contained():
+    change = attack.choose(meme, key)
+    found = attack.curve(meme, change, analyzer, key)
+    picture_column, curve_column = st.columns([2, 3], gap="medium")
+    with picture_column:
+        strength = st.slider("Strength", 0.0, 1.0, 0.5, 0.05, key=f"strength-{key}-{change.name}")
+        changed = change.apply(meme, strength)
+        now = analyzer.score([changed])[0]
+        attack.draw_changed(meme, changed, now, change, strength, key)
+    with curve_column:
+        attack.draw_curve(found, change, strength, now, key)
+        st.caption(
+            "Before it reads them, Subtext folds look-alike letters, drops invisible ones and squashes pictures to "
+            "224 by 224 pixels: what these changes do not move, they were meant not to."
+        )
+with pixels, failures.contained():
+    attack.pixel_search(meme, analyzer, key)
+with study, failures.contained():
+    robust_study.draw()

@@ -1,0 +1,138 @@
+"""Collections from files and ZIPs over a space without models."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.archives import BadArchive
+from models.errors import BadInput, PartUnavailable
+from models.library import File, Library, build
+from tests.conftest import drawn
+from tests.fakes import FakeSpace
+
+COLOURS = {"red.png": (200, 20, 20), "green.png": (20, 200, 20), "blue.png": (20, 20, 200)}
+
+
+@dataclass
+class Colours(FakeSpace):
+    """Counts how many pictures it is asked for at once."""
+
+    calls: list[int] = field(default_factory=list)
+
+    def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+        self.calls.append(len(images))
+        return super().embed_images(images)
+
+
+def plain(colour: tuple[int, int, int]) -> bytes:
+    held = io.BytesIO()
+    Image.new("RGB", (300, 200), colour).save(held, "PNG")
+    return held.getvalue()
+
+
+def files() -> list[File]:
+    return [File(name, plain(colour)) for name, colour in COLOURS.items()]
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return held.getvalue()
+
+
+def test_words_find_pictures_and_captions() -> None:
+    space, table = Colours(), b"red.png\ta red thing\nred.png#1\tred again\nblue.png\tsomething blue\n"
+    held = build(Library(), [*files(), File("captions.txt", table)], space)
+    assert [entry.name for entry in held.entries] == list(COLOURS)
+    [asked] = space.embed_texts(["the blue one"])
+    assert held.entries[held.search(asked, 1)[0].entry].name == "blue.png"
+    told = held.search_captions(asked, 3)
+    assert (told[0].caption, held.entries[told[0].entry].name) == ("something blue", "blue.png")
+    assert held.entries[0].captions == ("a red thing", "red again")
+    assert {found.caption for found in held.search_captions(asked, 3, among=[0])} == {"a red thing", "red again"}
+
+
+def test_a_zip_with_captions_in_folders() -> None:
+    members = {f"memes/{name}": plain(colour) for name, colour in COLOURS.items()}
+    members["memes/captions.csv"] = b'green.png,"grass, green"\n'
+    held = build(Library(), [File("memes.zip", zipped(members))], Colours())
+    assert len(held) == 3
+    assert held.entries[1].captions == ("grass, green",)
+    assert held.problems == []
+
+
+def test_progress_counts_every_picture_and_few_are_embedded_at_once() -> None:
+    space, told = Colours(), []
+    build(
+        Library(),
+        [File(f"{n}.png", plain((n, n, n))) for n in range(10)],
+        space,
+        on_done=lambda *seen: told.append(seen),
+    )
+    assert told == [(n, 10) for n in range(1, 11)]
+    assert space.calls == [4, 4, 2]
+
+
+def test_stopping_keeps_what_is_there() -> None:
+    held = Library()
+
+    class Stopped(Exception):
+        pass
+
+    def stop(done: int, count: int) -> None:
+        if done == 6:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        build(held, [File(f"{n}.png", plain((n, 0, 0))) for n in range(10)], Colours(), on_done=stop)
+    assert len(held) == len(held.pictures) == 4
+
+
+def test_what_cannot_be_opened_is_told_and_the_rest_is_there() -> None:
+    given = [*files(), File("broken.png", b"\x89PNG broken"), File("notes.docx", b"x")]
+    held = build(Library(), given, Colours())
+    assert len(held) == 3
+    assert any("broken.png" in line for line in held.problems)
+    assert any("notes.docx is neither" in line for line in held.problems)
+
+
+def test_nothing_that_could_be_searched() -> None:
+    with pytest.raises(BadInput, match="There is no picture in what you gave"):
+        build(Library(), [File("a.txt", b"a.png\twords")], Colours())
+    with pytest.raises(BadInput, match=r"None of the 1 pictures could be opened.*text file"):
+        build(Library(), [File("a.png", b"just text")], Colours())
+    with pytest.raises(BadInput, match="There is no picture"):
+        build(Library(), [File("empty.zip", zipped({"notes.md": b"x"}))], Colours())
+    with pytest.raises(BadArchive, match="not a ZIP file"):
+        build(Library(), [File("fake.zip", b"not a zip")], Colours())
+    with pytest.raises(BadArchive, match="climbs out"):
+        build(Library(), [File("bad.zip", zipped({"../a.png": drawn()}))], Colours())
+
+
+def test_words_are_read_only_where_no_caption_came() -> None:
+    asked: list[Image.Image] = []
+
+    def read(image: Image.Image) -> str:
+        asked.append(image)
+        return "read off it"
+
+    held = build(Library(), [*files(), File("c.csv", b"red.png,red")], Colours(), read_words=read)
+    assert [entry.captions for entry in held.entries] == [("red",), ("read off it",), ("read off it",)]
+    assert len(asked) == 2
+
+
+def test_without_ocr_pictures_go_without_captions() -> None:
+    def read(_: Image.Image) -> str:
+        raise PartUnavailable("The OCR cannot run.")
+
+    held = build(Library(), files(), Colours(), read_words=read)
+    assert (len(held), held.problems) == (3, ["The OCR cannot run."])

@@ -1,0 +1,109 @@
+"""The Robustness page through its front door: each change, its curve, the flip, the pixel attack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from models.robustness.sweep import CHANGES
+from tests.conftest import drawn
+from tests.fakes import FakeAnalyzer
+
+APP = str(Path(__file__).resolve().parents[1] / "app.py")
+
+
+@pytest.fixture
+def page(analyzer: FakeAnalyzer) -> AppTest:
+    at = AppTest.from_file(APP, default_timeout=60).run()
+    at.switch_page("pages/explore/robustness.py")
+    at.run()
+    assert not at.exception
+    return at
+
+
+def everything(at: AppTest) -> str:
+    kinds = (at.title, at.markdown, at.caption, at.info, at.warning, at.error, at.html)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def type_words(at: AppTest, words: str) -> AppTest:
+    at.chat_input[0].set_value(words)
+    return at.run()
+
+
+def choose(at: AppTest, name: str) -> AppTest:
+    at.segmented_control[0].set_value(name)
+    return at.run()
+
+
+def test_without_a_meme_it_asks_for_one(page: AppTest) -> None:
+    assert page.title[0].value == "How much does it take to fool it?"
+    assert len(page.file_uploader) == 1
+
+
+def test_words_alone_offer_the_changes_of_words(page: AppTest) -> None:
+    type_words(page, "I despise queues")
+    options = page.segmented_control[0].options
+    assert len(options) == sum(change.side == "words" for change in CHANGES.values())
+    assert "No picture, so there is no pixel to change." in everything(page)
+
+
+def test_typos_flip_the_verdict_and_the_smallest_change_is_told(page: AppTest) -> None:
+    type_words(page, "I despise queues")
+    choose(page, "typos")
+    assert not page.exception
+    said = everything(page)
+    assert "Smallest change that flips the verdict" in said
+    assert "“Hateful”" in said and "“Not hateful”" in said
+
+
+def test_a_change_that_does_nothing_says_so(page: AppTest) -> None:
+    type_words(page, "mm")
+    choose(page, "leetspeak")
+    assert "nothing in these words" in everything(page)
+    assert "No strength of this change flips" in everything(page)
+
+
+def test_a_picture_offers_all_changes_and_each_draws(page: AppTest) -> None:
+    page.file_uploader[0].upload("meme.png", drawn(), "image/png")
+    page.run()
+    assert len(page.segmented_control[0].options) == len(CHANGES)
+    for name in CHANGES:
+        choose(page, name)
+        assert not page.exception, name
+        assert not page.error, name
+
+
+def test_the_slider_changes_what_is_shown(page: AppTest) -> None:
+    type_words(page, "I despise queues and bees")
+    choose(page, "emoji")
+    page.slider[0].set_value(1.0)
+    page.run()
+    assert "after 100% of the words" in everything(page)
+
+
+def test_the_pixel_attack_shows_the_pair(page: AppTest) -> None:
+    page.file_uploader[0].upload("meme.png", drawn(), "image/png")
+    page.run()
+    tries = next(one for one in page.slider if one.label == "Pictures to try")
+    tries.set_value(100)
+    page.run()
+    next(one for one in page.button if one.label == "Search for pixels").click()
+    page.run()
+    assert not page.exception
+    said = everything(page)
+    assert "pictures tried" in said
+    assert "**Before**" in said and "**After**" in said
+
+
+def test_curves_are_computed_once(page: AppTest, analyzer: FakeAnalyzer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    score = analyzer.score
+    monkeypatch.setattr(analyzer, "score", lambda memes: asked.append(len(memes)) or score(memes), raising=False)
+    type_words(page, "I despise queues")
+    first = len(asked)
+    page.slider[0].set_value(0.2)
+    page.run()
+    assert len(asked) == first + 1  # the shown meme alone
