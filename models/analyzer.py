@@ -199,7 +199,7 @@ class Analyzer:
     @property
     def bands(self) -> Bands:
         """The two thresholds of the verdict."""
-        return self._hate.bands
+        return self._parts.hate.bands
 
     def _score(self, memes: Sequence[Meme]) -> Iterator[Scored]:
         for start in range(0, len(memes), AT_ONCE):
