@@ -90,7 +90,7 @@ def test_attack_a_meme(fake: str, visitor: Any) -> None:
     box.press("Enter")
     page.get_by_text("Typos").click()
     page.get_by_text("Smallest change that flips the verdict").wait_for()
-    page.get_by_text("Look-alike letters").click()
+    page.get_by_text("Look-alike letters", exact=True).click()
     page.get_by_role("slider", name="Strength").wait_for()
 
 

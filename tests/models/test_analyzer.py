@@ -250,8 +250,8 @@ def test_what_cannot_be_done_is_said(shelf: Tiny, tiny_analyzer: Analyzer) -> No
         Analyzer(device="cuda")
     with pytest.raises(BadInput, match="'minni'"):
         Analyzer("minni")
-    with pytest.raises(BadInput, match="'humour'"):
-        tiny_analyzer.analyze(WORDS, lenses=["humour"])
+    with pytest.raises(BadInput, match="'humor'"):
+        tiny_analyzer.analyze(WORDS, lenses=["humor"])
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -38,7 +39,8 @@ def run(test: Callable[[WorkQueue, Held], Awaitable[None]], **settings: Any) -> 
             held.gate.set()
             await queue.stop()
 
-    asyncio.run(whole())
+    with ThreadPoolExecutor(1) as thread:  # its own: where a browser is driven in this process, a loop runs already
+        thread.submit(asyncio.run, whole()).result()
     return held
 
 
