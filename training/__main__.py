@@ -1,4 +1,4 @@
-"""python -m training fit NAME | evaluate TASK"""
+"""python -m training fit NAME… | evaluate TASK | compare RECIPE…"""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ FITS = {
     "text_emotions": "training.text_emotions:fit",
     "face_expressions": "training.faces:fit",
 }
-TASKS = ("hate", "harm", "text-emotions", "face-expressions")
+TASKS = (
+    "hate", "harm", "text-emotions", "face-expressions",
+    "memotion-sentiment", "memotion-types", "memotion-intensity", "memotion-polarity", "stress", "stress-domain", "target",
+    "axiom", "restore",
+)  # fmt: skip
+RECIPES = Path(__file__).parent / "recipes"
+SYSTEMS = tuple(sorted(file.stem for file in RECIPES.glob("*.toml") if "\ntasks = " in file.read_text(encoding="utf-8")))
+"""Recipes that name tasks: all of them are fitted by `training.fit`, evaluated and compared alike."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,18 +33,32 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="python -m training", description="Fit what is in weights/, and measure it.")
     commands = whole.add_subparsers(dest="command", required=True)
 
-    fit = commands.add_parser("fit", help="train one folder of weights/")
-    fit.add_argument("name", choices=sorted(FITS))
+    fit = commands.add_parser("fit", help="train one folder of weights/, or several in a row")
+    fit.add_argument("names", nargs="+", choices=sorted([*FITS, *SYSTEMS]), metavar="NAME", help=", ".join([*FITS, *SYSTEMS]))
     fit.add_argument("--data", help="the folder with NAME.train.parquet (default: SUBTEXT_DATA, else data/)")
-    fit.add_argument("--out", help="where checkpoints and curves go (default: runs/NAME)")
+    fit.add_argument("--out", help="where checkpoints and curves go (default: runs/NAME for each)")
     fit.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     fit.add_argument("--seed", type=int, help="instead of the recipe's")
     fit.add_argument("--epochs", type=positive, help="instead of the recipe's")
     fit.add_argument("--profile", choices=("mini", "clip"), default="mini")
     fit.add_argument("--limit", type=positive, help="use this many rows, to try things out")
+    fit.add_argument("--folds", type=positive, help="instead of the recipe's")
+    fit.add_argument("--devices", help="how many GPUs, for recipes of systems (default: what Lightning finds)")
+    fit.add_argument("--strategy", help="Lightning's strategy over several GPUs, such as ddp")
+
+    compare = commands.add_parser("compare", help="systems side by side, or a system and its ablations")
+    compare.add_argument("names", nargs="+", choices=SYSTEMS, metavar="RECIPE", help=", ".join(SYSTEMS))
+    compare.add_argument("--ablations", action="store_true", help="train each recipe's ablations and set them beside it")
+    compare.add_argument("--data", help="as for fit; needed where something has to be trained first")
+    compare.add_argument("--out", default="runs", help="the folder of runs (default: runs)")
+    compare.add_argument("--json", help="where the table goes as JSON")
+    compare.add_argument("--limit", type=positive, help="use this many rows, to try things out")
+    compare.add_argument("--folds", type=positive, help="instead of the recipe's")
+    compare.add_argument("--epochs", type=positive, help="instead of the recipe's")
 
     evaluate = commands.add_parser("evaluate", help="figures for the shipped weights on one Parquet file")
-    evaluate.add_argument("task", choices=TASKS)
+    evaluate.add_argument("task", choices=[*TASKS, *SYSTEMS], metavar="TASK", help=", ".join(TASKS) + ", or a recipe's name")
+    evaluate.add_argument("--system", choices=SYSTEMS, metavar="RECIPE", help="this system instead of the task's best")
     evaluate.add_argument("--data", required=True, help="a Parquet file with columns image and/or text, and label")
     evaluate.add_argument("--json", required=True, help="where the figures go")
     evaluate.add_argument("--predictions", help="a Parquet file for one prediction a row, in the order of the rows")
@@ -63,9 +84,14 @@ def main(words: Sequence[str] | None = None) -> int:
     args = parser().parse_args(words)
     try:
         if args.command == "fit":
-            args.out = args.out or str(Path("runs") / args.name)
-            module, function = FITS[args.name].split(":")
-            getattr(importlib.import_module(module), function)(args)
+            for name in args.names:
+                one = argparse.Namespace(**vars(args) | {"name": name, "out": args.out or str(Path("runs") / name)})
+                module, function = FITS.get(name, "training.fit:fit").split(":")
+                getattr(importlib.import_module(module), function)(one)
+        elif args.command == "compare":
+            from training.compare import compare
+
+            print(compare(args))
         else:
             from training.evaluate import evaluate
 

@@ -79,15 +79,50 @@ def binary(
 
 
 def single_label(
-    target: Sequence[str], probabilities: np.ndarray, labels: Sequence[str], *, resamples: int = RESAMPLES
+    target: Sequence[str],
+    probabilities: np.ndarray,
+    labels: Sequence[str],
+    *,
+    given: np.ndarray | None = None,
+    resamples: int = RESAMPLES,
 ) -> Figures:
-    """One of several classes: (N,) names and (N, C) probabilities, columns in the order of `labels`."""
-    truth, chances, classes = np.array([labels.index(name) for name in target]), np.asarray(probabilities), len(labels)
+    """One of several classes: (N,) names and (N, C) probabilities, columns in the order of `labels`.
+
+    `given` are the class numbers answered, where that is not the likeliest class.
+    """
+    truth, chances = np.array([labels.index(name) for name in target]), np.asarray(probabilities)
+    return questions([(truth, chances, chances.argmax(1) if given is None else given)], resamples=resamples)
+
+
+def questions(
+    asked: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], *, resamples: int = RESAMPLES
+) -> Figures:
+    """Several questions to the same rows, each with one of its classes as the answer: the plain mean of their figures.
+
+    asked: (N,) true class numbers, (N, C) probabilities and (N,) class numbers given, a question each; C may differ.
+    """
+    every = [_one_of(*one) for one in asked]
+    names = [name for name in every[0][0] if all(name in found for found, _, _ in every)]
+
+    def mean(figures: Sequence[Figures]) -> Figures:
+        return {name: float(np.mean([one[name] for one in figures])) for name in names}
+
+    def resampled(counts: np.ndarray) -> dict[str, np.ndarray]:
+        drawn = [draw(counts) for _, _, draw in every]
+        return {name: np.mean([one[name] for one in drawn], axis=0) for name in names}
+
+    found, constant = mean([one for one, _, _ in every]), mean([one for _, one, _ in every])
+    return _report(found, constant, resampled, len(asked[0][0]), resamples)
+
+
+def _one_of(truth: np.ndarray, chances: np.ndarray, given: np.ndarray) -> tuple[Figures, Figures, Resampled]:
+    """The figures of one question, those of the commonest class, and the function that resamples them."""
+    classes = chances.shape[1]
     true = _columns(truth, classes)
 
-    def scores(chances: np.ndarray) -> Figures:
+    def scores(chances: np.ndarray, given: np.ndarray) -> Figures:
         p, y = torch.from_numpy(chances), torch.from_numpy(truth)
-        found = _decided(truth, chances.argmax(1)) | {
+        found = _decided(truth, given) | {
             "brier": ((chances - true) ** 2).sum(1).mean(),
             "ece": multiclass_calibration_error(p, y, num_classes=classes, n_bins=BINS).item(),
         }
@@ -95,17 +130,16 @@ def single_label(
         return found | ({"auroc": roc_auc_score(true[:, there], chances[:, there])} if there.any() else {})
 
     def resampled(counts: np.ndarray) -> dict[str, np.ndarray]:
-        given = chances.argmax(1)
         return {
             "accuracy": bootstrap.mean(counts, truth == given),
             **bootstrap.f1s(counts, true, _columns(given, classes), absent=False),
             "brier": bootstrap.mean(counts, ((chances - true) ** 2).sum(1)),
-            "ece": bootstrap.ece(counts, chances.max(1), truth == given, BINS),
+            "ece": bootstrap.ece(counts, chances.max(1), truth == chances.argmax(1), BINS),
             "auroc": _mean_auroc(counts, true, chances),
         }
 
-    constant = scores(np.tile(true.mean(0), (len(truth), 1)))
-    return _report(scores(chances), constant, resampled, len(truth), resamples)
+    shares = np.tile(true.mean(0), (len(truth), 1))
+    return scores(chances, given), scores(shares, shares.argmax(1)), resampled
 
 
 def multi_label(

@@ -103,20 +103,25 @@ class CrossAttention(nn.Module):
 
         Returns logits (B, outputs), words to regions (B, H, W, P), regions to words (B, H, P, W).
         """
+        state, words_to_regions, regions_to_words = self.fuse(image, image_mask, text, text_mask)
+        return torch.cat([head(state) for head in self.heads], dim=-1), words_to_regions, regions_to_words
+
+    def fuse(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `forward`, with what the heads read, (B, 3 width), in the place of the logits: words, picture, product."""
         regions = self.image_in(self.image_norm(image))  # (B, P, width)
         regions = regions + self.place[: regions.shape[1]]
         words = self.text_in(self.text_norm(text))  # (B, W, width)
-        regions, image_mask = _or_learned(self.dropout(regions), image_mask, self.no_image)
-        words, text_mask = _or_learned(self.dropout(words), text_mask, self.no_text)
+        regions, image_mask = or_learned(self.dropout(regions), image_mask, self.no_image)
+        words, text_mask = or_learned(self.dropout(words), text_mask, self.no_text)
         looked_words, words_to_regions = self.words_look(words, regions, image_mask)
         looked_regions, regions_to_words = self.regions_look(regions, words, text_mask)
         text_state = self.words_pool(looked_words, text_mask)  # (B, width)
         image_state = self.regions_pool(looked_regions, image_mask)  # (B, width)
         state = torch.cat([text_state, image_state, text_state * image_state], dim=-1)  # (B, 3 width)
-        return torch.cat([head(state) for head in self.heads], dim=-1), words_to_regions, regions_to_words
+        return state, words_to_regions, regions_to_words
 
 
-def _or_learned(tokens: Tensor, mask: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
+def or_learned(tokens: Tensor, mask: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
     """Where a row has no real token, its first token becomes the learned state."""
     absent = ~mask.any(dim=1, keepdim=True)  # (B, 1)
     first = torch.arange(mask.shape[1], device=mask.device)[None] == 0  # (1, N)

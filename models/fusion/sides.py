@@ -1,0 +1,70 @@
+"""What the fusions share: both sides brought to one width, a learned state where a side is absent, and what they give.
+
+A fusion is a torch module `forward(image, image_mask, text, text_mask) -> State`; tokens are float (B, N, width), masks
+bool (B, N), True = a real token, and a row whose mask is all False lacks that side. Heads come after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from models.fusion.cross_attention import Pool, or_learned
+
+
+class State(NamedTuple):
+    """fused (B, fused_width) goes to the heads; image and text (B, width) are each side alone, None where the fusion
+    has only the other; gates (B, experts) are shares of a mixture's experts."""
+
+    fused: Tensor
+    image: Tensor | None = None
+    text: Tensor | None = None
+    gates: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class SideSettings:
+    """Widths of the tokens that come in (None: the fusion has no such side), of the fusion, and what is dropped."""
+
+    image_width: int | None = 1280
+    text_width: int | None = 768
+    width: int = 128
+    dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.image_width is None and self.text_width is None:
+            raise ValueError("a fusion needs a picture side, a text side or both")
+        if self.width < 1 or not 0 <= self.dropout < 1:
+            raise ValueError(f"width={self.width} must be positive and dropout={self.dropout} in [0, 1)")
+
+    @property
+    def sides(self) -> int:
+        return (self.image_width is not None) + (self.text_width is not None)
+
+
+class Side(nn.Module):
+    """One side's tokens to the fusion's width; `pooled` adds their attention pooling."""
+
+    def __init__(self, width_in: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.norm, self.into = nn.LayerNorm(width_in), nn.Linear(width_in, width)
+        self.absent = nn.Parameter(nn.init.normal_(self.into.weight.new_empty(width), std=0.02))
+        self.dropout, self.pool = nn.Dropout(dropout), Pool(width)
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, N, width_in) and mask to (B, N, width) and a mask in which no row is empty."""
+        return or_learned(self.dropout(self.into(self.norm(tokens))), mask, self.absent)
+
+    def pooled(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """(B, width)."""
+        pooled: Tensor = self.pool(*self(tokens, mask))
+        return pooled
+
+
+def both(settings: SideSettings, fusion: str) -> tuple[int, int]:
+    """The widths of picture and text tokens; `ValueError` where a fusion that needs both has one."""
+    if settings.image_width is None or settings.text_width is None:
+        raise ValueError(f"{fusion} needs a picture side and a text side: use concatenation or experts for one alone")
+    return settings.image_width, settings.text_width

@@ -1,0 +1,78 @@
+"""The files by which a trained model shows itself, and what is in them. The Evaluation page reads nothing else.
+
+`weights/<name>/` of any model, or a run's folder, may hold beside its weights and its card:
+
+- `metrics.json`: {where: figures}. `where` says what was asked on which rows ("stress, validation"); figures are those of
+  `training.metrics` with `rows`, each as name, name_low, name_high, name_majority. Entries that are no dict are notes.
+- `evaluation.json`: {"title", "summary", "data", "measured_with", "parts": {task: {"kind", "questions": [{"name",
+  "classes"}], "rules": [{"scale", "bias", "offsets"}], "rows": which rows `predictions.npz` holds}}, "curves": [[{"epoch",
+  "loss", "validation_loss", ...}]: one list a fold], "ablations": [{"name", "figures": {task: figures}}],
+  "problems": sentences about rows that were left out}.
+- `predictions.npz`: arrays named `TASK:what`, without any word or picture of the data set. `what` is `target` int8 [rows,
+  questions] (-1 unknown), `given` int8 [rows, questions], `raw.N` float16 [rows, classes] (question N's probabilities before
+  calibration), `fold` int8 [rows], `row` int32 [rows] (the row's place in its file) and `part` int8 (0 train, 1 validation).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.heads import Head
+
+PREDICTIONS, EVALUATION = "predictions.npz", "evaluation.json"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One task's answers on rows that were not learned from: `raw` and `given` have an entry a question."""
+
+    head: Head
+    rows: str
+    target: np.ndarray
+    raw: Sequence[np.ndarray]
+    given: Sequence[np.ndarray]
+    row: np.ndarray
+    part: np.ndarray
+    fold: np.ndarray
+
+
+def write(folder: Path, answers: Sequence[Answers], **described: Any) -> None:
+    """Both files; `described` is what else goes into `evaluation.json`."""
+    arrays: dict[str, np.ndarray] = {}
+    for one in answers:
+        name = one.head.name
+        arrays |= {f"{name}:raw.{number}": raw.astype(np.float16) for number, raw in enumerate(one.raw)}
+        arrays |= {
+            f"{name}:target": one.target.astype(np.int8),
+            f"{name}:given": np.stack(one.given, axis=1).astype(np.int8),
+            f"{name}:fold": one.fold.astype(np.int8),
+            f"{name}:row": one.row.astype(np.int32),
+            f"{name}:part": one.part.astype(np.int8),
+        }
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(folder / PREDICTIONS, **arrays)  # type: ignore[arg-type]  # numpy's stub takes names for flags
+    parts = {one.head.name: {"rows": one.rows, **_without_name(one.head)} for one in answers}
+    save(folder, {**described, "parts": parts})
+
+
+def save(folder: Path, found: Mapping[str, Any]) -> None:
+    """`evaluation.json`, over what was there."""
+    text = json.dumps(dict(found), indent=1, ensure_ascii=False)
+    (folder / EVALUATION).write_text(text + "\n", encoding="utf-8")
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """`evaluation.json`, empty where there is none."""
+    file = folder / EVALUATION
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return found
+
+
+def _without_name(head: Head) -> dict[str, Any]:
+    return {key: value for key, value in head.to_dict().items() if key != "name"}

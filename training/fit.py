@@ -1,0 +1,253 @@
+"""`python -m training fit RECIPE`: a system's folds, its calibration and decisions, its figures, its folder and its card."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+
+from models.errors import BadInput
+from models.heads import Head, columns
+from training import evaluation, fold, metrics, rules, system_card, system_export
+from training import system as systems
+from training.datasets.rows import Row
+from training.heads import UNKNOWN
+from training.network import Network
+from training.system import Data, System
+from training.system_recipe import SystemRecipe, read
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Networks of all folds; `unseen` rows of `data` with the `logits` of the network that did not see them.
+
+    `shipped` are the networks that answer together: those of all folds, or one with the mean of their weights.
+    """
+
+    networks: list[Network]
+    shipped: list[Network]
+    curves: list[list[dict[str, float]]]
+    unseen: np.ndarray
+    fold: np.ndarray
+    logits: np.ndarray
+
+
+def fit(args: argparse.Namespace) -> None:
+    """Trains the recipe `args.name`; checkpoints stay in `args.out`, what is shipped goes into `weights/`."""
+    recipe = read(args.name, args)
+    out = Path(args.out)
+    found = run(recipe, args.data, out, args)
+    print(json.dumps({name: _short(figures) for name, figures in found.items() if isinstance(figures, dict)}, indent=2))
+
+
+def _short(figures: dict[str, Any]) -> dict[str, Any]:
+    wanted = ("rows", "macro_f1", "macro_f1_low", "macro_f1_high", "macro_f1_majority")
+    return {key: round(figures[key], 4) for key in wanted if key in figures}
+
+
+def run(
+    recipe: SystemRecipe,
+    folder: str | None,
+    out: Path,
+    args: argparse.Namespace | None = None,
+    *,
+    rows: list[Row] | None = None,
+) -> dict[str, Any]:
+    """Trains and writes everything; returns the figures as `metrics.json` has them."""
+    started = time.perf_counter()
+    out.mkdir(parents=True, exist_ok=True)
+    system = systems.build(recipe, out.parent / "cache")
+    data = systems.load(system, folder, limit=getattr(args, "limit", None), ready=rows)
+    for problem in data.problems[:10]:
+        print(problem)
+    if len(data.problems) > 10:
+        print(f"... and {len(data.problems) - 10} more: all of them are in {out / evaluation.EVALUATION}")
+    trained = train(system, data, out, args)
+    heads = ruled(system, data, trained)
+    answers = [*out_of_fold(system, data, trained), *validation(system, data, trained, heads)]
+    figures: dict[str, Any] = {f"{one.head.name}, {one.rows}": measure(one) for one in answers}
+    figures |= {"trained_on_rows": len(data.training), "seconds": round(time.perf_counter() - started)}
+    described = {
+        "title": recipe.title,
+        "summary": recipe.summary,
+        "data": recipe.data,
+        "measured_with": system.measured_with,
+        "curves": trained.curves,
+        "problems": data.problems,
+    }
+    write(system, trained, heads, answers, figures, described, out)
+    return figures
+
+
+def train(system: System, data: Data, out: Path, args: argparse.Namespace | None = None) -> Trained:
+    """All folds; with `--resume` those that are done are read, and the one under way goes on from its last epoch."""
+    recipe, resume = system.recipe, bool(getattr(args, "resume", False))
+    part = systems.folds(recipe, data)
+    networks, curves, logits = [], [], []
+    for number in range(recipe.schedule.folds):
+        # A mean of weights makes sense only where all networks set out from the same ones.
+        L.seed_everything(recipe.schedule.seed + (0 if recipe.soup else number), verbose=False)
+        network = system.network()
+        L.seed_everything(recipe.schedule.seed + number, verbose=False)
+        seen, unseen = data.training[part != number], data.training[part == number]
+        place, file = out / f"fold{number}", out / f"fold{number}.pt"
+        if resume and file.is_file():
+            network.load_state_dict(torch.load(file, weights_only=True))
+            network.eval()
+            curves.append(fold.curves(place / "metrics.csv"))
+        else:
+            how = {key: getattr(args, key, None) or "auto" for key in ("devices", "strategy")}
+            curves.append(
+                fold.train(network, recipe, system.heads, data.prepared, seen, unseen, place, resume=resume, **how)
+            )
+            torch.save(network.state_dict(), file)
+        networks.append(network)
+        logits.append(fold.predict(network, data.prepared, unseen))
+    order = [data.training[part == number] for number in range(recipe.schedule.folds)]
+    numbers = np.concatenate([np.full(len(rows), number) for number, rows in enumerate(order)])
+    shipped = [system_export.soup(networks)] if recipe.soup and len(networks) > 1 else networks
+    return Trained(networks, shipped, curves, np.concatenate(order), numbers, np.concatenate(logits))
+
+
+def ruled(system: System, data: Data, trained: Trained) -> tuple[Head, ...]:
+    """The heads with calibration from out-of-fold logits, and decisions that fit the networks answering together."""
+    target = rules.split(system.heads, data.prepared.target[trained.unseen])
+    together = data.validation if len(data.validation) else data.training
+    answers = ensemble(trained.shipped, data, together)
+    found = []
+    for head, where, truth in zip(system.heads, columns(system.heads), target, strict=True):
+        fitted = rules.fit(head, trained.logits[:, where], truth)
+        found.append(rules.rematched(fitted, answers[:, where], rules.shares(truth, head)))
+    return tuple(found)
+
+
+def ensemble(networks: list[Network], data: Data, rows: np.ndarray) -> np.ndarray:
+    """The mean of the networks' logits."""
+    return np.mean([fold.predict(network, data.prepared, rows) for network in networks], axis=0)
+
+
+def out_of_fold(system: System, data: Data, trained: Trained) -> list[evaluation.Answers]:
+    """Every training row by the network that did not see it, decided by rules from the other folds."""
+    heads = rules.nested(system.heads, trained.logits, data.prepared.target[trained.unseen], trained.fold)
+    found = []
+    for number, (head, where) in enumerate(zip(system.heads, columns(system.heads), strict=True)):
+        raw = head.raw(trained.logits[:, where])
+        given = [np.zeros(len(trained.unseen), int) for _ in raw]
+        for one, ruled_heads in enumerate(heads):
+            here = trained.fold == one
+            for question, rule in enumerate(ruled_heads[number].rules):
+                given[question][here] = rule.decide(rule.calibrate(raw[question][here]))
+        shown = rules.fit(head, trained.logits[:, where], rules.split(system.heads, data.prepared.target[trained.unseen])[number])
+        how = "out of fold" if system.recipe.schedule.folds > 1 else "held-out share of the training rows"
+        found.append(_answers(shown, how, data, trained.unseen, raw, given, trained.fold, number, system))
+    return found
+
+
+def validation(
+    system: System, data: Data, trained: Trained, heads: tuple[Head, ...]
+) -> list[evaluation.Answers]:
+    """The validation rows by all networks together; no label of theirs was used for anything."""
+    if not len(data.validation):
+        return []
+    logits = ensemble(trained.shipped, data, data.validation)
+    found = []
+    for number, (head, where) in enumerate(zip(heads, columns(heads), strict=True)):
+        raw = head.raw(logits[:, where])
+        given = [rule.decide(rule.calibrate(one)) for rule, one in zip(head.rules, raw, strict=True)]
+        nobody = np.full(len(data.validation), -1)
+        found.append(_answers(head, "validation", data, data.validation, raw, given, nobody, number, system))
+    return found
+
+
+def _answers(
+    head: Head, how: str, data: Data, rows: np.ndarray, raw: Any, given: Any, fold: np.ndarray, number: int, system: System
+) -> evaluation.Answers:
+    target = rules.split(system.heads, data.prepared.target[rows])[number]
+    return evaluation.Answers(head, how, target, raw, given, data.place[rows], data.part[rows], fold)
+
+
+def measure(answers: evaluation.Answers) -> dict[str, Any]:
+    """The figures over rows that answer every question, the plain mean over the questions; then macro-F1 of each."""
+    known = (answers.target != UNKNOWN).all(axis=1)
+    if not known.any():
+        return {"rows": 0}
+    calibrated = [rule.calibrate(raw) for rule, raw in zip(answers.head.rules, answers.raw, strict=True)]
+    asked = [
+        (answers.target[known, number], calibrated[number][known], answers.given[number][known])
+        for number in range(len(answers.head.questions))
+    ]
+    figures: dict[str, Any] = {"rows": int(known.sum()), **metrics.questions(asked)}
+    if len(asked) > 1:
+        for question, one in zip(answers.head.questions, asked, strict=True):
+            alone = metrics.questions([one])
+            ends = ("", "_low", "_high", "_majority")
+            figures |= {f"macro_f1{end}:{question.name}": alone[f"macro_f1{end}"] for end in ends}
+    return figures
+
+
+def write(
+    system: System,
+    trained: Trained,
+    heads: tuple[Head, ...],
+    answers: list[evaluation.Answers],
+    figures: dict[str, Any],
+    described: dict[str, Any],
+    out: Path,
+) -> None:
+    """The run's folder, and the same into `weights/<name>/` with the networks' graph where the recipe ships them."""
+    recipe = system.recipe
+    kept = _kept(answers)
+    folders = [out]
+    if recipe.ship:
+        graph = system_export.graph(system, trained.shipped)
+        folders.append(
+            system_export.write(system, heads, graph, figures, system_card.text(system, figures, trained), _plain(recipe))
+        )
+    for folder in folders:
+        before = {key: value for key, value in evaluation.read(folder).items() if key == "ablations"}
+        evaluation.write(folder, kept, **before, **described)
+    (out / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    (out / "config.json").write_text(json.dumps(_plain(recipe), indent=2) + "\n", encoding="utf-8")
+    (out / "README.md").write_text(system_card.text(system, figures, trained).strip() + "\n", encoding="utf-8")
+    confusions = {f"{one.head.name}, {one.rows}": confusion(one) for one in answers}
+    (out / "confusion.json").write_text(json.dumps(confusions, indent=1) + "\n", encoding="utf-8")
+
+
+def _kept(answers: list[evaluation.Answers]) -> list[evaluation.Answers]:
+    """One a task: validation rows where there are any, since all networks together answer them; else out of fold."""
+    found: dict[str, evaluation.Answers] = {}
+    for one in answers:
+        if one.head.name not in found or len(one.target) >= len(found[one.head.name].target):
+            found[one.head.name] = one
+    return list(found.values())
+
+
+def confusion(answers: evaluation.Answers) -> dict[str, Any]:
+    """For each question rows of true and columns of given classes."""
+    found = {}
+    for number, question in enumerate(answers.head.questions):
+        known = answers.target[:, number] != UNKNOWN
+        size = len(question.classes)
+        pairs = answers.target[known, number] * size + answers.given[number][known]
+        table = np.bincount(pairs, minlength=size * size).reshape(size, size)
+        found[question.name] = {"classes": list(question.classes), "true by given": table.tolist()}
+    return found
+
+
+def _plain(recipe: SystemRecipe) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(asdict(recipe), default=list))
+    return found
+
+
+def shrunk(recipe: SystemRecipe, steps_of: int) -> SystemRecipe:
+    """The recipe for trying things out: two folds, one epoch, small batches."""
+    if steps_of < 1:
+        raise BadInput(f"{steps_of} epochs train nothing.")
+    return replace(recipe, schedule=replace(recipe.schedule, folds=2, epochs=steps_of, batch=8))

@@ -1,0 +1,93 @@
+"""Encoders, fusion and heads as one torch module, and its losses by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+
+from models.fusion.sides import State
+from models.heads import Head, columns
+from training import heads as losses
+from training.system_recipe import Schedule
+
+ALIGNED = 64  # width of the space in which the contrastive loss compares
+
+
+class Network(nn.Module):
+    """Inputs of both sides and their masks to (B, all logits), the heads' side by side.
+
+    A system without one side gets an input of zeros and an empty mask for it, which nothing reads.
+    """
+
+    def __init__(
+        self, image: nn.Module | None, text: nn.Module | None, fusion: nn.Module, heads: Sequence[Head], dropout: float
+    ) -> None:
+        super().__init__()
+        self.image, self.text, self.fusion = image, text, fusion
+        width = int(fusion.fused_width)  # type: ignore[arg-type]
+        self.norm, self.dropout = nn.LayerNorm(width), nn.Dropout(dropout)
+        self.heads = nn.ModuleList(nn.Linear(width, head.logits) for head in heads)
+        side = int(fusion.settings.width)  # type: ignore[union-attr,arg-type]
+        self.align = nn.ModuleDict({"image": nn.Linear(side, ALIGNED), "text": nn.Linear(side, ALIGNED),
+                                    "fused": nn.Linear(width, ALIGNED)})  # fmt: skip
+
+    def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
+        return self.read(image, image_mask, text, text_mask)[0]
+
+    def read(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, State]:
+        """Logits and the fusion's state."""
+        if self.image is not None:
+            image, image_mask = self.image(image, image_mask)
+        if self.text is not None:
+            text, text_mask = self.text(text, text_mask)
+        state = self.fusion(image, image_mask, text, text_mask)
+        fused = self.dropout(self.norm(state.fused))
+        return torch.cat([head(fused) for head in self.heads], dim=-1).float(), state
+
+
+def parts(
+    network: Network,
+    batch: Mapping[str, Tensor],
+    heads: Sequence[Head],
+    class_weights: Mapping[str, list[Tensor]],
+    schedule: Schedule,
+) -> dict[str, Tensor]:
+    """The named losses of a batch: one a task, `align` and `balance` where the schedule asks for them."""
+    logits, state = network.read(batch["image"], batch["image_mask"], batch["text"], batch["text_mask"])
+    found, at = {}, 0
+    for head, where in zip(heads, columns(heads), strict=True):
+        target = batch["target"][:, at : at + len(head.questions)]
+        at += len(head.questions)
+        found[head.name] = losses.loss(head, logits[:, where], target, class_weights[head.name], schedule.smoothing)
+    both = batch["image_mask"].any(1) & batch["text_mask"].any(1)
+    if schedule.align and state.image is not None and state.text is not None and both.sum() > 1:
+        found["align"] = align(network.align, state, both, schedule.temperature)
+    if schedule.balance and state.gates is not None:
+        found["balance"] = balance(state.gates)
+    return found
+
+
+def align(projections: nn.ModuleDict, state: State, both: Tensor, temperature: float) -> Tensor:
+    """InfoNCE (van den Oord et al. 2018) between picture and words, picture and fused, words and fused.
+
+    Each meme's own pair against the other memes of the batch, both ways round; `both` are the rows with both sides.
+    """
+    states = {"image": state.image, "text": state.text, "fused": state.fused}
+    seen = {
+        name: normalize(projections[name](value[both]).float(), dim=-1) for name, value in states.items() if value is not None
+    }
+    same = torch.arange(int(both.sum()), device=both.device)
+    losses_of_pairs = []
+    for one, other in (("image", "text"), ("image", "fused"), ("text", "fused")):
+        scores = seen[one] @ seen[other].T / temperature  # (b, b)
+        losses_of_pairs.append((cross_entropy(scores, same) + cross_entropy(scores.T, same)) / 2)
+    return torch.stack(losses_of_pairs).mean()
+
+
+def balance(gates: Tensor) -> Tensor:
+    """0 where all experts get the same share of the batch, up to experts - 1 (importance loss, Shazeer et al. 2017)."""
+    share = gates.float().mean(0)  # (experts,)
+    return share.var(unbiased=False) / share.mean().square()

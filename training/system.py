@@ -1,0 +1,185 @@
+"""A system put together from its recipe: rows read, sides prepared, networks built. Trains nothing yet."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
+from torch import nn
+
+from models.encoders.words import cleaned
+from models.errors import BadInput
+from models.fusion import registry as fusions
+from models.heads import Head
+from training.datasets.problems import readable
+from training.datasets.rows import Row
+from training.encoders import registry as encoders
+from training.encoders.encoder import EncoderUnavailable, SideEncoder, Store
+from training.heads import UNKNOWN
+from training.network import Network
+from training.rows_of_systems import Prepared
+from training.system_recipe import SideRecipe, SystemRecipe
+from training.tasks import registry as tasks
+
+
+@dataclass(frozen=True)
+class Data:
+    """All rows of a system, training rows first: `part` is 0 for training and 1 for validation rows."""
+
+    rows: list[Row]
+    part: np.ndarray
+    place: np.ndarray  # of the row in its part, before any was left out
+    prepared: Prepared
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def training(self) -> np.ndarray:
+        return np.flatnonzero(self.part == 0)
+
+    @property
+    def validation(self) -> np.ndarray:
+        return np.flatnonzero(self.part == 1)
+
+
+@dataclass(frozen=True)
+class System:
+    """`measured_with` tells what stood in for an encoder that could not be fetched, by side."""
+
+    recipe: SystemRecipe
+    heads: tuple[Head, ...]
+    image: SideEncoder | None
+    text: SideEncoder | None
+    measured_with: dict[str, str]
+
+    def network(self) -> Network:
+        """A network with fresh fusion and heads; encoders start from their own weights."""
+        fusion = fusions.build(
+            self.recipe.fusion,
+            None if self.image is None else self.image.width,
+            None if self.text is None else self.text.width,
+            self.recipe.fusion_options,
+        )
+        image, text = (None if side is None else copy.deepcopy(side.module) for side in (self.image, self.text))
+        return Network(image, text, fusion, self.heads, fusion.settings.dropout)  # type: ignore[union-attr,arg-type]
+
+
+def build(recipe: SystemRecipe, cache: Path) -> System:
+    """The system with its encoders, or with their fallbacks where they cannot be fetched."""
+    measured: dict[str, str] = {}
+    sides: dict[str, SideEncoder | None] = {"image": None, "text": None}
+    for name, asked in (("image", recipe.image), ("text", recipe.text)):
+        if asked is not None:
+            sides[name], measured[name] = _encoder(name, asked, cache)
+    heads = tuple(task.head for name in recipe.tasks for task in tasks.parts(name))
+    return System(recipe, heads, sides["image"], sides["text"], measured)
+
+
+def _encoder(side: str, asked: SideRecipe, cache: Path) -> tuple[SideEncoder, str]:
+    """The encoder, and what it is: the spec, or what stands in for it."""
+    try:
+        return encoders.build(side, asked.asked, cache), asked.encoder  # type: ignore[arg-type]
+    except EncoderUnavailable:
+        if asked.instead is None:
+            raise
+    found = encoders.build(side, asked.instead.asked, cache)  # type: ignore[arg-type]
+    how = "from scratch" if getattr(found, "pretrained", None) is False else "in its place"
+    return found, f"{asked.instead.encoder} {how} (the recipe's {asked.encoder} could not be fetched)"
+
+
+def load(
+    system: System, folder: str | Path | None, *, limit: int | None = None, ready: Sequence[Row] | None = None
+) -> Data:
+    """The rows with prepared sides and targets. `ready` rows take the place of those in the folder."""
+    recipe = system.recipe
+    rows: list[Row] = []
+    part: list[int] = []
+    place: list[int] = []
+    problems: list[str] = []
+    for number, name in enumerate(("train", "validation")):
+        found, strange = read(recipe.data, name, folder, **recipe.loader) if ready is None else (list(ready), [])
+        if ready is not None and number:
+            break
+        problems += strange
+        places = {row.id: at for at, row in enumerate(found)}
+        kept, strange = (found, []) if system.image is None else readable(found)
+        problems += strange
+        kept = kept[:limit]
+        rows += kept
+        part += [number] * len(kept)
+        place += [places[row.id] for row in kept]
+    wanted = tuple(task for name in recipe.tasks for task in tasks.parts(name))
+    targets = []
+    for task in wanted:
+        target, strange = task.targets(rows)
+        targets.append(target)
+        problems += strange
+    target = np.concatenate(targets, axis=1)
+    asked = (target != UNKNOWN).any(axis=1)
+    if not asked[np.asarray(part) == 0].any():
+        raise BadInput(f"No row of {recipe.data} answers any of {', '.join(recipe.tasks)}.")
+    kept_rows = [row for row, here in zip(rows, asked, strict=True) if here]
+    parts = np.asarray(part)[asked]
+    prepared = prepare(system, kept_rows, target[asked], training=parts == 0)
+    return Data(kept_rows, parts, np.asarray(place)[asked], prepared, problems)
+
+
+def read(name: str, part: str, folder: str | Path | None, **options: object) -> tuple[list[Row], list[str]]:
+    """Rows of one part by the module of that name; a data set without validation rows has none there."""
+    try:
+        module = importlib.import_module(f"training.datasets.{name}")
+    except ModuleNotFoundError as error:
+        raise BadInput(f"There is no data set {name!r}: training/datasets has one file a data set.") from error
+    if hasattr(module, "load"):
+        found: tuple[list[Row], list[str]] = module.load(part, folder, **options)
+        return found
+    return module.read(part, folder), []
+
+
+def prepare(system: System, rows: Sequence[Row], target: np.ndarray, training: np.ndarray) -> Prepared:
+    """Both sides of these rows; what an encoder has to learn from words first, it learns from training rows."""
+    asked = system.recipe.text
+    texts = [cleaned(row.text) if row.text and asked and asked.clean else row.text for row in rows]
+    stores: dict[str, Store | None] = {"image": None, "text": None}
+    if system.image is not None:
+        stores["image"] = system.image.prepare([row.image for row in rows])
+    if system.text is not None:
+        learn = getattr(system.text, "learn", None)
+        if learn is not None:
+            learn([text for text, here in zip(texts, training, strict=True) if here])
+        stores["text"] = system.text.prepare(texts)
+    return Prepared(
+        stores["image"],
+        stores["text"],
+        np.array([row.image is not None for row in rows]),
+        np.array([row.text is not None for row in rows]),
+        target.astype(np.int64),
+        np.array([len(text or "") for text in texts]),
+    )
+
+
+def folds(recipe: SystemRecipe, data: Data) -> np.ndarray:
+    """A fold's number for each training row, by group; with one fold -1 marks the rows that it learns from."""
+    rows, schedule = data.training, recipe.schedule
+    groups = np.array([data.rows[row].group or f"row {row}" for row in rows])
+    target = data.prepared.target[rows]
+    if schedule.folds == 1:
+        splitter = GroupShuffleSplit(1, test_size=schedule.held_out, random_state=schedule.seed)
+        _, unseen = next(splitter.split(rows, groups=groups))
+        found = np.full(len(rows), -1)
+        found[unseen] = 0
+        return found
+    found = np.zeros(len(rows), int)
+    splitter = StratifiedGroupKFold(schedule.folds, shuffle=True, random_state=schedule.seed)
+    for number, (_, unseen) in enumerate(splitter.split(rows, target[:, 0], groups)):
+        found[unseen] = number
+    return found
+
+
+def parameters(module: nn.Module) -> int:
+    """All of them, trained or not."""
+    return sum(p.numel() for p in module.parameters())

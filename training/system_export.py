@@ -1,0 +1,136 @@
+"""A trained system as a folder of `weights/`: one graph for all its networks, which onnxruntime runs without torch."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from models import weights
+from models.encoders.mini import GRID
+from models.heads import Head
+from training import export
+from training.encoders.encoder import SideEncoder
+from training.network import Network
+from training.system import System
+
+WORDS = "words.json"
+
+
+class Together(nn.Module):
+    """All networks on the same inputs: logits (networks, B, all of the heads)."""
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
+        return torch.stack([network(image, image_mask, text, text_mask) for network in self.networks])
+
+
+class Alone(nn.Module):
+    """The same for systems that read one side: the picture if `image`, else the words."""
+
+    def __init__(self, networks: Sequence[Network], *, image: bool) -> None:
+        super().__init__()
+        self.together, self.image = Together(networks), image
+
+    def forward(self, side: Tensor, mask: Tensor) -> Tensor:
+        nothing = side.new_zeros(side.shape[0], 1, 1), mask[:, :1] & False
+        return self.together(side, mask, *nothing) if self.image else self.together(*nothing, side, mask)
+
+
+def soup(networks: Sequence[Network]) -> Network:
+    """One network with the mean of all weights (Wortsman et al. 2022): right where all set out from the same ones."""
+    states = [network.state_dict() for network in networks]
+    mixed = copy.deepcopy(networks[0])
+    mixed.load_state_dict(
+        {
+            key: torch.stack([state[key] for state in states]).mean(0) if value.is_floating_point() else value
+            for key, value in states[0].items()
+        }
+    )
+    return mixed.eval()
+
+
+def graph(system: System, networks: Sequence[Network]) -> onnx.ModelProto:
+    """Inputs `image`, `image_mask`, `text`, `text_mask`, as far as the system has them; output `logits`."""
+    sides = {"image": system.image, "text": system.text}
+    inputs: dict[str, Tensor] = {}
+    axes: dict[str, dict[int, str]] = {}
+    for name, encoder in sides.items():
+        if encoder is None:
+            continue
+        example, mask, varying = _example(name, encoder)
+        inputs |= {name: example, f"{name}_mask": mask}
+        axes |= {name: {0: "batch", **varying}, f"{name}_mask": {0: "batch", **varying}}
+    plain = [copy.deepcopy(network).eval() for network in networks]
+    for network in plain:
+        network.align = nn.ModuleDict()  # of use in training only
+    both = len(inputs) == 4
+    module = Together(plain) if both else Alone(plain, image=system.image is not None)
+    return export.trace(module, tuple(inputs.values()), names=tuple(inputs), outputs=("logits",), dynamic=axes)
+
+
+def _example(side: str, encoder: SideEncoder) -> tuple[Tensor, Tensor, dict[int, str]]:
+    """An input, its mask, and which axis beside the batch varies."""
+    reads = encoder.reads
+    if reads == "pixels":
+        size = int(encoder.settings["side"])
+        return torch.randn(2, 3, size, size), torch.ones(2, 1, dtype=torch.bool), {}
+    if reads == "words":
+        return torch.randint(2, 9, (2, 7)), torch.ones(2, 7, dtype=torch.bool), {1: "words"}
+    if side == "image":
+        return torch.randn(2, GRID * GRID, encoder.width), torch.ones(2, GRID * GRID, dtype=torch.bool), {}
+    return torch.randn(2, 9, 768), torch.ones(2, 9, dtype=torch.bool), {1: "words"}
+
+
+def write(
+    system: System,
+    heads: Sequence[Head],
+    made: onnx.ModelProto,
+    figures: Mapping[str, Any],
+    card: str,
+    recipe: Mapping[str, Any],
+) -> Path:
+    """`weights/<name>/` with graph, tensors, card and figures."""
+    name = system.recipe.name
+    files = []
+    words = getattr(system.text, "words", None)
+    if words is not None:
+        folder = weights.root() / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / WORDS).write_text(json.dumps(words, ensure_ascii=False) + "\n", encoding="utf-8")
+        files.append(WORDS)
+    cleans = {"clean": True} if system.recipe.text is not None and system.recipe.text.clean else {}
+    inputs: dict[str, dict[str, Any]] = {
+        side: {"reads": encoder.reads, "encoder": encoder.spec, **encoder.settings}
+        for side, encoder in (("image", system.image), ("text", system.text))
+        if encoder is not None
+    }
+    if system.text is not None:
+        inputs["text"] |= cleans
+    return export.write(
+        name,
+        config={
+            "kind": "system",
+            "title": system.recipe.title,
+            "summary": system.recipe.summary,
+            "data": system.recipe.data,
+            "inputs": inputs,
+            "fusion": system.recipe.fusion,
+            "heads": [head.to_dict() for head in heads],
+            "measured_with": system.measured_with,
+            "recipe": recipe,
+        },
+        metrics=figures,
+        readme=card,
+        graph=made,
+        files=files,
+    )
