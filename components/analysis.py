@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -37,19 +37,20 @@ def read(seen: Visit, analyzer: Analyzer, on_stage: OnStage) -> Caption:
     return seen.reading.caption
 
 
-def run(seen: Visit, caption: Caption, analyzer: Analyzer, on_stage: OnStage) -> Analysis:
-    """The analysis of the visit's meme with this caption; raises `SubtextError` where there is nothing to analyze."""
+def run(seen: Visit, caption: Caption, analyzer: Analyzer, on_stage: OnStage, lenses: Collection[str] = ()) -> Analysis:
+    """The analysis of the visit's meme with this caption, through these other lenses too; raises `SubtextError` where there is nothing to analyze."""
     key = (
         seen.name if seen.picture else "",
         caption.text,
         caption.source,
         tuple(sorted(analyzer.info.weights.items())),
+        tuple(lenses),
     )
     if key in seen.results:
         return seen.results[key]
     picture = seen.picture
     meme = Meme(picture.image, caption, picture.format, picture.sha256) if picture is not None else Meme(None, caption)
-    analysis: Analysis = analyzer.analyze(meme, explain=True, on_stage=on_stage)
+    analysis: Analysis = analyzer.analyze(meme, explain=True, lenses=lenses, on_stage=on_stage)
     if seen.reading is not None:
         analysis = replace(analysis, stages=(seen.reading.stage, *analysis.stages))
     seen.keep(key, analysis)

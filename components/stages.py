@@ -18,6 +18,7 @@ LABELS = {
     "words": "Understanding the words",
     "verdict": "Judging both together",
     "text emotions": "Emotions in the words",
+    "lenses": "Looking through other lenses",
     "faces": "Faces and their expressions",
     "attention": "Where the model looks",
     "evidence": "What moved the score",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import TypeVar
 
+from models import lenses as lens_specs
 from models import profiles
 from models.analysis import (
     Analysis,
@@ -35,6 +36,7 @@ from models.encoders.wordpieces import WordPieces
 from models.errors import BadInput, SubtextError
 from models.explain import attention, evidence, narrative
 from models.hate import HateClassifier, Scored
+from models.lenses import Lenses
 from models.memory import give_back_memory
 from models.ocr.rapid import RapidReader
 from models.ocr.reader import Reader
@@ -65,6 +67,7 @@ class Analyzer:
         # Without these two there is still a verdict: what is wrong with them is told where they are asked.
         self._text_emotions = _loaded(lambda: TextEmotionClassifier(self._encoder.vocabulary, threads=threads))
         self._faces = _loaded(lambda: FaceReader(threads=threads))
+        self._lenses = Lenses(self._encoder, threads=threads)
         self.reader: Reader = RapidReader()
         cards = [self._encoder.vocabulary.card, *self._encoder.cards, self._hate.card]
         if isinstance(self._text_emotions, TextEmotionClassifier):
@@ -92,8 +95,7 @@ class Analyzer:
         `on_stage` hears of each stage when it starts and when it has ended. A stage that fails beside the verdict
         becomes a status with a sentence; a failing verdict raises.
         """
-        if lenses:
-            raise BadInput(f"There are no lenses yet, so {', '.join(map(repr, sorted(lenses)))} cannot be read.")
+        lens_specs.asked(lenses)  # an unknown name is told before anything runs
         stages = _Stages(on_stage)
         text = meme.caption.text
         pieces: WordPieces | None = None
@@ -122,7 +124,7 @@ class Analyzer:
             attention=Attention("off"),
             evidence=Evidence("off"),
             explanation=Explanation(),
-            lenses=dict[str, Lens](),
+            lenses=self._read_lenses(lenses, image, words, stages) if lenses else dict[str, Lens](),
             stages=(),
         )
         if explain:
@@ -153,6 +155,19 @@ class Analyzer:
         for start in range(0, len(memes), AT_ONCE):
             some = memes[start : start + AT_ONCE]
             yield self._hate.score([meme.image for meme in some], [meme.caption.text for meme in some])
+
+    def _read_lenses(
+        self, names: Collection[str], image: Tokens | None, words: Tokens | None, stages: _Stages
+    ) -> dict[str, Lens]:
+        """A lens that fails says so itself; whatever else goes wrong must not take the verdict down either."""
+        found: dict[str, Lens] = {}
+        try:
+            with stages.stage("lenses"):
+                found = self._lenses.read(names, image, words)
+        except Exception as error:
+            sentence = f"This part failed ({type(error).__name__}); the verdict does not depend on it."
+            found = {name: Lens("failed", detail=sentence) for name in names}
+        return found
 
     def _read_emotions(self, text: str, pieces: WordPieces | None) -> TextEmotions:
         return TextEmotions("no_text") if pieces is None else _there(self._text_emotions).classify([text])[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -126,7 +127,7 @@ class Head:
 def columns(heads: Sequence[Head]) -> list[slice]:
     """Where each head's logits lie in the network's answer."""
     ends = np.cumsum([0, *(head.logits for head in heads)]).tolist()
-    return [slice(start, end) for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    return [slice(start, end) for start, end in pairwise(ends)]
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

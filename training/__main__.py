@@ -24,7 +24,9 @@ TASKS = (
     "axiom", "restore",
 )  # fmt: skip
 RECIPES = Path(__file__).parent / "recipes"
-SYSTEMS = tuple(sorted(file.stem for file in RECIPES.glob("*.toml") if "\ntasks = " in file.read_text(encoding="utf-8")))
+SYSTEMS = tuple(
+    sorted(file.stem for file in RECIPES.glob("*.toml") if "\ntasks = " in file.read_text(encoding="utf-8"))
+)
 """Recipes that name tasks: all of them are fitted by `training.fit`, evaluated and compared alike."""
 
 
@@ -34,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", required=True)
 
     fit = commands.add_parser("fit", help="train one folder of weights/, or several in a row")
-    fit.add_argument("names", nargs="+", choices=sorted([*FITS, *SYSTEMS]), metavar="NAME", help=", ".join([*FITS, *SYSTEMS]))
+    fit.add_argument(
+        "names", nargs="+", choices=sorted([*FITS, *SYSTEMS]), metavar="NAME", help=", ".join([*FITS, *SYSTEMS])
+    )
     fit.add_argument("--data", help="the folder with NAME.train.parquet (default: SUBTEXT_DATA, else data/)")
     fit.add_argument("--out", help="where checkpoints and curves go (default: runs/NAME for each)")
     fit.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
@@ -48,7 +52,9 @@ def parser() -> argparse.ArgumentParser:
 
     compare = commands.add_parser("compare", help="systems side by side, or a system and its ablations")
     compare.add_argument("names", nargs="+", choices=SYSTEMS, metavar="RECIPE", help=", ".join(SYSTEMS))
-    compare.add_argument("--ablations", action="store_true", help="train each recipe's ablations and set them beside it")
+    compare.add_argument(
+        "--ablations", action="store_true", help="train each recipe's ablations and set them beside it"
+    )
     compare.add_argument("--data", help="as for fit; needed where something has to be trained first")
     compare.add_argument("--out", default="runs", help="the folder of runs (default: runs)")
     compare.add_argument("--json", help="where the table goes as JSON")
@@ -57,7 +63,9 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--epochs", type=positive, help="instead of the recipe's")
 
     evaluate = commands.add_parser("evaluate", help="figures for the shipped weights on one Parquet file")
-    evaluate.add_argument("task", choices=[*TASKS, *SYSTEMS], metavar="TASK", help=", ".join(TASKS) + ", or a recipe's name")
+    evaluate.add_argument(
+        "task", choices=[*TASKS, *SYSTEMS], metavar="TASK", help=", ".join(TASKS) + ", or a recipe's name"
+    )
     evaluate.add_argument("--system", choices=SYSTEMS, metavar="RECIPE", help="this system instead of the task's best")
     evaluate.add_argument("--data", required=True, help="a Parquet file with columns image and/or text, and label")
     evaluate.add_argument("--json", required=True, help="where the figures go")

@@ -1,1 +1,78 @@
-"""stub"""
+"""`python -m training compare RECIPE…`: trained systems side by side, or a system and its ablations.
+
+Nothing is trained that has been: figures are those that runs wrote (`runs/NAME/metrics.json`, else `weights/NAME/`). An
+ablation, or a system without a run, is trained first; an ablation's figures also go into `weights/NAME/evaluation.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from models import weights
+from training import evaluation
+from training.system_recipe import SystemRecipe, read
+
+Figures = dict[str, Any]
+
+
+def compare(args: argparse.Namespace) -> str:
+    """The table as Markdown, a line for each system, task and set of rows; all of it as JSON in `args.json`."""
+    found: dict[str, Figures] = {}
+    for name in args.names:
+        recipe = read(name, args)
+        found[recipe.name] = _of(recipe, args)
+        if args.ablations:
+            ablated = {one: _of(recipe.ablated(one), args) for one in recipe.ablations}
+            found |= {f"{name}, {one}": figures for one, figures in ablated.items()}
+            keep(recipe.name, ablated)
+    if args.json:
+        Path(args.json).parent.mkdir(parents=True, exist_ok=True)
+        Path(args.json).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return table(found)
+
+
+def _of(recipe: SystemRecipe, args: argparse.Namespace) -> Figures:
+    """The figures of a run that is there, else of one that is made now."""
+    out = Path(args.out) / recipe.name
+    for folder in (out, weights.root() / recipe.name):
+        file = folder / "metrics.json"
+        if file.is_file():
+            figures: Figures = json.loads(file.read_text(encoding="utf-8"))
+            return figures
+    from training import fit
+
+    return fit.run(recipe, args.data, out, args)
+
+
+def keep(name: str, ablated: dict[str, Figures]) -> None:
+    """Ablations beside the figures of the system, where it has been trained."""
+    folder = weights.root() / name
+    if folder.is_dir():
+        held = evaluation.read(folder)
+        held["ablations"] = [{"name": one, "figures": figures} for one, figures in ablated.items()]
+        evaluation.save(folder, held)
+
+
+def table(found: dict[str, Figures]) -> str:
+    """Sorted by task and rows, then by macro-F1."""
+    rows = [
+        (part, name, figures)
+        for name, every in found.items()
+        for part, figures in every.items()
+        if isinstance(figures, dict) and "macro_f1" in figures
+    ]
+    rows.sort(key=lambda row: (row[0], -row[2]["macro_f1"]))
+    lines = [
+        "| task, rows | system | n | macro-F1 (95% interval) | always the commonest | accuracy |",
+        "|---|---|---:|---|---:|---:|",
+    ]
+    for part, name, figures in rows:
+        low, high = figures["macro_f1_low"], figures["macro_f1_high"]
+        lines.append(
+            f"| {part} | {name} | {figures['rows']:,} | {figures['macro_f1']:.3f} ({low:.3f} to {high:.3f}) "
+            f"| {figures['macro_f1_majority']:.3f} | {figures['accuracy']:.3f} |"
+        )
+    return "\n".join(lines)

@@ -184,6 +184,10 @@ def memes(rows: Sequence[Row], engine: Engine, asked: Asked, notes: Counter[str]
 def evaluate(args: argparse.Namespace, engine: Engine | None = None) -> dict[str, Any]:
     """Reads the file, asks the model, writes `args.json` and `args.predictions`; returns what the JSON holds."""
     asked = Asked(args.modality, args.captions)
+    if args.task not in TASKS:
+        from training import system_tasks  # the tasks of `training/tasks`, each answered by a trained system
+
+        return _report(args, asked, *system_tasks.outcome(args, asked))
     label = "labels" if args.task == "text-emotions" else "label"
     rows = read_file(args.data, label=label, limit=args.limit)
     if not rows:
@@ -192,6 +196,11 @@ def evaluate(args: argparse.Namespace, engine: Engine | None = None) -> dict[str
         outcome = face_expressions(rows, expressions.ExpressionClassifier())
     else:
         outcome = TASKS[args.task](rows, engine or _analyzer(args.profile), asked)
+    return _report(args, asked, rows, outcome)
+
+
+def _report(args: argparse.Namespace, asked: Asked, rows: Sequence[Row], outcome: Outcome) -> dict[str, Any]:
+    """Writes `args.json` and `args.predictions`; returns what the JSON holds."""
     report = {
         "task": args.task,
         "data": Path(args.data).name,

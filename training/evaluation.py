@@ -10,11 +10,13 @@
   "problems": sentences about rows that were left out}.
 - `predictions.npz`: arrays named `TASK:what`, without any word or picture of the data set. `what` is `target` int8 [rows,
   questions] (-1 unknown), `given` int8 [rows, questions], `raw.N` float16 [rows, classes] (question N's probabilities before
-  calibration), `fold` int8 [rows], `row` int32 [rows] (the row's place in its file) and `part` int8 (0 train, 1 validation).
+  calibration), `fold` int8 [rows], `row` int32 [rows] (the row's place in its file), `part` int8 (0 train, 1 validation)
+  and `key` uint64 (see `key`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +42,7 @@ class Answers:
     row: np.ndarray
     part: np.ndarray
     fold: np.ndarray
+    key: np.ndarray
 
 
 def write(folder: Path, answers: Sequence[Answers], **described: Any) -> None:
@@ -54,6 +57,7 @@ def write(folder: Path, answers: Sequence[Answers], **described: Any) -> None:
             f"{name}:fold": one.fold.astype(np.int8),
             f"{name}:row": one.row.astype(np.int32),
             f"{name}:part": one.part.astype(np.int8),
+            f"{name}:key": one.key,
         }
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / PREDICTIONS, **arrays)  # type: ignore[arg-type]  # numpy's stub takes names for flags
@@ -72,6 +76,12 @@ def read(folder: Path) -> dict[str, Any]:
     file = folder / EVALUATION
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return found
+
+
+def key(text: str | None, image: bytes | None) -> int:
+    """64 bits that tell whether a row is one that was learned from; they tell nothing else about it."""
+    digest = hashlib.sha256((text or "").strip().encode() + b"\0" + (image or b"")).digest()
+    return int.from_bytes(digest[:8], "big")
 
 
 def _without_name(head: Head) -> dict[str, Any]:

@@ -144,15 +144,15 @@ def out_of_fold(system: System, data: Data, trained: Trained) -> list[evaluation
             here = trained.fold == one
             for question, rule in enumerate(ruled_heads[number].rules):
                 given[question][here] = rule.decide(rule.calibrate(raw[question][here]))
-        shown = rules.fit(head, trained.logits[:, where], rules.split(system.heads, data.prepared.target[trained.unseen])[number])
+        shown = rules.fit(
+            head, trained.logits[:, where], rules.split(system.heads, data.prepared.target[trained.unseen])[number]
+        )
         how = "out of fold" if system.recipe.schedule.folds > 1 else "held-out share of the training rows"
         found.append(_answers(shown, how, data, trained.unseen, raw, given, trained.fold, number, system))
     return found
 
 
-def validation(
-    system: System, data: Data, trained: Trained, heads: tuple[Head, ...]
-) -> list[evaluation.Answers]:
+def validation(system: System, data: Data, trained: Trained, heads: tuple[Head, ...]) -> list[evaluation.Answers]:
     """The validation rows by all networks together; no label of theirs was used for anything."""
     if not len(data.validation):
         return []
@@ -167,10 +167,20 @@ def validation(
 
 
 def _answers(
-    head: Head, how: str, data: Data, rows: np.ndarray, raw: Any, given: Any, fold: np.ndarray, number: int, system: System
+    head: Head,
+    how: str,
+    data: Data,
+    rows: np.ndarray,
+    raw: Any,
+    given: Any,
+    fold: np.ndarray,
+    number: int,
+    system: System,
 ) -> evaluation.Answers:
     target = rules.split(system.heads, data.prepared.target[rows])[number]
-    return evaluation.Answers(head, how, target, raw, given, data.place[rows], data.part[rows], fold)
+    keys = [evaluation.key(data.rows[row].text, data.rows[row].image) for row in rows]
+    place, part = data.place[rows], data.part[rows]
+    return evaluation.Answers(head, how, target, raw, given, place, part, fold, np.array(keys, np.uint64))
 
 
 def measure(answers: evaluation.Answers) -> dict[str, Any]:
@@ -208,7 +218,9 @@ def write(
     if recipe.ship:
         graph = system_export.graph(system, trained.shipped)
         folders.append(
-            system_export.write(system, heads, graph, figures, system_card.text(system, figures, trained), _plain(recipe))
+            system_export.write(
+                system, heads, graph, figures, system_card.text(system, figures, trained), _plain(recipe)
+            )
         )
     for folder in folders:
         before = {key: value for key, value in evaluation.read(folder).items() if key == "ablations"}

@@ -29,7 +29,12 @@ class Fold(L.LightningModule):
     """`weights` are the class weights by task."""
 
     def __init__(
-        self, network: Network, recipe: SystemRecipe, heads: Sequence[Head], weights: dict[str, list[Tensor]], steps: int
+        self,
+        network: Network,
+        recipe: SystemRecipe,
+        heads: Sequence[Head],
+        weights: dict[str, list[Tensor]],
+        steps: int,
     ) -> None:
         super().__init__()
         self.network, self.recipe, self.tasks, self.steps = network, recipe, tuple(heads), steps
@@ -148,7 +153,9 @@ def train(
     last = folder / "last.ckpt"
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        trainer.fit(module, batches, held_out, ckpt_path=str(last) if resume and last.exists() else None, weights_only=False)
+        trainer.fit(
+            module, batches, held_out, ckpt_path=str(last) if resume and last.exists() else None, weights_only=False
+        )
     if schedule.keep_best:
         state = torch.load(keep.best_model_path, weights_only=False)["state_dict"]
         module.load_state_dict(state)

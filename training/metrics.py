@@ -94,9 +94,7 @@ def single_label(
     return questions([(truth, chances, chances.argmax(1) if given is None else given)], resamples=resamples)
 
 
-def questions(
-    asked: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], *, resamples: int = RESAMPLES
-) -> Figures:
+def questions(asked: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], *, resamples: int = RESAMPLES) -> Figures:
     """Several questions to the same rows, each with one of its classes as the answer: the plain mean of their figures.
 
     asked: (N,) true class numbers, (N, C) probabilities and (N,) class numbers given, a question each; C may differ.

@@ -77,7 +77,9 @@ def align(projections: nn.ModuleDict, state: State, both: Tensor, temperature: f
     """
     states = {"image": state.image, "text": state.text, "fused": state.fused}
     seen = {
-        name: normalize(projections[name](value[both]).float(), dim=-1) for name, value in states.items() if value is not None
+        name: normalize(projections[name](value[both]).float(), dim=-1)
+        for name, value in states.items()
+        if value is not None
     }
     same = torch.arange(int(both.sum()), device=both.device)
     losses_of_pairs = []

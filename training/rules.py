@@ -72,9 +72,7 @@ def rematched(head: Head, logits: np.ndarray, wanted: Sequence[np.ndarray]) -> H
 
     Networks that answer together spread less than each alone: offsets from single networks would not fit them.
     """
-    rules = [
-        matched(rule, raw, share) for rule, raw, share in zip(head.rules, head.raw(logits), wanted, strict=True)
-    ]
+    rules = [matched(rule, raw, share) for rule, raw, share in zip(head.rules, head.raw(logits), wanted, strict=True)]
     return replace(head, rules=tuple(rules))
 
 

@@ -47,7 +47,9 @@ class EarlyFusion(nn.Module):
         patches, image_mask = self.image(image, image_mask)
         pieces, text_mask = self.text(text, text_mask)
         start = self.answer.expand(len(patches), 1, -1)
-        tokens = torch.cat([start, patches + self.segments[0], pieces + self.segments[1]], dim=1)  # (B, 1 + P + W, width)
+        tokens = torch.cat(
+            [start, patches + self.segments[0], pieces + self.segments[1]], dim=1
+        )  # (B, 1 + P + W, width)
         mask = torch.cat([torch.ones_like(text_mask[:, :1]), image_mask, text_mask], dim=1)
         for layer in self.layers:
             tokens, _ = layer(tokens, tokens, mask)

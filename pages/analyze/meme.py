@@ -13,6 +13,7 @@ from components import (
     explanation,
     failures,
     intake,
+    lenses,
     overlay,
     pictures,
     sidebar,
@@ -47,7 +48,7 @@ with failures.contained():
     words = analysis.read(seen, analyzer, progress.show)
 with failures.contained():
     if words is not None:
-        found = analysis.run(seen, words, analyzer, progress.show)
+        found = analysis.run(seen, words, analyzer, progress.show, lenses.wanted())
 progress.clear()
 
 image = seen.picture.image if seen.picture else None
@@ -75,11 +76,12 @@ with answer:
     verdict.draw(found.verdict, found.harm)
     explanation.draw(found.explanation)
 
-moved, looks, feels, ran = st.tabs(
+moved, looks, feels, other, ran = st.tabs(
     [
         ":material/balance: Evidence",
         ":material/visibility: Attention",
         ":material/mood: Emotions",
+        ":material/lens_blur: Other lenses",
         ":material/timer: Details",
     ]
 )
@@ -93,5 +95,7 @@ with feels, failures.contained():
         emotions.draw_text(found.emotions.text)
     with in_faces:
         emotions.draw_faces(found.emotions.faces, image, seen.name)
+with other, failures.contained():
+    lenses.draw(found.lenses)
 with ran:
     stages.table(found.stages, found.profile)

@@ -19,7 +19,10 @@ from training.datasets.folder import data_folder
 from training.datasets.rows import Label, Row
 from training.datasets.tables import column, first_folder, group_of, picture, read_table
 
-PARTS = {"train": ("train", "anxiety_train", "depressive_train"), "validation": ("validation", "val", "anxiety_val", "depressive_val")}
+PARTS = {
+    "train": ("train", "anxiety_train", "depressive_train"),
+    "validation": ("validation", "val", "anxiety_val", "depressive_val"),
+}
 ENDINGS = (".json", ".jsonl", ".csv")
 
 

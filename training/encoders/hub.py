@@ -71,7 +71,11 @@ class HuggingFace:
 
     def prepare(self, data: Sequence[Any]) -> Store:
         def build(texts: Sequence[str]) -> Ids:
-            rows = self.tokenizer(list(texts), truncation=True, max_length=self.asked.longest)["input_ids"] if texts else []
+            rows = (
+                self.tokenizer(list(texts), truncation=True, max_length=self.asked.longest)["input_ids"]
+                if texts
+                else []
+            )
             return Ids(rows, self.tokenizer.pad_token_id or 0)
 
         return sparse(data, build)

@@ -60,7 +60,9 @@ class Mini:
 
     def __init__(self, modality: str, asked: Asked, cache: Path) -> None:
         if asked.tune and modality == "image":
-            raise BadInput("The picture tower of mini is not trained further: leave out `tune` in its part of the recipe.")
+            raise BadInput(
+                "The picture tower of mini is not trained further: leave out `tune` in its part of the recipe."
+            )
         self.modality, self.asked, self.cache = modality, asked, cache
         self.width = MiniEncoder.image_width if modality == "image" else MiniEncoder.text_width
         if asked.pooled and asked.tune:

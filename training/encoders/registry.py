@@ -39,5 +39,7 @@ def build(modality: Modality, asked: Asked, cache: Path) -> SideEncoder:
         side = "pictures" if modality == "image" else "words"
         raise BadInput(f"The encoder {asked.encoder!r} does not read {side}.")
     if bool(name) != (kind in {"hf", "open_clip", "torchvision", "timm"}) or bool(colon) != bool(name):
-        raise BadInput(f"An encoder is named like mini, bilstm, hf:roberta-base or timm:resnet18, not {asked.encoder!r}.")
+        raise BadInput(
+            f"An encoder is named like mini, bilstm, hf:roberta-base or timm:resnet18, not {asked.encoder!r}."
+        )
     return registered.build(modality, asked, cache)  # type: ignore[no-any-return]

@@ -51,7 +51,9 @@ class Picture:
         library, _, name = asked.encoder.partition(":")
         options = dict(asked.options)
         self.pretrained = bool(options.pop("pretrained", True))
-        body = _timm(name, self.pretrained, options) if library == "timm" else _torchvision(name, self.pretrained, options)
+        body = (
+            _timm(name, self.pretrained, options) if library == "timm" else _torchvision(name, self.pretrained, options)
+        )
         self.module: nn.Module = Map(body, flip=True)
         self.width = _width(self.module, asked.side)
         if not asked.tune:

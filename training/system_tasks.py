@@ -1,0 +1,193 @@
+"""`python -m training evaluate TASK` for the tasks that trained systems answer.
+
+Rows that a system learned from are answered by the network of the fold that did not see them, and counted as
+`out_of_fold`; where only the mean of the folds' weights ships, they are counted as `learned_from`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from PIL import Image
+from tqdm import tqdm
+
+from models import captions
+from models.encoders.mini import MiniEncoder
+from models.errors import BadInput, BadPicture
+from models.heads import Head, columns
+from models.images import open_picture
+from models.ocr.rapid import RapidReader
+from models.ocr.reader import Reader
+from models.systems import AT_ONCE, TrainedSystem
+from training import evaluation, metrics
+from training.datasets.memotion import ASPECTS
+from training.datasets.parquet import read_file
+from training.datasets.rows import Row
+from training.heads import UNKNOWN
+from training.tasks import registry
+from training.tasks.task import Task
+
+if TYPE_CHECKING:
+    from training.evaluate import Asked, Outcome
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of a file are read: the label's, the row's name, and the further ones that tasks look at."""
+
+    label: str
+    identity: str = "id"
+    details: tuple[str, ...] = ()
+
+
+LAYOUTS = {
+    "memotion": Layout("overall_sentiment", "image_name", ASPECTS),
+    "dreaddit": Layout("stress", details=("domain", "subreddit")),
+    "harmeme": Layout("label", details=("target", "harm_level")),
+    "axiom": Layout("label"),
+    "restore": Layout("label"),
+}
+NEEDED = {
+    "memotion-sentiment": ("overall_sentiment",), "memotion-polarity": ("overall_sentiment",),
+    "memotion-types": ASPECTS[:4], "memotion-intensity": ASPECTS[:4],
+    "stress": ("stress",), "stress-domain": ("domain",), "target": ("target",), "axiom": ("label",), "restore": ("label",),
+}  # fmt: skip
+
+
+def outcome(args: argparse.Namespace, asked: Asked) -> tuple[list[Row], Outcome]:
+    """The rows of the file, and what the best system, or the one named, makes of them."""
+    wanted = registry.parts(args.task)
+    name = getattr(args, "system", None) or registry.BEST[args.task]
+    rows = _rows(args, wanted[0])
+    if not rows:
+        raise BadInput(f"{args.data} has no rows.")
+    system = TrainedSystem.load(name, MiniEncoder())
+    return rows, answer(system, wanted, rows, asked)
+
+
+def _rows(args: argparse.Namespace, task: Task) -> list[Row]:
+    layout = LAYOUTS[task.data]
+    rows = read_file(args.data, label=layout.label, identity=layout.identity, details=layout.details, limit=args.limit)
+    have = pq.read_schema(args.data).names
+    for column in NEEDED[args.task]:
+        if column not in have:
+            raise BadInput(
+                f"{args.data} has no column {column!r}, which {args.task} asks for: it has {', '.join(have)}."
+            )
+    return rows
+
+
+def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], asked: Asked) -> Outcome:
+    """Predictions a row, and figures over the rows that answer all questions."""
+    from training.evaluate import Outcome
+
+    for task in wanted:
+        if task.name not in system.tasks:
+            raise BadInput(
+                f"weights/{system.card.name} does not answer {task.name}: it answers {', '.join(system.tasks)}."
+            )
+    notes: Counter[str] = Counter()
+    logits = _logits(system, rows, asked, notes)
+    stored = evaluation.read(system.card.folder).get("parts", {})
+    fold = _fold_of(system, rows, wanted[0].name, len(logits))
+    notes["learned_from" if len(logits) == 1 else "out_of_fold"] = int((fold >= 0).sum())
+    found: dict[str, list[Any]] = {}
+    every: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    names: list[str] = []
+    for task in wanted:
+        target, problems = task.targets(rows)
+        notes["labels_outside_the_set"] += len(problems)
+        for problem in problems[:5]:
+            print(problem)
+        number = system.tasks.index(task.name)
+        head, where = system.heads[number], columns(system.heads)[number]
+        chances, given = _decided(head, logits[:, :, where], fold, stored.get(task.name))
+        for at, question in enumerate(head.questions):
+            every.append((target[:, at], chances[at], given[at]))
+            names.append(question.name)
+            alone = len(wanted) * len(head.questions) == 1
+            start = "" if alone else f"{question.name}_"
+            found[f"{start}probability"] = chances[at].max(1).tolist()
+            found[f"{start}label"] = [question.classes[one] for one in given[at]]
+            found |= {f"{start}{name}": chances[at][:, one].tolist() for one, name in enumerate(question.classes)}
+            found[f"{start}target"] = [None if one == UNKNOWN else question.classes[one] for one in target[:, at]]
+    known = np.all([target != UNKNOWN for target, _, _ in every], axis=0)
+    made = Outcome(found, notes=notes, settings={"system": system.card.name, "asked": int(known.sum())})
+    if known.any():
+        kept = [(target[known], chances[known], given[known]) for target, chances, given in every]
+        made.figures = metrics.questions(kept)
+        if len(kept) > 1:
+            for name, one in zip(names, kept, strict=True):
+                alone_figures = metrics.questions([one])
+                for end in ("", "_low", "_high", "_majority"):
+                    made.figures[f"macro_f1_{name}{end}"] = alone_figures[f"macro_f1{end}"]
+    return made
+
+
+def _decided(
+    head: Head, logits: np.ndarray, fold: np.ndarray, stored: dict[str, Any] | None
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Chances (N, C) and decisions (N,) a question: all networks together, or the one that did not see the row."""
+    chances = head.probabilities(logits)
+    given = [rule.decide(part) for rule, part in zip(head.rules, chances, strict=True)]
+    here = np.flatnonzero(fold >= 0)
+    if len(logits) > 1 and len(here) and stored is not None:
+        single = Head.from_dict({"name": head.name, **stored})
+        alone = single.probabilities(logits[fold[here], here])
+        for number, part in enumerate(alone):
+            chances[number][here], given[number][here] = part, single.rules[number].decide(part)
+    return chances, given
+
+
+def _fold_of(system: TrainedSystem, rows: Sequence[Row], task: str, networks: int) -> np.ndarray:
+    """The network that did not see each row, -1 for rows that none has learned from."""
+    file = system.card.folder / evaluation.PREDICTIONS
+    found = np.full(len(rows), -1)
+    if not file.is_file():
+        return found
+    with np.load(file) as held:
+        if f"{task}:key" not in held:
+            return found
+        learned = held[f"{task}:part"] == 0
+        known = dict(zip(held[f"{task}:key"][learned].tolist(), held[f"{task}:fold"][learned].tolist(), strict=True))
+    for number, row in enumerate(rows):
+        found[number] = known.get(evaluation.key(row.text, row.image), -1)
+    return np.minimum(found, networks - 1)
+
+
+def _logits(system: TrainedSystem, rows: Sequence[Row], asked: Asked, notes: Counter[str]) -> np.ndarray:
+    """(networks, rows, all heads), of pictures and words as the app would take them; few pictures are held at once."""
+    reader = RapidReader() if asked.captions == "ocr" else None
+    parts = []
+    with tqdm(total=len(rows), disable=None, unit="row") as bar:
+        for start in range(0, len(rows), AT_ONCE):
+            some = [_shown(row, asked, reader, notes) for row in rows[start : start + AT_ONCE]]
+            parts.append(system.logits([image for image, _ in some], [text for _, text in some]))
+            bar.update(len(some))
+    return np.concatenate(parts, axis=1)
+
+
+def _shown(row: Row, asked: Asked, reader: Reader | None, notes: Counter[str]) -> tuple[Image.Image | None, str]:
+    """A picture that cannot be opened counts as missing."""
+    image = None
+    if row.image is not None:
+        try:
+            image = open_picture(row.image).image
+        except BadPicture:
+            notes["unreadable_pictures"] += 1
+    text = (row.text or "")[: captions.MOST_CHARACTERS]
+    if asked.modality == "image":
+        text = ""
+    elif reader is not None:
+        text = captions.read(image, None, reader).text
+    if asked.modality == "text":
+        image = None
+    if image is None and not text.strip():
+        notes["without_input"] += 1
+    return image, text
