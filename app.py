@@ -16,6 +16,12 @@ page = st.navigation(
                 "pages/analyze/meme.py", title="Meme", icon=":material/image_search:", url_path="meme", default=True
             ),
         ],
+        "Look closer": [
+            st.Page("pages/compare/systems.py", title="Compare", icon=":material/compare:", url_path="compare"),
+            st.Page(
+                "pages/evaluation/models.py", title="Evaluation", icon=":material/monitoring:", url_path="evaluation"
+            ),
+        ],
     }
 )
 page.run()

@@ -38,7 +38,10 @@ def read(seen: Visit, analyzer: Analyzer, on_stage: OnStage) -> Caption:
 
 
 def run(seen: Visit, caption: Caption, analyzer: Analyzer, on_stage: OnStage, lenses: Collection[str] = ()) -> Analysis:
-    """The analysis of the visit's meme with this caption, through these other lenses too; raises `SubtextError` where there is nothing to analyze."""
+    """The analysis of the visit's meme with this caption and through these other lenses.
+
+    Raises `SubtextError` where there is nothing to analyze.
+    """
     key = (
         seen.name if seen.picture else "",
         caption.text,

@@ -27,9 +27,9 @@ ALONE = ("humour", "sarcasm", "offence", "motivation")
 
 CARE = """
 This tells how a text *reads* next to forum posts that annotators called stressed. It knows nothing about the person who
-wrote or shared it, and it is **not a diagnosis**. Nothing of it is stored. If you or somebody you know is struggling, talk to
-somebody you trust, a doctor or a helpline: [findahelpline.com](https://findahelpline.com) lists free and confidential ones by country;
-in an emergency call your local emergency number.
+wrote or shared it, and it is **not a diagnosis**. Nothing of it is stored. If you or somebody you know is struggling, talk
+to somebody you trust, to a doctor or to a helpline: [findahelpline.com](https://findahelpline.com) lists free and
+confidential ones by country. In an emergency call your local emergency number.
 """
 
 

@@ -70,6 +70,9 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--data", required=True, help="a Parquet file with columns image and/or text, and label")
     evaluate.add_argument("--json", required=True, help="where the figures go")
     evaluate.add_argument("--predictions", help="a Parquet file for one prediction a row, in the order of the rows")
+    evaluate.add_argument(
+        "--keep", action="store_true", help="keep the predictions beside the weights, for the app's Evaluation page"
+    )
     evaluate.add_argument("--modality", choices=("image", "text"), help="show the model this half only")
     evaluate.add_argument(
         "--captions", choices=("given", "ocr"), default="given", help="the column text, or what the app reads itself"

@@ -215,6 +215,10 @@ def _report(args: argparse.Namespace, asked: Asked, rows: Sequence[Row], outcome
     if args.predictions:
         Path(args.predictions).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table(outcome.columns), args.predictions)
+    if getattr(args, "keep", False):
+        from training.keep import keep
+
+        keep(args, outcome, rows)
     Path(args.json).parent.mkdir(parents=True, exist_ok=True)
     Path(args.json).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report

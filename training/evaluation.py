@@ -47,6 +47,26 @@ class Answers:
 
 def write(folder: Path, answers: Sequence[Answers], **described: Any) -> None:
     """Both files; `described` is what else goes into `evaluation.json`."""
+    arrays, parts = _arrays(answers), _parts(answers)
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(folder / PREDICTIONS, **arrays)  # type: ignore[arg-type]  # numpy's stub takes names for flags
+    save(folder, {**described, "parts": parts})
+
+
+def add(folder: Path, answers: Sequence[Answers], **described: Any) -> None:
+    """As `write`, beside what is there of other tasks."""
+    held: dict[str, np.ndarray] = {}
+    if (folder / PREDICTIONS).is_file():
+        with np.load(folder / PREDICTIONS) as file:
+            held = {name: file[name] for name in file.files}
+    new = {one.head.name for one in answers}
+    arrays = {name: value for name, value in held.items() if name.split(":")[0] not in new} | _arrays(answers)
+    np.savez_compressed(folder / PREDICTIONS, **arrays)  # type: ignore[arg-type]
+    before = read(folder)
+    save(folder, {**before, **described, "parts": {**before.get("parts", {}), **_parts(answers)}})
+
+
+def _arrays(answers: Sequence[Answers]) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     for one in answers:
         name = one.head.name
@@ -59,10 +79,11 @@ def write(folder: Path, answers: Sequence[Answers], **described: Any) -> None:
             f"{name}:part": one.part.astype(np.int8),
             f"{name}:key": one.key,
         }
-    folder.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(folder / PREDICTIONS, **arrays)  # type: ignore[arg-type]  # numpy's stub takes names for flags
-    parts = {one.head.name: {"rows": one.rows, **_without_name(one.head)} for one in answers}
-    save(folder, {**described, "parts": parts})
+    return arrays
+
+
+def _parts(answers: Sequence[Answers]) -> dict[str, Any]:
+    return {one.head.name: {"rows": one.rows, **_without_name(one.head)} for one in answers}
 
 
 def save(folder: Path, found: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ import torch
 
 from models.errors import BadInput
 from models.heads import Head, columns
-from training import evaluation, fold, metrics, rules, system_card, system_export
+from training import evaluation, fold, metrics, rules, system_card, system_export, wide_path
 from training import system as systems
 from training.datasets.rows import Row
 from training.heads import UNKNOWN
@@ -103,6 +103,10 @@ def train(system: System, data: Data, out: Path, args: argparse.Namespace | None
             network.eval()
             curves.append(fold.curves(place / "metrics.csv"))
         else:
+            if network.wide is not None:
+                settings = dict(recipe.wide)
+                strength = settings.pop("strength", 100.0)
+                wide_path.fit(network.wide, data.prepared, seen, system.heads, strength=strength, weights=settings)
             how = {key: getattr(args, key, None) or "auto" for key in ("devices", "strategy")}
             curves.append(
                 fold.train(network, recipe, system.heads, data.prepared, seen, unseen, place, resume=resume, **how)

@@ -175,12 +175,10 @@ def curves(path: Path) -> list[dict[str, float]]:
 
 @torch.inference_mode()
 def predict(network: nn.Module, data: Prepared, rows: np.ndarray, *, batch: int = 64) -> np.ndarray:
-    """Logits float32 [rows, all of the heads]."""
+    """Logits float32 [rows, all of the heads], in full precision as in the app: bfloat16 makes ties of near scores."""
     network.eval()
     found = []
     for start in range(0, len(rows), batch):
         here = data.batch(rows[start : start + batch])
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = network(here["image"], here["image_mask"], here["text"], here["text_mask"])
-        found.append(logits.float().numpy())
+        found.append(network(here["image"], here["image_mask"], here["text"], here["text_mask"]).numpy())
     return np.concatenate(found)

@@ -23,13 +23,24 @@ class Network(nn.Module):
     """
 
     def __init__(
-        self, image: nn.Module | None, text: nn.Module | None, fusion: nn.Module, heads: Sequence[Head], dropout: float
+        self,
+        image: nn.Module | None,
+        text: nn.Module | None,
+        fusion: nn.Module,
+        heads: Sequence[Head],
+        dropout: float,
+        wide: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.image, self.text, self.fusion = image, text, fusion
         width = int(fusion.fused_width)  # type: ignore[arg-type]
         self.norm, self.dropout = nn.LayerNorm(width), nn.Dropout(dropout)
         self.heads = nn.ModuleList(nn.Linear(width, head.logits) for head in heads)
+        self.wide = wide
+        if wide is not None:  # the network adds to the linear path, and begins by adding nothing
+            for head in self.heads:
+                nn.init.zeros_(head.weight)
+                nn.init.zeros_(head.bias)
         side = int(fusion.settings.width)  # type: ignore[union-attr,arg-type]
         self.align = nn.ModuleDict({"image": nn.Linear(side, ALIGNED), "text": nn.Linear(side, ALIGNED),
                                     "fused": nn.Linear(width, ALIGNED)})  # fmt: skip
@@ -39,13 +50,15 @@ class Network(nn.Module):
 
     def read(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, State]:
         """Logits and the fusion's state."""
+        beside = None if self.wide is None else self.wide(image, image_mask, text, text_mask)
         if self.image is not None:
             image, image_mask = self.image(image, image_mask)
         if self.text is not None:
             text, text_mask = self.text(text, text_mask)
         state = self.fusion(image, image_mask, text, text_mask)
         fused = self.dropout(self.norm(state.fused))
-        return torch.cat([head(fused) for head in self.heads], dim=-1).float(), state
+        logits = torch.cat([head(fused) for head in self.heads], dim=-1).float()
+        return logits if beside is None else logits + beside, state
 
 
 def parts(

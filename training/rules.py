@@ -18,7 +18,8 @@ from scipy.optimize import minimize
 from models.heads import SMALLEST, Head, Rule, columns, softmax
 from training.heads import UNKNOWN
 
-TURNS = 400
+TURNS = 200
+NEAR = 1e-7
 HOLD = 1e-3  # how strongly the calibration is held at 1 and 0, in nats a row
 
 
@@ -38,15 +39,19 @@ def calibration(raw: np.ndarray, target: np.ndarray) -> Rule:
 def matched(rule: Rule, raw: np.ndarray, shares: np.ndarray) -> Rule:
     """The rule with offsets under which each class is given as often as `shares` (C,) say, on raw (N, C) of any rows.
 
-    No label is looked at.
+    Class by class: the offset from which the class beats the best of the others on that share of the rows, again until
+    nothing moves. No label is looked at.
     """
-    logs = np.log(np.clip(rule.calibrate(raw), SMALLEST, 1))
-    found = np.log(np.clip(shares, SMALLEST, 1)) - np.log(np.clip(softmax(logs).mean(0), SMALLEST, 1))
-    step = 0.5 * max(float((logs - logs.mean(1, keepdims=True)).std(0).mean()), 1e-6)
-    for turn in range(TURNS):
-        given = np.bincount((logs + found).argmax(1), minlength=len(shares)) / len(logs)
-        found = found + step * 0.985**turn * (shares - given)
-    return replace(rule, offsets=tuple(round(float(value), 5) for value in found - found.mean()))
+    logs, classes = np.log(np.clip(rule.calibrate(raw), SMALLEST, 1)), len(shares)
+    found = np.zeros(classes)
+    for _ in range(TURNS):
+        before = found.copy()
+        for one in range(1 if classes == 2 else 0, classes):
+            margin = logs[:, one] - np.delete(logs + found, one, axis=1).max(1)  # (N,)
+            found[one] = -np.quantile(margin, 1 - shares[one])
+        if np.abs(found - before).max() < NEAR:
+            break
+    return replace(rule, offsets=tuple(round(float(value), 8) for value in found - found.mean()))
 
 
 def shares(targets: np.ndarray, head: Head) -> list[np.ndarray]:

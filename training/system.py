@@ -25,6 +25,7 @@ from training.network import Network
 from training.rows_of_systems import Prepared
 from training.system_recipe import SideRecipe, SystemRecipe
 from training.tasks import registry as tasks
+from training.wide_path import Wide
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,10 @@ class System:
             self.recipe.fusion_options,
         )
         image, text = (None if side is None else copy.deepcopy(side.module) for side in (self.image, self.text))
-        return Network(image, text, fusion, self.heads, fusion.settings.dropout)  # type: ignore[union-attr,arg-type]
+        sides = (("image", self.image), ("text", self.text))
+        widths = {name: side.width for name, side in sides if side is not None and side.reads == "mini"}
+        wide = Wide(widths, sum(head.logits for head in self.heads)) if self.recipe.wide and widths else None
+        return Network(image, text, fusion, self.heads, fusion.settings.dropout, wide)  # type: ignore[union-attr,arg-type]
 
 
 def build(recipe: SystemRecipe, cache: Path) -> System:

@@ -84,7 +84,8 @@ class SystemRecipe:
     """`weights` names the weight of each task's loss (1 where it is not named); `data.keep` are options of the loader.
 
     `ship` says whether the trained networks go into `weights/` or their figures alone; `soup` ships the mean of the
-    folds' weights as one network instead of all of them.
+    folds' weights as one network instead of all of them. `wide` asks for a linear path beside the network: `strength` of
+    its ridge, and the weight of each side's features in it.
     """
 
     name: str
@@ -98,6 +99,7 @@ class SystemRecipe:
     loader: Mapping[str, Any] = field(default_factory=dict)
     fusion_options: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
+    wide: Mapping[str, float] = field(default_factory=dict)
     schedule: Schedule = field(default_factory=Schedule)
     ablations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ship: bool = True

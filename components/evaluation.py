@@ -1,0 +1,285 @@
+"""The Evaluation page's drawings: table, curves, reliability, confusion, thresholds, ablations, gallery."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from components import charts, figures, published
+from components.escaping import for_plotly
+from components.palette import AWAY, BETWEEN, NEUTRAL, TOWARD
+from components.trained import FIGURES, UNKNOWN, Line, Predictions, Trained, table
+
+NAMES = {
+    "macro_f1": "Macro-F1",
+    "accuracy": "Accuracy",
+    "auroc": "AUROC",
+    "weighted_f1": "Weighted F1",
+    "brier": "Brier",
+    "ece": "ECE",
+}
+LOW_IS_GOOD = {"brier", "ece"}
+COLOURS = (AWAY, TOWARD, BETWEEN, NEUTRAL, "#7b5ea7", "#4f8f4f", "#b05d2c", "#5b7db1")
+
+
+def interval(figures_of_line: dict[str, float], name: str) -> str:
+    """`0.53 (0.50–0.55)`, with what always answering the commonest class gives."""
+    if name not in figures_of_line:
+        return "–"
+    text = f"{figures_of_line[name]:.3f}"
+    if f"{name}_low" in figures_of_line:
+        text += f" ({figures_of_line[f'{name}_low']:.3f}–{figures_of_line[f'{name}_high']:.3f})"
+    return text
+
+
+def draw_table(lines: Sequence[Line]) -> None:
+    """All figures with intervals and baselines: sorted by a click on a column, downloaded as csv."""
+    shown = []
+    for line in lines:
+        row: dict[str, Any] = {
+            "Task": line.task,
+            "Model": line.title,
+            "Measured on": line.rows,
+            "Rows": int(line.figures["rows"]),
+        }
+        for name in FIGURES:
+            row[NAMES[name]] = line.figures.get(name)
+            if name == "macro_f1":
+                row["95% interval"] = interval(line.figures, name).partition(" ")[2].strip("()") or "–"
+                row["Always the commonest"] = line.figures.get("macro_f1_majority")
+        shown.append(row)
+    numbers = {
+        title: st.column_config.NumberColumn(format="%.3f") for title in (*NAMES.values(), "Always the commonest")
+    }
+    st.dataframe(shown, column_config=numbers, hide_index=True, width="stretch")
+    st.download_button(
+        "Download the table", as_csv(table(lines)), "figures.csv", "text/csv", icon=":material/download:"
+    )
+
+
+def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows with their union of columns, in the order in which they first appear."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    held = io.StringIO()
+    writer = csv.DictWriter(held, names)
+    writer.writeheader()
+    writer.writerows(rows)
+    return held.getvalue()
+
+
+def curves_of(found: Predictions, number: int) -> None:
+    """ROC and precision against recall, one curve a class against the rest (of yes or no: the yes)."""
+    known = found.target[:, number] != UNKNOWN
+    target, chances = found.target[known, number], found.chances[number][known]
+    classes = found.head.questions[number].classes
+    wanted = [1] if len(classes) == 2 else list(range(len(classes)))
+    roc, pr = go.Figure(), go.Figure()
+    told = []
+    for one in wanted:
+        here = (target == one).astype(int)
+        if here.min() == here.max():
+            continue
+        x, y = figures.roc(here, chances[:, one])
+        recall, precision = figures.precision_recall(here, chances[:, one])
+        colour, label = COLOURS[one % len(COLOURS)], for_plotly(classes[one].replace("_", " "))
+        told.append(f"{classes[one].replace('_', ' ')}: area {figures.area(x, y):.3f}, share {here.mean():.2f}")
+        roc.add_scatter(x=x, y=y, name=f"{label}, {figures.area(x, y):.2f}", line={"color": colour, "width": 2})
+        pr.add_scatter(x=recall, y=precision, name=label, line={"color": colour, "width": 2})
+        pr.add_scatter(
+            x=[0, 1], y=[here.mean()] * 2, line={"color": colour, "dash": "dot", "width": 1}, showlegend=False,
+            hoverinfo="skip",
+        )  # fmt: skip
+    roc.add_scatter(x=[0, 1], y=[0, 1], line={"color": NEUTRAL, "dash": "dot"}, showlegend=False, hoverinfo="skip")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.subheader("ROC", anchor=False)
+        _axes(roc, "False positive rate", "True positive rate")
+        charts.draw(roc, alt=f"ROC curves. {'; '.join(told)}", key="chart-roc", height=360)
+    with right:
+        st.subheader("Precision and recall", anchor=False)
+        _axes(pr, "Recall", "Precision")
+        charts.draw(pr, alt=f"Precision against recall. {'; '.join(told)}", key="chart-pr", height=360)
+    st.caption("Dotted lines: guessing. Beside a name in the ROC: the area under its curve.")
+
+
+def reliability(found: Predictions, number: int) -> None:
+    """How often what was said with some probability was true, before and after calibration."""
+    known = found.target[:, number] != UNKNOWN
+    target = found.target[known, number]
+    classes = found.head.questions[number].classes
+    figure, told = go.Figure(), []
+    for name, parts, colour, mark in (
+        ("before", found.raw, NEUTRAL, "circle-open"),
+        ("after", found.chances, AWAY, "circle"),
+    ):
+        chances = parts[number][known]
+        said = chances[:, 1] if len(classes) == 2 else chances.max(1)
+        right = (target == 1) if len(classes) == 2 else (chances.argmax(1) == target)
+        bins = figures.reliability(right.astype(float), said)
+        told.append(f"{name} calibration: expected calibration error {bins.ece:.3f}")
+        figure.add_scatter(
+            x=bins.said, y=bins.true, mode="lines+markers", name=f"{name}, ECE {bins.ece:.3f}",
+            line={"color": colour}, marker={"symbol": mark, "size": 6 + 14 * np.sqrt(bins.rows / bins.rows.max())},
+            text=[f"{rows} rows" for rows in bins.rows], hovertemplate="said %{x:.2f}, true %{y:.2f}, %{text}<extra></extra>",
+        )  # fmt: skip
+    figure.add_scatter(x=[0, 1], y=[0, 1], line={"color": NEUTRAL, "dash": "dot"}, showlegend=False, hoverinfo="skip")
+    what = f"of “{classes[1].replace('_', ' ')}”" if len(classes) == 2 else "of the likeliest class"
+    _axes(figure, f"Probability said {what}", "Share that was true")
+    charts.draw(figure, alt="Reliability. " + "; ".join(told), key="chart-reliability", height=400)
+    st.caption(
+        "On the dotted line a probability of 0.7 is right seven times out of ten. Larger points stand for more rows."
+    )
+
+
+def confusion(found: Predictions, number: int) -> None:
+    """A heat map: rows are what is true, columns what was answered; shares of each true class, and counts."""
+    known = found.target[:, number] != UNKNOWN
+    names = [name.replace("_", " ") for name in found.head.questions[number].classes]
+    counts = figures.confusion(found.target[known, number], found.given[known, number], len(names))
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares, x=[for_plotly(name) for name in names], y=[for_plotly(name) for name in names], zmin=0, zmax=1,
+            colorscale=[[0, "rgba(43,129,150,0.06)"], [1, AWAY]], showscale=False,
+            text=[[f"{shares[i, j]:.0%}<br>{counts[i, j]:,}" for j in range(len(names))] for i in range(len(names))],
+            texttemplate="%{text}", hoverinfo="skip",
+        )
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", title="True", fixedrange=True)
+    figure.update_xaxes(title="Answered", side="bottom", fixedrange=True)
+    told = "; ".join(f"of true {name} {shares[i, i]:.0%} answered so" for i, name in enumerate(names))
+    charts.draw(figure, alt=f"Confusion matrix: {told}", key="chart-confusion", height=150 + 62 * len(names))
+    st.dataframe(report(counts, names), hide_index=True, width="stretch", column_config=_THREE)
+
+
+_THREE = {name: st.column_config.NumberColumn(format="%.3f") for name in ("Precision", "Recall", "F1")}
+
+
+def report(counts: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The classification report: precision, recall, F1 and rows a class, then their plain mean."""
+    hits, true, given = np.diag(counts), counts.sum(1), counts.sum(0)
+    precision, recall = hits / np.maximum(given, 1), hits / np.maximum(true, 1)
+    f1 = 2 * hits / np.maximum(true + given, 1)
+    rows = [
+        {"Class": name, "Precision": precision[i], "Recall": recall[i], "F1": f1[i], "Rows": int(true[i])}
+        for i, name in enumerate(names)
+    ]
+    mean = {
+        "Class": "mean",
+        "Precision": precision.mean(),
+        "Recall": recall.mean(),
+        "F1": f1.mean(),
+        "Rows": int(true.sum()),
+    }
+    return [*rows, mean]
+
+
+def learning(trained: Trained) -> None:
+    """Loss and score by epoch, one line a fold."""
+    if not trained.curves:
+        st.info("This model's run left no curves beside its weights.", icon=":material/info:")
+        return
+    keys = {key for fold in trained.curves for epoch in fold for key in epoch}
+    groups = [
+        ("Loss", [name for name in ("loss", "validation_loss", "val_nll") if name in keys]),
+        (
+            "Score on rows not learned from",
+            [n for n in ("macro_f1", "accuracy", "val_accuracy", "average_precision", "auroc") if n in keys],
+        ),
+    ]
+    sides = st.columns(2, gap="medium")
+    for (title, names), side in zip(groups, sides, strict=True):
+        figure = go.Figure()
+        for number, fold in enumerate(trained.curves):
+            for at, name in enumerate(names):
+                points = [(epoch["epoch"], epoch[name]) for epoch in fold if name in epoch]
+                figure.add_scatter(
+                    x=[x for x, _ in points], y=[y for _, y in points], mode="lines+markers", name=name.replace("_", " "),
+                    legendgroup=name, showlegend=not number, line={"color": COLOURS[at], "width": 1.5}, marker={"size": 4},
+                    hovertemplate=f"fold {number + 1}, epoch %{{x}}: %{{y:.3f}}<extra></extra>",
+                )  # fmt: skip
+        with side:
+            st.subheader(title, anchor=False)
+            figure.update_xaxes(title="Epoch", fixedrange=True)
+            figure.update_yaxes(fixedrange=True)
+            told = ", ".join(name.replace("_", " ") for name in names)
+            charts.draw(figure, alt=f"{title} by epoch: {told}", key=f"chart-learning-{title[:5]}", height=320)
+
+
+def ablations(trained: Trained) -> None:
+    """What leaving a part out does, beside the whole."""
+    held = trained.evaluation.get("ablations") or []
+    if not held:
+        st.info("No ablations were run of this model.", icon=":material/info:")
+        return
+    rows = [("the whole", trained.metrics), *((one["name"], one["figures"]) for one in held)]
+    lines = []
+    for name, entries in rows:
+        for where, one in entries.items():
+            if isinstance(one, dict) and "macro_f1" in one:
+                lines.append({
+                    "Variant": name, "Measured on": where, "Macro-F1": interval(one, "macro_f1"),
+                    "Accuracy": interval(one, "accuracy"), "Rows": one["rows"],
+                })  # fmt: skip
+    st.dataframe(sorted(lines, key=lambda row: row["Measured on"]), hide_index=True, width="stretch")
+
+
+def thresholds(found: Predictions, number: int) -> None:
+    """Two thresholds with what they do on rows that were not learned from."""
+    classes = found.head.questions[number].classes
+    known = found.target[:, number] != UNKNOWN
+    names = [name.replace("_", " ") for name in classes]
+    one = 1 if len(classes) == 2 else names.index(st.selectbox("Class", names, key="threshold-class"))
+    target, chance = (found.target[known, number] == one).astype(int), found.chances[number][known][:, one]
+    start = found.head.rules[number].threshold() if len(classes) == 2 else float(target.mean())
+    start = min(0.99, max(0.01, round(start, 2)))
+    low, high = st.slider(
+        f"A person looks from the first, “{names[one]}” from the second on", 0.0, 1.0, (max(0.0, start - 0.1), start), 0.01,
+        key=f"threshold-{found.head.name}-{number}-{one}",
+    )  # fmt: skip
+    seen = figures.at_threshold(target, chance, low, high)
+    shown = (
+        ("Precision", seen.precision, "Of what is answered yes, the share that is true"),
+        ("Recall", seen.recall, "Of what is true, the share that is answered yes"),
+        ("Review load", seen.review, "The share of all rows that a person would look at"),
+        ("Missed", seen.missed, "Of what is true, the share below both thresholds"),
+    )
+    for (title, value, meaning), column in zip(shown, st.columns(4), strict=True):
+        column.metric(title, "–" if value is None else f"{value:.0%}", help=meaning)
+    st.caption(f"On {int(known.sum()):,} rows ({found.rows}), of which {int(target.sum()):,} are {names[one]}.")
+
+
+def beside(task: str, trained: Trained) -> None:
+    """What others reported, beside ours."""
+    held = published.of(task)
+    if not held:
+        st.info("No published figure for this task is known here.", icon=":material/info:")
+        return
+    ours = [line for line in trained.lines if line.task == task or (task == "harm" and line.task == "harm")]
+    rows = [
+        {"System": one.system, "Figure": one.figure, "Value": f"{one.value:.3f}", "Source": one.source} for one in held
+    ]
+    for line in ours:
+        source = f"weights/{trained.name}/metrics.json"
+        rows += [
+            {
+                "System": f"Ours, {line.rows}",
+                "Figure": NAMES[name],
+                "Value": interval(line.figures, name),
+                "Source": source,
+            }
+            for name in ("macro_f1", "accuracy")
+        ]
+    st.dataframe(rows, hide_index=True, width="stretch")
+    st.caption("Others' figures are on their own test rows, ours on rows named here: compare them with care.")
+
+
+def _axes(figure: go.Figure, x: str, y: str) -> None:
+    figure.update_xaxes(title=x, range=[-0.01, 1.01], fixedrange=True)
+    figure.update_yaxes(title=y, range=[-0.01, 1.02], fixedrange=True)

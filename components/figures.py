@@ -1,0 +1,86 @@
+"""Curves and tables over predictions, with numpy alone: what the Evaluation page draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+BINS = 10
+
+
+def roc(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """False and true positive rates from the strictest threshold to the laxest, (0, 0) first; target 0/1."""
+    true, false = _counts(target, score)
+    return np.concatenate([[0], false / max(1, false[-1])]), np.concatenate([[0], true / max(1, true[-1])])
+
+
+def precision_recall(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Recall and precision from the strictest threshold to the laxest."""
+    true, false = _counts(target, score)
+    return true / max(1, true[-1]), true / (true + false)
+
+
+def _counts(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many true and false ones lie at or above each distinct score, from the highest on."""
+    order = np.argsort(-score, kind="stable")
+    ends = np.flatnonzero(np.diff(score[order], append=np.nan) != 0)  # equal scores have one threshold
+    true = np.cumsum(target[order])[ends]
+    return true, ends + 1 - true
+
+
+def area(x: np.ndarray, y: np.ndarray) -> float:
+    """Under the curve, by trapezoids."""
+    return float(((x[1:] - x[:-1]) * (y[1:] + y[:-1]) / 2).sum())
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """For each bin that holds rows: mean probability, share that was true, and how many."""
+
+    said: np.ndarray
+    true: np.ndarray
+    rows: np.ndarray
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error over these bins."""
+        return float((np.abs(self.said - self.true) * self.rows).sum() / max(1, self.rows.sum()))
+
+
+def reliability(target: np.ndarray, chance: np.ndarray, bins: int = BINS) -> Reliability:
+    """Bins of equal width."""
+    place = np.minimum((chance * bins).astype(int), bins - 1)
+    rows = np.bincount(place, minlength=bins)
+    there = rows > 0
+    said, true = (
+        np.bincount(place, weights=values, minlength=bins)[there] / rows[there] for values in (chance, target)
+    )
+    return Reliability(said, true, rows[there])
+
+
+def confusion(target: np.ndarray, given: np.ndarray, classes: int) -> np.ndarray:
+    """Rows true, columns given."""
+    return np.bincount(target * classes + given, minlength=classes * classes).reshape(classes, classes)
+
+
+@dataclass(frozen=True)
+class AtThreshold:
+    """What two thresholds do: yes from `high` on, a person looks at what lies between `low` and `high`."""
+
+    precision: float | None
+    recall: float | None
+    yes: float
+    review: float
+    missed: float | None
+
+
+def at_threshold(target: np.ndarray, chance: np.ndarray, low: float, high: float) -> AtThreshold:
+    """Shares of rows; precision is None where nothing is said yes to, recall and missed where nothing is true."""
+    yes, between = chance >= high, (chance >= low) & (chance < high)
+    hits, true = int((yes & (target == 1)).sum()), int((target == 1).sum())
+    missed = None if not true else float(((chance < low) & (target == 1)).sum() / true)
+    return AtThreshold(
+        hits / int(yes.sum()) if yes.any() else None, hits / true if true else None,
+        float(yes.mean()), float(between.mean()), missed,
+    )  # fmt: skip

@@ -1,0 +1,39 @@
+"""What others reported, with where: shown beside our figures. Their test rows are not ours, which the page says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Published:
+    """`figure` names what was reported; F1 of one class is not macro-F1."""
+
+    task: str
+    system: str
+    figure: str
+    value: float
+    source: str
+
+
+PUBLISHED = (
+    Published("memotion-sentiment", "Best of SemEval 2020 task 8 A", "macro-F1", 0.355, "Sharma et al. 2020"),
+    Published("memotion-types", "Best of SemEval 2020 task 8 B", "macro-F1", 0.518, "Sharma et al. 2020"),
+    Published("memotion-intensity", "Best of SemEval 2020 task 8 C", "macro-F1", 0.322, "Sharma et al. 2020"),
+    Published(
+        "memotion-polarity", "A published ResNet50 + BERT ensemble", "macro-F1", 0.470,
+        "what always answering positive gives",
+    ),
+    Published("stress", "BERT-base, fine-tuned", "F1 of stress", 0.807, "Turcan and McKeown 2019"),
+    Published("harm", "MOMENTA on Harm-C", "macro-F1", 0.828, "Pramanick et al. 2021, Findings of EMNLP"),
+    Published("text-emotions", "BERT-base on 28 labels", "macro-F1", 0.46, "Demszky et al. 2020"),
+    Published("face-expressions", "Winner of the 2013 challenge", "accuracy", 0.712, "Goodfellow et al. 2013"),
+    Published("face-expressions", "People", "accuracy", 0.65, "Goodfellow et al. 2013"),
+)  # fmt: skip
+
+
+def of(task: str) -> list[Published]:
+    """Those of one task; a memotion aspect is part of the intensities."""
+    aspects = {f"memotion-{name}" for name in ("humour", "sarcasm", "offence", "motivation")}
+    wanted = "memotion-intensity" if task in aspects else task
+    return [one for one in PUBLISHED if one.task == wanted]

@@ -1,0 +1,147 @@
+"""What runs wrote beside their weights, read for the Evaluation page (the layout: `training/evaluation.py`).
+
+Nothing here computes a model's answers: figures, predictions and curves are those of the files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models import weights
+from models.heads import Head
+
+UNKNOWN = -1
+FIGURES = ("macro_f1", "accuracy", "auroc", "weighted_f1", "brier", "ece")
+TITLES = {
+    "hate_cross_attention": "The verdict: hateful, and harmful",
+    "text_emotions": "Emotions in words",
+    "face_expressions": "Expressions of faces",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the table: a model's figures on some rows of some task."""
+
+    model: str
+    title: str
+    task: str
+    rows: str
+    figures: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One task's answers on rows that were not learned from; entries of `raw` and `chances` (N, C) are questions."""
+
+    head: Head
+    rows: str
+    target: np.ndarray
+    given: np.ndarray
+    raw: tuple[np.ndarray, ...]
+    chances: tuple[np.ndarray, ...]
+    place: np.ndarray
+    part: np.ndarray
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A folder of `weights/` that holds figures. What is damaged or missing is left out and told in `problem`."""
+
+    name: str
+    title: str
+    folder: Path
+    metrics: dict[str, Any] = field(default_factory=dict)
+    evaluation: dict[str, Any] = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def lines(self) -> list[Line]:
+        """All figures: an entry of `metrics.json` that has `rows`, named TASK, WHERE or just by what it was."""
+        found = []
+        for key, value in self.metrics.items():
+            if not isinstance(value, dict) or "rows" not in value or not set(FIGURES) & set(value):
+                continue
+            task, where = _task(self.name, key)
+            found.append(Line(self.name, self.title, task, where, value))
+        return found
+
+    @property
+    def curves(self) -> list[list[dict[str, float]]]:
+        """One list of epochs a fold."""
+        held = self.evaluation.get("curves") or self.metrics.get("curves") or []
+        return [held] if held and isinstance(held[0], dict) else list(held)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Those that predictions were kept of."""
+        return tuple(self.evaluation.get("parts", {}))
+
+    def predictions(self, task: str) -> Predictions | None:
+        """None where the file is missing, damaged, or without this task."""
+        described = self.evaluation.get("parts", {}).get(task)
+        try:
+            head = Head.from_dict({"name": task, **described})
+            with np.load(self.folder / "predictions.npz") as file:
+                raw = tuple(file[f"{task}:raw.{number}"].astype(float) for number in range(len(head.questions)))
+                chances = tuple(rule.calibrate(part) for rule, part in zip(head.rules, raw, strict=True))
+                return Predictions(
+                    head, str(described["rows"]), file[f"{task}:target"].astype(int), file[f"{task}:given"].astype(int),
+                    raw, chances, file[f"{task}:row"].astype(int), file[f"{task}:part"].astype(int),
+                )  # fmt: skip
+        except (OSError, KeyError, TypeError, ValueError):
+            return None
+
+
+def models() -> list[Trained]:
+    """All folders with figures, by name."""
+    return [trained for trained in _read() if trained.lines or trained.problem]
+
+
+def _read() -> Iterator[Trained]:
+    for file in sorted(weights.root().glob("*/metrics.json")):
+        folder, name = file.parent, file.parent.name
+        try:
+            metrics = json.loads(file.read_text(encoding="utf-8"))
+            described = folder / "evaluation.json"
+            evaluation = json.loads(described.read_text(encoding="utf-8")) if described.is_file() else {}
+            title = evaluation.get("title") or TITLES.get(name) or name.replace("_", " ")
+            yield Trained(name, title, folder, metrics, evaluation)
+        except (OSError, ValueError, AttributeError):
+            yield Trained(name, name, folder, problem=f"The figures in weights/{name} are damaged and left out.")
+
+
+def _task(model: str, key: str) -> tuple[str, str]:
+    """Which task and which rows an entry is about. Systems write `TASK, ROWS`; the verdict writes `HOW, SOURCE`."""
+    first, _, rest = key.partition(", ")
+    if model == "hate_cross_attention":
+        return ("harm" if rest.startswith("harmeme") else "hate"), f"{rest}, {first}"
+    if model in {"text_emotions", "face_expressions"}:
+        return ("text-emotions" if model == "text_emotions" else "face-expressions"), key
+    return first, rest or "rows"
+
+
+def table(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """One dict a line with what the table shows; a figure that there is none of is None."""
+    found = []
+    for line in lines:
+        row: dict[str, Any] = {
+            "Task": line.task,
+            "Model": line.title,
+            "Measured on": line.rows,
+            "Rows": line.figures["rows"],
+        }
+        for name in FIGURES:
+            row[name] = line.figures.get(name)
+            if name in {"macro_f1", "accuracy", "auroc"}:
+                row[f"{name}_low"], row[f"{name}_high"] = (line.figures.get(f"{name}_{end}") for end in ("low", "high"))
+                row[f"{name}_majority"] = line.figures.get(f"{name}_majority")
+        row["Folder"] = line.model
+        found.append(row)
+    return found

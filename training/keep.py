@@ -1,0 +1,101 @@
+"""`python -m training evaluate TASK --keep`: predictions of the verdict and the emotion models, as the page reads them.
+
+Systems write theirs when they are fitted; these models are measured by the app's own code, so that their predictions
+come from `evaluate`. Calibrations and thresholds of their cards become rules (`models/heads.py`): Platt scaling
+sigmoid(scale * logit + offset) is the rule with that scale and the offset split between no and yes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models import weights
+from models.errors import BadInput
+from models.heads import Head, Question, Rule
+from training import evaluation
+from training.datasets.rows import Row
+from training.heads import UNKNOWN
+
+if TYPE_CHECKING:
+    from training.evaluate import Outcome
+
+FOLDERS = {
+    "hate": "hate_cross_attention",
+    "harm": "hate_cross_attention",
+    "text-emotions": "text_emotions",
+    "face-expressions": "face_expressions",
+}
+TITLES = {
+    "hate_cross_attention": "The verdict: hateful, and harmful",
+    "text_emotions": "Emotions in words",
+    "face_expressions": "Expressions of faces",
+}
+
+
+def keep(args: argparse.Namespace, outcome: Outcome, rows: Sequence[Row]) -> None:
+    """Adds the predictions of rows that have a label; `BadInput` where none has, or for a task of trained systems."""
+    if args.task not in FOLDERS:
+        raise BadInput(f"Systems keep the predictions on {args.task} when they are fitted: leave out --keep.")
+    card = weights.card(FOLDERS[args.task])
+    head = _head(args.task, card)
+    columns = outcome.columns
+    known = np.array([value is not None for value in columns["target"]]) & np.array(
+        [value is not None for value in columns["probability"]]
+    )
+    if not known.any():
+        raise BadInput(f"{args.data} has no row with a label: there is nothing to keep.")
+    chances, target = _chances(args.task, head, columns)
+    raw = [rule.before(part[known]) for rule, part in zip(head.rules, chances, strict=True)]
+    given = [rule.decide(part[known]) for rule, part in zip(head.rules, chances, strict=True)]
+    count = int(known.sum())
+    keys = [evaluation.key(row.text, row.image) for row, here in zip(rows, known, strict=True) if here]
+    answers = evaluation.Answers(
+        head, f"{Path(args.data).name.split('.')[0]}, validation", target[known], raw, given, np.flatnonzero(known),
+        np.ones(count, int), np.full(count, UNKNOWN), np.array(keys, np.uint64),
+    )  # fmt: skip
+    evaluation.add(card.folder, [answers], title=TITLES[card.name], data=answers.rows.split(",")[0])
+
+
+def _head(task: str, card: weights.Card) -> Head:
+    if task in {"hate", "harm"}:
+        no, yes = ("not_hateful", "hateful") if task == "hate" else ("not_harmful", "harmful")
+        platt, threshold = card.setting("calibration")[task], float(card.setting("thresholds")[task])
+        rule = _rule(threshold, float(platt["scale"]), float(platt["offset"]))
+        return Head(task, "binary", (Question(task, (no, yes)),), (rule,))
+    labels = list(card.setting("labels"))
+    if task == "face-expressions":
+        scale = 1 / float(card.setting("temperature"))
+        return Head(task, "single", (Question("expression", tuple(labels)),), (Rule(scale),))
+    thresholds = card.setting("thresholds")
+    questions = tuple(Question(label, (f"not_{label}", label)) for label in labels)
+    return Head(task, "multi", questions, tuple(_rule(float(thresholds[label])) for label in labels))
+
+
+def _rule(threshold: float, scale: float = 1.0, offset: float = 0.0) -> Rule:
+    """Yes from `threshold` on, after Platt scaling."""
+    half = float(np.log(threshold / (1 - threshold))) / 2
+    return Rule(scale, (-offset / 2, offset / 2), (half, -half))
+
+
+def _chances(task: str, head: Head, columns: dict) -> tuple[list[np.ndarray], np.ndarray]:
+    """Calibrated (N, C) a question, and targets [N, questions]."""
+    if head.kind == "binary":
+        yes = np.asarray(columns["probability"], float)
+        target = np.array([UNKNOWN if value is None else int(value) for value in columns["target"]])
+        return [np.stack([1 - yes, yes], axis=1)], target[:, None]
+    if head.kind == "single":
+        classes = head.questions[0].classes
+        found = np.stack(
+            [np.array([np.nan if v is None else v for v in columns[name]], float) for name in classes], axis=1
+        )
+        target = np.array([UNKNOWN if value is None else classes.index(value) for value in columns["target"]])
+        return [found], target[:, None]
+    labels = [question.name for question in head.questions]
+    parts = [np.asarray(columns[label], float) for label in labels]
+    truth = [[UNKNOWN] * len(labels) if v is None else [int(label in v) for label in labels] for v in columns["target"]]
+    return [np.stack([1 - part, part], axis=1) for part in parts], np.array(truth)
