@@ -62,6 +62,11 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--folds", type=positive, help="instead of the recipe's")
     compare.add_argument("--epochs", type=positive, help="instead of the recipe's")
 
+    download = commands.add_parser("download", help="fetch a data set from Kaggle")
+    download.add_argument("name", choices=["memotion"])
+    download.add_argument("--kaggle-json", help="the token file from kaggle.com (default: ~/.kaggle/kaggle.json)")
+    download.add_argument("--data", default="data", help="the folder to unpack it into (default: data)")
+
     evaluate = commands.add_parser("evaluate", help="figures for the shipped weights on one Parquet file")
     evaluate.add_argument(
         "task", choices=[*TASKS, *SYSTEMS], metavar="TASK", help=", ".join(TASKS) + ", or a recipe's name"
@@ -99,6 +104,10 @@ def main(words: Sequence[str] | None = None) -> int:
                 one = argparse.Namespace(**vars(args) | {"name": name, "out": args.out or str(Path("runs") / name)})
                 module, function = FITS.get(name, "training.fit:fit").split(":")
                 getattr(importlib.import_module(module), function)(one)
+        elif args.command == "download":
+            from training.datasets.kaggle import download
+
+            print(f"Memotion is in {download(args)}")
         elif args.command == "compare":
             from training.compare import compare
 

@@ -32,6 +32,7 @@ from models.ocr.reader import Reader
 from training import metrics
 from training.datasets.parquet import read_file
 from training.datasets.rows import Row
+from training.tasks import registry
 
 BATCH = 32
 Q = TypeVar("Q")
@@ -187,6 +188,8 @@ def evaluate(args: argparse.Namespace, engine: Engine | None = None) -> dict[str
     if args.task not in TASKS:
         from training import system_tasks  # the tasks of `training/tasks`, each answered by a trained system
 
+        if args.task not in registry.EVALUATED:  # a recipe's name
+            return _written(args, system_tasks.every(args, asked))
         return _report(args, asked, *system_tasks.outcome(args, asked))
     label = "labels" if args.task == "text-emotions" else "label"
     rows = read_file(args.data, label=label, limit=args.limit)
@@ -201,17 +204,6 @@ def evaluate(args: argparse.Namespace, engine: Engine | None = None) -> dict[str
 
 def _report(args: argparse.Namespace, asked: Asked, rows: Sequence[Row], outcome: Outcome) -> dict[str, Any]:
     """Writes `args.json` and `args.predictions`; returns what the JSON holds."""
-    report = {
-        "task": args.task,
-        "data": Path(args.data).name,
-        "modality": asked.modality,
-        "captions": asked.captions,
-        "rows": len(rows),
-        "labelled": sum(row.label is not None for row in rows),
-        **outcome.settings,
-        **{name: count for name, count in outcome.notes.items() if count},
-        "metrics": outcome.figures,
-    }
     if args.predictions:
         Path(args.predictions).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table(outcome.columns), args.predictions)
@@ -219,6 +211,25 @@ def _report(args: argparse.Namespace, asked: Asked, rows: Sequence[Row], outcome
         from training.keep import keep
 
         keep(args, outcome, rows)
+    return _written(args, described(args, asked, rows, outcome))
+
+
+def described(args: argparse.Namespace, asked: Asked, rows: Sequence[Row], outcome: Outcome) -> dict[str, Any]:
+    """What was asked of which rows, what was odd about them, and the figures."""
+    return {
+        "task": args.task,
+        "data": Path(args.data).name,
+        "modality": asked.modality,
+        "captions": asked.captions,
+        "rows": len(rows),
+        "labelled": outcome.settings.pop("asked", sum(row.label is not None for row in rows)),
+        **outcome.settings,
+        **{name: count for name, count in outcome.notes.items() if count},
+        "metrics": outcome.figures,
+    }
+
+
+def _written(args: argparse.Namespace, report: dict[str, Any]) -> dict[str, Any]:
     Path(args.json).parent.mkdir(parents=True, exist_ok=True)
     Path(args.json).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report

@@ -11,7 +11,7 @@
 - `predictions.npz`: arrays named `TASK:what`, without any word or picture of the data set. `what` is `target` int8 [rows,
   questions] (-1 unknown), `given` int8 [rows, questions], `raw.N` float16 [rows, classes] (question N's probabilities before
   calibration), `fold` int8 [rows], `row` int32 [rows] (the row's place in its file), `part` int8 (0 train, 1 validation)
-  and `key` uint64 (see `key`).
+  and `key` uint64 (see `key`). `learned:key` are the keys of all rows that the model learned from.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 
 from models.heads import Head
 
-PREDICTIONS, EVALUATION = "predictions.npz", "evaluation.json"
+PREDICTIONS, EVALUATION, LEARNED = "predictions.npz", "evaluation.json", "learned:key"
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Answers:
     key: np.ndarray
 
 
-def write(folder: Path, answers: Sequence[Answers], **described: Any) -> None:
-    """Both files; `described` is what else goes into `evaluation.json`."""
-    arrays, parts = _arrays(answers), _parts(answers)
+def write(folder: Path, answers: Sequence[Answers], learned: np.ndarray, **described: Any) -> None:
+    """Both files; `learned` uint64 are the keys of all rows learned from, `described` what else `evaluation.json` holds."""
+    arrays, parts = _arrays(answers) | {LEARNED: learned}, _parts(answers)
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / PREDICTIONS, **arrays)  # type: ignore[arg-type]  # numpy's stub takes names for flags
     save(folder, {**described, "parts": parts})

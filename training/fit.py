@@ -82,7 +82,8 @@ def run(
         "curves": trained.curves,
         "problems": data.problems,
     }
-    write(system, trained, heads, answers, figures, described, out)
+    keys = [evaluation.key(data.rows[row].text, data.rows[row].image) for row in data.training]
+    write(system, trained, heads, answers, figures, described, np.array(keys, np.uint64), out)
     return figures
 
 
@@ -213,6 +214,7 @@ def write(
     answers: list[evaluation.Answers],
     figures: dict[str, Any],
     described: dict[str, Any],
+    learned: np.ndarray,
     out: Path,
 ) -> None:
     """The run's folder, and the same into `weights/<name>/` with the networks' graph where the recipe ships them."""
@@ -228,7 +230,7 @@ def write(
         )
     for folder in folders:
         before = {key: value for key, value in evaluation.read(folder).items() if key == "ablations"}
-        evaluation.write(folder, kept, **before, **described)
+        evaluation.write(folder, kept, learned, **before, **described)
     (out / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     (out / "config.json").write_text(json.dumps(_plain(recipe), indent=2) + "\n", encoding="utf-8")
     (out / "README.md").write_text(system_card.text(system, figures, trained).strip() + "\n", encoding="utf-8")

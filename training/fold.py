@@ -129,6 +129,7 @@ def train(
             data.target[seen][:, at : at + len(head.questions)], head, schedule.class_weights
         )
         at += len(head.questions)
+    network.train()  # a pretrained tower comes in the state in which it answers
     steps = -(-len(seen) // schedule.batch) * schedule.epochs
     module = Fold(network, recipe, heads, weights, steps)
     watched, mode = ("validation_loss", "min") if schedule.stop_on == "loss" else ("macro_f1", "max")

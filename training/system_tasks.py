@@ -1,7 +1,8 @@
 """`python -m training evaluate TASK` for the tasks that trained systems answer.
 
 Rows that a system learned from are answered by the network of the fold that did not see them, and counted as
-`out_of_fold`; where only the mean of the folds' weights ships, they are counted as `learned_from`.
+`out_of_fold`: on the training file itself, `evaluate` is a cross-validation by group. Where a system has one network,
+they are counted as `learned_from`, and its figures on them mean little.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ from training.tasks.task import Task
 
 if TYPE_CHECKING:
     from training.evaluate import Asked, Outcome
+
+
+UNSEEN, LEARNED = -1, -2
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,31 @@ def outcome(args: argparse.Namespace, asked: Asked) -> tuple[list[Row], Outcome]
     return rows, answer(system, wanted, rows, asked)
 
 
+def every(args: argparse.Namespace, asked: Asked) -> dict[str, Any]:
+    """For a recipe's name in the place of a task: reports on all tasks of that system whose columns the file has."""
+    from training import evaluate
+
+    found: dict[str, Any] = {}
+    problems: list[BadInput] = []
+    known = set(_tasks(args.task))
+    names = [name for name in registry.EVALUATED if {task.name for task in registry.parts(name)} <= known]
+    for name in names:
+        one = argparse.Namespace(**vars(args) | {"task": name, "system": args.task})
+        try:
+            rows, made = outcome(one, asked)
+        except BadInput as error:
+            problems.append(error)
+            continue
+        found[name] = evaluate.described(one, asked, rows, made)
+    if not found:
+        raise problems[0] if problems else BadInput(f"weights/{args.task} answers no task that can be evaluated.")
+    return {"system": args.task, "tasks": found}
+
+
+def _tasks(name: str) -> tuple[str, ...]:
+    return TrainedSystem.load(name, MiniEncoder()).tasks
+
+
 def _rows(args: argparse.Namespace, task: Task) -> list[Row]:
     layout = LAYOUTS[task.data]
     rows = read_file(args.data, label=layout.label, identity=layout.identity, details=layout.details, limit=args.limit)
@@ -96,7 +125,7 @@ def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], a
     logits = _logits(system, rows, asked, notes)
     stored = evaluation.read(system.card.folder).get("parts", {})
     fold = _fold_of(system, rows, wanted[0].name, len(logits))
-    notes["learned_from" if len(logits) == 1 else "out_of_fold"] = int((fold >= 0).sum())
+    notes["out_of_fold"], notes["learned_from"] = int((fold >= 0).sum()), int((fold == LEARNED).sum())
     found: dict[str, list[Any]] = {}
     every: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     names: list[str] = []
@@ -146,19 +175,21 @@ def _decided(
 
 
 def _fold_of(system: TrainedSystem, rows: Sequence[Row], task: str, networks: int) -> np.ndarray:
-    """The network that did not see each row, -1 for rows that none has learned from."""
+    """The network that did not see each row, UNSEEN for rows that none has learned from, LEARNED for those all have."""
     file = system.card.folder / evaluation.PREDICTIONS
-    found = np.full(len(rows), -1)
+    found = np.full(len(rows), UNSEEN)
     if not file.is_file():
         return found
     with np.load(file) as held:
-        if f"{task}:key" not in held:
-            return found
-        learned = held[f"{task}:part"] == 0
-        known = dict(zip(held[f"{task}:key"][learned].tolist(), held[f"{task}:fold"][learned].tolist(), strict=True))
+        learned = set(held[evaluation.LEARNED].tolist()) if evaluation.LEARNED in held else set()
+        known: dict[int, int] = {}
+        if f"{task}:key" in held and networks > 1:
+            here = held[f"{task}:part"] == 0
+            known = dict(zip(held[f"{task}:key"][here].tolist(), held[f"{task}:fold"][here].tolist(), strict=True))
     for number, row in enumerate(rows):
-        found[number] = known.get(evaluation.key(row.text, row.image), -1)
-    return np.minimum(found, networks - 1)
+        key = evaluation.key(row.text, row.image)
+        found[number] = known.get(key, LEARNED if key in learned else UNSEEN)
+    return found
 
 
 def _logits(system: TrainedSystem, rows: Sequence[Row], asked: Asked, notes: Counter[str]) -> np.ndarray:
