@@ -24,6 +24,7 @@ from models.analysis import (
     Harm,
     ImageInfo,
     Label,
+    Lens,
     Line,
     Meme,
     ProfileInfo,
@@ -111,6 +112,7 @@ class FakeAnalyzer:
     calls: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     info: ProfileInfo = INFO
+    lenses: list[tuple[str, ...]] = field(default_factory=list)
 
     def analyze(
         self,
@@ -123,6 +125,7 @@ class FakeAnalyzer:
         text, image = meme.caption.text, meme.image
         with self.lock:
             self.calls.append(text)
+            self.lenses.append(tuple(lenses))
         if self.error is not None:
             raise self.error
         stages = []
@@ -148,7 +151,7 @@ class FakeAnalyzer:
                 (Fact("verdict.probability", verdict.probability),),
                 ("The model cannot know who speaks.", "Irony looks like sincerity to it."),
             ),
-            lenses={},
+            lenses={name: Lens("ok", (Emotion(name, 0.7, 0.5, True),)) for name in lenses},
             stages=tuple(stages),
         )
 

@@ -93,7 +93,7 @@ def test_downloads_and_unpacks(server: type[Handler], tmp_path: Path) -> None:
 
 def test_a_refused_token_is_one_sentence(server: type[Handler], tmp_path: Path) -> None:
     name = token(tmp_path / "kaggle.json", username="somebody", key="wrong")
-    with pytest.raises(BadInput, match="refuses this kaggle.json") as caught:
+    with pytest.raises(BadInput, match=r"refuses this kaggle\.json") as caught:
         kaggle.download(Namespace(name="memotion", kaggle_json=name, data=str(tmp_path / "data")))
     assert "wrong" not in str(caught.value)
 

@@ -1,0 +1,131 @@
+"""Lenses and systems: what they read, what they say where there is nothing to read, and that failure stays theirs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.analysis import Analysis, Caption, Meme
+from models.errors import BadInput, BadWeights
+from models.lenses import SPECS
+
+if TYPE_CHECKING:
+    from models.analyzer import Analyzer
+    from tests.weights_for_tests import Tiny
+
+SYSTEMS = tuple(dict.fromkeys(spec.system for spec in SPECS.values()))
+PICTURE = Image.new("RGB", (60, 40), (200, 60, 20))
+
+
+@pytest.fixture(scope="module")
+def root(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The tiny weights with the systems of all lenses."""
+    from tests import systems_for_tests
+    from training.encoders import mini
+
+    folder = tmp_path_factory.mktemp("lenses") / "weights"
+    folder.mkdir()
+    for one in tiny.root.iterdir():
+        (folder / one.name).symlink_to(one)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SUBTEXT_WEIGHTS", str(folder))
+        mini.shipped.cache_clear()
+        for name in SYSTEMS:
+            systems_for_tests.write(name, folder.parent / "cache")
+        yield folder
+    mini.shipped.cache_clear()
+
+
+@pytest.fixture
+def analyzer(root: Path) -> Analyzer:
+    from models.analyzer import Analyzer
+
+    return Analyzer(threads=1)
+
+
+def test_every_lens_answers_with_probabilities(analyzer: Analyzer) -> None:
+    found = analyzer.analyze(Meme(PICTURE, Caption("we love mondays", "override")), explain=False, lenses=list(SPECS))
+    assert list(found.lenses) == list(SPECS)
+    for name, lens in found.lenses.items():
+        assert lens.status == "ok", lens.detail
+        assert lens.scores
+        assert all(0 <= score.probability <= 1 for score in lens.scores)
+        if not SPECS[name].shown:
+            assert sum(score.probability for score in lens.scores) == pytest.approx(1)
+            assert sum(score.present for score in lens.scores) == 1
+    assert {score.label for score in found.lenses["sentiment"].scores} == {"negative", "neutral", "positive"}
+    assert "lenses" in {stage.name for stage in found.stages}
+    assert Analysis.from_dict(found.to_dict()) == found
+
+
+def test_none_is_read_unasked(analyzer: Analyzer) -> None:
+    found = analyzer.analyze(Meme(None, Caption("we love", "override")), explain=False)
+    assert found.lenses == {}
+    assert "lenses" not in {stage.name for stage in found.stages}
+
+
+def test_stress_needs_words(analyzer: Analyzer) -> None:
+    found = analyzer.analyze(Meme(PICTURE, Caption()), explain=False, lenses=["stress", "humour"])
+    assert found.lenses["stress"].status == "no_text"
+    assert found.lenses["humour"].status == "ok"
+
+
+def test_a_threshold_says_what_is_present(analyzer: Analyzer) -> None:
+    for words in ("we love", "we hate mondays", "not good people"):
+        found = analyzer.analyze(Meme(PICTURE, Caption(words, "override")), explain=False, lenses=list(SPECS))
+        for lens in found.lenses.values():
+            for score in lens.scores:
+                assert score.present == (score.probability >= score.threshold)
+
+
+def test_an_unknown_lens_is_one_sentence(analyzer: Analyzer) -> None:
+    with pytest.raises(BadInput, match="Did you mean 'humour'"):
+        analyzer.analyze(Meme(None, Caption("we", "override")), lenses=["humor"])
+
+
+def test_a_damaged_system_leaves_the_rest(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from models.analyzer import Analyzer
+
+    shutil.copytree(root, tmp_path / "weights")
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path / "weights"))
+    (tmp_path / "weights" / "mental_health_target" / "graph.onnx").write_bytes(b"broken")
+    found = Analyzer(threads=1).analyze(
+        Meme(PICTURE, Caption("we", "override")), explain=False, lenses=["target", "humour"]
+    )
+    assert found.lenses["target"].status == "failed"
+    assert "damaged" in found.lenses["target"].detail
+    assert found.lenses["humour"].status == "ok"
+    assert found.verdict.label
+
+
+def test_other_towers_are_refused(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from models.encoders.mini import MiniEncoder
+    from models.systems import TrainedSystem
+
+    shutil.copytree(root, tmp_path / "weights")
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path / "weights"))
+    card = tmp_path / "weights" / "memotion_gmu" / "config.json"
+    held = json.loads(card.read_text())
+    held["inputs"]["text"]["towers"]["mini_words"] = "0" * 64
+    card.write_text(json.dumps(held))
+    with pytest.raises(BadWeights, match="other towers"):
+        TrainedSystem.load("memotion_gmu", MiniEncoder())
+
+
+def test_a_batch_answers_as_each_alone(root: Path) -> None:
+    from models.encoders.mini import MiniEncoder
+    from models.systems import TrainedSystem, names
+
+    assert set(SYSTEMS) <= set(names())
+    system = TrainedSystem.load("memotion_gmu", MiniEncoder())
+    images, texts = [PICTURE, None, PICTURE], ["we love good people", "hate", ""]
+    whole = system.logits(images, texts)
+    for row in range(3):
+        assert np.allclose(whole[:, row : row + 1], system.logits([images[row]], [texts[row]]), atol=1e-4)

@@ -1,0 +1,66 @@
+"""Untrained systems in a `weights/` of tests, written by the code that writes trained ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models.heads import Head, Rule
+from training import evaluation, metrics, system, system_export, system_recipe
+
+
+def write(name: str, cache: Path) -> list[Head]:
+    """`weights/<name>/` of that recipe with small random networks, its figures and its predictions; returns its heads."""
+    recipe = system_recipe.read(name)
+    recipe = replace(recipe, fusion_options={**recipe.fusion_options, "width": 16}, wide={})
+    if recipe.text is not None and recipe.text.tune:
+        recipe = replace(recipe, text=replace(recipe.text, tune=False))
+    made = system.build(recipe, cache)
+    heads = [replace(head, rules=tuple(_rule(len(q.classes)) for q in head.questions)) for head in made.heads]
+    torch.manual_seed(len(name))
+    networks = [made.network().eval() for _ in range(2)]
+    answers = [drawn(head) for head in heads]
+    figures = {f"{one.head.name}, out of fold": _figures(one) for one in answers}
+    plain = {"name": name}
+    folder = system_export.write(made, heads, system_export.graph(made, networks), figures, f"# {name}", plain)
+    curves = [[{"epoch": epoch, "loss": 1 / (1 + epoch), "macro_f1": epoch / 4} for epoch in range(3)]] * 2
+    ablations = [{"name": "without experts", "figures": figures}]
+    evaluation.write(
+        folder, answers, np.zeros(0, np.uint64), title=recipe.title, summary=recipe.summary, data=recipe.data,
+        measured_with=made.measured_with, curves=curves, ablations=ablations,
+    )  # fmt: skip
+    return heads
+
+
+def _rule(classes: int) -> Rule:
+    return Rule(1.3, tuple([0.0] * classes), tuple([0.0] * classes))
+
+
+def drawn(head: Head, rows: int = 80) -> evaluation.Answers:
+    """Answers that are right more often than not."""
+    rng = np.random.default_rng(3)
+    target, raw, given = [], [], []
+    for question, rule in zip(head.questions, head.rules, strict=True):
+        size = len(question.classes)
+        truth = np.concatenate([np.arange(size), rng.integers(size, size=rows - size)])
+        chances = np.full((rows, size), 0.4 / (size - 1))
+        chances[np.arange(rows), np.where(rng.random(rows) < 0.8, truth, rng.integers(size, size=rows))] = 0.6
+        target.append(truth)
+        raw.append(chances)
+        given.append(rule.decide(rule.calibrate(chances)))
+    places = np.arange(rows)
+    return evaluation.Answers(
+        head, "out of fold", np.stack(target, axis=1), raw, given, places, np.zeros(rows, int), places % 2,
+        places.astype(np.uint64),
+    )  # fmt: skip
+
+
+def _figures(one: evaluation.Answers) -> dict:
+    asked = [
+        (one.target[:, number], rule.calibrate(one.raw[number]), one.given[number])
+        for number, rule in enumerate(one.head.rules)
+    ]
+    return {"rows": len(one.target), **metrics.questions(asked, resamples=50)}

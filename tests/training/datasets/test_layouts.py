@@ -1,0 +1,191 @@
+"""Official layouts: Memotion's csv, AxiOM's and RESTORE's tables; what is off is one sentence and the rest goes on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from models.errors import BadInput
+from training.datasets import axiom, memotion, memotion_polarity, restore
+from training.datasets.problems import readable
+from training.datasets.rows import Row
+from training.tasks import registry
+
+HEADER = [
+    "",
+    "image_name",
+    "text_ocr",
+    "text_corrected",
+    "humour",
+    "sarcasm",
+    "offensive",
+    "motivational",
+    "overall_sentiment",
+]
+
+
+def picture(colour: int = 90) -> bytes:
+    held = io.BytesIO()
+    Image.new("RGB", (20, 16), (colour, 40, 40)).save(held, "PNG")
+    return held.getvalue()
+
+
+def memotion_csv(root: Path, lines: list[list[str]], header: list[str] = HEADER) -> None:
+    folder = root / "memotion_dataset_7k"
+    (folder / "images").mkdir(parents=True)
+    for number, line in enumerate(lines):
+        if line[1] != "gone.jpg":
+            (folder / "images" / line[1]).write_bytes(picture(number))
+    with (folder / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([header, *lines])
+
+
+def line(
+    name: str, words: str = "look there", sentiment: str = "very_positive", humour: str = "hilarious"
+) -> list[str]:
+    return ["0", name, words.upper(), words, humour, "general", "slight", "motivational", sentiment]
+
+
+def test_memotion_as_on_kaggle(tmp_path: Path) -> None:
+    memotion_csv(tmp_path, [line("one.jpg"), line("gone.jpg"), line("two.jpg", "", "negative", "not_funny")])
+    rows, problems = memotion.load("train", tmp_path)
+    assert [row.id for row in rows] == ["one.jpg", "two.jpg"]
+    assert len(problems) == 1
+    assert "labels.csv, line 3: the picture gone.jpg is not in" in problems[0]
+    assert memotion.load("validation", tmp_path) == ([], [])
+    sentiment, types, humour = (
+        registry.TASKS[name] for name in ("memotion-sentiment", "memotion-types", "memotion-humour")
+    )
+    assert [sentiment.target(row) for row in rows] == [[2], [0]]
+    assert [types.target(row) for row in rows] == [[1, 1, 1, 1], [0, 1, 1, 1]]
+    assert [humour.target(row) for row in rows] == [[3], [0]]
+
+
+def test_a_missing_column_is_one_sentence(tmp_path: Path) -> None:
+    memotion_csv(tmp_path, [line("one.jpg")[:-1]], HEADER[:-1])
+    with pytest.raises(BadInput, match=r"labels\.csv has no column 'overall_sentiment': it has"):
+        memotion.load("train", tmp_path)
+
+
+def test_a_strange_label_leaves_the_other_rows(tmp_path: Path) -> None:
+    memotion_csv(tmp_path, [line("one.jpg", sentiment="so_so"), line("two.jpg")])
+    rows, _ = memotion.load("train", tmp_path)
+    target, problems = registry.TASKS["memotion-sentiment"].targets(rows)
+    assert target.tolist() == [[-1], [2]]
+    assert problems == ["Row one.jpg: 'so_so' is no answer to sentiment, which knows negative, neutral, positive."]
+
+
+def test_polarity_takes_each_meme_once_and_none_without_words(tmp_path: Path) -> None:
+    memotion_csv(tmp_path, [line("one.jpg", "Look, there!"), line("two.jpg", "?!"), line("three.jpg", "other words")])
+    folder = tmp_path / "memotion_dataset_7k" / "images"
+    (folder / "three.jpg").write_bytes(b"no picture")
+    rows, problems = memotion_polarity.load("train", tmp_path)
+    assert [row.id for row in rows] == ["one.jpg"]
+    assert len(problems) == 1
+    assert problems[0].startswith("Row three.jpg:")
+
+
+def table(root: Path, name: str, rows: list[dict[str, Any]], kind: str = "json") -> Path:
+    folder = root / name
+    (folder / "images").mkdir(parents=True)
+    (folder / "images" / "TR-1.jpg").write_bytes(picture())
+    file = folder / f"train.{kind}"
+    if kind == "json":
+        file.write_text(json.dumps(rows))
+    elif kind == "jsonl":
+        file.write_text("\n".join(json.dumps(row) for row in rows))
+    else:
+        with file.open("w", newline="") as held:
+            writer = csv.DictWriter(held, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    return file
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl", "csv"])
+def test_axiom(tmp_path: Path, kind: str) -> None:
+    rows = [
+        {
+            "sample_id": "TR-1",
+            "image_id": "TR-1.jpg",
+            "ocr_text": "cannot sit still",
+            "meme_anxiety_category": "Restlessness",
+        },
+        {
+            "sample_id": "TR-2",
+            "image_id": "TR-2.jpg",
+            "ocr_text": "words alone",
+            "meme_anxiety_category": "Irritatbily",
+        },
+        {"sample_id": "TR-3", "image_id": "TR-3.jpg", "ocr_text": "", "meme_anxiety_category": "Nervousness"},
+        {"sample_id": "TR-4", "image_id": "TR-1.jpg", "ocr_text": "x", "meme_anxiety_category": ""},
+    ]
+    table(tmp_path, "axiom", rows, kind)
+    found, problems = axiom.load("train", tmp_path)
+    assert [(row.id, row.image is not None) for row in found] == [("TR-1", True), ("TR-2", False)]
+    task = registry.TASKS["axiom"]
+    assert [task.questions[0].classes[task.target(row)[0]] for row in found] == ["restlessness", "irritability"]
+    assert [problem.split(":")[0] for problem in problems] == ["train." + kind + f", row {n}" for n in (2, 3, 4)]
+    assert "its words are used alone" in problems[0]
+    assert "the row is left out" in problems[1]
+    assert axiom.load("validation", tmp_path) == ([], [])
+
+
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_restore_takes_lists(tmp_path: Path, kind: str) -> None:
+    first: Any = ["Self-Harm", "Feeling Down"]
+    rows = [
+        {"sample_id": "TR-1", "ocr_text": "a", "meme_depressive_categories": first if kind == "json" else str(first)},
+        {"sample_id": "TR-1", "ocr_text": "b", "meme_depressive_categories": [] if kind == "json" else ""},
+    ]
+    table(tmp_path, "restore", rows, kind)
+    found, _ = restore.load("train", tmp_path)
+    task = registry.TASKS["restore"]
+    names = [question.name for question in task.questions]
+    assert [name for name, yes in zip(names, task.target(found[0]), strict=True) if yes] == [
+        "feeling_down",
+        "self_harm",
+    ]
+    assert sum(task.target(found[1])) == 0
+
+
+def test_a_strange_category_names_the_row(tmp_path: Path) -> None:
+    table(tmp_path, "restore", [{"sample_id": "TR-1", "ocr_text": "a", "meme_depressive_categories": ["Hunger"]}])
+    found, _ = restore.load("train", tmp_path)
+    with pytest.raises(BadInput, match="Row TR-1: 'hunger' is no answer"):
+        registry.TASKS["restore"].target(found[0])
+
+
+@pytest.mark.parametrize(("held", "told"), [("{", "cannot be read"), ("3", "list of rows"), ("[]", "has no rows")])
+def test_a_damaged_table_is_one_sentence(tmp_path: Path, held: str, told: str) -> None:
+    file = table(tmp_path, "axiom", [{"sample_id": "TR-1"}])
+    file.write_text(held)
+    with pytest.raises(BadInput, match=told):
+        axiom.load("train", tmp_path)
+
+
+def test_rows_that_are_not_there_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="give them out on request"):
+        axiom.load("train", tmp_path)
+
+
+def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
+    row = {"sample_id": "1", "image_id": "../axiom.png", "ocr_text": "", "meme_anxiety_category": "Nervousness"}
+    table(tmp_path, "axiom", [row])
+    (tmp_path / "axiom" / "axiom.png").write_bytes(picture())
+    found, problems = axiom.load("train", tmp_path)
+    assert found == []
+    assert "is no name of a picture" in problems[0]
+
+
+def test_unreadable_pictures_leave_their_words() -> None:
+    rows = [Row("x", "1", "words", b"broken"), Row("x", "2", None, b"broken"), Row("x", "3", None, picture())]
+    found, problems = readable(rows)
+    assert [(row.id, row.image is None) for row in found] == [("1", True), ("3", False)]
+    assert len(problems) == 3

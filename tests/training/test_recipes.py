@@ -1,0 +1,216 @@
+"""Every recipe of a system trains on drawn data: the loss falls, and what it writes is whole."""
+
+from __future__ import annotations
+
+import io
+import json
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.errors import BadInput
+from models.systems import TrainedSystem
+from training import fit, fold, system, system_recipe
+from training.datasets.rows import Row
+from training.encoders import mini
+from training.encoders.encoder import EncoderUnavailable
+from training.tasks import registry
+
+if TYPE_CHECKING:
+    from tests.weights_for_tests import Tiny
+
+NAMES = system_recipe.systems()
+MEMOTION = {
+    "humour": ("not_funny", "hilarious"),
+    "sarcasm": ("not_sarcastic", "very_twisted"),
+    "offensive": ("not_offensive", "slight"),
+    "motivational": ("not_motivational", "motivational"),
+}
+LABELS = {
+    "memotion": ("negative", "very_positive"),
+    "memotion_polarity": ("negative", "positive"),
+    "dreaddit": (0, 1),
+    "harmeme": (0, 1),
+    "axiom": ("Restlessness", "Irritatbily"),
+    "restore": ((), ("Self-Harm", "Feeling Down")),
+}
+DETAILS: dict[str, Any] = {
+    "memotion": lambda kind: {name: values[kind] for name, values in MEMOTION.items()},
+    "dreaddit": lambda kind: {"domain": ("ptsd", "social")[kind]},
+    "harmeme": lambda kind: {"target": (None, "community")[kind]},
+}
+
+
+def drawn(data: str, count: int = 32) -> list[Row]:
+    """Rows of two kinds that differ in colour and words, each its own group."""
+    rows = []
+    for number in range(count):
+        kind = number % 2
+        held = io.BytesIO()
+        Image.new("RGB", (40, 30), ((20, 40, 200), (220, 60, 30))[kind]).save(held, "PNG")
+        words = (("we love good people", "we hate the mondays")[kind] + " not" * (number % 3)).strip()
+        details = DETAILS[data](kind) if data in DETAILS else {}
+        rows.append(
+            Row(data, f"{number}", f"{words} {number}", held.getvalue(), LABELS[data][kind], f"g{number}", details)
+        )
+    return rows
+
+
+@pytest.fixture
+def shelf(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Tiny towers that systems are trained on and written beside, with no hub in reach."""
+    root = tmp_path / "weights"
+    root.mkdir()
+    for name in ("mini_picture", "mini_words", "mini_vocabulary"):
+        (root / name).symlink_to(tiny.root / name)
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(root))
+    mini.shipped.cache_clear()
+    real = system.encoders.build
+
+    def offline(modality: Any, asked: Any, cache: Path) -> Any:
+        if asked.encoder.partition(":")[0] in {"hf", "open_clip"} or asked.encoder.startswith("torchvision"):
+            raise EncoderUnavailable("There is no connection in tests.")
+        return real(modality, asked, cache)
+
+    monkeypatch.setattr(system.encoders, "build", offline)
+    yield root
+    mini.shipped.cache_clear()
+
+
+def small(name: str) -> system_recipe.SystemRecipe:
+    """The recipe with small fusion and picture, two folds and rates that learn in a few steps."""
+    recipe = system_recipe.read(name)
+    schedule = replace(
+        recipe.schedule, folds=min(2, recipe.schedule.folds), epochs=4, batch=8, rate=3e-3, encoder_rate=1e-3, warmup=0.0,
+        drop_side=0.0,
+    )  # fmt: skip
+    options = {**recipe.fusion_options, "width": 16, "dropout": 0.0}
+    image = recipe.image
+    if image is not None and image.fallback is not None and "side" in image.fallback:
+        image = replace(image, fallback={**image.fallback, "side": 32})
+    return replace(recipe, schedule=schedule, fusion_options=options, image=image)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_loss_falls_and_the_run_is_whole(name: str, shelf: Path, tmp_path: Path) -> None:
+    recipe = small(name)
+    figures = fit.run(recipe, None, tmp_path / "run", rows=drawn(recipe.data))
+    evaluation = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    for curve in evaluation["curves"]:
+        assert curve[-1]["loss"] < curve[0]["loss"]
+    assert {"config.json", "metrics.json", "confusion.json", "predictions.npz", "README.md"} <= {
+        file.name for file in (tmp_path / "run").iterdir()
+    }
+    measured = [row for row in figures.values() if isinstance(row, dict)]
+    assert {"macro_f1", "macro_f1_low", "macro_f1_high", "macro_f1_majority"} <= set(measured[0])
+    assert set(evaluation["parts"]) == {task.name for one in recipe.tasks for task in registry.parts(one)}
+    assert "measured with" in (tmp_path / "run" / "README.md").read_text()
+    _same_as_torch(name, recipe, tmp_path / "run", shelf)
+
+
+def _same_as_torch(name: str, recipe: system_recipe.SystemRecipe, run: Path, shelf: Path) -> None:
+    """The shipped graph answers as the networks do, through the app's own way of feeding it."""
+    made = system.build(recipe, run.parent / "cache")
+    rows = drawn(recipe.data)[:6]
+    data = system.load(made, None, ready=drawn(recipe.data))
+    import torch
+
+    networks = []
+    for number in range(recipe.schedule.folds):
+        network = made.network()
+        network.load_state_dict(torch.load(run / f"fold{number}.pt", weights_only=True))
+        networks.append(fold.predict(network, data.prepared, np.arange(6)))
+    trained = TrainedSystem.load(name, mini.shipped())
+    images = [Image.open(io.BytesIO(row.image or b"")).convert("RGB") for row in rows]
+    found = trained.logits(images, [row.text or "" for row in rows])
+    assert np.allclose(found, np.stack(networks), atol=0.05)  # weights are shipped in float16
+    answers = trained.answers(found)
+    assert [len(one) for one in answers] == [sum(len(head.questions) for head in trained.heads)] * 6
+
+
+def test_ablations_take_away_what_they_say(shelf: Path, tmp_path: Path) -> None:
+    recipe = small("mental_health_target")
+    assert set(recipe.ablations) == {
+        "without experts", "without cross-attention", "without contrastive loss", "without the picture", "without the words"
+    }  # fmt: skip
+    assert recipe.ablated("without the picture").image is None
+    assert recipe.ablated("without experts").fusion_options["experts"] == 0
+    assert recipe.ablated("without cross-attention").fusion_options["cross_attention"] is False
+    assert recipe.ablated("without contrastive loss").schedule.align == 0
+    for name in recipe.ablations:
+        one = recipe.ablated(name)
+        one = replace(one, schedule=replace(one.schedule, epochs=1))
+        figures = fit.run(one, None, tmp_path / one.name, rows=drawn(recipe.data))
+        assert any("macro_f1" in row for row in figures.values() if isinstance(row, dict))
+        assert not (shelf / one.name).exists()  # figures only: ablations are not shipped
+
+
+def test_training_resumes_and_repeats(shelf: Path, tmp_path: Path) -> None:
+    recipe, rows = small("memotion_gmu"), drawn("memotion")
+    first = fit.run(recipe, None, tmp_path / "one", rows=rows)
+    again = fit.run(recipe, None, tmp_path / "two", rows=rows)
+    resumed = fit.run(recipe, None, tmp_path / "one", Namespace(resume=True), rows=rows)
+    for figures in (again, resumed):
+        assert {k: v for k, v in figures.items() if k != "seconds"} == {
+            k: v for k, v in first.items() if k != "seconds"
+        }
+
+
+def test_labels_outside_the_set_leave_the_rest(shelf: Path, tmp_path: Path) -> None:
+    rows = drawn("axiom")
+    rows[3] = replace(rows[3], label="Hunger")
+    fit.run(small("mental_health_axiom"), None, tmp_path / "run", rows=rows)
+    told = json.loads((tmp_path / "run" / "evaluation.json").read_text())["problems"]
+    assert len(told) == 1
+    assert "Row 3: 'hunger' is no answer to anxiety" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('tasks = ["stress"]\ndata = "x"\ntitle = ""\nsummary = ""\n', "neither .image. nor .text."),
+        ('[text]\nencoder = "mini"\n[schedule]\nepoch = 3\n', "no setting 'epoch'. Did you mean 'epochs'"),
+        ('[text]\nencodr = "mini"\n', "no setting 'encodr'. Did you mean 'encoder'"),
+        ("tasks = [\n", "is not TOML"),
+    ],
+)
+def test_a_wrong_recipe_is_one_sentence(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(BadInput, match=told):
+        system_recipe.read(str(tmp_path / "mine.toml"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("minni", "Did you mean 'mini'"),
+        ("hf:", "named like"),
+        ("bilstm:x", "named like"),
+        ("timm:no_such_net", "timm has no model"),
+    ],
+)
+def test_an_unknown_encoder_is_one_sentence(spec: str, told: str, tmp_path: Path) -> None:
+    from training.encoders import registry as encoders
+    from training.encoders.encoder import Asked
+
+    with pytest.raises(BadInput, match=told):
+        encoders.build("image" if spec.startswith("timm") else "text", Asked(spec), tmp_path)
+
+
+def test_without_a_connection_an_encoder_names_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import transformers
+
+    from training.encoders import registry as encoders
+    from training.encoders.encoder import Asked
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no connection")
+
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", refuse)
+    with pytest.raises(EncoderUnavailable, match="fallback"):
+        encoders.build("text", Asked("hf:roberta-base"), tmp_path)
