@@ -186,7 +186,7 @@ def learning(trained: Trained) -> None:
         st.info("This model's run left no curves beside its weights.", icon=":material/info:")
         return
     keys = {key for fold in trained.curves for epoch in fold for key in epoch}
-    groups = [
+    groups: list[tuple[str, list[str]]] = [
         ("Loss", [name for name in ("loss", "validation_loss", "val_nll") if name in keys]),
         (
             "Score on rows not learned from",

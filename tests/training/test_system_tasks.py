@@ -1,0 +1,181 @@
+"""`evaluate` for the tasks of trained systems: from a file to figures, and rows that were learned from told apart."""
+
+from __future__ import annotations
+
+import io
+import json
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from models.errors import BadInput, BadWeights
+from training import evaluate as evaluating
+from training import evaluation
+
+if TYPE_CHECKING:
+    from tests.weights_for_tests import Tiny
+
+ROWS = 24
+
+
+@pytest.fixture(scope="module")
+def shelf(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    from tests import systems_for_tests
+    from training.encoders import mini
+
+    folder = tmp_path_factory.mktemp("tasks") / "weights"
+    folder.mkdir()
+    for one in tiny.root.iterdir():
+        (folder / one.name).symlink_to(one)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SUBTEXT_WEIGHTS", str(folder))
+        mini.shipped.cache_clear()
+        for name in ("memotion_gmu", "mental_health_target"):
+            systems_for_tests.write(name, folder.parent / "cache")
+        yield folder
+    mini.shipped.cache_clear()
+
+
+def columns() -> dict[str, list[Any]]:
+    held = io.BytesIO()
+    Image.new("RGB", (20, 20), (90, 40, 40)).save(held, "PNG")
+    kinds = np.arange(ROWS) % 3
+    return {
+        "image_name": [f"{number}.png" for number in range(ROWS)],
+        "image": [held.getvalue()] * ROWS,
+        "text": [f"we love the people {number}" for number in range(ROWS)],
+        "humour": [("not_funny", "funny", "hilarious")[kind] for kind in kinds],
+        "sarcasm": [("not_sarcastic", "general", "very_twisted")[kind] for kind in kinds],
+        "offensive": [("not_offensive", "slight", "slight")[kind] for kind in kinds],
+        "motivational": [("not_motivational", "motivational", "motivational")[kind] for kind in kinds],
+        "overall_sentiment": [("very_negative", "neutral", "positive")[kind] for kind in kinds],
+    }
+
+
+def run(task: str, tmp_path: Path, held: dict[str, list[Any]] | None = None, **options: Any) -> tuple[dict, dict]:
+    pq.write_table(pa.table(held or columns()), tmp_path / "rows.parquet")
+    args = Namespace(
+        task=task, data=str(tmp_path / "rows.parquet"), json=str(tmp_path / "out.json"),
+        predictions=str(tmp_path / "out.parquet"), profile="mini",
+        **{"modality": None, "captions": "given", "limit": None, "system": None, "keep": False} | options,
+    )  # fmt: skip
+    evaluating.evaluate(args)
+    report = json.loads((tmp_path / "out.json").read_text())
+    predictions = tmp_path / "out.parquet"
+    return report, pq.read_table(predictions).to_pydict() if predictions.is_file() else {}
+
+
+@pytest.mark.parametrize("task", ["memotion-sentiment", "memotion-types", "memotion-intensity", "memotion-polarity"])
+def test_figures_are_flat_with_intervals_and_baselines(task: str, shelf: Path, tmp_path: Path) -> None:
+    report, predictions = run(task, tmp_path)
+    figures = report["metrics"]
+    assert {"macro_f1", "macro_f1_low", "macro_f1_high", "macro_f1_majority", "accuracy"} <= set(figures)
+    assert all(isinstance(value, float) for value in figures.values())
+    assert report["system"] == "memotion_gmu"
+    assert report["labelled"] == (16 if task == "memotion-polarity" else ROWS)
+    assert {len(values) for values in predictions.values()} == {ROWS}
+
+
+def test_the_mean_over_the_labels(shelf: Path, tmp_path: Path) -> None:
+    from sklearn.metrics import f1_score
+
+    report, predictions = run("memotion-types", tmp_path)
+    every = [
+        f1_score(predictions[f"{name}_target"], predictions[f"{name}_label"], average="macro", zero_division=0)
+        for name in ("humour", "sarcasm", "offence", "motivation")
+    ]
+    assert report["metrics"]["macro_f1"] == pytest.approx(np.mean(every))
+    assert report["metrics"]["macro_f1_humour"] == pytest.approx(every[0])
+
+
+def test_half_of_a_meme_and_an_unreadable_picture(shelf: Path, tmp_path: Path) -> None:
+    held = columns()
+    held["image"][0] = b"broken"
+    report, whole = run("memotion-sentiment", tmp_path, held)
+    assert report["unreadable_pictures"] == 1
+    _, words = run("memotion-sentiment", tmp_path, held, modality="text")
+    assert words["probability"][0] == pytest.approx(whole["probability"][0])  # it had its words alone in both
+    assert words["probability"] != whole["probability"]
+
+
+def test_rows_that_were_learned_from_are_answered_out_of_fold(shelf: Path, tmp_path: Path) -> None:
+    report, before = run("memotion-sentiment", tmp_path)
+    assert "out_of_fold" not in report
+    held = columns()
+    folder = shelf / "memotion_gmu"
+    was = (folder / "predictions.npz").read_bytes()
+    try:
+        with np.load(folder / "predictions.npz") as file:
+            arrays = {name: file[name] for name in file.files}
+        keys = np.array(
+            [evaluation.key(text, image) for text, image in zip(held["text"], held["image"], strict=True)], np.uint64
+        )
+        arrays["memotion-sentiment:key"] = np.concatenate([keys[:10], arrays["memotion-sentiment:key"][10:]])
+        arrays[evaluation.LEARNED] = keys[:14]
+        np.savez(folder / "predictions.npz", **arrays)
+        report, after = run("memotion-sentiment", tmp_path)
+    finally:
+        (folder / "predictions.npz").write_bytes(was)
+    assert (report["out_of_fold"], report["learned_from"]) == (10, 4)
+    assert after["probability"][:10] != before["probability"][:10]
+    assert after["probability"][10:] == before["probability"][10:]
+
+
+def test_a_missing_column_is_one_sentence(shelf: Path, tmp_path: Path) -> None:
+    held = columns()
+    del held["sarcasm"]
+    with pytest.raises(BadInput, match="no column 'sarcasm', which memotion-types asks for"):
+        run("memotion-types", tmp_path, held)
+
+
+def test_a_label_outside_the_set_is_counted_and_the_rest_measured(
+    shelf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = columns()
+    held["overall_sentiment"][4] = "so_so"
+    report, _ = run("memotion-sentiment", tmp_path, held)
+    assert (report["labels_outside_the_set"], report["labelled"]) == (1, ROWS - 1)
+    assert "Row 4.png: 'so_so'" in capsys.readouterr().out
+
+
+def test_a_recipe_s_name_asks_all_its_tasks(shelf: Path, tmp_path: Path) -> None:
+    report, _ = run("memotion_gmu", tmp_path)
+    assert set(report["tasks"]) == {"memotion-sentiment", "memotion-types", "memotion-intensity", "memotion-polarity"}
+
+
+def test_another_system_and_one_that_is_not_there(shelf: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="does not answer memotion-sentiment"):
+        run("memotion-sentiment", tmp_path, system="mental_health_target")
+    with pytest.raises(BadWeights, match="There are no weights named 'memotion_early'"):
+        run("memotion-sentiment", tmp_path, system="memotion_early")
+
+
+def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verdict's predictions, as the Evaluation page then reads them: calibration undone and done again."""
+    from components import trained
+
+    before = {one.name: one for one in trained.models()}
+    assert "hate_cross_attention" not in before  # tiny weights have no figures
+    held = {"text": ["we hate people", "we love mondays", "the good people"] * 4, "label": [1, 0, 0] * 4}
+    (shelf / "hate_cross_attention").unlink()
+    import shutil
+
+    from tests import weights_for_tests
+
+    shutil.copytree(weights_for_tests.once().root / "hate_cross_attention", shelf / "hate_cross_attention")
+    report, predictions = run("hate", tmp_path, held, keep=True)
+    (shelf / "hate_cross_attention" / "metrics.json").write_text(
+        json.dumps({"validation, x": {"rows": 12, **report["metrics"]}})
+    )
+    found = {one.name: one for one in trained.models()}["hate_cross_attention"].predictions("hate")
+    assert found is not None
+    assert np.allclose(found.chances[0][:, 1], predictions["probability"], atol=2e-3)  # kept in float16
+    assert found.head.rules[0].threshold() == pytest.approx(report["threshold"])
+    assert found.target[:, 0].tolist() == held["label"]
