@@ -17,7 +17,7 @@ from PIL import Image
 from models import weights
 from models.captions import normalize
 from models.encoders.encoder import Encoder, Tokens
-from models.encoders.mini import MEAN, STD, MiniEncoder
+from models.encoders.mini import GRID, MEAN, STD, MiniEncoder
 from models.encoders.words import WordList, cleaned
 from models.errors import BadWeights
 from models.heads import Head, columns
@@ -25,6 +25,7 @@ from models.weights import Card
 
 KIND = "system"
 AT_ONCE = 32
+PATCHES = GRID * GRID
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,10 @@ class TrainedSystem:
         fed: dict[str, np.ndarray] = {}
         for side, tokens in (("image", image), ("text", text)):
             if side in self.inputs:
-                width = MiniEncoder.image_width if side == "image" else MiniEncoder.text_width
-                fed |= _fed(side, tokens, rows, width, int(self.inputs[side].get("longest") or 0))
+                picture = side == "image"
+                width = MiniEncoder.image_width if picture else MiniEncoder.text_width
+                longest = 0 if picture else int(self.inputs[side]["longest"])
+                fed[side], fed[f"{side}_mask"] = _spread(tokens, range(rows), rows, width, longest)
         found: np.ndarray = self._session.run(["logits"], fed)[0]
         return found
 
@@ -161,15 +164,10 @@ def _is_system(file: Any) -> bool:
 def _spread(
     tokens: Tokens | None, here: Sequence[int], count: int, width: int, longest: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens of some rows among all `count`, cut to `longest` (0: not cut); the other rows' masks are False."""
-    size = 2 if tokens is None else max(2, min(longest or tokens.mask.shape[1], tokens.mask.shape[1]))
+    """Tokens of some rows among all `count`, cut to `longest` (0: as many as a picture has); other rows are masked."""
+    size = PATCHES if not longest else 2 if tokens is None else max(2, min(longest, tokens.mask.shape[1]))
     found, mask = np.zeros((count, size, width), np.float32), np.zeros((count, size), bool)
     if tokens is not None:
         end = min(size, tokens.mask.shape[1])
         found[list(here), :end], mask[list(here), :end] = tokens.tokens[:, :end], tokens.mask[:, :end]
     return found, mask
-
-
-def _fed(side: str, tokens: Tokens | None, rows: int, width: int, longest: int) -> dict[str, np.ndarray]:
-    found, mask = _spread(tokens, range(rows), rows, width, longest)
-    return {side: found, f"{side}_mask": mask}

@@ -20,6 +20,7 @@ from training.heads import UNKNOWN
 from training.rows_of_systems import Prepared
 
 AT_ONCE = 256
+CONSTANT = 1e-4
 
 
 class Wide(nn.Module):
@@ -65,7 +66,9 @@ def fit(
         tokens = _mean_tokens(data, seen, side)
         scale = np.sqrt(tokens.shape[1]) / weights.get(side, 1.0)
         wide.get_buffer(f"{side}_middle").copy_(torch.from_numpy(tokens.mean(0)))
-        wide.get_buffer(f"{side}_spread").copy_(torch.from_numpy((tokens.std(0) + 1e-6) * scale))
+        spread = tokens.std(0)
+        spread[spread < CONSTANT] = np.inf  # what never varies tells nothing, and would be all rounding error
+        wide.get_buffer(f"{side}_spread").copy_(torch.from_numpy(spread * scale))
     features = _features(wide, data, rows)
     at, slopes, starts = 0, [], []
     for head in heads:
