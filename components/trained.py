@@ -84,9 +84,13 @@ class Trained:
         return tuple(self.evaluation.get("parts", {}))
 
     def predictions(self, task: str) -> Predictions | None:
-        """None where the file is missing, damaged, or without this task."""
+        """None where the file is missing, damaged, without this task, or made by weights that are not these."""
         described = self.evaluation.get("parts", {}).get(task)
         try:
+            made_by = self.evaluation.get("made_by", {}).get(task)
+            config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+            if made_by is not None and made_by != weights.identity_of(config):
+                return None
             head = Head.from_dict({"name": task, **described})
             with np.load(self.folder / "predictions.npz") as file:
                 raw = tuple(file[f"{task}:raw.{number}"].astype(float) for number in range(len(head.questions)))

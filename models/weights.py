@@ -42,13 +42,18 @@ class Card:
     @property
     def identity(self) -> str:
         """One SHA-256 for the whole folder: of its files' hashes and its settings."""
-        return hashlib.sha256(json.dumps(self.config, sort_keys=True).encode()).hexdigest()
+        return identity_of(self.config)
 
     def setting(self, key: str) -> Any:
         """What `config.json` says under `key`; `BadWeights` if it says nothing."""
         if key not in self.config:
             raise BadWeights(f"weights/{self.name}/config.json lacks {key!r}: {MEND.format(name=self.name)}.")
         return self.config[key]
+
+
+def identity_of(config: dict[str, Any]) -> str:
+    """A folder's identity from what its `config.json` says, whether or not its files are whole."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
 def root() -> Path:

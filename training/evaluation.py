@@ -7,7 +7,8 @@
 - `evaluation.json`: {"title", "summary", "data", "measured_with", "parts": {task: {"kind", "questions": [{"name",
   "classes"}], "rules": [{"scale", "bias", "offsets"}], "rows": which rows `predictions.npz` holds}}, "curves": [[{"epoch",
   "loss", "validation_loss", ...}]: one list a fold], "ablations": [{"name", "figures": {task: figures}}],
-  "problems": sentences about rows that were left out}.
+  "problems": sentences about rows that were left out, "made_by": {task: identity of the weights that predicted}, so that
+  predictions of weights that were trained again since are not shown as theirs}.
 - `predictions.npz`: arrays named `TASK:what`, without any word or picture of the data set. `what` is `target` int8 [rows,
   questions] (-1 unknown), `given` int8 [rows, questions], `raw.N` float16 [rows, classes] (question N's probabilities before
   calibration), `fold` int8 [rows], `row` int32 [rows] (the row's place in its file), `part` int8 (0 train, 1 validation)

@@ -58,7 +58,10 @@ def keep(args: argparse.Namespace, outcome: Outcome, rows: Sequence[Row]) -> Non
         head, f"{Path(args.data).name.split('.')[0]}, validation", target[known], raw, given, np.flatnonzero(known),
         np.ones(count, int), np.full(count, UNKNOWN), np.array(keys, np.uint64),
     )  # fmt: skip
-    evaluation.add(card.folder, [answers], title=TITLES[card.name], data=answers.rows.split(",")[0])
+    made_by = {**evaluation.read(card.folder).get("made_by", {}), args.task: card.identity}
+    evaluation.add(
+        card.folder, [answers], title=TITLES[card.name], data=answers.rows.split(",")[0], made_by=made_by
+    )  # fmt: skip
 
 
 def _head(task: str, card: weights.Card) -> Head:

@@ -179,3 +179,7 @@ def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeyp
     assert np.allclose(found.chances[0][:, 1], predictions["probability"], atol=2e-3)  # kept in float16
     assert found.head.rules[0].threshold() == pytest.approx(report["threshold"])
     assert found.target[:, 0].tolist() == held["label"]
+    card = shelf / "hate_cross_attention" / "config.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"bands": {"review_from": 0.1, "hateful_from": 0.9}}))
+    trained_again = {one.name: one for one in trained.models()}["hate_cross_attention"]
+    assert trained_again.predictions("hate") is None  # other weights than those that predicted
