@@ -24,9 +24,8 @@ wanted = st.multiselect("Tasks", tasks, placeholder="All tasks", key="tasks")
 evaluation.draw_table([line for line in lines if not wanted or line.task in wanted])
 
 st.header("One model in detail", anchor=False)
-choices = {
-    one.title: one for one in held if one.lines and (not wanted or {line.task for line in one.lines} & set(wanted))
-}
+shown = [one for one in held if one.lines and (not wanted or {line.task for line in one.lines} & set(wanted))]
+choices = {one.title: one for one in sorted(shown, key=lambda one: not one.tasks)}  # those with predictions first
 left, middle, right = st.columns(3, gap="medium")
 model = choices[left.selectbox("Model", list(choices), key="model")]
 known = list(dict.fromkeys([*model.tasks, *(line.task for line in model.lines)]))
