@@ -151,8 +151,8 @@ def confusion(found: Predictions, number: int) -> None:
             texttemplate="%{text}", hoverinfo="skip",
         )
     )  # fmt: skip
-    figure.update_yaxes(autorange="reversed", title="True", fixedrange=True)
-    figure.update_xaxes(title="Answered", side="bottom", fixedrange=True)
+    figure.update_yaxes(autorange="reversed", title="True", fixedrange=True, showgrid=False)
+    figure.update_xaxes(title="Answered", side="bottom", fixedrange=True, showgrid=False)
     told = "; ".join(f"of true {name} {shares[i, i]:.0%} answered so" for i, name in enumerate(names))
     charts.draw(figure, alt=f"Confusion matrix: {told}", key="chart-confusion", height=150 + 62 * len(names))
     st.dataframe(report(counts, names), hide_index=True, width="stretch", column_config=_THREE)
