@@ -149,6 +149,7 @@ def confusion(found: Predictions, number: int) -> None:
             colorscale=[[0, "rgba(43,129,150,0.06)"], [1, AWAY]], showscale=False,
             text=[[f"{shares[i, j]:.0%}<br>{counts[i, j]:,}" for j in range(len(names))] for i in range(len(names))],
             texttemplate="%{text}", hoverinfo="skip",
+            textfont={"color": charts.INK if st.context.theme.type == "light" else "#e9ecf1"},
         )
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", title="True", fixedrange=True, showgrid=False)
