@@ -19,6 +19,8 @@ def write(name: str, cache: Path) -> list[Head]:
     if recipe.text is not None and recipe.text.tune:
         recipe = replace(recipe, text=replace(recipe.text, tune=False))
     made = system.build(recipe, cache)
+    if hasattr(made.text, "learn"):
+        made.text.learn(["we love the good people", "we love mondays"])
     heads = [replace(head, rules=tuple(_rule(len(q.classes)) for q in head.questions)) for head in made.heads]
     torch.manual_seed(len(name))
     networks = [made.network().eval() for _ in range(2)]

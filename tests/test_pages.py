@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.fakes import FakeAnalyzer
     from tests.weights_for_tests import Tiny
 
+APP = str(Path(__file__).parents[1] / "app.py")
 NAMES = ("memotion_gmu", "memotion_bilstm", "mental_health_target")
 
 
@@ -49,7 +50,7 @@ def shelf(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def page(name: str) -> AppTest:
-    app = AppTest.from_file("app.py", default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=60)
     app.run()
     return app.switch_page(name).run()
 
@@ -120,7 +121,7 @@ def test_compare_sets_systems_side_by_side(shelf: Path, analyzer: FakeAnalyzer) 
 
 
 def test_other_lenses_ask_before_stress(shelf: Path, analyzer: FakeAnalyzer) -> None:
-    app = AppTest.from_file("app.py", default_timeout=60).run()
+    app = AppTest.from_file(APP, default_timeout=60).run()
     app.chat_input[0].set_value("a plain sentence").run()
     fine(app)
     assert "stress" not in analyzer.lenses[-1]
