@@ -104,14 +104,14 @@ def train(system: System, data: Data, out: Path, args: argparse.Namespace | None
             network.eval()
             curves.append(fold.curves(place / "metrics.csv"))
         else:
-            if network.wide is not None:
-                settings = dict(recipe.wide)
-                strength = settings.pop("strength", 100.0)
-                wide_path.fit(network.wide, data.prepared, seen, system.heads, strength=strength, weights=settings)
+            if not recipe.wide.get("after"):
+                _fit_wide(system, network, data, seen)
             how = {key: getattr(args, key, None) or "auto" for key in ("devices", "strategy")}
             curves.append(
                 fold.train(network, recipe, system.heads, data.prepared, seen, unseen, place, resume=resume, **how)
             )
+            if recipe.wide.get("after"):
+                _fit_wide(system, network, data, seen)
             torch.save(network.state_dict(), file)
         networks.append(network)
         logits.append(fold.predict(network, data.prepared, unseen))
@@ -119,6 +119,14 @@ def train(system: System, data: Data, out: Path, args: argparse.Namespace | None
     numbers = np.concatenate([np.full(len(rows), number) for number, rows in enumerate(order)])
     shipped = [system_export.soup(networks)] if recipe.soup and len(networks) > 1 else networks
     return Trained(networks, shipped, curves, np.concatenate(order), numbers, np.concatenate(logits))
+
+
+def _fit_wide(system: System, network: Network, data: Data, seen: np.ndarray) -> None:
+    """The linear path on the rows that the network learns from, before its training or after it."""
+    if network.wide is not None:
+        settings = {key: value for key, value in system.recipe.wide.items() if key != "after"}
+        strength = settings.pop("strength", 100.0)
+        wide_path.fit(network.wide, data.prepared, seen, system.heads, strength=strength, weights=settings)
 
 
 def ruled(system: System, data: Data, trained: Trained) -> tuple[Head, ...]:

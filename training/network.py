@@ -30,6 +30,8 @@ class Network(nn.Module):
         heads: Sequence[Head],
         dropout: float,
         wide: nn.Module | None = None,
+        *,
+        begin_with_wide: bool = True,
     ) -> None:
         super().__init__()
         self.image, self.text, self.fusion = image, text, fusion
@@ -37,7 +39,7 @@ class Network(nn.Module):
         self.norm, self.dropout = nn.LayerNorm(width), nn.Dropout(dropout)
         self.heads = nn.ModuleList(nn.Linear(width, head.logits) for head in heads)
         self.wide = wide
-        if wide is not None:  # the network adds to the linear path, and begins by adding nothing
+        if wide is not None and begin_with_wide:  # the network adds to the linear path, and begins by adding nothing
             for head in self.heads:
                 nn.init.zeros_(head.weight)
                 nn.init.zeros_(head.bias)

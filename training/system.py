@@ -69,7 +69,15 @@ class System:
         sides = (("image", self.image), ("text", self.text))
         widths = {name: side.width for name, side in sides if side is not None and side.reads == "mini"}
         wide = Wide(widths, sum(head.logits for head in self.heads)) if self.recipe.wide and widths else None
-        return Network(image, text, fusion, self.heads, fusion.settings.dropout, wide)  # type: ignore[union-attr,arg-type]
+        return Network(
+            image,
+            text,
+            fusion,
+            self.heads,
+            fusion.settings.dropout,
+            wide,
+            begin_with_wide=not self.recipe.wide.get("after"),
+        )  # type: ignore[union-attr,arg-type]
 
 
 def build(recipe: SystemRecipe, cache: Path) -> System:

@@ -85,7 +85,8 @@ class SystemRecipe:
 
     `ship` says whether the trained networks go into `weights/` or their figures alone; `soup` ships the mean of the
     folds' weights as one network instead of all of them. `wide` asks for a linear path beside the network: `strength` of
-    its ridge, and the weight of each side's features in it.
+    its ridge, and the weight of each side's features in it; with `after` it is added once the network is trained, for
+    labels that a linear path could learn by heart.
     """
 
     name: str
