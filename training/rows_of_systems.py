@@ -82,6 +82,8 @@ class ByLength(BatchSampler):
     def _sorted(self, some: list[int]) -> list[list[int]]:
         some = sorted(some, key=lambda at: self.lengths[at])
         batches = [some[start : start + self.batch_size] for start in range(0, len(some), self.batch_size)]
+        if len(batches) > 1 and len(batches[-1]) == 1 and self.batch_size > 2:  # batch norm learns nothing from one row
+            batches[-1].insert(0, batches[-2].pop())
         if self.drop_last:
             batches = [batch for batch in batches if len(batch) == self.batch_size]
         return [batches[at] for at in torch.randperm(len(batches)).tolist()]

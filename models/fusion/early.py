@@ -46,7 +46,7 @@ class EarlyFusion(nn.Module):
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> State:
         patches, image_mask = self.image(image, image_mask)
         pieces, text_mask = self.text(text, text_mask)
-        start = self.answer.expand(len(patches), 1, -1)
+        start = self.answer.expand(patches.shape[0], 1, -1)  # `len` would fix the batch of an exported graph
         tokens = torch.cat(
             [start, patches + self.segments[0], pieces + self.segments[1]], dim=1
         )  # (B, 1 + P + W, width)
