@@ -130,7 +130,8 @@ def test_a_run_that_fails_as_a_whole_fails_its_batch_and_the_queue_goes_on() -> 
         assert queue.length == 0
         await queue.stop()
 
-    asyncio.run(whole())
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, whole()).result()
 
 
 def test_stopping_answers_what_was_taken_and_takes_no_more() -> None:
