@@ -1,7 +1,7 @@
 """Our own counterfactual sentences: the same groups, spoken of with hate and without it.
 
 A model that has only seen groups named in attacks takes the name for the attack (Dixon et al. 2018, "Measuring and
-Mitigating Unintended Bias"). Each group below therefore appears in hateful, kind, neutral, negated and quoted
+Mitigating Unintended Bias"). Each group in `templates` therefore appears in hateful, kind, neutral, negated and quoted
 sentences, and each hostile form also with targets that are no protected group. They were
 written without HateCheck at hand, but sentences as plain as "I hate women." may equal cases of it, so that figures on
 HateCheck may flatter. Templates are split into train and validation; one that stands under two forms is on the same side
