@@ -19,7 +19,7 @@ from PIL import Image
 
 from models import archives
 from models.archives import Archive
-from models.encoders.mini import PICTURES_AT_ONCE, SIDE
+from models.encoders.mini import PICTURES_AT_ONCE
 from models.errors import BadInput, BadPicture, PartUnavailable
 from models.images import open_picture
 from models.retrieval import Hit, Index
@@ -32,6 +32,9 @@ MOST_CAPTION = 1_000  # characters
 
 class Space(Protocol):
     """What is asked of `models.retrieval.JointSpace`."""
+
+    @property
+    def side(self) -> int: ...
 
     def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray: ...
 
@@ -195,7 +198,7 @@ def build(
                     library.problems.append(str(error))
                     read_words = None
             entries.append(Entry(_last(name), _thumbnail(image), tuple(text[:MOST_CAPTION] for text in told)))
-            views.append(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0))
+            views.append(image.resize((space.side, space.side), Image.Resampling.BICUBIC, reducing_gap=2.0))
         if len(views) >= PICTURES_AT_ONCE or (done == count and views):
             library.add(entries, views, space)
             entries, views = [], []

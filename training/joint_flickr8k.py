@@ -1,8 +1,9 @@
 """`python -m training fit joint_flickr8k`: `weights/joint_picture` and `weights/joint_words`, trained on Flickr8k.
 
-Settings, data, model, loop, in this order. The running mean of the weights is validated after each epoch by retrieval
-among the 1,000 validation photographs and their 5,000 captions, and the best epoch ships; the card also tells the
-baseline of `training.joint_baseline` on the same rows and the difference with its interval.
+Two stages: both heads on what the frozen towers say, then the heads with the upper half of the words' tower. The
+running mean of the weights is checked every few steps by retrieval among the 1,000 validation photographs and their 5,000
+captions, and the best check ships; the card also tells the baseline of `training.joint_baseline`, which stands on the
+same frozen features, and the difference with its interval.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import copy
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +27,13 @@ from training import export, joint_baseline, recipe, retrieval_metrics
 from training.datasets import flickr8k
 from training.datasets.folder import data_folder
 from training.joint_card import PICTURE_CARD, WORDS_CARD, compared, same_threshold, table
-from training.joint_data import PLAIN, Captions, Photographs, encoded, photographs
-from training.joint_net import Joint, PictureForExport, WordsForExport, info_nce
+from training.joint_data import PLAIN, Captions, Photographs, Told, photographs, through, told
+from training.joint_net import SIDE, Joint, PictureForExport, WordsForExport, info_nce
 from training.retrieval_metrics import Ranks
 from training.towers import export_words, write_vocabulary
 
 CLIP = 5.0  # the gradient's norm
-CAPTIONS = 5
+HEADS = 1  # keeps the random numbers of the first stage apart from those of the second
 
 
 def fit(args: argparse.Namespace) -> None:
@@ -39,93 +41,134 @@ def fit(args: argparse.Namespace) -> None:
     settings = recipe.read("joint_flickr8k", args)
     folder, out = data_folder(args.data), Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(settings["seed"])
+    joint = Joint(settings["dropout_picture"], settings["dropout_words"], settings["scale"])
     rows = {part: flickr8k.read(part, folder)[: args.limit] for part in ("train", "validation")}
-    seen = {
-        part: photographs(rows[part], out / "cache", variants=settings["variants"] if part == "train" else 1)
+    pairs = {
+        part: Pairs(
+            photographs(rows[part], out / "cache", variants=settings["variants"] if part == "train" else 1),
+            told(joint.words, Captions([row.details["captions"] for row in rows[part]]), out / "cache"),
+        )
         for part in rows
     }
-    told = {part: Captions([row.details["captions"] for row in rows[part]]) for part in rows}
-    joint = train((seen["train"], told["train"]), (seen["validation"], told["validation"]), settings, out, args.resume)
-    owner = np.repeat(np.arange(len(rows["validation"])), [len(row.details["captions"]) for row in rows["validation"]])
-    found = rank(joint, seen["validation"], told["validation"], owner)
-    baseline = joint_baseline.fit_flickr8k(rows["train"], rows["validation"], out, seed=settings["seed"])
-    write(joint, found, baseline, settings, seen["validation"])
+    late = joint_baseline.fit_flickr8k(pairs["train"].frozen(), pairs["validation"].frozen(), seed=settings["seed"])
+    joint = train(joint, pairs["train"], pairs["validation"], settings, out, args.resume)
+    write(joint, rank(joint, pairs["validation"]), late, settings, pairs["validation"].seen)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The photographs of one part and their captions."""
+
+    seen: Photographs
+    told: Told
+
+    def frozen(self) -> tuple[Tensor, Tensor, np.ndarray]:
+        """Features of the photographs (N, 1712), of their captions (M, 1536), and the photograph of each caption."""
+        return self.seen.seen[PLAIN], self.told.means, self.told.owner
 
 
 def train(
-    train_on: tuple[Photographs, Captions],
-    check_on: tuple[Photographs, Captions],
-    settings: dict[str, Any],
-    out: Path,
-    resume: bool,
+    joint: Joint, pairs: Pairs, checked: Pairs, settings: dict[str, Any], out: Path, resume: bool = False
 ) -> Joint:
-    """The running mean of the weights at the epoch with the best sum of recalls on the rows checked."""
-    seen, told = train_on
-    torch.manual_seed(settings["seed"])
-    joint = Joint(settings["dropout"], settings["scale"])
-    joint.picture.standardise(seen.seen[PLAIN])
+    """The running mean of the weights at the check with the best sum of recalls."""
+    joint.picture.standardise(pairs.seen.seen[PLAIN])
+    last = out / "last.pt"
+    held = torch.load(last, weights_only=True) if resume and last.is_file() else None
+    if held is None:
+        heads(joint, pairs, settings)
     average = copy.deepcopy(joint).eval()
     optimizer = _optimizer(joint, settings)
-    batch = min(settings["batch"], len(seen))
-    steps = settings["epochs"] * (len(seen) // batch)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, settings["warmup"], steps))
-    owner = np.repeat(np.arange(len(check_on[0])), [len(one) for one in check_on[1].pieces])
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: _rate(step, settings["warmup"], settings["steps"])
+    )
     start, best, history = 0, -math.inf, list[dict[str, float]]()
-    last = out / "last.pt"
-    if resume and last.is_file():
-        held = torch.load(last, weights_only=True)
+    if held is not None:
         joint.load_state_dict(held["joint"])
         average.load_state_dict(held["average"])
         optimizer.load_state_dict(held["optimizer"])
         schedule.load_state_dict(held["schedule"])
-        start, best, history = held["epoch"], held["best"], held["history"]
-    for epoch in range(start, settings["epochs"]):
-        rng = np.random.default_rng((settings["seed"], epoch))
-        joint.train()
-        order = rng.permutation(len(seen))[: len(seen) // batch * batch].reshape(-1, batch)
-        first = np.random.default_rng(settings["seed"]).integers(CAPTIONS, size=len(seen))
-        memory, losses = Memory(settings["memory"]), []
-        for rows in tqdm(order, desc=f"epoch {epoch + 1} of {settings['epochs']}", disable=None):
-            others = rng.permutation(np.setdiff1d(np.arange(len(seen)), rows))[: settings["further"]]
-            shown = np.concatenate([rows, others])
-            variants = torch.from_numpy(rng.integers(len(seen.seen), size=len(shown)))
-            captions = told.batch(rows, first[rows] + epoch)  # another of the five each epoch
-            with torch.autocast("cpu", torch.bfloat16):
-                pictures = joint.picture(seen.seen[variants, torch.from_numpy(shown)])  # (B + further, 512)
-                words = encoded(joint.words, captions)  # (B, 512)
-            loss = _loss(pictures, words, torch.from_numpy(rows), memory, joint.temperature(), settings["hardness"])
-            memory.put(words.detach(), torch.from_numpy(rows))
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(joint.parameters(), CLIP)
-            optimizer.step()
-            schedule.step()
-            _follow(average, joint, min(settings["average"], schedule.last_epoch / (schedule.last_epoch + 10)))
-            losses.append(loss.item())
-        recalls = retrieval_metrics.recalls(rank(average, *check_on, owner))
-        history.append({"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 4), **recalls})
+        start, best, history = held["step"], held["best"], held["history"]
+    batch, losses = min(settings["batch"], len(pairs.seen)), list[float]()
+
+    def check(step: int) -> None:
+        nonlocal best
+        recalls = retrieval_metrics.recalls(rank(average, checked))
+        loss = {"loss": round(float(np.mean(losses[-settings["check"] :])), 4)} if losses else {}
+        history.append({"step": step, **loss, **recalls})
         if sum(recalls.values()) > best:
             best = sum(recalls.values())
             torch.save(average.state_dict(), out / "best.pt")
         (out / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
         state = {"joint": joint, "average": average, "optimizer": optimizer, "schedule": schedule}
         torch.save(
-            {name: one.state_dict() for name, one in state.items()}
-            | {"epoch": epoch + 1, "best": best, "history": history},
+            {name: one.state_dict() for name, one in state.items()} | {"step": step, "best": best, "history": history},
             last,
         )
+
+    if held is None:
+        check(0)
+    for step in tqdm(range(start, settings["steps"]), desc="both", initial=start, disable=None):
+        rng = np.random.default_rng((settings["seed"], step))
+        joint.train()
+        rows = rng.permutation(len(pairs.seen))[:batch]
+        captions = pairs.told.one_of_each(rows, rng)
+        with torch.autocast("cpu", torch.bfloat16):
+            words = through(joint.words, pairs.told, captions)  # (B, 512)
+        loss = _loss(joint, _shown(pairs, rows, rng), words, settings["hardness"])
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(joint.parameters(), CLIP, error_if_nonfinite=True)
+        optimizer.step()
+        schedule.step()
+        _follow(average, joint, min(settings["average"], (step + 1) / (step + 10)))
+        losses.append(loss.item())
+        if (step + 1) % settings["check"] == 0 or step + 1 == settings["steps"]:
+            check(step + 1)
     average.load_state_dict(torch.load(out / "best.pt", weights_only=True))
     return average.eval()
 
 
+def heads(joint: Joint, pairs: Pairs, settings: dict[str, Any]) -> None:
+    """Trains both heads in place on what the frozen towers say."""
+    joint.words.side.standardise(pairs.told.means)
+    free = [*joint.picture.parameters(), *joint.words.side.parameters(), joint.scale]
+    optimizer = torch.optim.AdamW(free, lr=settings["rate_heads"], weight_decay=settings["weight_decay"])
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings["steps_heads"])
+    batch = min(settings["batch_heads"], len(pairs.seen))
+    joint.train()
+    for step in tqdm(range(settings["steps_heads"]), desc="heads", disable=None):
+        rng = np.random.default_rng((settings["seed"], HEADS, step))
+        rows = rng.permutation(len(pairs.seen))[:batch]
+        words = joint.words.side(pairs.told.means[pairs.told.one_of_each(rows, rng)])
+        loss = _loss(joint, _shown(pairs, rows, rng), words, settings["hardness"])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+
+
+def _shown(pairs: Pairs, rows: np.ndarray, rng: np.random.Generator) -> Tensor:
+    """One of the variants of each photograph: (B, 1712)."""
+    variants = torch.from_numpy(rng.integers(len(pairs.seen.seen), size=len(rows)))
+    return pairs.seen.seen[variants, torch.from_numpy(rows)]
+
+
+def _loss(joint: Joint, seen: Tensor, words: Tensor, hardness: float) -> Tensor:
+    """InfoNCE both ways between photographs (B, 1712) and a caption's vector of each (B, 512)."""
+    pictures, own = joint.picture(seen), torch.arange(len(seen))
+    none = torch.zeros(len(seen), len(seen), dtype=torch.bool)
+    ways = ((words, pictures), (pictures, words))
+    parts = [info_nce(*way, own, joint.temperature(), same=none, hardness=hardness) for way in ways]
+    return (parts[0] + parts[1]) / 2
+
+
 def _optimizer(joint: Joint, settings: dict[str, Any]) -> torch.optim.Optimizer:
     tower = [p for p in joint.words.tower.parameters() if p.requires_grad]
-    known = {id(p) for p in (*tower, joint.scale)}
-    heads = [p for p in joint.parameters() if p.requires_grad and id(p) not in known]
     groups = [
         {"params": tower, "lr": settings["rate_words"]},
-        {"params": heads, "lr": settings["rate_heads"]},
-        {"params": [joint.scale], "lr": settings["rate_heads"], "weight_decay": 0.0},
+        {"params": [*joint.picture.parameters(), *joint.words.side.parameters()], "lr": settings["rate_heads_on"]},
+        {"params": [joint.scale], "lr": settings["rate_heads_on"], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, weight_decay=settings["weight_decay"], fused=True)
 
@@ -137,34 +180,6 @@ def _rate(step: int, warmup: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
 
 
-class Memory:
-    """The captions of the last steps and whose they are, as further wrong partners for the pictures."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.words, self.rows = torch.zeros(0, 512), torch.zeros(0, dtype=torch.long)
-
-    def put(self, words: Tensor, rows: Tensor) -> None:
-        """Remembers them and forgets the oldest."""
-        self.words = torch.cat([self.words, words])[-self.most :] if self.most else self.words
-        self.rows = torch.cat([self.rows, rows])[-self.most :] if self.most else self.rows
-
-
-def _loss(pictures: Tensor, words: Tensor, rows: Tensor, memory: Memory, scale: Tensor, hardness: float) -> Tensor:
-    """Captions among all pictures shown, and pictures among the captions of this step and of those before."""
-    batch = len(rows)
-    own = torch.arange(batch)
-    no_other = torch.zeros(batch, len(pictures), dtype=torch.bool)
-    captions = torch.cat([words, memory.words])
-    of_same = (
-        torch.cat([rows, memory.rows])[None] == rows[:, None]
-    )  # (B, captions): the picture's own, of whatever step
-    return (
-        info_nce(words, pictures, own, scale, same=no_other, hardness=hardness)
-        + info_nce(pictures[:batch], captions, own, scale, same=of_same, hardness=hardness)
-    ) / 2
-
-
 @torch.no_grad()
 def _follow(average: nn.Module, joint: nn.Module, decay: float) -> None:
     for kept, new in zip(average.parameters(), joint.parameters(), strict=True):
@@ -172,24 +187,20 @@ def _follow(average: nn.Module, joint: nn.Module, decay: float) -> None:
 
 
 @torch.no_grad()
-def embed(joint: Joint, seen: Photographs, told: Captions) -> tuple[Tensor, Tensor]:
-    """Photographs as they are (N, 512) and all their captions (M, 512), float32."""
-    joint.eval()
-    left = joint.picture(seen.seen[PLAIN])
-    return left, encoded(joint.words, [one for several in told.pieces for one in several], at_once=100)
-
-
-def rank(joint: Joint, seen: Photographs, told: Captions, owner: np.ndarray) -> Ranks:
+def rank(joint: Joint, pairs: Pairs) -> Ranks:
     """Where each photograph's captions and each caption's photograph rank."""
-    left, right = embed(joint, seen, told)
-    return retrieval_metrics.ranks((left @ right.T).numpy(), owner)
+    joint.eval()
+    pictures = joint.picture(pairs.seen.seen[PLAIN])
+    with torch.autocast("cpu", torch.bfloat16):
+        words = through(joint.words, pairs.told, range(len(pairs.told.owner)))
+    return retrieval_metrics.ranks((pictures @ words.T).numpy(), pairs.told.owner)
 
 
 def write(joint: Joint, found: Ranks, baseline: Ranks | None, settings: dict[str, Any], seen: Photographs) -> None:
     """Both folders with their figures on the validation rows; without a baseline the card says that none was measured."""
     write_vocabulary()
     ours, theirs, gain = retrieval_metrics.figures(found), dict[str, float](), dict[str, float]()
-    figures = {"flickr8k, validation (epoch chosen on these rows)": {"rows": len(seen), **ours}}
+    figures = {"flickr8k, validation (stop chosen on these rows)": {"rows": len(seen), **ours}}
     if baseline is not None:
         theirs, gain = retrieval_metrics.figures(baseline), retrieval_metrics.difference(found, baseline)
         figures["flickr8k, validation, baseline (separate embeddings, late combination)"] = {
@@ -200,14 +211,14 @@ def write(joint: Joint, found: Ranks, baseline: Ranks | None, settings: dict[str
     values = {"table": table(ours, theirs, gain), "verdict": compared(gain), **ours}
     picture = PictureForExport(joint.picture).eval()
     graph = export.trace(
-        picture, [torch.randn(2, 3, 224, 224)], names=["pixels"], outputs=["vector"], dynamic={"pixels": {0: "batch"}}
+        picture, [torch.randn(2, 3, SIDE, SIDE)], names=["pixels"], outputs=["vector"], dynamic={"pixels": {0: "batch"}}
     )
-    shared = {"width": 512, "temperature": round(1 / float(joint.temperature()), 4), "recipe": settings}
+    shared = {"width": 512, "temperature": round(1 / joint.temperature().item(), 4), "recipe": settings}
     export.write(
         "joint_picture",
         config={
             "kind": "EfficientNet-Lite0 in a joint space of pictures and words",
-            "preprocessing": weights.card("mini_picture").setting("preprocessing"),
+            "preprocessing": {**weights.card("mini_picture").setting("preprocessing"), "side": SIDE},
             "same": same_threshold(joint, seen),
             **shared,
         },

@@ -1,11 +1,11 @@
 """Two towers into one space of 512: EfficientNet-Lite0 and MiniLM-L6, each with a head, and their loss.
 
-Pictures: the network stays as ImageNet taught it; what three of its stages say of a picture is computed once for all
-epochs, and a small network on top of them is trained. Words: the upper half of MiniLM; its word embeddings are those of
-`mini_vocabulary`, and its lower half stays too. The loss is InfoNCE in both directions with a learned temperature (van den
-Oord et al. 2018; Radford et al. 2021). Since pictures are cheap here, each caption is told apart from thousands of them, and
-each picture from the captions of the last steps too (Wang et al. 2020, cross-batch memory); the hardest wrong partners
-count more (Robinson et al. 2021).
+Pictures: the network stays as ImageNet taught it, but looks at 320 pixels, where it sees small things; what three of its
+stages say of a picture is computed once for all epochs, and a linear layer on them is trained. Words: the mean word
+after the embeddings and after every second layer of MiniLM, side by side, so that a caption's very words count beside
+its sense; the word embeddings are those of `mini_vocabulary`, the lower half stays as it was, the upper half is trained.
+The loss is InfoNCE in both directions with a learned temperature (van den Oord et al. 2018; Radford et al. 2021), in
+which the hardest wrong partners count more (Robinson et al. 2021).
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ from models.encoders.encoder import JOINT
 from training.sentences import WIDTH, minilm_folder
 from training.towers import efficientnet, mean
 
+SIDE = 320  # pixels
 FROZEN_LAYERS = 3  # of MiniLM's six
+READ = (0, 2, 4, 6)  # after which layers the mean word is read; 0 is the embeddings
+FROZEN_MEANS = sum(layer <= FROZEN_LAYERS for layer in READ)
 STAGES = (112, 320, 1280)  # channels of the fifth and the seventh stage and of the head of EfficientNet-Lite0
-HIDDEN = 768
 HOTTEST = 100.0  # the inverse temperature is kept below this, as in CLIP
+FLAT = 1e-4  # spread below which a feature counts as constant
 
 
 class Stages(nn.Module):
-    """The frozen network: pixels (B, 3, 224, 224) to the means of three stages side by side (B, 1712)."""
+    """The frozen network: pixels (B, 3, S, S) to the means of three stages side by side (B, 1712)."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -43,30 +46,27 @@ class Stages(nn.Module):
         return torch.cat([stage.mean((2, 3)) for stage in (low, middle, self.head(middle))], dim=1)
 
 
-class Picture(nn.Module):
-    """What the stages say (B, 1712) to unit vectors (B, 512): a straight way and one through a hidden layer."""
+class Side(nn.Module):
+    """Features (B, width), standardised, through one layer to unit vectors (B, 512)."""
 
-    def __init__(self, dropout: float = 0.2) -> None:
+    def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        width = sum(STAGES)
         self.register_buffer("centre", torch.zeros(width))
         self.register_buffer("spread", torch.ones(width))
-        self.straight = nn.Linear(width, JOINT)
-        self.around = nn.Sequential(nn.Linear(width, HIDDEN), nn.GELU(), nn.Dropout(dropout), nn.Linear(HIDDEN, JOINT))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout, self.layer = nn.Dropout(dropout), nn.Linear(width, JOINT)
 
     def standardise(self, seen: Tensor) -> None:
-        """Takes mean and spread from the training photographs (N, 1712)."""
+        """Takes mean and spread from the training rows (N, width)."""
         self.centre.copy_(seen.mean(0))
-        self.spread.copy_(seen.std(0).clamp(min=1e-4))
+        self.spread.copy_(seen.std(0).clamp(min=FLAT))
 
     def forward(self, seen: Tensor) -> Tensor:
-        seen = self.dropout((seen - self.centre) / self.spread)
-        return normalize((self.straight(seen) + self.around(seen)).float(), dim=-1)
+        seen = self.dropout((seen.float() - self.centre) / self.spread)
+        return normalize(self.layer(seen).float(), dim=-1)
 
 
 class Words(nn.Module):
-    """MiniLM-L6, the mean word, one linear layer."""
+    """MiniLM-L6 and a head on the mean words after several of its layers."""
 
     def __init__(self, dropout: float = 0.1) -> None:
         super().__init__()
@@ -75,21 +75,41 @@ class Words(nn.Module):
         self.tower = AutoModel.from_pretrained(str(minilm_folder()), **settings)
         self.tower.embeddings.requires_grad_(False)
         self.tower.encoder.layer[:FROZEN_LAYERS].requires_grad_(False)
-        self.projection = nn.Linear(WIDTH, JOINT)
-        self.dropout = nn.Dropout(dropout)
+        for module in self.tower.modules():
+            if isinstance(module, nn.LayerNorm):
+                # torch 2.14 gave the last one gradients of 1e29 here under bfloat16 autocast on a CPU.
+                module.requires_grad_(False)
+        self.side = Side(len(READ) * WIDTH, dropout)
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Word pieces (B, W) and their mask to unit vectors (B, 512)."""
-        tokens = self.tower(input_ids=ids, attention_mask=mask).last_hidden_state  # (B, W, 384)
-        return normalize(self.projection(self.dropout(mean(tokens, mask))).float(), dim=-1)
+    @torch.no_grad()
+    def read(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Word pieces (B, W) to the states in which the frozen half ends (B, W, 384) and the means of all layers read
+        (B, 1536), of which the first 768 stay as they are in training."""
+        states = self.tower(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
+        return states[FROZEN_LAYERS], torch.cat([mean(states[layer].float(), mask) for layer in READ], dim=-1)
+
+    def forward(self, states: Tensor, mask: Tensor, means: Tensor) -> Tensor:
+        """States, mask, and the means up to there (B, 768) to unit vectors (B, 512)."""
+        parts = [means]
+        for number in range(FROZEN_LAYERS, len(self.tower.encoder.layer)):
+            states = self.tower.encoder.layer[number](states, _additive(mask, states))
+            states = states[0] if isinstance(states, tuple) else states
+            if number + 1 in READ:
+                parts.append(mean(states.float(), mask))
+        return self.side(torch.cat(parts, dim=-1))
+
+
+def _additive(mask: Tensor, states: Tensor) -> Tensor:
+    """The mask as what is added to attention scores: (B, 1, 1, W)."""
+    return ((1 - mask.to(states.dtype)) * -1e4)[:, None, None]
 
 
 class Joint(nn.Module):
-    """Both towers and the temperature between them."""
+    """Both sides and the temperature between them."""
 
-    def __init__(self, dropout: float = 0.1, scale: float = 20.0) -> None:
+    def __init__(self, dropout_picture: float = 0.4, dropout_words: float = 0.1, scale: float = 20.0) -> None:
         super().__init__()
-        self.picture, self.words = Picture(2 * dropout), Words(dropout)
+        self.picture, self.words = Side(sum(STAGES), dropout_picture), Words(dropout_words)
         self.scale = nn.Parameter(torch.tensor(math.log(scale)))
 
     def temperature(self) -> Tensor:
@@ -119,9 +139,9 @@ def info_nce(
 
 
 class PictureForExport(nn.Module):
-    """pixels (B, 3, 224, 224) to `vector` (B, 512)."""
+    """pixels (B, 3, 320, 320) to `vector` (B, 512)."""
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: Side) -> None:
         super().__init__()
         self.stages, self.picture = Stages(efficientnet()), picture
 
@@ -138,5 +158,5 @@ class WordsForExport(nn.Module):
         words.tower.set_attn_implementation("eager")
 
     def forward(self, embedded: Tensor, mask: Tensor) -> Tensor:
-        tokens = self.words.tower(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
-        return normalize(self.words.projection(mean(tokens, mask)), dim=-1)
+        states = self.words.tower(inputs_embeds=embedded, attention_mask=mask, output_hidden_states=True).hidden_states
+        return self.words.side(torch.cat([mean(states[layer], mask) for layer in READ], dim=-1))

@@ -1,7 +1,9 @@
-"""The joint space's loss against InfoNCE written out, its memory, and 8-bit graphs against the modules they came from."""
+"""The joint space's loss against InfoNCE written out, its training, and 8-bit graphs against the modules they came from."""
 
 from __future__ import annotations
 
+import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from models import weights
-from training import export
-from training.joint_flickr8k import Memory, _loss
-from training.joint_net import info_nce
+from training import export, recipe, retrieval_metrics
+from training.joint_data import Captions, Photographs, padded, through, told
+from training.joint_flickr8k import Pairs, rank, train
+from training.joint_net import STAGES, Joint, Words, WordsForExport, info_nce
 
 
 def unit(rows: int, seed: int) -> Tensor:
@@ -56,20 +59,67 @@ def test_another_caption_of_the_same_picture_is_no_wrong_partner() -> None:
     assert loss.item() == pytest.approx(((first + second) / 2).item(), abs=1e-5)
 
 
-def test_the_memory_keeps_the_last_captions_and_none_of_a_pictures_own_count() -> None:
-    memory = Memory(3)
-    memory.put(torch.eye(2, 512), torch.tensor([4, 5]))
-    memory.put(torch.eye(2, 512), torch.tensor([6, 7]))
-    assert memory.rows.tolist() == [5, 6, 7]
-    pictures, words = torch.eye(2, 512), torch.eye(2, 512)
-    strange, own = Memory(9), Memory(9)
-    strange.put(torch.eye(2, 512), torch.tensor([8, 9]))
-    own.put(torch.eye(2, 512), torch.tensor([0, 1]))  # earlier captions of the very pictures
-    at = torch.tensor([0, 1])
-    scale = torch.tensor(5.0)
-    empty = _loss(pictures, words, at, Memory(9), scale, 0.0)
-    assert _loss(pictures, words, at, own, scale, 0.0).item() < _loss(pictures, words, at, strange, scale, 0.0).item()
-    assert empty.item() < _loss(pictures, words, at, strange, scale, 0.0).item()
+@pytest.fixture(scope="module")
+def captions() -> Captions:
+    colours, things = ("red", "blue", "green", "white"), ("dog", "car", "house")
+    return Captions(
+        [[f"a {colour} {thing}", f"one {thing} that is {colour}"] for colour in colours for thing in things]
+    )
+
+
+def pairs(captions: Captions, cache: Path) -> Pairs:
+    """Drawn features of 12 photographs in two variants, with two captions each."""
+    seen = torch.randn(2, len(captions.pieces), sum(STAGES), generator=torch.Generator().manual_seed(1))
+    return Pairs(Photographs(seen), told(Words(), captions, cache))
+
+
+def test_what_the_frozen_half_said_is_kept_and_goes_through_the_upper_half(captions: Captions, tmp_path: Path) -> None:
+    words = Words().eval()
+    heard = told(words, captions, tmp_path)
+    again = told(words, captions, tmp_path)  # from the cache
+    assert np.array_equal(heard.states, again.states) and torch.equal(heard.means, again.means)
+    words.side.standardise(heard.means)
+    flat = [one for several in captions.pieces for one in several]
+    with torch.no_grad():
+        direct = words.side(words.read(*padded(flat))[1])  # the whole tower at once, in full precision
+        found = through(words, heard, range(len(flat)), at_once=7)
+    assert torch.allclose(found, direct, atol=0.03)
+    assert (found @ direct.T).argmax(1).tolist() == list(range(len(flat)))  # each is its own nearest
+
+
+def test_a_caption_of_each_photograph_is_drawn_from_its_own(captions: Captions, tmp_path: Path) -> None:
+    heard, rng = told(Words(), captions, tmp_path), np.random.default_rng(0)
+    rows = np.array([3, 0, 11])
+    drawn = np.array([heard.one_of_each(rows, rng) for _ in range(30)])
+    assert (heard.owner[drawn] == rows).all()
+    assert len(np.unique(drawn[:, 0])) == 2  # both of its captions come
+
+
+def test_training_brings_pairs_together_and_goes_on_where_it_stopped(captions: Captions, tmp_path: Path) -> None:
+    settings = recipe.read("joint_flickr8k", argparse.Namespace(seed=None, epochs=None))
+    settings |= {"steps_heads": 30, "steps": 2, "batch": 8, "batch_heads": 12, "warmup": 1, "check": 1}
+    torch.manual_seed(0)
+    drawn = pairs(captions, tmp_path)
+    joint = train(Joint(), drawn, drawn, settings, tmp_path)
+    assert retrieval_metrics.recalls(rank(joint, drawn))["text_to_image_r1"] == 100.0
+    history = json.loads((tmp_path / "history.json").read_text())
+    assert [line["step"] for line in history] == [0, 1, 2]
+    settings["steps"] = 3
+    train(Joint(), drawn, drawn, settings, tmp_path, resume=True)
+    history = json.loads((tmp_path / "history.json").read_text())
+    assert [line["step"] for line in history] == [0, 1, 2, 3]
+
+
+def test_the_graph_of_the_words_says_what_the_training_said(captions: Captions, tmp_path: Path) -> None:
+    words = Words().eval()
+    heard = told(words, captions, tmp_path)
+    words.side.standardise(heard.means)
+    ids, mask = padded([one for several in captions.pieces for one in several])
+    with torch.no_grad():
+        expected = words.side(words.read(ids, mask)[1])
+        embedded = words.tower.embeddings.word_embeddings(ids)
+        given = WordsForExport(words).eval()(embedded, mask)
+    assert torch.allclose(given, expected, atol=1e-4)
 
 
 class Small(nn.Module):
