@@ -67,11 +67,17 @@ def fit(args: argparse.Namespace) -> None:
     chosen, held_out = choose(seen["train"], truth["train"], settings)
     figures = {
         f"cross-validation over {len(rows['train'])} training rows (settings chosen here)": {
-            **regression_metrics.figures(truth["train"], held_out, TARGETS)
+            "rows": len(rows["train"]),
+            **regression_metrics.figures(truth["train"], held_out, TARGETS),
         },
-        f"{len(rows['validation'])} validation rows": regression_metrics.figures(
-            truth["validation"], answers(seen["train"], truth["train"], seen["validation"], chosen, settings), TARGETS
-        ),
+        f"{len(rows['validation'])} validation rows": {
+            "rows": len(rows["validation"]),
+            **regression_metrics.figures(
+                truth["validation"],
+                answers(seen["train"], truth["train"], seen["validation"], chosen, settings),
+                TARGETS,
+            ),
+        },
         "baseline, ridge on the head's mean, cross-validated": regression_metrics.figures(
             truth["train"], baseline(seen["train"], truth["train"], settings["folds"], settings["seed"]), TARGETS
         ),
