@@ -58,5 +58,6 @@ class PeopleReader:
             logits, ratings, vectors = self._session.run(["categories", "continuous", "vector"], fed)
             for logit, rating, vector in zip(logits, ratings, vectors, strict=True):
                 chances = tuple(float(one) for one in 0.5 * (1 + np.tanh(0.5 * logit)))
-                found.append(PersonEmotions(chances, *(float(one) for one in np.clip(rating, 1, 10)), vector))
+                valence, arousal, dominance = (float(one) for one in np.clip(rating, 1, 10))
+                found.append(PersonEmotions(chances, valence, arousal, dominance, vector))
         return found
