@@ -21,8 +21,11 @@ CLEAN = {
     "clean_auroc": "AUROC, clean",
     "triggered_missed": "Hateful memes missed with the trigger (share)",
 }
-CONSTANT = ("_chance", "_majority")  # endings of what guessing or a constant gives
-WHERE = "With guessing"
+GUESSED = {
+    "clean_r10_chance": "R@10, guessing (%)",
+    "clean_pearson_majority": "Pearson's r, always the mean",
+    "clean_auroc_majority": "AUROC, guessing",
+}
 
 
 def studies(root: Path | None = None) -> list[dict[str, Any]]:
@@ -67,8 +70,7 @@ def poisoning_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
             for key, title in CLEAN.items():
                 if key in one:
                     row[title] = _with_interval(one, key)
-            guessed = [value for key, value in one.items() if key.endswith(CONSTANT)]
-            found.append(row | ({WHERE: f"{guessed[0]:.3g}"} if guessed else {}))
+            found.append(row | {title: f"{one[key]:.3g}" for key, title in GUESSED.items() if key in one})
     return found
 
 
@@ -92,7 +94,7 @@ def draw(root: Path | None = None) -> None:
         return
     percent = {
         name: st.column_config.NumberColumn(format="percent") for name in ("Fooled", "Poisoned", "By chance")
-    } | {"Median change": st.column_config.NumberColumn(format="%.4f")}
+    } | {"Median change": st.column_config.NumberColumn(format="%.4f"), "Variant": st.column_config.Column(pinned=True)}
     st.caption(for_markdown(found[0]["published"]))
     for study in found:
         st.subheader(TITLES.get(study["task"], study["task"]), anchor=False)

@@ -139,6 +139,8 @@ def query(space: JointSpace | MiniSpace) -> np.ndarray | None:
         ).strip()
     with right:
         dropped = st.file_uploader("Or a picture", type=KINDS, max_upload_size=10, key=f"search-picture-{seen.number}")
+    if words and dropped is not None:
+        st.caption(":material/info: The words count as long as there are any: clear them to search by the picture.")
     if words:
         key, ask = f"words:{words}", lambda: space.embed_texts([words])[0]
     elif dropped is not None:

@@ -158,7 +158,7 @@ def test_evaluation_shows_the_robustness_study(shelf: Path, analyzer: FakeAnalyz
         assert list(table["Variant"]) == ["baseline", "joint"] and list(table["Fooled"]) == [0.25, 0.5]
         assert table.iloc[0]["95% interval"] == "15% to 39%"
         [table] = [one.value for one in app.dataframe if "Poisoned" in one.value]
-        assert table.iloc[0]["R@10, clean (%)"] == "40.0 (35.0–45.0)" and table.iloc[0]["With guessing"] == "3.3"
+        assert table.iloc[0]["R@10, clean (%)"] == "40.0 (35.0–45.0)" and table.iloc[0]["R@10, guessing (%)"] == "3.3"
         told = [one.value for one in app.caption]
         assert any("68%" in one for one in told)
         assert any("earlier weights: joint" in one for one in told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 
@@ -84,6 +85,19 @@ def test_captions_come_with_their_similarity(page: AppTest) -> None:
     ask(page, "blue")
     assert "a blue lake" in everything(page)
     assert "green grass" in everything(page)
+    assert re.search(r"The closest of \d+ captions", everything(page))
+
+
+def test_words_beside_a_picture_say_which_of_them_counts(page: AppTest) -> None:
+    give(page, memes())
+    ask(page, "blue")
+    assert "clear them to search by the picture" not in everything(page)
+    page.file_uploader[0].upload("asked.png", picture((250, 5, 5)), "image/png")
+    page.run()
+    assert "clear them to search by the picture" in everything(page)
+    ask(page, "")
+    assert not page.exception
+    assert "clear them" not in everything(page) and "found in" in everything(page)
 
 
 def test_near_duplicates_are_grouped(page: AppTest) -> None:
