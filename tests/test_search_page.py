@@ -105,6 +105,15 @@ def test_near_duplicates_are_grouped(page: AppTest) -> None:
     assert "**Group 1**: 2 pictures" in everything(page)
 
 
+def test_a_near_copy_of_a_picture_above_the_review_band_is_blurred_too(page: AppTest) -> None:
+    held = {name: picture(COLOURS[name]) for name in ("blue.png", "again.png", "green.png")}
+    give(page, zipped(**held, **{"captions.txt": b"blue.png\tI despise them\n"}))
+    assert "**Group 1**: 2 pictures" in everything(page)
+    keys = [one.key for one in page.button if one.label == "Show"]
+    assert len([key for key in keys if "same-1" in key]) == 2
+    assert len([key for key in keys if "nearest" in key]) == 1  # among all pictures each counts for itself
+
+
 def test_a_picture_above_the_review_band_stays_blurred_until_it_is_clicked(page: AppTest) -> None:
     give(page, memes())
     ask(page, "red")
