@@ -199,5 +199,5 @@ def _changed(before: Image.Image, after: Image.Image) -> str:
     rows, columns = np.nonzero((old != new).any(-1))
     if not len(rows):
         return "No pixel brought the score any closer, so the picture is as it was."
-    told = [f"({x}, {y}) is now `#{bytes(new[y, x]).hex()}`" for x, y in zip(columns, rows, strict=True)]
+    told = [f"({x}, {y}) is now \\#{bytes(new[y, x]).hex()}" for x, y in zip(columns, rows, strict=True)]
     return f"Pixels changed, counted from the upper left: {', '.join(told)}."

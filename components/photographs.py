@@ -97,9 +97,9 @@ def draw() -> None:
     for shelf, lines in shown:
         st.subheader(shelf.title, anchor=False)
         st.caption(for_markdown(f"{shelf.summary} Weights: {shelf.folder}. With 95% intervals."))
-        st.dataframe(
-            lines, hide_index=True, width="stretch", column_config={"Figure": st.column_config.Column(pinned=True)}
-        )
+        columns = {name: st.column_config.Column(width=150, help=name) for name in lines[0]}
+        columns["Figure"] = st.column_config.Column(width="medium", pinned=True)
+        st.dataframe(lines, hide_index=True, width="stretch", column_config=columns)
         if published.of(shelf.folder):
             st.caption("Others' figures are on their own test rows, ours on rows named here: compare them with care.")
 

@@ -105,7 +105,7 @@ def test_changed_pixels_are_told_by_place_and_colour() -> None:
     before = Image.new("RGB", (9, 9))
     after = before.copy()
     after.putpixel((7, 2), (255, 0, 128))
-    assert "(7, 2) is now `#ff0080`" in attack._changed(before, after)
+    assert r"(7, 2) is now \#ff0080" in attack._changed(before, after)
     assert "as it was" in attack._changed(before, before)
 
 
