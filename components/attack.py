@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ICONS = {"picture": ":material/image:", "words": ":material/text_fields:"}
 _KEY = "robustness"
+_WANTED = "pixel_wanted"  # the search that was asked for and has not ended
 _KEPT = 12  # curves of one visit
 
 
@@ -149,9 +150,11 @@ def pixel_search(meme: Meme, analyzer: Analyzer, key: str) -> None:
     queries = tries.slider("Pictures to try", 100, 2000, 400, 100, key=f"queries-{key}")
     name = f"pixel-{key}-{pixels}-{queries}"
     results: dict[str, Attack] = st.session_state.setdefault("pixel_attacks", {})
-    if st.button("Search for pixels", icon=":material/target:", key=f"start-{key}"):
+    st.button("Search for pixels", icon=":material/target:", key=f"start-{key}", on_click=_want, args=(name,))
+    # What is wanted outlives the run: a rerun that nobody asked for starts the search again instead of losing it.
+    if st.session_state.get(_WANTED) == name:
         bar = st.progress(0.0, "Trying pixels")
-        st.button("Stop", icon=":material/stop_circle:", key=f"stop-{key}")
+        st.button("Stop", icon=":material/stop_circle:", key=f"stop-{key}", on_click=_want, args=("",))
         before = analyzer.score([Meme(view(meme.image), meme.caption)])[0]
         sign = 1.0 if before.label == "hateful" else -1.0
         edge = analyzer.bands.hateful_from
@@ -169,10 +172,19 @@ def pixel_search(meme: Meme, analyzer: Analyzer, key: str) -> None:
             )
 
         results.clear()  # a picture a visit is enough to keep
-        results[name] = attack(meme.image, margins, pixels=pixels, queries=queries, on_queries=tell)
+        try:
+            results[name] = attack(meme.image, margins, pixels=pixels, queries=queries, on_queries=tell)
+        except Exception:
+            _want("")
+            raise
+        _want("")
         st.rerun()
     if name in results:
         _draw_pair(meme, results[name], analyzer, key)
+
+
+def _want(name: str) -> None:
+    st.session_state[_WANTED] = name
 
 
 def _draw_pair(meme: Meme, done: Attack, analyzer: Analyzer, key: str) -> None:

@@ -101,6 +101,40 @@ def test_the_pixel_attack_shows_the_pair(page: AppTest) -> None:
     assert "Pixels changed, counted from the upper left" in said or "No pixel brought the score any closer" in said
 
 
+def pixel_search(page: AppTest) -> str:
+    """The name of the search that the page offers for a picture with 100 tries."""
+    page.file_uploader[0].upload("meme.png", drawn(), "image/png")
+    page.run()
+    next(one for one in page.slider if one.label == "Pictures to try").set_value(100)
+    page.run()
+    start = next(one for one in page.button if one.label == "Search for pixels")
+    return f"pixel-{str(start.key).removeprefix('start-')}-1-100"
+
+
+def test_a_search_that_was_interrupted_goes_on(page: AppTest) -> None:
+    name = pixel_search(page)
+    assert "pictures tried" not in everything(page)
+    page.session_state["pixel_wanted"] = name  # as a rerun leaves it that came in the middle
+    page.run()
+    assert "pictures tried" in everything(page)
+    assert not page.session_state["pixel_wanted"]
+
+
+def test_a_search_that_fails_is_not_tried_again(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = pixel_search(page)
+    calls = []
+
+    def broken(*_: object, **__: object) -> None:
+        calls.append(1)
+        raise ValueError("no")
+
+    monkeypatch.setattr(attack, "attack", broken)
+    page.session_state["pixel_wanted"] = name
+    page.run()
+    page.run()
+    assert len(calls) == 1 and not page.exception
+
+
 def test_changed_pixels_are_told_by_place_and_colour() -> None:
     before = Image.new("RGB", (9, 9))
     after = before.copy()
