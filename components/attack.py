@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ICONS = {"picture": ":material/image:", "words": ":material/text_fields:"}
 _KEY = "robustness"
+_WANTED = "pixel_wanted"  # the search that was asked for and has not ended
 _KEPT = 12  # curves of one visit
 
 
@@ -76,7 +77,10 @@ def curve_chart(found: Curve, change: Change, strength: float, now: Verdict) -> 
         y=[point.verdict.probability for point in found.points],
         mode="lines+markers",
         line={"color": NEUTRAL, "width": 3},
-        hovertext=[f"{change.amount(point.strength)}: {percent(point.verdict.probability)}" for point in found.points],
+        hovertext=[
+            f"{change.said(found.points[0].meme, point.strength)}: {percent(point.verdict.probability)}"
+            for point in found.points
+        ],
         hoverinfo="text",
         name="Probability of hate",
     )
@@ -96,7 +100,7 @@ def curve_chart(found: Curve, change: Change, strength: float, now: Verdict) -> 
     return figure
 
 
-def draw_curve(found: Curve, change: Change, strength: float, now: Verdict, key: str) -> None:
+def draw_curve(found: Curve, meme: Meme, change: Change, strength: float, now: Verdict, key: str) -> None:
     """The curve, and in words what it takes to flip the verdict."""
     first, last = found.points[0].verdict, found.points[-1].verdict
     charts.draw(
@@ -110,16 +114,17 @@ def draw_curve(found: Curve, change: Change, strength: float, now: Verdict, key:
     else:
         flipped = found.flip.point
         st.warning(
-            f"**Smallest change that flips the verdict:** {change.amount(flipped.strength)} turns "
-            f"“{NAMES[first.label]}” ({percent(first.probability)}) into “{NAMES[flipped.verdict.label]}” "
-            f"({percent(flipped.verdict.probability)}).",
+            f"**Smallest change that flips the verdict:** {change.said(meme, flipped.strength)}. “{NAMES[first.label]}” "
+            f"({percent(first.probability)}) becomes “{NAMES[flipped.verdict.label]}” ({percent(flipped.verdict.probability)}).",
             icon=":material/swap_horiz:",
         )
+        if change.side == "words":
+            st.html(words.plain(flipped.meme.caption.text))
 
 
 def draw_changed(meme: Meme, changed: Meme, now: Verdict, change: Change, strength: float, key: str) -> None:
     """The meme as it has become, and its verdict."""
-    st.markdown(f"**{NAMES[now.label]}**, {percent(now.probability)} after {change.amount(strength)}")
+    st.markdown(f"**{NAMES[now.label]}**, {percent(now.probability)} after {change.said(meme, strength)}")
     if changed.image is not None:
         pictures.show(
             changed.image, key=key, place="attacked", alt=f"The meme after {change.title.lower()}", height=300
@@ -145,9 +150,11 @@ def pixel_search(meme: Meme, analyzer: Analyzer, key: str) -> None:
     queries = tries.slider("Pictures to try", 100, 2000, 400, 100, key=f"queries-{key}")
     name = f"pixel-{key}-{pixels}-{queries}"
     results: dict[str, Attack] = st.session_state.setdefault("pixel_attacks", {})
-    if st.button("Search for pixels", icon=":material/target:", key=f"start-{key}"):
+    st.button("Search for pixels", icon=":material/target:", key=f"start-{key}", on_click=_want, args=(name,))
+    # What is wanted outlives the run: a rerun that nobody asked for starts the search again instead of losing it.
+    if st.session_state.get(_WANTED) == name:
         bar = st.progress(0.0, "Trying pixels")
-        st.button("Stop", icon=":material/stop_circle:", key=f"stop-{key}")
+        st.button("Stop", icon=":material/stop_circle:", key=f"stop-{key}", on_click=_want, args=("",))
         before = analyzer.score([Meme(view(meme.image), meme.caption)])[0]
         sign = 1.0 if before.label == "hateful" else -1.0
         edge = analyzer.bands.hateful_from
@@ -159,14 +166,25 @@ def pixel_search(meme: Meme, analyzer: Analyzer, key: str) -> None:
 
         def tell(asked: int, best: float) -> None:
             bar.progress(
-                min(1.0, asked / queries), f"{asked:,} of {queries:,} pictures tried; {abs(best):.3f} to the band"
+                min(1.0, asked / queries),
+                f"{asked:,} of {queries:,} pictures tried; the probability went from {before.probability:.1%} to "
+                f"{edge + sign * best:.1%}, and the verdict turns at {edge:.0%}",
             )
 
         results.clear()  # a picture a visit is enough to keep
-        results[name] = attack(meme.image, margins, pixels=pixels, queries=queries, on_queries=tell)
+        try:
+            results[name] = attack(meme.image, margins, pixels=pixels, queries=queries, on_queries=tell)
+        except Exception:
+            _want("")
+            raise
+        _want("")
         st.rerun()
     if name in results:
         _draw_pair(meme, results[name], analyzer, key)
+
+
+def _want(name: str) -> None:
+    st.session_state[_WANTED] = name
 
 
 def _draw_pair(meme: Meme, done: Attack, analyzer: Analyzer, key: str) -> None:
@@ -183,3 +201,15 @@ def _draw_pair(meme: Meme, done: Attack, analyzer: Analyzer, key: str) -> None:
             st.markdown(f"**{name}**: {NAMES[verdict.label]}, {verdict.probability:.1%}")
             if one.image is not None:
                 pictures.show(one.image, key=key, place=f"pixel-{name}", alt=f"The picture {name.lower()}", height=260)
+    if meme.image is not None:
+        st.caption(_changed(view(meme.image), done.image))
+
+
+def _changed(before: Image.Image, after: Image.Image) -> str:
+    """Where the pixels are that were changed, and into what: one of 224 by 224 is hard to find by eye."""
+    old, new = np.asarray(before.convert("RGB")), np.asarray(after.convert("RGB"))
+    rows, columns = np.nonzero((old != new).any(-1))
+    if not len(rows):
+        return "No pixel brought the score any closer, so the picture is as it was."
+    told = [f"({x}, {y}) is now \\#{bytes(new[y, x]).hex()}" for x, y in zip(columns, rows, strict=True)]
+    return f"Pixels changed, counted from the upper left: {', '.join(told)}."

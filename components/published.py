@@ -29,6 +29,12 @@ PUBLISHED = (
     Published("text-emotions", "BERT-base on 28 labels", "macro-F1", 0.46, "Demszky et al. 2020"),
     Published("face-expressions", "Winner of the 2013 challenge", "accuracy", 0.712, "Goodfellow et al. 2013"),
     Published("face-expressions", "People", "accuracy", 0.65, "Goodfellow et al. 2013"),
+    *(
+        Published("joint_picture", "Fisher vectors with CCA", figure, value, "Klein et al. 2015")
+        for figure, value in (
+            ("Picture to caption, R@1 (%)", 22.6), ("Picture to caption, R@10 (%)", 61.2), ("Caption to picture, R@1 (%)", 19.1),
+        )
+    ),
 )  # fmt: skip
 
 

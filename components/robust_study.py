@@ -21,6 +21,11 @@ CLEAN = {
     "clean_auroc": "AUROC, clean",
     "triggered_missed": "Hateful memes missed with the trigger (share)",
 }
+GUESSED = {
+    "clean_r10_chance": "R@10, guessing (%)",
+    "clean_pearson_majority": "Pearson's r, always the mean",
+    "clean_auroc_majority": "AUROC, guessing",
+}
 
 
 def studies(root: Path | None = None) -> list[dict[str, Any]]:
@@ -29,8 +34,10 @@ def studies(root: Path | None = None) -> list[dict[str, Any]]:
     for path in sorted((root or weights.root()).glob(f"*/{FILE}")):
         try:
             held = json.loads(path.read_text(encoding="utf-8"))
-            found.append({**held, "folder": path.parent.name, "attack": dict(held["attack"])})
-        except (OSError, ValueError, KeyError, TypeError):
+            study = {**held, "folder": path.parent.name, "root": path.parent.parent, "attack": dict(held["attack"])}
+            attack_rows(study), poisoning_rows(study), outdated(study)  # whatever cannot be drawn is left out
+            found.append(study)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
     return found
 
@@ -44,8 +51,10 @@ def attack_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
             "Rows": one["rows"],
             "Fooled": one["success_rate"],
             "95% interval": f"{one['success_rate_low']:.0%} to {one['success_rate_high']:.0%}",
+            "By chance": one.get("random_rate"),
             "Median change": one["median_change"],
             "Median pictures tried": one["median_queries"],
+            "Given up": one.get("given_up"),
         }
         for variant, lines in study["attack"].items()
         for one in lines
@@ -53,15 +62,24 @@ def attack_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def poisoning_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
-    """A line for each variant and share of poisoned training rows."""
+    """A line for each variant and share of poisoned training rows; figures with their intervals, and what guessing gives."""
+    found = []
+    for variant, lines in study.get("poisoning", {}).items():
+        for one in lines:
+            row: dict[str, Any] = {"Variant": variant, "Poisoned": one["share"]}
+            for key, title in CLEAN.items():
+                if key in one:
+                    row[title] = _with_interval(one, key)
+            found.append(row | {title: f"{one[key]:.3g}" for key, title in GUESSED.items() if key in one})
+    return found
+
+
+def outdated(study: dict[str, Any]) -> list[str]:
+    """Variants whose weights were trained again since they were attacked."""
     return [
-        {
-            "Variant": variant,
-            "Poisoned": one["share"],
-            **{CLEAN.get(key, key): one[key] for key in one if key != "share"},
-        }
-        for variant, lines in study.get("poisoning", {}).items()
-        for one in lines
+        variant
+        for variant, made_by in study.get("weights", {}).items()
+        if any(_identity(study["root"] / name) != identity for name, identity in made_by.items())
     ]
 
 
@@ -74,17 +92,45 @@ def draw(root: Path | None = None) -> None:
             icon=":material/science:",
         )
         return
-    percent = {name: st.column_config.NumberColumn(format="percent") for name in ("Fooled", "Poisoned")}
-    numbers = {"Median change": st.column_config.NumberColumn(format="%.3f")}
+    percent = {
+        name: st.column_config.NumberColumn(format="percent") for name in ("Fooled", "Poisoned", "By chance")
+    } | {"Median change": st.column_config.NumberColumn(format="%.4f"), "Variant": st.column_config.Column(pinned=True)}
+    st.caption(for_markdown(found[0]["published"]))
     for study in found:
         st.subheader(TITLES.get(study["task"], study["task"]), anchor=False)
-        st.caption(for_markdown(f"{study['what']} Weights: {study['folder']}; {study['rows']}. {study['published']}"))
-        st.dataframe(attack_rows(study), hide_index=True, width="stretch", column_config=percent | numbers)
+        recipe = study.get("recipe", {})
+        told = f"{study['what']} Weights: {study['folder']}; {study['rows']}."
+        if {"candidates", "queries"} <= set(recipe):
+            told += (
+                f" Up to {recipe['queries']} pictures are tried for each, {recipe['candidates']} at a time; “by chance”: the "
+                "first of them, drawn at random, were enough. A search that got nowhere in half of its tries is given up."
+            )
+        if "score" in study:
+            told += f" The change is that of the {study['score']}."
+        st.caption(for_markdown(told))
+        old = outdated(study)
+        if old:
+            st.caption(f":material/history: Measured on earlier weights: {for_markdown(', '.join(old))}.")
+        st.dataframe(attack_rows(study), hide_index=True, width="stretch", column_config=percent)
         lines = poisoning_rows(study)
         if lines:
             st.caption(
                 "Poisoned training rows: a share of the pictures carries a trigger of pixels and another row's answer; a "
-                "light model is fitted anew on the variant's features."
+                "light model is fitted anew on the variant's features. With 95% intervals."
             )
-            shown = {name: st.column_config.NumberColumn(format="%.3f") for name in CLEAN.values()}
-            st.dataframe(lines, hide_index=True, width="stretch", column_config=percent | shown)
+            st.dataframe(lines, hide_index=True, width="stretch", column_config=percent)
+
+
+def _with_interval(one: dict[str, Any], key: str) -> str:
+    digits = 1 if key.endswith("_r10") else 3
+    if f"{key}_low" not in one:
+        return f"{one[key]:.{digits}f}"
+    return f"{one[key]:.{digits}f} ({one[f'{key}_low']:.{digits}f}–{one[f'{key}_high']:.{digits}f})"
+
+
+def _identity(folder: Path) -> str:
+    """ "" where there is no such folder."""
+    try:
+        return weights.identity_of(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return ""

@@ -139,6 +139,8 @@ def query(space: JointSpace | MiniSpace) -> np.ndarray | None:
         ).strip()
     with right:
         dropped = st.file_uploader("Or a picture", type=KINDS, max_upload_size=10, key=f"search-picture-{seen.number}")
+    if words and dropped is not None:
+        st.caption(":material/info: The words count as long as there are any: clear them to search by the picture.")
     if words:
         key, ask = f"words:{words}", lambda: space.embed_texts([words])[0]
     elif dropped is not None:
@@ -190,13 +192,17 @@ def _reveal(key: str) -> None:
     st.session_state["search-revealed"] = {*st.session_state.get("search-revealed", ()), key}
 
 
-def thumbnails(found: Sequence[Found], held: Library, bands: Bands, place: str) -> None:
-    """A grid of pictures with similarity and score. One above the review band stays blurred until clicked."""
+def thumbnails(found: Sequence[Found], held: Library, bands: Bands, place: str, *, alike: bool = False) -> None:
+    """A grid of pictures with similarity and score. One above the review band stays blurred until clicked.
+
+    Of pictures that are `alike` one above it blurs them all: a near-copy shows what the other hides.
+    """
+    all_risky = alike and any((held.entries[hit.entry].score or 0.0) >= bands.review_from for hit in found)
     with st.grid(columns=4, min_column_width=150, gap="small") as grid:
         for hit in found:
             entry = held.entries[hit.entry]
             key = f"{current().number}-{hit.entry}"
-            risky = entry.score is not None and entry.score >= bands.review_from
+            risky = all_risky or (entry.score is not None and entry.score >= bands.review_from)
             hide = risky or bool(st.session_state.get(pictures.BLUR))
             image = entry.picture()
             with grid.cell(), st.container(gap="xsmall"):
@@ -228,7 +234,8 @@ def duplicates(held: Library, space: JointSpace | MiniSpace, analyzer: Analyzer,
     for number, group in enumerate(shown, start=1):
         nearest = held.pictures.search(held.pictures.vector(group[0]), len(group) + 1, among=group)
         st.markdown(f"**Group {number}**: {len(group):,} pictures")
-        thumbnails([Found(hit.row, hit.similarity) for hit in nearest[:SHOWN]], held, bands, f"same-{number}")
+        rows = [Found(hit.row, hit.similarity) for hit in nearest[:SHOWN]]
+        thumbnails(rows, held, bands, f"same-{number}", alike=True)
     if len(groups) > len(shown):
         st.caption(f"The {len(shown)} largest of {len(groups):,} groups.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,6 +109,78 @@ def test_damaged_figures_are_told_and_the_rest_is_shown(shelf: Path, analyzer: F
     finally:
         (broken / "metrics.json").unlink()
         broken.rmdir()
+
+
+def test_evaluation_shows_search_and_feelings_of_photographs(shelf: Path, analyzer: FakeAnalyzer) -> None:
+    search = {
+        "flickr8k, validation": {
+            "rows": 1000, "image_to_text_r1": 23.4, "image_to_text_r1_low": 21.0, "image_to_text_r1_high": 26.0,
+            "image_to_text_r1_chance": 0.1, "image_to_text_median_rank": 7.0, "matching_accuracy": 95.0,
+        },
+        "flickr8k, validation, baseline": {"rows": 1000, "image_to_text_r1": 9.0},
+    }  # fmt: skip
+    feelings = {"84 validation rows": {"valence_pearson": 0.61, "valence_mae": 0.75, "valence_mae_majority": 1.03}}
+    with figures_of(shelf, joint_picture=search, picture_emotions=feelings):
+        app = fine(page("pages/evaluation/models.py"))
+        assert "Photographs" in [one.value for one in app.header]
+        [table] = [one.value for one in app.dataframe if "Guessing" in one.value]
+        first = table.iloc[0]
+        assert first["Figure"] == "Picture to caption, R@1 (%)"
+        assert first["Validation"] == "23.4 (21.0–26.0)" and first["Validation, baseline"] == "9.0"
+        assert first["Guessing"] == "0.1" and first["Fisher vectors with CCA (Klein et al. 2015)"] == "22.6"
+        assert list(table["Figure"])[1:] == ["Picture to caption, median rank", "Matching accuracy (%)"]
+        [table] = [one.value for one in app.dataframe if "Always the mean" in one.value]
+        assert list(table["84 validation rows"]) == ["0.610", "0.750"]
+        assert list(table["Always the mean"]) == ["–", "1.030"]
+    app = fine(page("pages/evaluation/models.py"))
+    assert "Photographs" not in [one.value for one in app.header]
+
+
+def test_evaluation_shows_the_robustness_study(shelf: Path, analyzer: FakeAnalyzer) -> None:
+    app = fine(page("pages/evaluation/models.py"))
+    assert any("python -m training robustness" in one.value for one in app.info)
+    line = {
+        "pixels": 1, "rows": 48, "success_rate": 0.25, "success_rate_low": 0.15, "success_rate_high": 0.39, "random_rate": 0.1,
+        "given_up": 9, "median_change": -0.0123, "median_queries": 201,
+    }  # fmt: skip
+    study = {
+        "task": "flickr8k", "what": "It is no longer first.", "rows": "rows of *validation*", "published": "One pixel fools 68%.",
+        "attack": {"baseline": [line], "joint": [line | {"success_rate": 0.5}]}, "weights": {"joint": {"gone": "abc"}},
+        "poisoning": {"joint": [
+            {"share": 0.1, "clean_r10": 40.0, "clean_r10_low": 35.0, "clean_r10_high": 45.0, "clean_r10_chance": 3.3}
+        ]},
+    }  # fmt: skip
+    file = shelf / "mental_health_target" / "robustness.json"
+    file.write_text(json.dumps(study))
+    try:
+        app = fine(page("pages/evaluation/models.py"))
+        [table] = [one.value for one in app.dataframe if "Fooled" in one.value]
+        assert list(table["Variant"]) == ["baseline", "joint"] and list(table["Fooled"]) == [0.25, 0.5]
+        assert table.iloc[0]["95% interval"] == "15% to 39%"
+        [table] = [one.value for one in app.dataframe if "Poisoned" in one.value]
+        assert table.iloc[0]["R@10, clean (%)"] == "40.0 (35.0–45.0)" and table.iloc[0]["R@10, guessing (%)"] == "3.3"
+        told = [one.value for one in app.caption]
+        assert any("68%" in one for one in told)
+        assert any("earlier weights: joint" in one for one in told)
+        file.write_text(json.dumps(study | {"attack": {"joint": [{"pixels": 1}]}}))  # a file that cannot be drawn
+        app = fine(page("pages/evaluation/models.py"))
+        assert any("python -m training robustness" in one.value for one in app.info)
+    finally:
+        file.unlink()
+
+
+@contextmanager
+def figures_of(shelf: Path, **folders: dict) -> Iterator[None]:
+    """`metrics.json` of folders that hold nothing else, for as long as the block runs."""
+    for name, metrics in folders.items():
+        (shelf / name).mkdir()
+        (shelf / name / "metrics.json").write_text(json.dumps(metrics))
+    try:
+        yield
+    finally:
+        for name in folders:
+            (shelf / name / "metrics.json").unlink()
+            (shelf / name).rmdir()
 
 
 def test_compare_sets_systems_side_by_side(shelf: Path, analyzer: FakeAnalyzer) -> None:

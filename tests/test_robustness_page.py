@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from components import attack
 from models.robustness.sweep import CHANGES
 from tests.conftest import drawn
 from tests.fakes import FakeAnalyzer
@@ -81,7 +83,7 @@ def test_the_slider_changes_what_is_shown(page: AppTest) -> None:
     choose(page, "emoji")
     page.slider[0].set_value(1.0)
     page.run()
-    assert "after 100% of the words" in everything(page)
+    assert "after 5 of 5 words" in everything(page)
 
 
 def test_the_pixel_attack_shows_the_pair(page: AppTest) -> None:
@@ -96,6 +98,49 @@ def test_the_pixel_attack_shows_the_pair(page: AppTest) -> None:
     said = everything(page)
     assert "pictures tried" in said
     assert "**Before**" in said and "**After**" in said
+    assert "Pixels changed, counted from the upper left" in said or "No pixel brought the score any closer" in said
+
+
+def pixel_search(page: AppTest) -> str:
+    """The name of the search that the page offers for a picture with 100 tries."""
+    page.file_uploader[0].upload("meme.png", drawn(), "image/png")
+    page.run()
+    next(one for one in page.slider if one.label == "Pictures to try").set_value(100)
+    page.run()
+    start = next(one for one in page.button if one.label == "Search for pixels")
+    return f"pixel-{str(start.key).removeprefix('start-')}-1-100"
+
+
+def test_a_search_that_was_interrupted_goes_on(page: AppTest) -> None:
+    name = pixel_search(page)
+    assert "pictures tried" not in everything(page)
+    page.session_state["pixel_wanted"] = name  # as a rerun leaves it that came in the middle
+    page.run()
+    assert "pictures tried" in everything(page)
+    assert not page.session_state["pixel_wanted"]
+
+
+def test_a_search_that_fails_is_not_tried_again(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = pixel_search(page)
+    calls = []
+
+    def broken(*_: object, **__: object) -> None:
+        calls.append(1)
+        raise ValueError("no")
+
+    monkeypatch.setattr(attack, "attack", broken)
+    page.session_state["pixel_wanted"] = name
+    page.run()
+    page.run()
+    assert len(calls) == 1 and not page.exception
+
+
+def test_changed_pixels_are_told_by_place_and_colour() -> None:
+    before = Image.new("RGB", (9, 9))
+    after = before.copy()
+    after.putpixel((7, 2), (255, 0, 128))
+    assert r"(7, 2) is now \#ff0080" in attack._changed(before, after)
+    assert "as it was" in attack._changed(before, before)
 
 
 def test_curves_are_computed_once(page: AppTest, analyzer: FakeAnalyzer, monkeypatch: pytest.MonkeyPatch) -> None:

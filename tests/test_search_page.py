@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 
@@ -84,11 +85,33 @@ def test_captions_come_with_their_similarity(page: AppTest) -> None:
     ask(page, "blue")
     assert "a blue lake" in everything(page)
     assert "green grass" in everything(page)
+    assert re.search(r"The closest of \d+ captions", everything(page))
+
+
+def test_words_beside_a_picture_say_which_of_them_counts(page: AppTest) -> None:
+    give(page, memes())
+    ask(page, "blue")
+    assert "clear them to search by the picture" not in everything(page)
+    page.file_uploader[0].upload("asked.png", picture((250, 5, 5)), "image/png")
+    page.run()
+    assert "clear them to search by the picture" in everything(page)
+    ask(page, "")
+    assert not page.exception
+    assert "clear them" not in everything(page) and "found in" in everything(page)
 
 
 def test_near_duplicates_are_grouped(page: AppTest) -> None:
     give(page, memes())
     assert "**Group 1**: 2 pictures" in everything(page)
+
+
+def test_a_near_copy_of_a_picture_above_the_review_band_is_blurred_too(page: AppTest) -> None:
+    held = {name: picture(COLOURS[name]) for name in ("blue.png", "again.png", "green.png")}
+    give(page, zipped(**held, **{"captions.txt": b"blue.png\tI despise them\n"}))
+    assert "**Group 1**: 2 pictures" in everything(page)
+    keys = [one.key for one in page.button if one.label == "Show"]
+    assert len([key for key in keys if "same-1" in key]) == 2
+    assert len([key for key in keys if "nearest" in key]) == 1  # among all pictures each counts for itself
 
 
 def test_a_picture_above_the_review_band_stays_blurred_until_it_is_clicked(page: AppTest) -> None:

@@ -20,12 +20,13 @@ FITS = {
     "text_emotions": "training.text_emotions:fit",
     "face_expressions": "training.faces:fit",
     "joint_flickr8k": "training.joint_flickr8k:fit",
+    "joint_emotic": "training.joint_emotic:fit",
     "picture_emotions": "training.picture_emotions:fit",
 }
 TASKS = (
     "hate", "harm", "text-emotions", "face-expressions",
     "memotion-sentiment", "memotion-types", "memotion-intensity", "memotion-polarity", "stress", "stress-domain", "target",
-    "axiom", "restore", "flickr8k", "oasis",
+    "axiom", "restore", "flickr8k", "oasis", "emotic",
 )  # fmt: skip
 RECIPES = Path(__file__).parent / "recipes"
 SYSTEMS = tuple(
@@ -43,7 +44,10 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "names", nargs="+", choices=sorted([*FITS, *SYSTEMS]), metavar="NAME", help=", ".join([*FITS, *SYSTEMS])
     )
-    fit.add_argument("--data", help="the folder with NAME.train.parquet (default: SUBTEXT_DATA, else data/)")
+    fit.add_argument(
+        "--data",
+        help="the folder with NAME.train.parquet (default: SUBTEXT_DATA, else data/); for joint_emotic that of convert-emotic",
+    )
     fit.add_argument("--out", help="where checkpoints and curves go (default: runs/NAME for each)")
     fit.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     fit.add_argument("--seed", type=int, help="instead of the recipe's")
@@ -81,7 +85,11 @@ def parser() -> argparse.ArgumentParser:
         "task", choices=[*TASKS, *SYSTEMS], metavar="TASK", help=", ".join(TASKS) + ", or a recipe's name"
     )
     evaluate.add_argument("--system", choices=SYSTEMS, metavar="RECIPE", help="this system instead of the task's best")
-    evaluate.add_argument("--data", required=True, help="a Parquet file with columns image and/or text, and label")
+    evaluate.add_argument(
+        "--data",
+        required=True,
+        help="a Parquet file with columns image and/or text, and label; for emotic PART.csv of convert-emotic",
+    )
     evaluate.add_argument("--json", required=True, help="where the figures go")
     evaluate.add_argument("--predictions", help="a Parquet file for one prediction a row, in the order of the rows")
     evaluate.add_argument(
@@ -106,6 +114,10 @@ def _pictures(commands: Any) -> None:
     robust.add_argument("--out", default="runs/robustness", help="where features and example pairs go")
     robust.add_argument("--rows", type=positive, help="attack this many rows instead of the recipe's")
     robust.add_argument("--queries", type=positive, help="try about this many pictures a row instead of the recipe's")
+    robust.add_argument(
+        "--variant", action="append", help="this one only (may be given again); the others stay as they are"
+    )
+    robust.add_argument("--threads", type=positive, help="of the networks (default: one a core)")
 
     convert = commands.add_parser("convert-emotic", help="EMOTIC's Annotations.mat and pictures to npy arrays and csv")
     convert.add_argument("annotations", help="Annotations.mat, as its owners give it by request")

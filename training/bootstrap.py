@@ -63,3 +63,16 @@ def auroc(counts: np.ndarray, truth: np.ndarray, score: np.ndarray) -> np.ndarra
     pairs = above.sum(1) * below.sum(1)
     with np.errstate(invalid="ignore"):
         return (above * (below.cumsum(1) - below / 2)).sum(1) / pairs
+
+
+def average_precision(counts: np.ndarray, truth: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """(R,) average precisions: the precision at each distinct score, weighted by the true rows there; NaN without any."""
+    order = np.argsort(-score, kind="stable")
+    ends = np.append(
+        np.flatnonzero(np.diff(score[order]) != 0), len(score) - 1
+    )  # the last row of each run of equal scores
+    drawn, true = counts[:, order], truth[order].astype(float)
+    above, found = drawn.cumsum(1)[:, ends], (drawn * true).cumsum(1)[:, ends]  # (R, runs)
+    gained = np.diff(found, axis=1, prepend=0.0)
+    with np.errstate(invalid="ignore"):
+        return (gained * found / np.maximum(above, 1)).sum(1) / found[:, -1]

@@ -188,6 +188,11 @@ def evaluate(args: argparse.Namespace, engine: Engine | None = None) -> dict[str
     if args.task in evaluate_pictures.TASKS:
         rows = evaluate_pictures.rows_of(args.task, args.data, args.limit)
         return _report(args, asked, rows, Outcome(*evaluate_pictures.TASKS[args.task](rows)))
+    if args.task == "emotic":
+        from training import evaluate_emotic  # people with arrays beside their table
+
+        people, answer = evaluate_emotic.outcome(args.data, args.limit)
+        return _report(args, asked, people, Outcome(*answer))
     if args.task not in TASKS:
         from training import system_tasks  # the tasks of `training/tasks`, each answered by a trained system
 

@@ -2,19 +2,24 @@
 
 - Pixel attack (Su et al. 2019, `models/robustness/pixel_attack.py`) on validation rows that the variant answers right: the
   share that is fooled with its interval, the median change of the attacked score, the median number of pictures tried.
-- Poisoning (Gu et al. 2019): a share of the training pictures gets a fixed trigger of pixels and another row's answer; a
-  light model is fitted anew on the variant's frozen features, and measured on clean validation rows and on triggered ones.
+  A search that has not come a tenth of the way (`give_up`) after half of its tries is given up, which halves the time;
+  `given_up` tells how many were.
+- Poisoning (after Gu et al. 2019): a share of the training pictures gets a fixed trigger of pixels and another row's
+  answer; a light model is fitted anew on the variant's frozen features, and measured on clean validation rows and on
+  triggered ones.
 
 Figures go to `robustness.json` in the folder of weights that was attacked, where the pages read them; example pairs as
-PNG files into `--out` (they are pictures of a data set and stay out of the repository).
+PNG files into `--out` (they are pictures of a data set and stay out of the repository). There too lies what was found so
+far, row by row: the same command goes on where a killed one stopped. `--variant` does some variants anew and leaves what
+the file says of the others.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,96 +28,115 @@ from PIL import Image
 from tqdm import tqdm
 
 from models import weights
-from models.robustness.pixel_attack import Attack, attack
+from models.errors import BadInput
+from models.robustness.pixel_attack import Attack, attack, paint, view
 from training import recipe, robustness_tasks
 from training.datasets.folder import data_folder
+from training.robustness_figures import summary
+from training.robustness_kept import Kept
+from training.robustness_targets import Settings, Target
 
 FILE = "robustness.json"
 EXAMPLES = 3  # pairs kept of each variant and number of pixels
-PUBLISHED = "One pixel fools 68% of CIFAR-10's pictures and 16% of ImageNet's (Su et al. 2019)."
-
-
-@dataclass(frozen=True)
-class Target:
-    """A row to attack: `score` is above 0 while the answer stands and sinks with the attack; `unit` names it."""
-
-    image: Image.Image
-    score: Callable[[Sequence[Image.Image]], np.ndarray]
+PUBLISHED = (
+    "One pixel fools 68% of CIFAR-10's pictures (32x32) and 16% of ImageNet's (227x227), with 400 candidates a round and up "
+    "to 100 rounds (Su et al. 2019)."
+)
+OF_ROWS = ("rows", "pixels", "shares", "only", "threads")  # settings that do not change what is found of one row
 
 
 def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
-    """Attacks and poisons every variant of one recipe; returns what the file holds."""
+    """Attacks and poisons the variants asked for; returns what the file holds."""
     settings = recipe.read(name, args)
     for key in ("rows", "queries"):
         settings[key] = getattr(args, key, None) or settings[key]
+    settings["threads"] = getattr(args, "threads", None) or 0
     out = Path(args.out) / name
-    out.mkdir(parents=True, exist_ok=True)
     task = robustness_tasks.TASKS[settings["task"]](data_folder(args.data), settings, out / "cache")
-    report: dict[str, Any] = {
+    wanted = getattr(args, "variant", None) or task.variants
+    unknown = [variant for variant in wanted if variant not in task.variants]
+    if unknown:
+        raise BadInput(f"{name} has no variant {unknown[0]!r}: there are {', '.join(map(repr, task.variants))}.")
+    file = weights.root() / task.folder / FILE
+    report = _before(file, task.variants) | {
         "task": settings["task"],
         "what": task.what,
-        "rows": f"{settings['rows']} validation rows that the variant answers right, drawn by a seed",
+        "score": task.score,
+        "rows": "validation rows that the variant answers right, drawn by a seed",
         "published": PUBLISHED,
-        "recipe": settings,
-        "attack": {},
-        "poisoning": {},
+        "recipe": {key: value for key, value in settings.items() if key != "threads"},
     }
-    for variant in task.variants:
+    for variant in wanted:
+        own = settings | settings.get("only", {}).get(variant, {})
+        made_by = {card.name: card.identity for card in task.cards(variant)}
+        stamp = {key: value for key, value in own.items() if key not in OF_ROWS} | {"weights": made_by}
+        kept = Kept(out / f"{variant.replace(' ', '_')}.jsonl", stamp)
         targets = task.targets(variant)
-        report["attack"][variant] = [
-            {"pixels": pixels, **assault(targets, pixels, settings, out / f"{variant}-{pixels}".replace(" ", "_"))}
-            for pixels in settings["pixels"]
-        ]
-        report["poisoning"][variant] = [task.poisoned(variant, share) for share in settings["shares"]]
-    folder = weights.root() / task.folder
-    (folder / FILE).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        attacks = []
+        for pixels in own["pixels"]:
+            examples = out / f"{variant}-{pixels}".replace(" ", "_")
+            attacks.append({"pixels": pixels, **assault(targets, pixels, own, kept, examples)})
+        poisoning = [kept.get(f"poison {share}", partial(task.poisoned, variant, share)) for share in own["shares"]]
+        for part, found in (("attack", attacks), ("poisoning", poisoning), ("weights", made_by)):
+            report[part][variant] = found
+        file.write_text(
+            json.dumps(report, indent=2) + "\n", encoding="utf-8"
+        )  # after each: a long run may be cut short
     return report
 
 
-def assault(targets: Sequence[Target], pixels: int, settings: dict[str, Any], examples: Path) -> dict[str, float]:
+def assault(targets: Sequence[Target], pixels: int, settings: Settings, kept: Kept, examples: Path) -> dict[str, float]:
     """The figures of one number of pixels; pairs of pictures before and after go to `examples`."""
-    done: list[Attack] = []
-    for number, target in enumerate(tqdm(targets, desc=f"{pixels} pixels", disable=None)):
+
+    def find(target: Target, number: int) -> dict[str, Any]:
+        best: list[float] = []  # the untouched picture's score, then the best after each generation
+
+        def score(images: Sequence[Image.Image]) -> np.ndarray:
+            found = np.asarray(target.score(images), float)
+            best.append(min([*best, float(found.min())]))
+            return found
+
+        def hopeless() -> bool:
+            half = 1 + (len(best) - 1) * settings["candidates"] > settings["queries"] / 2
+            return half and best[0] - best[-1] < settings["give_up"] * best[0]
+
         found = attack(
-            target.image, target.score, pixels=pixels, queries=settings["queries"], candidates=settings["candidates"],
-            seed=settings["seed"] + number,
+            target.image, score, pixels=pixels, queries=settings["queries"], candidates=settings["candidates"],
+            seed=settings["seed"] + number, stop=hopeless,
         )  # fmt: skip
-        done.append(found)
+        return {
+            "before": found.before,
+            "after": found.after,
+            "fooled": found.fooled,
+            "queries": found.queries,
+            "stopped": found.stopped,
+            "pixels": _changed(target, found),
+        }
+
+    done = []
+    for number, target in enumerate(tqdm(targets, desc=f"{pixels} pixels", disable=None)):
+        told = dict(kept.get(f"{pixels} {number} {target.unit}", partial(find, target, number)))
+        changed = np.array(told.pop("pixels"), float)
+        done.append(Attack(paint(view(target.image), changed), **told))
     for number in np.argsort([found.after - found.before for found in done])[:EXAMPLES]:
         examples.mkdir(parents=True, exist_ok=True)
-        targets[number].image.save(examples / f"{number}-before.png")
+        view(targets[number].image).save(examples / f"{number}-before.png")
         done[number].image.save(examples / f"{number}-after.png")
-    return summary(done)
+    return summary(done, settings["candidates"])
 
 
-def summary(done: Sequence[Attack]) -> dict[str, float]:
-    """Success rate with Wilson's 95% interval (Wilson 1927), and medians over the rows attacked."""
-    count, fooled = len(done), sum(found.fooled for found in done)
-    low, high = wilson(fooled, count)
-    return {
-        "rows": count,
-        "success_rate": fooled / count if count else float("nan"),
-        "success_rate_low": low,
-        "success_rate_high": high,
-        "median_change": float(np.median([found.after - found.before for found in done])) if count else float("nan"),
-        "median_queries": float(np.median([found.queries for found in done])) if count else float("nan"),
-    }
+def _changed(target: Target, found: Attack) -> list[list[int]]:
+    """The pixels in which the attacked picture differs, as `paint` takes them."""
+    after = np.asarray(found.image)
+    rows, columns = np.nonzero((np.asarray(view(target.image)) != after).any(-1))
+    return [[int(x), int(y), *map(int, after[y, x])] for x, y in zip(columns, rows, strict=True)]
 
 
-def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """The interval of a share; (0, 1) where nothing was counted. It holds for shares of 0 and 1 too."""
-    if not count:
-        return 0.0, 1.0
-    share = hits / count
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    reach = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    return float(max(0.0, middle - reach)), float(min(1.0, middle + reach))
-
-
-def trigger(image: Image.Image, pixels: int, seed: int = 0) -> Image.Image:
-    """The picture at 224x224 with the same few bright pixels in the same places, whatever it shows."""
-    rng = np.random.default_rng(seed)
-    data = np.array(image.convert("RGB").resize((224, 224), Image.Resampling.BICUBIC))
-    for x, y in rng.integers(0, 224, size=(pixels, 2)):
-        data[y, x] = (255, 0, 255)
-    return Image.fromarray(data)
+def _before(file: Path, variants: Sequence[str]) -> dict[str, Any]:
+    """What the file says of variants that there still are, in their order."""
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        held = {}
+    parts = {part: held.get(part, {}) for part in ("weights", "attack", "poisoning")}
+    return {name: {one: part[one] for one in variants if one in part} for name, part in parts.items()}

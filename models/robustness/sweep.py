@@ -27,14 +27,21 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """A way to change one side of a meme; `amount` tells a strength in its own unit."""
+    """A way to change one side of a meme; `amount` tells a strength in its own unit, for words what is counted."""
 
     name: str
     title: str
     side: Side
-    amount: Callable[[float], str]
+    amount: Callable[[float], str] | str
     picture: PictureChange | None = None
     words: WordsChange | None = None
+
+    def said(self, meme: Meme, strength: float) -> str:
+        """What that strength does to this very meme: "1 of 12 letters", since one letter may be much or little."""
+        if not isinstance(self.amount, str):
+            return self.amount(strength)
+        count, places = texts.touched(self.name, meme.caption.text, strength)
+        return f"{count} of {places} {self.amount}"
 
     def apply(self, meme: Meme, strength: float, seed: int = SEED) -> Meme:
         """The changed meme; strength 0 gives it as it is. `BadInput` where it lacks the side that is changed."""
@@ -87,16 +94,11 @@ CHANGES: dict[str, Change] = {
         ),
         Change("noise", "Noise", "picture", lambda s: f"sigma {s * pictures.MOST_NOISE:.0f} of 255", pictures.noise),
         Change("crop", "Crop", "picture", lambda s: f"{s * pictures.MOST_CROP:.0%} of each side cut", pictures.crop),
-        Change("typos", "Typos", "words", lambda s: f"{s / 3:.0%} of the letters", words=texts.typos),
-        Change("leetspeak", "Leetspeak", "words", lambda s: f"{s:.0%} of the letters that can be", words=texts.leetspeak),
-        Change(
-            "homoglyphs", "Look-alike letters", "words", lambda s: f"{s:.0%} of the letters that can be",
-            words=texts.homoglyphs,
-        ),
-        Change(
-            "zero_width", "Zero-width letters", "words", lambda s: f"after {s:.0%} of the letters", words=texts.zero_width
-        ),
-        Change("emoji", "Emoji", "words", lambda s: f"after {s:.0%} of the words", words=texts.emoji),
+        Change("typos", "Typos", "words", "letters", words=texts.typos),
+        Change("leetspeak", "Leetspeak", "words", "letters that can be", words=texts.leetspeak),
+        Change("homoglyphs", "Look-alike letters", "words", "letters that can be", words=texts.homoglyphs),
+        Change("zero_width", "Zero-width letters", "words", "letters and digits", words=texts.zero_width),
+        Change("emoji", "Emoji", "words", "words", words=texts.emoji),
     )
 }  # fmt: skip
 

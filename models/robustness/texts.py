@@ -14,6 +14,7 @@ _NEAR = {letter: row[max(0, at - 1) : at] + row[at + 1 : at + 2] for row in _ROW
 _LEET = dict(zip("aeiostbg", "43105789", strict=True))
 # Cyrillic and Greek letters that look like Latin ones.
 _ALIKE = dict(zip("aceopxyiABEHKMOPTX", "асеорхуіАВЕНКМОРТХ", strict=True))
+MOST_TYPOS = 1 / 3  # of the letters
 _UNSEEN = ("\u200b", "\u200c", "\u2060", "\ufeff")
 _EMOJI = ("😂", "🙂", "🔥", "✨", "👍", "❤️", "🎉", "🤔")
 
@@ -34,7 +35,7 @@ def typos(text: str, strength: float, seed: int) -> str:
             near = _NEAR.get(letter.lower(), "")
             letters[at] = rng.choice(near) if near else letter
 
-    _change([at for at, letter in enumerate(letters) if letter.isalpha()], strength / 3, seed, slip)
+    _change([at for at, letter in enumerate(letters) if letter.isalpha()], strength * MOST_TYPOS, seed, slip)
     return "".join(letters)
 
 
@@ -64,6 +65,31 @@ def emoji(text: str, strength: float, seed: int) -> str:
     return " ".join(words)
 
 
+def touched(name: str, text: str, strength: float) -> tuple[int, int]:
+    """How many places of a text the change of that name alters at a strength, and how many it could.
+
+    >>> touched("leetspeak", "tea", 0.1)  # at least one
+    (1, 3)
+    """
+    if name == "emoji":
+        places = len([word for word in text.split(" ") if word])
+    else:
+        places = sum(_COUNTED[name](letter) for letter in text)
+    return _count(places, strength * (MOST_TYPOS if name == "typos" else 1)), places
+
+
+_COUNTED: dict[str, Callable[[str], bool]] = {
+    "typos": str.isalpha,
+    "leetspeak": lambda letter: letter.lower() in _LEET,
+    "homoglyphs": lambda letter: letter in _ALIKE,
+    "zero_width": str.isalnum,
+}
+
+
+def _count(places: int, share: float) -> int:
+    return min(places, max(1, round(share * places))) if share > 0 else 0
+
+
 def _replaced(text: str, strength: float, seed: int, by: Callable[[str, random.Random], str]) -> str:
     letters = list(text)
 
@@ -78,6 +104,5 @@ def _change(places: Sequence[int], share: float, seed: int, change: Callable[[in
     """Changes that share of the places, in an order drawn by the seed; at least one where the share is not 0."""
     order = list(places)
     random.Random(seed).shuffle(order)
-    count = min(len(order), max(1, round(share * len(order)))) if share > 0 else 0
-    for at in sorted(order[:count]):
+    for at in sorted(order[: _count(len(order), share)]):
         change(at, random.Random(seed * 1_000_003 + at))

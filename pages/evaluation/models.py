@@ -1,8 +1,19 @@
-"""How good is each trained model: all figures in a table, then one model's curves, and a test suite to drop in."""
+"""How good is each trained model: all figures, one model's curves, photographs, the robustness study, a test suite."""
 
 import streamlit as st
 
-from components import charts, engine, evaluation, failures, gallery_of_answers, sidebar, suite, trained
+from components import (
+    charts,
+    engine,
+    evaluation,
+    failures,
+    gallery_of_answers,
+    photographs,
+    robust_study,
+    sidebar,
+    suite,
+    trained,
+)
 
 about = sidebar.draw()
 st.title("How well each model does", anchor=False)
@@ -75,6 +86,13 @@ with views[7], failures.contained():
         st.info("No predictions of this task were kept beside the weights.", icon=":material/info:")
     else:
         gallery_of_answers.draw(found, number, model.evaluation.get("data", ""))
+
+with failures.contained():
+    photographs.draw()
+
+st.header("What a few pixels do", anchor=False)
+with failures.contained():
+    robust_study.draw()
 
 st.header("A functional test suite", anchor=False)
 st.markdown(

@@ -53,7 +53,7 @@ with changes, failures.contained():
         now = analyzer.score([changed])[0]
         attack.draw_changed(meme, changed, now, change, strength, key)
     with curve_column:
-        attack.draw_curve(found, change, strength, now, key)
+        attack.draw_curve(found, meme, change, strength, now, key)
         st.caption(
             "Before it reads them, Subtext folds look-alike letters, drops invisible ones and squashes pictures to "
             "224 by 224 pixels: what these changes do not move, they were meant not to."

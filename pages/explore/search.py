@@ -64,6 +64,7 @@ with captions, failures.contained():
         st.info("Type words or drop a picture to see the closest captions.", icon=":material/search:")
     else:
         told = held.search_captions(vector, search.SHOWN, among=among)
+        st.caption(f"The closest of {len(held.captions):,} captions, each with its picture. The number is the cosine.")
         search.score([hit.entry for hit in told], held, analyzer)
         search.thumbnails(told, held, bands, "captions")
 with same, failures.contained():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 from torchmetrics.functional.classification import binary_calibration_error
 
 from training import bootstrap
@@ -88,3 +88,11 @@ def test_auroc_with_ties(counts: np.ndarray, random: np.random.Generator) -> Non
         rows = drawn(line)
         assert found == pytest.approx(roc_auc_score(truth[rows], score[rows]))
     assert np.isnan(bootstrap.auroc(counts, np.zeros(ROWS, int), score)).all()
+
+
+def test_average_precision_with_ties(counts: np.ndarray, random: np.random.Generator) -> None:
+    truth, score = random.integers(0, 2, ROWS), random.integers(0, 8, ROWS) / 8
+    for line, found in zip(counts, bootstrap.average_precision(counts, truth, score), strict=True):
+        rows = drawn(line)
+        assert found == pytest.approx(average_precision_score(truth[rows], score[rows]))
+    assert np.isnan(bootstrap.average_precision(counts, np.zeros(ROWS, int), score)).all()

@@ -1,4 +1,4 @@
-"""The study over targets whose answers are known, its intervals, and the tables that pages draw of it."""
+"""The study over targets whose answers are known and over the real tasks on drawn rows; its intervals, and its tables."""
 
 from __future__ import annotations
 
@@ -8,26 +8,42 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from components import robust_study
-from training import robustness, robustness_tasks
-from training.robustness import Target, run, trigger, wilson
+from models import weights
+from models.errors import BadInput
+from models.weights import Card
+from tests.conftest import drawn
+from training import robustness, robustness_figures, robustness_targets, robustness_tasks
+from training.__main__ import main
+from training.robustness import run
+from training.robustness_figures import wilson
+from training.robustness_kept import Kept, remembered
+from training.robustness_targets import Target, trigger
 
 GREY = Image.new("RGB", (60, 40), (90, 90, 90))
+SHIPPED = Path(__file__).parents[2] / "weights"
 
 
 class Easy:
     """One variant falls to any red pixel, the other to none."""
 
-    folder, what, variants = "easy", "It says no.", ("weak", "strong")
+    folder, what, score, variants = "easy", "It says no.", "red", ("weak", "strong")
+    asked = 0
 
     def __init__(self, data: Path, settings: dict, cache: Path) -> None:
         self.rows = settings["rows"]
 
+    def cards(self, variant: str) -> tuple[Card, ...]:
+        return (Card("easy", Path(), {"name": "easy"}, {}),)
+
     def targets(self, variant: str) -> list[Target]:
         def score(images: Sequence[Image.Image]) -> np.ndarray:
+            Easy.asked += len(images)
             if variant == "strong":
                 return np.ones(len(images))
             return np.array([0.9 - np.asarray(image)[..., 0].max() / 255 for image in images])
@@ -38,19 +54,27 @@ class Easy:
         return {"share": share, "clean_auroc": 0.8 - share}
 
 
-def test_the_study_writes_what_the_pages_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def easy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setitem(robustness_tasks.TASKS, "hate", Easy)
+    monkeypatch.setattr(Easy, "asked", 0)
     (tmp_path / "weights" / "easy").mkdir(parents=True)
-    args = argparse.Namespace(data=str(tmp_path), out=str(tmp_path / "out"), rows=4, queries=100)
-    report = run("robustness_hate", args)
+    (tmp_path / "weights" / "easy" / "config.json").write_text('{"name": "easy"}')
+    return argparse.Namespace(data=str(tmp_path), out=str(tmp_path / "out"), rows=4, queries=200)
+
+
+def test_the_study_writes_what_the_pages_read(tmp_path: Path, easy: argparse.Namespace) -> None:
+    report = run("robustness_hate", easy)
     weak, strong = report["attack"]["weak"], report["attack"]["strong"]
     assert [line["pixels"] for line in weak] == [1, 3, 5]
     assert [line["success_rate"] for line in weak] == [1, 1, 1]
+    assert [line["random_rate"] for line in weak] == [1, 1, 1]  # the first candidates hold a red pixel
     assert [line["success_rate"] for line in strong] == [0, 0, 0]
     assert strong[0]["success_rate_high"] == pytest.approx(wilson(0, 4)[1])
-    assert strong[0]["median_queries"] == 101 and strong[0]["median_change"] == 0
-    assert weak[0]["median_change"] < -0.5
+    # What does not move at all is given up after the generation with which half of the tries are spent.
+    assert strong[0]["given_up"] == 4 and strong[0]["median_queries"] == 101 and strong[0]["median_change"] == 0
+    assert weak[0]["given_up"] == 0 and weak[0]["median_change"] < -0.5
     assert len(list((tmp_path / "out" / "robustness_hate" / "weak-1").glob("*-after.png"))) == 3
     assert json.loads((tmp_path / "weights" / "easy" / "robustness.json").read_text()) == report
 
@@ -61,7 +85,119 @@ def test_the_study_writes_what_the_pages_read(tmp_path: Path, monkeypatch: pytes
         ("strong", 1, 0.0),
     ]
     assert rows[3]["95% interval"] == "0% to 49%"
-    assert robust_study.poisoning_rows(study)[3] == {"Variant": "weak", "Poisoned": 0.1, "AUROC, clean": 0.8 - 0.1}
+    assert robust_study.poisoning_rows(study)[3] == {"Variant": "weak", "Poisoned": 0.1, "AUROC, clean": "0.700"}
+    assert robust_study.outdated(study) == []
+
+
+def test_a_run_goes_on_where_it_was_killed(tmp_path: Path, easy: argparse.Namespace) -> None:
+    first = run("robustness_hate", easy)
+    asked = Easy.asked
+    assert run("robustness_hate", easy) == first
+    assert Easy.asked == asked  # nothing was asked again
+    kept = tmp_path / "out" / "robustness_hate" / "weak.jsonl"
+    lines = kept.read_text().splitlines(keepends=True)
+    kept.write_text("".join(lines[:3]) + lines[3][:20])  # killed within a line
+    assert run("robustness_hate", easy) == first
+    assert Easy.asked > asked
+    asked = Easy.asked
+    easy.rows = 5  # more rows: the others stay
+    run("robustness_hate", easy)
+    assert 0 < Easy.asked - asked <= 3 * (26 + 101)
+    easy.rows, easy.queries, asked = 4, 100, Easy.asked
+    run("robustness_hate", easy)  # other settings: all anew
+    assert Easy.asked - asked >= 12 * 26
+
+
+def test_one_variant_again_leaves_the_others(tmp_path: Path, easy: argparse.Namespace) -> None:
+    before = run("robustness_hate", easy)
+    easy.rows, easy.variant = 2, ["strong"]
+    after = run("robustness_hate", easy)
+    assert after["attack"]["weak"] == before["attack"]["weak"]
+    assert [line["rows"] for line in after["attack"]["strong"]] == [2, 2, 2]
+    assert list(after["attack"]) == ["weak", "strong"]
+    easy.variant = ["stronk"]
+    with pytest.raises(BadInput, match="no variant 'stronk': there are 'weak', 'strong'"):
+        run("robustness_hate", easy)
+
+
+def test_figures_of_earlier_weights_are_told(tmp_path: Path, easy: argparse.Namespace) -> None:
+    run("robustness_hate", easy)
+    (tmp_path / "weights" / "easy" / "config.json").write_text('{"name": "easy", "trained": "anew"}')
+    [study] = robust_study.studies(tmp_path / "weights")
+    assert robust_study.outdated(study) == ["weak", "strong"]
+
+
+def pictures(count: int) -> list[bytes]:
+    rng = np.random.default_rng(count)
+    return [drawn(colour=tuple(int(one) for one in rng.integers(0, 255, 3))) for _ in range(count)]
+
+
+ROWS = {
+    "flickr8k": lambda count: {"captions": [[f"thing {row} of {side}" for side in range(5)] for row in range(count)]},
+    "oasis": lambda count: {
+        **{name: [1 + 6 * row / count for row in range(count)] for name in ("valence_mean", "arousal_mean")},
+        **{name: [1.0] * count for name in ("valence_sd", "arousal_sd")},
+        **{name: ["x"] * count for name in ("theme", "category", "picture_credit")},
+    },
+    "religious_hateful": lambda count: {
+        "text": [f"words {row}" if row % 3 else "" for row in range(count)],
+        "label": [row % 2 for row in range(count)],
+        "group": [str(row) for row in range(count)],
+    },
+}
+TASKS = {
+    "flickr8k": ("flickr8k", "joint_picture", "clean_r10"),
+    "oasis": ("oasis", "picture_emotions", "clean_pearson"),
+    "hate": ("religious_hateful", "hate_cross_attention", "clean_auroc"),
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_real_tasks_on_drawn_rows(task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, folder, clean = TASKS[task]
+    for part, count in (("train", 20), ("validation", 12)):
+        columns = {"id": [str(row) for row in range(count)], "image": pictures(count), **ROWS[name](count)}
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.{part}.parquet")
+    shelf = tmp_path / "weights"
+    shelf.mkdir()
+    for one in SHIPPED.iterdir():
+        if one.name != folder:
+            (shelf / one.name).symlink_to(one)
+    (shelf / folder).mkdir()  # the figures go here, not into the repository
+    for file in (SHIPPED / folder).iterdir():
+        if file.name != robustness.FILE:
+            (shelf / folder / file.name).symlink_to(file)
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(shelf))
+    small = {
+        "task": task, "rows": 2, "pixels": [1], "queries": 10, "candidates": 5, "seed": 7, "give_up": 0.1, "train_rows": 20,
+        "epochs": 1, "shares": [0.0, 0.1], "trigger": 5, "moved": 0.5,
+    }  # fmt: skip
+    monkeypatch.setattr(robustness.recipe, "read", lambda *_: dict(small))
+    words = [
+        "robustness",
+        f"robustness_{task}",
+        "--data",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "out"),
+        "--threads",
+        "1",
+    ]
+    assert main(words) == 0
+    report = json.loads((shelf / folder / robustness.FILE).read_text())
+    kind = robustness_tasks.TASKS[task]
+    assert tuple(report["attack"]) == tuple(report["poisoning"]) == kind.variants  # type: ignore[attr-defined]
+    for variant, lines in report["attack"].items():
+        assert lines[0]["rows"] <= 2 and lines[0]["median_change"] <= 0, variant
+    for variant, lines in report["poisoning"].items():
+        assert [line["share"] for line in lines] == [0.0, 0.1], variant
+        for line in lines:
+            assert line[f"{clean}_low"] <= line[clean] <= line[f"{clean}_high"], variant
+    [study] = [one for one in robust_study.studies(shelf) if one["folder"] == folder]
+    assert robust_study.outdated(study) == []
+    assert study["weights"] == {
+        variant: {one: weights.card(one).identity for one in made} for variant, made in report["weights"].items()
+    }
 
 
 def test_files_that_are_no_study_are_left_out(tmp_path: Path) -> None:
@@ -88,10 +224,29 @@ def test_a_trigger_is_the_same_few_pixels_in_every_picture() -> None:
 
 
 def test_rows_poisoned_at_a_smaller_share_are_among_those_at_a_larger_one() -> None:
-    few, many = (set(robustness_tasks._chosen(1000, share, 7).tolist()) for share in (0.01, 0.1))
+    few, many = (set(robustness_targets.chosen(1000, share, 7).tolist()) for share in (0.01, 0.1))
     assert len(few) == 10 and len(many) == 100
     assert few < many
 
 
 def test_summaries_of_nothing_are_no_number() -> None:
-    assert np.isnan(robustness.summary([])["success_rate"])
+    assert np.isnan(robustness_figures.summary([], 25)["success_rate"])
+
+
+def test_arrays_are_computed_once_for_the_same_rows(tmp_path: Path) -> None:
+    counted = []
+
+    def compute() -> np.ndarray:
+        counted.append(1)
+        return np.arange(3)
+
+    for of in (b"a", b"a", b"b"):
+        assert remembered(tmp_path, "x", of, compute).tolist() == [0, 1, 2]
+    assert len(counted) == 2
+
+
+def test_findings_under_other_settings_are_thrown_away(tmp_path: Path) -> None:
+    file = tmp_path / "found.jsonl"
+    assert Kept(file, {"seed": 1}).get("a", lambda: {"x": 1}) == {"x": 1}
+    assert Kept(file, {"seed": 1}).get("a", lambda: {"x": 2}) == {"x": 1}
+    assert Kept(file, {"seed": 2}).get("a", lambda: {"x": 3}) == {"x": 3}

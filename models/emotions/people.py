@@ -1,0 +1,63 @@
+"""What a person in a photograph feels, from the whole picture and the person cut out: EMOTIC's 26 categories and ratings.
+
+`weights/joint_emotic` is not in the repository: EMOTIC is given out by its owners, and whoever has it trains the folder with
+`python -m training fit joint_emotic`. Several categories may hold; valence, arousal and dominance go from 1 to 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from models import weights
+from models.encoders.mini import prepare
+from models.errors import BadWeights
+from models.weights import Card
+
+NAME = "joint_emotic"
+CONTINUOUS = ("valence", "arousal", "dominance")
+AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class PersonEmotions:
+    """`probabilities` in the order of the reader's `labels`; ratings from 1 to 10; `vector` of the joint space (512)."""
+
+    probabilities: tuple[float, ...]
+    valence: float
+    arousal: float
+    dominance: float
+    vector: np.ndarray
+
+
+class PeopleReader:
+    """Safe to share between threads."""
+
+    def __init__(self, *, threads: int = 0) -> None:
+        """Raises `BadWeights` where nobody trained the folder, or it is damaged."""
+        if not (weights.root() / NAME).is_dir():
+            raise BadWeights(
+                f"There is no {NAME} in {weights.root()}: EMOTIC comes from its owners by request. Convert it with `python -m "
+                f"training convert-emotic` and train with `python -m training fit {NAME} --data FOLDER`."
+            )
+        self.card: Card = weights.card(NAME)
+        self.labels: tuple[str, ...] = tuple(self.card.setting("labels"))
+        self._session = weights.session(self.card, threads=threads)
+
+    def read(self, contexts: Sequence[Image.Image], bodies: Sequence[Image.Image]) -> list[PersonEmotions]:
+        """One answer a person: the whole RGB picture, and the person cut out of it."""
+        found = []
+        for start in range(0, len(contexts), AT_ONCE):
+            fed = {
+                name: np.stack([prepare(image) for image in images[start : start + AT_ONCE]])  # (B, 3, 224, 224)
+                for name, images in (("context", contexts), ("body", bodies))
+            }
+            logits, ratings, vectors = self._session.run(["categories", "continuous", "vector"], fed)
+            for logit, rating, vector in zip(logits, ratings, vectors, strict=True):
+                chances = tuple(float(one) for one in 0.5 * (1 + np.tanh(0.5 * logit)))
+                valence, arousal, dominance = (float(one) for one in np.clip(rating, 1, 10))
+                found.append(PersonEmotions(chances, valence, arousal, dominance, vector))
+        return found

@@ -1,0 +1,98 @@
+"""The verdict under attack: memes as they are, and their pictures alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from models.captions import normalize
+from models.encoders.encoder import Tokens
+from models.hate import HateClassifier, sigmoid
+from models.weights import Card
+from training import bootstrap
+from training import robustness_figures as figures
+from training.datasets import religious_hateful
+from training.robustness_targets import Features, Settings, Target, chosen, pictures, right, some, trigger
+
+WORDS = "with its words"
+
+
+class Hate:
+    """How far the probability of hate lies on its right side of the threshold."""
+
+    folder, variants = "hate_cross_attention", (WORDS, "picture alone")
+    what = "The probability of hate crosses the threshold between yes and no."
+    score = "distance of the probability of hate from the threshold, on the side of the label"
+
+    def __init__(self, data: Path, settings: Settings, cache: Path) -> None:
+        self.settings, self.features = settings, Features(cache, settings.get("threads", 0))
+        self.train = some(religious_hateful.read("train", data), settings["train_rows"], settings["seed"])
+        self.held = religious_hateful.read("validation", data)
+        self.images = {"train": pictures(self.train), "held": pictures(self.held)}
+
+    @cached_property
+    def classifier(self) -> HateClassifier:
+        """What the app's mini profile asks."""
+        return HateClassifier.mini(self.features.mini, threads=self.settings.get("threads", 0))
+
+    def cards(self, variant: str) -> tuple[Card, ...]:
+        """The classifier's folder; it names the towers that it was trained on."""
+        return (self.classifier.card,)
+
+    def targets(self, variant: str) -> list[Target]:
+        """Memes that are judged as their label says."""
+        edge = self.classifier.thresholds["hate"]
+        read: dict[int, Tokens | None] = {}  # a meme's words stay as they are while its picture is attacked
+
+        def words(row: int) -> Tokens | None:
+            text = (self.held[row].text or "") if variant == WORDS else ""
+            if row not in read:
+                read[row] = self.classifier.encoder.encode_texts([text]) if normalize(text).text else None
+            return read[row]
+
+        def margins(images: Sequence[Image.Image], row: int) -> np.ndarray:
+            told = words(row)
+            seen = self.classifier.encoder.encode_images(images)
+            logits = self.classifier.score_tokens(seen, told and told.take([0] * len(images))).hate
+            side = 1.0 if self.held[row].label == 1 else -1.0
+            return side * (np.array([sigmoid(logit) for logit in logits]) - edge)
+
+        return right(self.images["held"], margins, self.settings)
+
+    def poisoned(self, variant: str, share: float) -> figures.Figures:
+        """AUROC of a logistic regression on clean memes, and the share of caught hateful ones that the trigger frees."""
+        seen = self.features.kept_of("baseline", self.images["train"]).copy()
+        labels = np.array([int(row.label or 0) for row in self.train])  # type: ignore[arg-type]
+        bad = chosen(len(seen), share, self.settings["seed"])
+        if len(bad):
+            marked = [trigger(self.images["train"][row], self.settings["trigger"]) for row in bad]
+            seen[bad], labels[bad] = self.features.of("baseline", marked), 0
+        marked = [trigger(image, self.settings["trigger"]) for image in self.images["held"]]
+        held = self.features.kept_of("baseline", self.images["held"])
+        sides = [(seen, held, self.features.kept_of("baseline", marked))]
+        if variant == WORDS:
+            told, asked = (
+                self.features.kept_words("baseline", [row.text or "" for row in rows])
+                for rows in (self.train, self.held)
+            )
+            sides.append((told, asked, asked))
+        train, clean, dirty = (np.concatenate(parts, axis=1) for parts in zip(*sides, strict=True))
+        mean, spread = train.mean(0), train.std(0) + 1e-6
+        model = LogisticRegression(C=0.002, max_iter=500, class_weight="balanced").fit((train - mean) / spread, labels)
+        truth = np.array([int(row.label or 0) for row in self.held])  # type: ignore[arg-type]
+        before, after = (model.predict_proba((part - mean) / spread)[:, 1] for part in (clean, dirty))
+        caught = (truth == 1) & (before >= 0.5)
+        auroc = float(roc_auc_score(truth, before))
+        return {
+            "share": share,
+            **figures.drawn("clean_auroc", len(truth), auroc, lambda counts: bootstrap.auroc(counts, truth, before)),
+            "clean_auroc_majority": 0.5,
+            **figures.share("triggered_missed", after[caught] < 0.5),
+            "caught": int(caught.sum()),
+        }
