@@ -19,10 +19,11 @@ from transformers import AutoModel, AutoTokenizer
 from models.emotions.people import CONTINUOUS
 from models.encoders.encoder import JOINT
 from training.datasets.emotic import CATEGORIES
-from training.joint_net import HIDDEN, HOTTEST, STAGES, Stages, info_nce
+from training.joint_net import HOTTEST, STAGES, Stages, info_nce
 from training.sentences import WIDTH, minilm_folder
 from training.towers import efficientnet, mean
 
+HIDDEN = 768
 SIDE = sum(STAGES)  # what the stages say of one picture
 ANSWERS = len(CATEGORIES) + len(CONTINUOUS)
 MIDDLE, SPREAD = 5.5, 2.0  # of the ratings from 1 to 10: the heads answer in these units
