@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd  # noqa: F401  # see below
 import streamlit as st
 
 from components.escaping import for_markdown
 from models import weights
+
+# pandas is imported up there since `st.dataframe` would do it in the middle of a run. Where a click overtakes that run, plotly
+# draws the next one's curve in another thread and breaks on a pandas that is half there.
 
 FILE = "robustness.json"
 TITLES = {"flickr8k": "Photographs and captions", "oasis": "Valence of photographs", "hate": "The verdict"}
