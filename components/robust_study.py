@@ -109,6 +109,8 @@ def draw(root: Path | None = None) -> None:
                 f" Up to {recipe['queries']} pictures are tried for each, {recipe['candidates']} at a time; “by chance”: the "
                 "first of them, drawn at random, were enough. A search that got nowhere in half of its tries is given up."
             )
+            fewer = [f"{name} {own['queries']}" for name, own in recipe.get("only", {}).items() if "queries" in own]
+            told += f" Pictures tried otherwise: {', '.join(fewer)}." if fewer else ""
         if "score" in study:
             told += f" The change is that of the {study['score']}."
         st.caption(for_markdown(told))

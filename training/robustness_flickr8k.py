@@ -16,7 +16,17 @@ from training import joint_baseline, mini_towers
 from training import robustness_figures as figures
 from training.datasets import flickr8k
 from training.datasets.rows import Row
-from training.robustness_targets import Features, Settings, Target, chosen, pictures, right, some, trigger
+from training.robustness_targets import (
+    ANSWERED_RIGHT,
+    Features,
+    Settings,
+    Target,
+    chosen,
+    pictures,
+    right,
+    some,
+    trigger,
+)
 
 HELD = 1000  # validation photographs, whose captions are those searched; the baseline has few of them first
 TOP = 10
@@ -28,6 +38,7 @@ class Flickr8k:
     folder, variants = "joint_picture", ("baseline", "joint")
     what = "A photograph's own caption is no longer the first of the 5,000 captions of 1,000 validation photographs."
     score = "similarity of the best own caption minus the best other one (baseline: logits; joint: cosines)"
+    drawn = ANSWERED_RIGHT
 
     def __init__(self, data: Path, settings: Settings, cache: Path) -> None:
         self.settings, self.features = settings, Features(cache, settings.get("threads", 0))
