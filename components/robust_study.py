@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd  # noqa: F401  # see below
 import streamlit as st
 
 from components.escaping import for_markdown
 from models import weights
+
+# pandas is imported up there since `st.dataframe` would do it in the middle of a run. Where a click overtakes that run, plotly
+# draws the next one's curve in another thread and breaks on a pandas that is half there.
 
 FILE = "robustness.json"
 TITLES = {"flickr8k": "Photographs and captions", "oasis": "Valence of photographs", "hate": "The verdict"}
@@ -105,6 +109,8 @@ def draw(root: Path | None = None) -> None:
                 f" Up to {recipe['queries']} pictures are tried for each, {recipe['candidates']} at a time; “by chance”: the "
                 "first of them, drawn at random, were enough. A search that got nowhere in half of its tries is given up."
             )
+            fewer = [f"{name} {own['queries']}" for name, own in recipe.get("only", {}).items() if "queries" in own]
+            told += f" Pictures tried otherwise: {', '.join(fewer)}." if fewer else ""
         if "score" in study:
             told += f" The change is that of the {study['score']}."
         st.caption(for_markdown(told))

@@ -62,7 +62,7 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
         "task": settings["task"],
         "what": task.what,
         "score": task.score,
-        "rows": "validation rows that the variant answers right, drawn by a seed",
+        "rows": task.drawn,
         "published": PUBLISHED,
         "recipe": {key: value for key, value in settings.items() if key != "threads"},
     }

@@ -18,7 +18,17 @@ from models.weights import Card
 from training import bootstrap
 from training import robustness_figures as figures
 from training.datasets import religious_hateful
-from training.robustness_targets import Features, Settings, Target, chosen, pictures, right, some, trigger
+from training.robustness_targets import (
+    ANSWERED_RIGHT,
+    Features,
+    Settings,
+    Target,
+    chosen,
+    pictures,
+    right,
+    some,
+    trigger,
+)
 
 WORDS = "with its words"
 
@@ -29,6 +39,7 @@ class Hate:
     folder, variants = "hate_cross_attention", (WORDS, "picture alone")
     what = "The probability of hate crosses the threshold between yes and no."
     score = "distance of the probability of hate from the threshold, on the side of the label"
+    drawn = ANSWERED_RIGHT
 
     def __init__(self, data: Path, settings: Settings, cache: Path) -> None:
         self.settings, self.features = settings, Features(cache, settings.get("threads", 0))

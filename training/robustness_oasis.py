@@ -27,6 +27,7 @@ class Oasis:
 
     folder, variants = "picture_emotions", ("shipped", "baseline", "joint")
     score = "points of valence that the answer may still move until the attack has won"
+    drawn = "validation rows, drawn by a seed: there is no right answer to lose, only one to move"
 
     def __init__(self, data: Path, settings: Settings, cache: Path) -> None:
         self.settings, self.features = settings, Features(cache, settings.get("threads", 0))

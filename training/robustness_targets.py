@@ -22,6 +22,7 @@ from training.robustness_kept import remembered
 
 Settings = dict[str, Any]
 AT_ONCE = 64
+ANSWERED_RIGHT = "validation rows that the variant answers right, drawn by a seed"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ class Task(Protocol):
     folder: str
     what: str
     score: str
+    drawn: str  # which rows are attacked
     variants: tuple[str, ...]
 
     def cards(self, variant: str) -> tuple[Card, ...]:

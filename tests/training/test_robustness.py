@@ -32,7 +32,8 @@ SHIPPED = Path(__file__).parents[2] / "weights"
 class Easy:
     """One variant falls to any red pixel, the other to none."""
 
-    folder, what, score, variants = "easy", "It says no.", "red", ("weak", "strong")
+    folder, what, score, drawn = "easy", "It says no.", "red", "all of them"
+    variants = ("weak", "strong")
     asked = 0
 
     def __init__(self, data: Path, settings: dict, cache: Path) -> None:
