@@ -139,7 +139,7 @@ class Analyzer:
             attention=Attention("off"),
             evidence=Evidence("off"),
             explanation=Explanation(),
-            lenses=self._read_lenses(lenses, image, words, text, stages) if lenses else dict[str, Lens](),
+            lenses=self._read_lenses(lenses, image, words, stages) if lenses else dict[str, Lens](),
             stages=(),
         )
         if explain:
@@ -209,13 +209,13 @@ class Analyzer:
             yield self._parts.hate.score([meme.image for meme in some], [meme.caption.text for meme in some])
 
     def _read_lenses(
-        self, names: Collection[str], image: Tokens | None, words: Tokens | None, said: str, stages: _Stages
+        self, names: Collection[str], image: Tokens | None, words: Tokens | None, stages: _Stages
     ) -> dict[str, Lens]:
         """A lens that fails says so itself; whatever else goes wrong must not take the verdict down either."""
         found: dict[str, Lens] = {}
         try:
             with stages.stage("lenses"):
-                found = self._lenses.read(names, image, words, said)
+                found = self._lenses.read(names, image, words)
         except Exception as error:
             sentence = f"This part failed ({type(error).__name__}); the verdict does not depend on it."
             found = {name: Lens("failed", detail=sentence) for name in names}

@@ -73,13 +73,8 @@ class Lenses:
         self._encoder, self._threads = encoder, threads
         self._systems: dict[str, TrainedSystem | SubtextError] = {}
 
-    def read(
-        self, names: Collection[str], image: Tokens | None, text: Tokens | None, said: str = ""
-    ) -> dict[str, Lens]:
-        """One answer a lens, in their order; one that cannot be read says why and leaves the rest alone.
-
-        `said` are the words of `text`, for systems that read them with a tower of their own.
-        """
+    def read(self, names: Collection[str], image: Tokens | None, text: Tokens | None) -> dict[str, Lens]:
+        """One answer a lens, in their order; one that cannot be read says why and leaves the rest alone."""
         found: dict[str, Lens] = {}
         if (self._encoder.image_width, self._encoder.text_width) != (MiniEncoder.image_width, MiniEncoder.text_width):
             other = "Other lenses read the tokens of the mini profile: choose it to use them."
@@ -87,7 +82,7 @@ class Lenses:
         logits: dict[str, np.ndarray] = {}
         for spec in asked(names):
             try:
-                found[spec.name] = self._read(spec, image, text, said, logits)
+                found[spec.name] = self._read(spec, image, text, logits)
             except SubtextError as error:
                 found[spec.name] = Lens("failed", detail=str(error))
         return found
@@ -96,9 +91,7 @@ class Lenses:
         """The card of the system behind a lens."""
         return self._system(SPECS[name].system).card
 
-    def _read(
-        self, spec: LensSpec, image: Tokens | None, text: Tokens | None, said: str, logits: dict[str, np.ndarray]
-    ) -> Lens:
+    def _read(self, spec: LensSpec, image: Tokens | None, text: Tokens | None, logits: dict[str, np.ndarray]) -> Lens:
         if spec.needs == "text" and text is None:
             return Lens("no_text")
         system = self._system(spec.system)
@@ -106,8 +99,7 @@ class Lenses:
         if all(tokens is None for tokens in given.values()):
             return Lens("no_text" if "text" in given else "no_image")
         if spec.system not in logits:
-            own = system.reads_pieces  # and no picture, as yet
-            logits[spec.system] = system.logits([None], [said]) if own else system.logits_of_tokens(image, text)
+            logits[spec.system] = system.logits_of_tokens(image, text)
         return Lens("ok", scores(system, spec, logits[spec.system]))
 
     def _system(self, name: str) -> TrainedSystem:

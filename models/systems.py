@@ -59,7 +59,9 @@ class TrainedSystem:
         if self.inputs.get("text", {}).get("reads") == "words":
             known = json.loads((card.folder / "words.json").read_text(encoding="utf-8"))
             self._words = WordList(tuple(known), longest=int(self.inputs["text"]["longest"]))
-        self._pieces = Vocabulary(longest=int(self.inputs["text"]["longest"])) if self.reads_pieces else None
+        self._pieces: Vocabulary | None = None
+        if self.inputs.get("text", {}).get("reads") == "pieces":
+            self._pieces = Vocabulary(longest=int(self.inputs["text"]["longest"]))
         self._check_towers()
 
     @classmethod
@@ -105,11 +107,6 @@ class TrainedSystem:
     def reads_tokens(self) -> bool:
         """Whether the shared towers' tokens are all that it reads, as they are."""
         return all(side["reads"] == "mini" and not side.get("clean") for side in self.inputs.values())
-
-    @property
-    def reads_pieces(self) -> bool:
-        """Whether its words go through a tower of its own."""
-        return bool(self.inputs.get("text", {}).get("reads") == "pieces")
 
     def answers(self, logits: np.ndarray) -> list[list[Answer]]:
         """For each meme the answers to all questions."""
