@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from models.systems import Answer, TrainedSystem
 
 VERDICT = "hate_cross_attention"
-READS = {"mini": "tokens of the shared towers", "pixels": "the picture itself", "words": "words, embeddings of its own"}
+READS = {
+    "mini": "tokens of the shared towers", "pieces": "word pieces, a tower of its own", "pixels": "the picture itself",
+    "words": "words, embeddings of its own",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

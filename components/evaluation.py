@@ -182,9 +182,13 @@ def report(counts: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def learning(trained: Trained) -> None:
-    """Loss and score by epoch, one line a fold."""
+    """Loss and score by epoch, or by step where a run checks several times an epoch; one line a fold."""
     if not trained.curves:
-        st.info("This model's run left no curves beside its weights.", icon=":material/info:")
+        st.info(
+            f"The run that trained these weights left no learning curves; the next `python -m training fit {trained.name}` "
+            "writes them.",
+            icon=":material/info:",
+        )
         return
     keys = {key for fold in trained.curves for epoch in fold for key in epoch}
     groups: list[tuple[str, list[str]]] = [
@@ -194,23 +198,24 @@ def learning(trained: Trained) -> None:
             [n for n in ("macro_f1", "accuracy", "val_accuracy", "average_precision", "auroc") if n in keys],
         ),
     ]
+    along = "epoch" if "epoch" in keys else "step"
     sides = st.columns(2, gap="medium")
     for (title, names), side in zip(groups, sides, strict=True):
         figure = go.Figure()
         for number, fold in enumerate(trained.curves):
             for at, name in enumerate(names):
-                points = [(epoch["epoch"], epoch[name]) for epoch in fold if name in epoch]
+                points = [(epoch[along], epoch[name]) for epoch in fold if name in epoch]
                 figure.add_scatter(
                     x=[x for x, _ in points], y=[y for _, y in points], mode="lines+markers", name=name.replace("_", " "),
                     legendgroup=name, showlegend=not number, line={"color": COLOURS[at], "width": 1.5}, marker={"size": 4},
-                    hovertemplate=f"fold {number + 1}, epoch %{{x}}: %{{y:.3f}}<extra></extra>",
+                    hovertemplate=f"fold {number + 1}, {along} %{{x}}: %{{y:.3f}}<extra></extra>",
                 )  # fmt: skip
         with side:
             st.subheader(title, anchor=False)
-            figure.update_xaxes(title="Epoch", fixedrange=True)
+            figure.update_xaxes(title=along.capitalize(), fixedrange=True)
             figure.update_yaxes(fixedrange=True)
             told = ", ".join(name.replace("_", " ") for name in names)
-            charts.draw(figure, alt=f"{title} by epoch: {told}", key=f"chart-learning-{title[:5]}", height=320)
+            charts.draw(figure, alt=f"{title} by {along}: {told}", key=f"chart-learning-{title[:5]}", height=320)
 
 
 def ablations(trained: Trained) -> None:

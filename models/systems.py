@@ -1,7 +1,8 @@
 """Trained systems beside the verdict: a folder of `weights/` whose card says what it reads, and its graph answers.
 
-What a side `reads`: `mini` are the tokens of the shared towers, `words` the numbers of whole words from a list of its own,
-`pixels` the picture itself. Whatever is not read by a system is not shown to it.
+What a side `reads`: `mini` are the tokens of the shared towers, `pieces` the embedded word pieces of `mini_vocabulary` (a
+tower is in the system's own graph), `words` the numbers of whole words from a list of its own, `pixels` the picture itself.
+Whatever is not read by a system is not shown to it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from models import weights
 from models.captions import normalize
 from models.encoders.encoder import GRID, Encoder, Tokens
 from models.encoders.mini import MEAN, STD, MiniEncoder
+from models.encoders.wordpieces import Vocabulary
 from models.encoders.words import WordList, cleaned
 from models.errors import BadWeights
 from models.heads import Head, columns
@@ -26,6 +28,7 @@ from models.weights import Card
 KIND = "system"
 AT_ONCE = 32
 PATCHES = GRID * GRID
+PIECE = 384  # width of an embedded word piece
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,9 @@ class TrainedSystem:
         if self.inputs.get("text", {}).get("reads") == "words":
             known = json.loads((card.folder / "words.json").read_text(encoding="utf-8"))
             self._words = WordList(tuple(known), longest=int(self.inputs["text"]["longest"]))
+        self._pieces: Vocabulary | None = None
+        if self.inputs.get("text", {}).get("reads") == "pieces":
+            self._pieces = Vocabulary(longest=int(self.inputs["text"]["longest"]))
         self._check_towers()
 
     @classmethod
@@ -131,6 +137,10 @@ class TrainedSystem:
         if self._words is not None:
             return self._words.batch(plain)
         here = [row for row, text in enumerate(plain) if normalize(text).text]
+        if self._pieces is not None:
+            read = self._pieces.look_up([plain[row] for row in here])
+            tokens = Tokens(read.embedded, read.mask.astype(bool), np.zeros((len(here), 0))) if here else None
+            return _spread(tokens, here, len(plain), PIECE, int(asked["longest"]))
         tokens = self._towers().encode_texts([plain[row] for row in here]) if here else None
         return _spread(tokens, here, len(plain), MiniEncoder.text_width, int(asked["longest"]))
 

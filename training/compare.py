@@ -27,7 +27,8 @@ def compare(args: argparse.Namespace) -> str:
         if args.ablations:
             ablated = {one: _of(recipe.ablated(one), args) for one in recipe.ablations}
             found |= {f"{name}, {one}": figures for one, figures in ablated.items()}
-            keep(recipe.name, ablated)
+            if not args.limit:  # a try on a few rows is no figure of the system
+                keep(recipe.name, ablated)
     if args.json:
         Path(args.json).parent.mkdir(parents=True, exist_ok=True)
         Path(args.json).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

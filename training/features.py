@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,15 +75,27 @@ def pictures(data: Sequence[bytes], encoder: MiniEncoder, cache: Path) -> Pictur
 
 def texts(data: Sequence[str], encoder: MiniEncoder, cache: Path, *, longest: int = 96) -> Texts:
     """Encodes texts, or takes them from the cache; of each the first `longest` word pieces are kept."""
-    file = _cache_file(cache, "texts", encoder.cards[1].identity, [text.encode() for text in data])
+
+    def compute(some: Sequence[str]) -> list[np.ndarray]:
+        found = encoder.encode_texts(some)
+        lengths = found.mask.sum(1)
+        return [row[:length][:longest].astype(np.float16) for row, length in zip(found.tokens, lengths, strict=True)]
+
+    return kept_texts(data, compute, encoder.cards[1].identity, cache)
+
+
+def kept_texts(
+    data: Sequence[str], compute: Callable[[Sequence[str]], list[np.ndarray]], identity: str, cache: Path
+) -> Texts:
+    """Tokens float16 [pieces, width] a text as `compute` gives them, like lengths together, or from the cache."""
+    file = _cache_file(cache, "texts", identity, [text.encode() for text in data])
     if not file.is_file():
         order = np.argsort([len(text) for text in data], kind="stable")
-        rows: list[np.ndarray] = [np.zeros((0, encoder.text_width), np.float16)] * len(data)
+        rows: list[np.ndarray] = [np.zeros((0, 0), np.float16)] * len(data)
         for start in range(0, len(data), 64):
             some = order[start : start + 64]
-            tokens = encoder.encode_texts([data[row] for row in some])
-            for at, row in enumerate(some):
-                rows[row] = tokens.tokens[at, : tokens.mask[at].sum()][:longest].astype(np.float16)
+            for row, tokens in zip(some, compute([data[row] for row in some]), strict=True):
+                rows[row] = tokens
         starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
         part = file.with_suffix(".part.npz")
         np.savez(part, tokens=np.concatenate(rows), starts=starts)

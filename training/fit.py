@@ -17,6 +17,7 @@ from models.errors import BadInput
 from models.heads import Head, columns
 from training import evaluation, fold, metrics, rules, system_card, system_export, wide_path
 from training import system as systems
+from training.curves import by_epoch
 from training.datasets.rows import Row
 from training.heads import UNKNOWN
 from training.network import Network
@@ -102,7 +103,7 @@ def train(system: System, data: Data, out: Path, args: argparse.Namespace | None
         if resume and file.is_file():
             network.load_state_dict(torch.load(file, weights_only=True))
             network.eval()
-            curves.append(fold.curves(place / "metrics.csv"))
+            curves.append(by_epoch(place / "metrics.csv"))
         else:
             if not recipe.wide.get("after"):
                 _fit_wide(system, network, data, seen)
@@ -124,9 +125,9 @@ def train(system: System, data: Data, out: Path, args: argparse.Namespace | None
 def _fit_wide(system: System, network: Network, data: Data, seen: np.ndarray) -> None:
     """The linear path on the rows that the network learns from, before its training or after it."""
     if network.wide is not None:
-        settings = {key: value for key, value in system.recipe.wide.items() if key != "after"}
-        strength = settings.pop("strength", 100.0)
-        wide_path.fit(network.wide, data.prepared, seen, system.heads, strength=strength, weights=settings)
+        weights = {key: value for key, value in system.recipe.wide.items() if key not in {"after", "tasks"}}
+        strength, tasks = weights.pop("strength", 100.0), system.recipe.wide.get("tasks")
+        wide_path.fit(network.wide, data.prepared, seen, system.heads, strength=strength, weights=weights, tasks=tasks)
 
 
 def ruled(system: System, data: Data, trained: Trained) -> tuple[Head, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from torchmetrics.functional.classification import multiclass_accuracy, multicla
 
 from models.heads import Head, columns
 from training import heads as losses
+from training.curves import by_epoch
 from training.network import Network, parts
 from training.rows_of_systems import Prepared, loader
 from training.system_recipe import SystemRecipe
@@ -161,17 +161,7 @@ def train(
         state = torch.load(keep.best_model_path, weights_only=False)["state_dict"]
         module.load_state_dict(state)
     network.cpu().eval()
-    return curves(folder / "metrics.csv")
-
-
-def curves(path: Path) -> list[dict[str, float]]:
-    """What Lightning's CSV logger wrote, one dict an epoch: training and validation of an epoch are in rows of their own."""
-    found: dict[int, dict[str, float]] = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            here = found.setdefault(int(row["epoch"]), {"epoch": float(row["epoch"])})
-            here |= {key: float(value) for key, value in row.items() if value and key not in {"epoch", "step"}}
-    return [found[epoch] for epoch in sorted(found)]
+    return by_epoch(folder / "metrics.csv")
 
 
 @torch.inference_mode()

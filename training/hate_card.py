@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from models import weights
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training import export, metrics, wide
+from training import evaluation, export, metrics, wide
 from training.counterfactuals import sentences as counterfactual_sentences
+from training.curves import Curve
 from training.hate_cross_attention import predict
 from training.hate_rows import HARM, HATE, HEADS, Data, folds
 
@@ -111,8 +112,15 @@ def paths_out_of_fold(data: Data, recipe: dict[str, Any]) -> dict[str, np.ndarra
     return added
 
 
-def save(nets: Sequence[CrossAttention], recipe: dict[str, Any], data: Data, held_out: Data, out_of_fold: dict) -> None:
-    """Writes `weights/hate_cross_attention`."""
+def save(
+    nets: Sequence[CrossAttention],
+    recipe: dict[str, Any],
+    data: Data,
+    held_out: Data,
+    out_of_fold: dict,
+    curves: Sequence[Curve] = (),
+) -> None:
+    """Writes `weights/hate_cross_attention`; `curves` are the folds'."""
     settings = nets[0].settings
     paths = wide.fit(
         data,
@@ -145,7 +153,7 @@ def save(nets: Sequence[CrossAttention], recipe: dict[str, Any], data: Data, hel
         figures[f"out of fold, {name} without the linear paths"] = figures_of(
             heads[name], logits, data.rows[name].label
         )
-    export.write(
+    folder = export.write(
         "hate_cross_attention",
         config={
             "kind": f"co-attention over mini tokens, {len(nets)} networks of a cross-validation by group together",
@@ -165,6 +173,7 @@ def save(nets: Sequence[CrossAttention], recipe: dict[str, Any], data: Data, hel
         ),
         graph=_graph(together),
     )
+    evaluation.save(folder, evaluation.read(folder) | {"curves": list(curves)})
 
 
 def _graph(together: Together | CrossAttention) -> Any:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training import hate_rows
+from training import curves, hate_rows
 from training.datasets.folder import data_folder
 from training.hate_rows import HARM, HATE, Data, Rows
 from training.recipe import read as read_recipe
@@ -66,8 +66,9 @@ class Fold(L.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         losses = {name: self._loss(*part) for name, part in batch.items()}
-        self.log_dict({f"loss_{name}": loss for name, loss in losses.items()}, batch_size=1)
-        return sum((self.recipe.weights[name] * loss for name, loss in losses.items()), torch.zeros(()))
+        total = sum((self.recipe.weights[name] * loss for name, loss in losses.items()), torch.zeros(()))
+        self.log_dict({"loss": total, **{f"loss_{name}": loss for name, loss in losses.items()}}, batch_size=1)
+        return total
 
     def _loss(
         self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor, label: Tensor, head: int
@@ -215,7 +216,7 @@ def _train_fold(
 
 
 def fit(args: argparse.Namespace) -> None:
-    """Trains the folds, calibrates and writes `weights/hate_cross_attention`; checkpoints and curves stay in `args.out`."""
+    """Trains the folds, calibrates and writes `weights/hate_cross_attention` with its curves; checkpoints stay in `args.out`."""
     if getattr(args, "profile", "mini") == "clip":
         from training import clip_head
 
@@ -231,4 +232,6 @@ def fit(args: argparse.Namespace) -> None:
     data = hate_rows.read(folder, "train", out / "cache", recipe, limit=args.limit)
     held_out = hate_rows.read(folder, "validation", out / "cache", recipe, limit=args.limit)
     nets, out_of_fold = train_folds(data, recipe, out, resume=args.resume)
-    hate_card.save(nets, asdict(recipe), data, held_out, out_of_fold)
+    logs = [out / f"fold{fold}" / "metrics.csv" for fold in range(recipe.folds)]
+    learned = [curves.by_check(log, "auroc") for log in logs if log.is_file()]
+    hate_card.save(nets, asdict(recipe), data, held_out, out_of_fold, learned)

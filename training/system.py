@@ -67,7 +67,7 @@ class System:
         )
         image, text = (None if side is None else copy.deepcopy(side.module) for side in (self.image, self.text))
         sides = (("image", self.image), ("text", self.text))
-        widths = {name: side.width for name, side in sides if side is not None and side.reads == "mini"}
+        widths = {name: side.width for name, side in sides if side is not None and side.reads in {"mini", "pieces"}}
         wide = Wide(widths, sum(head.logits for head in self.heads)) if self.recipe.wide and widths else None
         return Network(
             image,

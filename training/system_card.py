@@ -27,6 +27,8 @@ LIMITS = {
     "axiom": "It is no diagnosis and knows nothing of the person who made or shared a meme.",
     "restore": "It is no diagnosis and knows nothing of the person who made or shared a meme.",
 }
+SOURCES["memotion_polarity"] = f"{SOURCES['memotion']} Copies, empty rows and neutral memes are left out."
+LIMITS["memotion_polarity"] = LIMITS["memotion"]
 
 
 def text(system: System, figures: dict[str, Any], trained: Trained) -> str:

@@ -18,28 +18,33 @@ from models.heads import Head
 from training import export
 from training.encoders.encoder import SideEncoder
 from training.network import Network
+from training.sentences import WIDTH
 from training.system import System
 
 WORDS = "words.json"
 
 
 class Together(nn.Module):
-    """All networks on the same inputs: logits (networks, B, all of the heads)."""
+    """All networks on the same inputs: logits (networks, B, all of the heads). A front is what a side goes through first."""
 
-    def __init__(self, networks: Sequence[Network]) -> None:
+    def __init__(self, networks: Sequence[Network], fronts: Mapping[str, nn.Module]) -> None:
         super().__init__()
-        self.networks = nn.ModuleList(networks)
+        self.networks, self.fronts = nn.ModuleList(networks), nn.ModuleDict(fronts)
 
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
+        if "image" in self.fronts:
+            image, image_mask = self.fronts["image"](image, image_mask)
+        if "text" in self.fronts:
+            text, text_mask = self.fronts["text"](text, text_mask)
         return torch.stack([network(image, image_mask, text, text_mask) for network in self.networks])
 
 
 class Alone(nn.Module):
     """The same for systems that read one side: the picture if `image`, else the words."""
 
-    def __init__(self, networks: Sequence[Network], *, image: bool) -> None:
+    def __init__(self, networks: Sequence[Network], fronts: Mapping[str, nn.Module], *, image: bool) -> None:
         super().__init__()
-        self.together, self.image = Together(networks), image
+        self.together, self.image = Together(networks, fronts), image
 
     def forward(self, side: Tensor, mask: Tensor) -> Tensor:
         nothing = side.new_zeros(side.shape[0], 1, 1), mask[:, :1] & False
@@ -74,7 +79,8 @@ def graph(system: System, networks: Sequence[Network]) -> onnx.ModelProto:
     for network in plain:
         network.align = nn.ModuleDict()  # of use in training only
     both = len(inputs) == 4
-    module = Together(plain) if both else Alone(plain, image=system.image is not None)
+    fronts = {name: encoder.front for name, encoder in sides.items() if getattr(encoder, "front", None) is not None}  # type: ignore[union-attr]
+    module = Together(plain, fronts) if both else Alone(plain, fronts, image=system.image is not None)
     return export.trace(module, tuple(inputs.values()), names=tuple(inputs), outputs=("logits",), dynamic=axes)
 
 
@@ -86,6 +92,8 @@ def _example(side: str, encoder: SideEncoder) -> tuple[Tensor, Tensor, dict[int,
         return torch.randn(2, 3, size, size), torch.ones(2, 1, dtype=torch.bool), {}
     if reads == "words":
         return torch.randint(2, 9, (2, 7)), torch.ones(2, 7, dtype=torch.bool), {1: "words"}
+    if reads == "pieces":
+        return torch.randn(2, 9, WIDTH), torch.ones(2, 9, dtype=torch.bool), {1: "words"}
     if side == "image":
         return torch.randn(2, GRID * GRID, encoder.width), torch.ones(2, GRID * GRID, dtype=torch.bool), {}
     return torch.randn(2, 9, 768), torch.ones(2, 9, dtype=torch.bool), {1: "words"}
@@ -133,4 +141,5 @@ def write(
         readme=card,
         graph=made,
         files=files,
+        bits=system.recipe.bits,
     )

@@ -84,9 +84,9 @@ class SystemRecipe:
     """`weights` names the weight of each task's loss (1 where it is not named); `data.keep` are options of the loader.
 
     `ship` says whether the trained networks go into `weights/` or their figures alone; `soup` ships the mean of the
-    folds' weights as one network instead of all of them. `wide` asks for a linear path beside the network: `strength` of
-    its ridge, and the weight of each side's features in it; with `after` it is added once the network is trained, for
-    labels that a linear path could learn by heart.
+    folds' weights as one network instead of all of them; `bits` 8 stores matrices as int8. `wide` asks for a linear path
+    beside the network: `strength` of its ridge, the weight of each side's features in it, and what is different for single
+    `tasks`; with `after` it is added once the network is trained, for labels that a linear path could learn by heart.
     """
 
     name: str
@@ -100,15 +100,18 @@ class SystemRecipe:
     loader: Mapping[str, Any] = field(default_factory=dict)
     fusion_options: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
-    wide: Mapping[str, float] = field(default_factory=dict)
+    wide: Mapping[str, Any] = field(default_factory=dict)
     schedule: Schedule = field(default_factory=Schedule)
     ablations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ship: bool = True
     soup: bool = False
+    bits: int = 16
 
     def __post_init__(self) -> None:
         if self.image is None and self.text is None:
             raise BadInput(f"The recipe {self.name} has neither [image] nor [text].")
+        if self.bits not in {8, 16}:
+            raise BadInput(f"The recipe {self.name} stores weights in 8 or 16 bits, not in {self.bits}.")
 
     def ablated(self, name: str) -> SystemRecipe:
         """This recipe with what the ablation changes: `{without = "image"}`, or settings of fusion and schedule."""

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from models import weights
 from models.emotions.text import LABELS
-from training import export, metrics, recipe, sentences
+from training import curves, evaluation, export, metrics, recipe, sentences
 from training.datasets.folder import data_folder
 from training.towers import WordsForExport, export_words, write_vocabulary
 
@@ -93,7 +93,7 @@ def cross_fitted_f1(probabilities: np.ndarray, wanted: np.ndarray, *, folds: int
 
 
 def fit(args: argparse.Namespace) -> None:
-    """Trains, tunes the thresholds and writes `weights/text_emotions`; checkpoints and curves stay in `args.out`."""
+    """Trains, tunes the thresholds and writes `weights/text_emotions` with its curves; checkpoints stay in `args.out`."""
     folder, out = data_folder(args.data), Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     frames = [pd.read_parquet(folder / f"goemotions.{split}.parquet") for split in ("train", "validation")]
@@ -115,12 +115,14 @@ def fit(args: argparse.Namespace) -> None:
     module.load_state_dict(mean_state(before, module.state_dict()))
     probabilities = 1 / (1 + np.exp(-sentences.predict(module, held_out[0], schedule)))
     thresholds = choose_thresholds(probabilities, held_out[1])
+    logs = [out / str(number) / "metrics.csv" for number in range(1 + len(settings["again"]))]
     save(
         module,
         thresholds,
         validation_figures(probabilities, held_out[1], thresholds),
         rows=len(train[0]),
-        epochs=schedule.epochs,
+        epochs=epochs,
+        curve=curves.joined([curves.by_check(log, "average_precision") for log in logs if log.is_file()]),
     )
 
 
@@ -140,12 +142,18 @@ def validation_figures(probabilities: np.ndarray, wanted: np.ndarray, thresholds
 
 
 def save(
-    module: sentences.SentenceTower, thresholds: np.ndarray, figures: dict[str, Any], *, rows: int, epochs: int
+    module: sentences.SentenceTower,
+    thresholds: np.ndarray,
+    figures: dict[str, Any],
+    *,
+    rows: int,
+    epochs: int,
+    curve: curves.Curve,
 ) -> None:
     """Writes `weights/text_emotions` and, if it is not there, the shared `weights/mini_vocabulary`."""
     write_vocabulary()
     graph = export_words(WordsForExport(module.tower, module.head))
-    export.write(
+    folder = export.write(
         "text_emotions",
         config={
             "kind": "text emotions: MiniLM-L6 word pieces, mean pooling, 28 sigmoids",
@@ -161,6 +169,7 @@ def save(
         ),
         graph=graph,
     )  # fmt: skip
+    evaluation.save(folder, evaluation.read(folder) | {"curves": [curve] if curve else []})
 
 
 CARD = """

@@ -59,8 +59,13 @@ def fit(
     *,
     strength: float,
     weights: Mapping[str, float],
+    tasks: Mapping[str, Mapping[str, float]] | None = None,
 ) -> None:
-    """Fits the path in place on these rows. `weights` scale a side's features: the larger, the less it is shrunk."""
+    """Fits the path in place on these rows. `weights` scale a side's features: the larger, the less it is shrunk.
+
+    `tasks` scale parts of them once more for single tasks, down to 0 for what tells that task nothing: `image`, `text`,
+    and of the text's two states `third` and `last`. `strength` there takes the place of all tasks' strength.
+    """
     for side in wide.sides:
         seen = rows[data.has_image[rows] if side == "image" else data.has_text[rows]]
         tokens = _mean_tokens(data, seen, side)
@@ -74,7 +79,10 @@ def fit(
     for head in heads:
         for indicator, known in _indicators(head, data.target[rows][:, at : at + len(head.questions)]):
             share = indicator[known].mean().clip(1e-3, 1 - 1e-3)
-            slope = _ridge(features[known], indicator[known] - share, strength)
+            own = dict((tasks or {}).get(head.name, {}))
+            held = own.pop("strength", strength)
+            scale = _scale(wide, own)
+            slope = scale * _ridge(features[known] * scale, indicator[known] - share, held)
             middle = features[known].mean(0)
             single = head.kind == "single"
             turn = 1 / share if single else 1 / (share * (1 - share))  # the logit's slope at the class's frequency
@@ -83,6 +91,19 @@ def fit(
         at += len(head.questions)
     wide.layer.weight.copy_(torch.from_numpy(np.stack(slopes)).float())
     wide.layer.bias.copy_(torch.tensor(np.array(starts)).float())
+
+
+def _scale(wide: Wide, parts: Mapping[str, float]) -> np.ndarray:
+    """A factor for each feature, float32 [all widths]."""
+    found = []
+    for side in wide.sides:
+        one = np.full(len(wide.get_buffer(f"{side}_middle")), parts.get(side, 1.0), np.float32)
+        if side == "text":
+            half = len(one) // 2
+            one[:half] *= parts.get("third", 1.0)
+            one[half:] *= parts.get("last", 1.0)
+        found.append(one)
+    return np.concatenate(found)
 
 
 def _ridge(features: np.ndarray, wanted: np.ndarray, strength: float) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training import features, hate_cross_attention
+from training import curves, features, hate_cross_attention
 from training.hate_cross_attention import Draw, Recipe, _drop_sides, predict
 from training.hate_rows import HARM, HATE, Data, Rows, folds
 from training.recipe import read as read_recipe
@@ -130,6 +130,9 @@ def test_folds_are_trained_and_answer_for_the_rows_they_did_not_see(
             column = HARM if name == "harmeme" else HATE
             expected = predict(net, data, data.rows[name].take(unseen))[:, column]
             np.testing.assert_allclose(logits[unseen], expected, atol=1e-6)
+    checks = curves.by_check(tmp_path / "fold0" / "metrics.csv", "auroc")
+    assert [point["step"] for point in checks] == [1, 2]
+    assert all({"auroc", "auroc_harmeme", "auroc_religious_hateful"} <= set(point) for point in checks)
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold*.pt")}
     again, _ = hate_cross_attention.train_folds(data, asked, tmp_path, resume=True)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold*.pt")} == kept, "trained again"

@@ -1,4 +1,4 @@
-"""Encoders by spec: `mini`, `bilstm`, `hf:ID`, `torchvision:NAME`, `timm:NAME`, `open_clip:NAME`."""
+"""Encoders by spec: `mini`, `minilm`, `bilstm`, `hf:ID`, `torchvision:NAME`, `timm:NAME`, `open_clip:NAME`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from models.errors import BadInput
 from models.fusion.registry import near
-from training.encoders import bilstm, hub, mini, vision
+from training.encoders import bilstm, hub, mini, minilm, vision
 from training.encoders.encoder import Asked, SideEncoder
 
 Modality = Literal["image", "text"]
@@ -21,6 +21,7 @@ class Registered(NamedTuple):
 
 ENCODERS: dict[str, Registered] = {
     "mini": Registered(mini.Mini, ("image", "text")),
+    "minilm": Registered(minilm.MiniLM, ("text",)),
     "bilstm": Registered(bilstm.BiLSTM, ("text",)),
     "hf": Registered(hub.HuggingFace, ("text",)),
     "open_clip": Registered(hub.OpenClip, ("image", "text")),

@@ -22,7 +22,7 @@ BEST: dict[str, str] = {
     "memotion-intensity": "memotion_gmu",
     "memotion-polarity": "memotion_gmu",
     "stress": "mental_health_stress",
-    "stress-domain": "mental_health_stress",
+    "stress-domain": "mental_health_domain",
     "target": "mental_health_target",
     "axiom": "mental_health_axiom",
     "restore": "mental_health_restore",

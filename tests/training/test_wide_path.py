@@ -1,0 +1,64 @@
+"""The linear path beside a network: each task reads the parts that it is told to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.heads import Head, Question
+from training import wide_path
+from training.rows_of_systems import Prepared
+
+ROWS = 400
+YES = Question("a", ("no", "yes"))
+HEADS = (Head("one", "binary", (YES,)), Head("two", "binary", (YES,)))
+
+
+@dataclass(frozen=True)
+class Given:
+    """A store of one token a row."""
+
+    values: np.ndarray
+
+    def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        return torch.from_numpy(self.values[rows])[:, None], torch.ones(len(rows), 1, dtype=torch.bool)
+
+
+def drawn() -> Prepared:
+    """Picture (4 wide) and both halves of the words (3 wide each) know the answer, each by its first number."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(2, size=ROWS)
+    image, text = (rng.normal(size=(ROWS, width)).astype(np.float32) for width in (4, 6))
+    image[:, 0] += truth
+    text[:, [0, 3]] += truth[:, None]
+    there = np.ones(ROWS, bool)
+    return Prepared(Given(image), Given(text), there, there, np.stack([truth, truth], axis=1), np.ones(ROWS))
+
+
+def fitted(**tasks: dict[str, float]) -> np.ndarray:
+    """The slopes [tasks, 10]."""
+    wide = wide_path.Wide({"image": 4, "text": 6}, 2)
+    wide_path.fit(wide, drawn(), np.arange(ROWS), HEADS, strength=1.0, weights={}, tasks=tasks)
+    return wide.layer.weight.detach().numpy()
+
+
+def test_a_task_leaves_out_what_it_is_told_to_and_the_others_do_not() -> None:
+    plain, told = fitted(), fitted(two={"image": 0.0, "last": 0.0})
+    assert np.allclose(plain[0], plain[1])
+    assert np.allclose(told[0], plain[0])
+    assert not told[1, :4].any()
+    assert not told[1, 7:].any()
+    assert told[1, 4] > plain[1, 4] > 0  # it has to answer alone
+
+
+def test_a_part_that_counts_less_is_shrunk_more() -> None:
+    plain, told = fitted(), fitted(two={"third": 0.1})
+    assert abs(told[1, 4]) < abs(plain[1, 4])
+
+
+def test_a_task_may_be_held_more_strongly() -> None:
+    plain, told = fitted(), fitted(two={"strength": 1e4})
+    assert np.abs(told[1]).max() < np.abs(plain[1]).max() / 10
