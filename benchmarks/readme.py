@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -91,7 +92,8 @@ def figures(root: Path) -> Iterator[str]:
         beside = next(
             (found[key] for key in (f"{name}_majority", f"{name}_chance") if key in found), 0.0
         )  # r of a constant
-        yield f"| {said} | {found['rows']:,} | {NAMES[name]} | {value} ({low}–{high}) | {beside:.{digits}f} |"
+        count = found.get("rows") or int(re.search(r"\d+", rows)[0])  # type: ignore[index]  # photographs: in the name
+        yield f"| {said} | {count:,} | {NAMES[name]} | {value} ({low}–{high}) | {beside:.{digits}f} |"
     speed, held = (read(root / "benchmarks" / "results" / f"{name}.json") for name in ("latency", "memory"))
     yield ""
     yield f"| on {speed['threads']} CPU cores | |"

@@ -59,9 +59,15 @@ def write(
         "sha256": {file: weights.sha256(folder / file) for file in files},
     }
     (folder / "config.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    report(name, metrics=metrics, readme=readme)
+    return folder
+
+
+def report(name: str, *, metrics: Mapping[str, Any], readme: str) -> None:
+    """Writes the figures and the card of `weights/<name>/` alone: for what is measured on the very graph that ships."""
+    folder = weights.root() / name
     (folder / "metrics.json").write_text(json.dumps(dict(metrics), indent=2) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(readme.strip() + "\n", encoding="utf-8")
-    return folder
 
 
 def trace(

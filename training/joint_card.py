@@ -25,8 +25,8 @@ _NAMES = {
     "matching_accuracy": "own or other picture",
 }
 _FIGURES = """
-On the 1,000 validation photographs and their 5,000 captions, on which the stop was chosen (95% bootstrap intervals over
-photographs; baseline: the same frozen features kept apart and combined late,
+By the graphs that ship, on the 1,000 validation photographs and their 5,000 captions, on which the stop was chosen (95%
+bootstrap intervals over photographs; baseline: the same frozen features kept apart and combined late,
 `training/joint_baseline.py`):
 
 {table}
