@@ -58,7 +58,7 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
     if unknown:
         raise BadInput(f"{name} has no variant {unknown[0]!r}: there are {', '.join(map(repr, task.variants))}.")
     file = weights.root() / task.folder / FILE
-    report = _before(file, task.variants) | {
+    about = {
         "task": settings["task"],
         "what": task.what,
         "score": task.score,
@@ -66,6 +66,7 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
         "published": PUBLISHED,
         "recipe": {key: value for key, value in settings.items() if key != "threads"},
     }
+    report: dict[str, Any] = _before(file, task.variants) | about
     for variant in wanted:
         own = settings | settings.get("only", {}).get(variant, {})
         made_by = {card.name: card.identity for card in task.cards(variant)}
@@ -77,6 +78,7 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
             examples = out / f"{variant}-{pixels}".replace(" ", "_")
             attacks.append({"pixels": pixels, **assault(targets, pixels, own, kept, examples)})
         poisoning = [kept.get(f"poison {share}", partial(task.poisoned, variant, share)) for share in own["shares"]]
+        report = _before(file, task.variants) | about  # anew: another variant may have been measured meanwhile
         for part, found in (("attack", attacks), ("poisoning", poisoning), ("weights", made_by)):
             report[part][variant] = found
         file.write_text(
