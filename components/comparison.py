@@ -123,6 +123,11 @@ def draw(found: Sequence[Compared]) -> None:
             row[titles[one.name]] = "–" if answer is None else f"{answer[0].replace('_', ' ')} ({answer[1]:.0%})"
         rows.append(row)
     st.dataframe(rows, hide_index=True, width="stretch", height=36 * (len(rows) + 1) + 4)
+    st.caption(
+        "In brackets: the probability of the answer. An answer can have less than half: each question has cut-offs of its own, "
+        "set so that answers come as often as in the training rows. “humour · memotion-types” asks whether, “memotion-humour” "
+        "how much. How little better than guessing some of these systems are stands on the page Evaluation."
+    )
     for one in found:
         if one.problem:
             st.warning(f"{one.title}: {one.problem}", icon=":material/info:")

@@ -246,7 +246,7 @@ def thresholds(found: Predictions, number: int) -> None:
     start = found.head.rules[number].threshold() if len(classes) == 2 else float(target.mean())
     start = min(0.99, max(0.01, round(start, 2)))
     low, high = st.slider(
-        f"A person looks from the first, “{names[one]}” from the second on", 0.0, 1.0, (max(0.0, start - 0.1), start), 0.01,
+        f"Send to a person from … and call it “{names[one]}” from …", 0.0, 1.0, (max(0.0, start - 0.1), start), 0.01,
         key=f"threshold-{found.head.name}-{number}-{one}",
     )  # fmt: skip
     seen = curves.at_threshold(target, chance, low, high)

@@ -182,10 +182,22 @@ def filtered(held: Library, analyzer: Analyzer) -> list[int] | None:
         help="The calibrated probability that the picture with its caption is hateful. Narrowing the range judges all "
         "pictures, which takes a few hundredths of a second each.",
     )
+    st.caption(
+        "Judged are the picture and the caption that came with it. Words that only the picture shows count where they were "
+        "read at indexing; without them the score is rough, and Analyze may say another."
+    )
     if (low, high) == (0, 100):
         return None
     score(range(len(held)), held, analyzer)
     return [row for row, entry in enumerate(held.entries) if low <= 100 * (entry.score or 0.0) <= high]
+
+
+def explained(found: Sequence[Found], count: int, what: str, more: str = "") -> str:
+    """What is shown and what its numbers mean."""
+    return (
+        f"The closest {len(found):,} of {count:,} {what}{more}; they come even where nothing fits. The number is the cosine: "
+        "1 is the same, and words and a picture that fit lie far lower than two pictures do."
+    )
 
 
 def _reveal(key: str) -> None:

@@ -85,7 +85,7 @@ def test_captions_come_with_their_similarity(page: AppTest) -> None:
     ask(page, "blue")
     assert "a blue lake" in everything(page)
     assert "green grass" in everything(page)
-    assert re.search(r"The closest of \d+ captions", everything(page))
+    assert re.search(r"The closest \d+ of \d+ captions", everything(page))
 
 
 def test_words_beside_a_picture_say_which_of_them_counts(page: AppTest) -> None:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from components import (
     charts,
+    comparison,
     engine,
     evaluation,
     failures,
@@ -36,7 +37,7 @@ evaluation.draw_table([line for line in lines if not wanted or line.task in want
 
 st.header("One model in detail", anchor=False)
 shown = [one for one in held if one.lines and (not wanted or {line.task for line in one.lines} & set(wanted))]
-choices = {one.title: one for one in sorted(shown, key=lambda one: not one.tasks)}  # those with predictions first
+choices = {one.title: one for one in sorted(shown, key=lambda one: (one.name != comparison.VERDICT, not one.tasks))}
 left, middle, right = st.columns(3, gap="medium")
 model = choices[left.selectbox("Model", list(choices), key="model")]
 known = list(dict.fromkeys([*model.tasks, *(line.task for line in model.lines)]))

@@ -44,11 +44,14 @@ with nearest, failures.contained():
         start = time.perf_counter()
         found = held.search(vector, search.SHOWN, among=among)
         took = (time.perf_counter() - start) * 1000
-        st.caption(f"The closest of {len(held):,}, found in {took:.1f} ms. The number is the cosine: 1 is the same.")
+        if found:
+            st.caption(search.explained(found, len(held), "pictures", f", found in {took:.1f} ms"))
     else:
         rows = range(len(held)) if among is None else among
         found = [search.Found(row) for row in list(rows)[: search.SHOWN]]
-        st.caption("Type words or drop a picture: the closest come first. Until then, the first of the collection.")
+        st.caption(
+            f"Type words or drop a picture: the closest come first. Until then, the first {len(found):,} of the collection."
+        )
     if not found:
         st.info("No picture lies in this range of scores.", icon=":material/filter_alt_off:")
     search.score([hit.entry for hit in found], held, analyzer)
@@ -64,7 +67,10 @@ with captions, failures.contained():
         st.info("Type words or drop a picture to see the closest captions.", icon=":material/search:")
     else:
         told = held.search_captions(vector, search.SHOWN, among=among)
-        st.caption(f"The closest of {len(held.captions):,} captions, each with its picture. The number is the cosine.")
+        if told:
+            st.caption(search.explained(told, len(held.captions), "captions"))
+        else:
+            st.info("No picture with a caption lies in this range of scores.", icon=":material/filter_alt_off:")
         search.score([hit.entry for hit in told], held, analyzer)
         search.thumbnails(told, held, bands, "captions")
 with same, failures.contained():
