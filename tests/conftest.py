@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import pytest
 from PIL import Image, ImageDraw
@@ -17,6 +18,13 @@ def drawn(size: tuple[int, int] = (320, 240), kind: str = "PNG", colour: tuple[i
     held = io.BytesIO()
     image.save(held, kind)
     return held.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit puts the script that it runs in `__main__`'s place and leaves it there, and a worker process that a later
+    test spawns would run that script again."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from components import trained
+
 if TYPE_CHECKING:
     from tests.fakes import FakeAnalyzer
     from tests.weights_for_tests import Tiny
@@ -72,6 +74,14 @@ def test_evaluation_reads_what_runs_wrote(shelf: Path, analyzer: FakeAnalyzer) -
     assert row["Always the commonest"] == pytest.approx(held["macro_f1_majority"])
     app.multiselect(key="tasks").select("target").run()
     assert set(fine(app).dataframe[0].value["Task"]) == {"target"}
+
+
+def test_evaluation_opens_on_the_verdict(shelf: Path, analyzer: FakeAnalyzer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(Path(APP).parent / "weights"))  # those that ship
+    chosen = fine(page("pages/evaluation/models.py")).selectbox(key="model")
+    verdict = trained.TITLES["hate_cross_attention"]
+    assert verdict in chosen.options
+    assert chosen.value == verdict
 
 
 def test_each_model_and_task_draws(shelf: Path, analyzer: FakeAnalyzer) -> None:

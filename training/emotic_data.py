@@ -18,13 +18,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from models.emotions.people import CONTINUOUS
-from models.encoders.mini import prepare
+from models.encoders.mini import SIDE, prepare
 from models.errors import BadInput
-from training import export
 from training.datasets.emotic import CATEGORIES
-from training.joint_data import varied
-from training.joint_net import STAGES, Stages
-from training.towers import efficientnet
+from training.joint_data import stages_session, varied
+from training.joint_net import STAGES
 
 AT_ONCE = 4
 FILES = ("context.npy", "body.npy", "categories.npy", "continuous.npy")
@@ -88,7 +86,7 @@ def seen(people: Part, cache: Path, *, variants: int, seed: int) -> np.ndarray:
         digest.update(people.context[row].tobytes() + people.body[row].tobytes())
     cache.mkdir(parents=True, exist_ok=True)
     files = [cache / f"emotic-{digest.hexdigest()[:16]}-{variant}.npy" for variant in range(variants)]
-    session = None if all(file.is_file() for file in files) else _session()
+    session = None if all(file.is_file() for file in files) else stages_session(SIDE)
     for variant, file in enumerate(files):
         if session is not None and not file.is_file():
             half = file.with_suffix(".part.npy")
@@ -111,16 +109,6 @@ def _run(session: onnxruntime.InferenceSession, people: Part, variant: int, seed
             sides.append(session.run(None, {"pixels": fed})[0])
         found[rows.start : rows.stop] = np.concatenate(sides, axis=1)
     return found
-
-
-def _session() -> onnxruntime.InferenceSession:
-    graph = export.trace(
-        Stages(efficientnet()), [torch.randn(2, 3, 224, 224)], names=["pixels"], outputs=["seen"],
-        dynamic={"pixels": {0: "batch"}},
-    )  # fmt: skip
-    options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(graph.SerializeToString(), options)
 
 
 def batch(features: np.ndarray, people: Part, rows: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:

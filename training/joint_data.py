@@ -1,7 +1,8 @@
-"""What the joint training reads: what the frozen halves of both towers say of Flickr8k's photographs and captions.
+"""What the joint training reads: what both towers say of Flickr8k's photographs and captions before they are trained.
 
 The picture network runs once for each photograph and variant (as it is, its mirror image, random crops); what it says
-stays on the disk, a file a variant. The words' lower half runs once for each caption.
+stays on the disk, a file a variant. The words' tower runs once for each caption; its states where the frozen half ends are
+what training starts from.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ def photographs(rows: Sequence[Row], cache: Path, *, variants: int, seed: int = 
     digest = hashlib.sha256(b"".join(hashlib.sha256(one).digest() for one in data)).hexdigest()[:16]
     cache.mkdir(parents=True, exist_ok=True)
     files = [cache / f"stages-{SIDE}-{digest}-{variant}.npy" for variant in range(variants)]
-    session = None if all(file.is_file() for file in files) else _session(threads)
+    session = None if all(file.is_file() for file in files) else stages_session(SIDE, threads)
     for variant, file in enumerate(files):
         if session is not None and not file.is_file():
             part = file.with_suffix(".part.npy")
@@ -171,10 +172,10 @@ def varied(image: Image.Image, variant: int, seed: tuple[int, ...]) -> Image.Ima
     return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else image
 
 
-def _session(threads: int) -> onnxruntime.InferenceSession:
-    """onnxruntime runs the network several times faster than torch does on a CPU."""
+def stages_session(side: int, threads: int = 0) -> onnxruntime.InferenceSession:
+    """The frozen stages on pixels (B, 3, side, side): onnxruntime runs them several times faster than torch on a CPU."""
     graph = export.trace(
-        Stages(efficientnet()), [torch.randn(2, 3, SIDE, SIDE)], names=["pixels"], outputs=["seen"],
+        Stages(efficientnet()), [torch.randn(2, 3, side, side)], names=["pixels"], outputs=["seen"],
         dynamic={"pixels": {0: "batch"}},
     )  # fmt: skip
     options = onnxruntime.SessionOptions()

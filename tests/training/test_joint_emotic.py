@@ -129,7 +129,7 @@ def test_a_killed_run_does_not_ask_the_network_again(trained: Trained, monkeypat
     def never() -> None:
         raise AssertionError("the features were kept")
 
-    monkeypatch.setattr(emotic_data, "_session", never)
+    monkeypatch.setattr(emotic_data, "stages_session", never)
     people = emotic_data.part(trained.folder, "validation")
     kept = emotic_data.seen(people, trained.out / "cache", variants=1, seed=7)
     assert kept.shape == (1, 9, 2 * 1712) and np.isfinite(kept).all()

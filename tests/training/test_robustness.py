@@ -121,6 +121,21 @@ def test_one_variant_again_leaves_the_others(tmp_path: Path, easy: argparse.Name
         run("robustness_hate", easy)
 
 
+def test_what_another_run_wrote_meanwhile_stays(
+    tmp_path: Path, easy: argparse.Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poisoned = Easy.poisoned
+
+    def interrupted(self: Easy, variant: str, share: float) -> dict[str, float]:
+        if variant == "strong":
+            run("robustness_hate", argparse.Namespace(**vars(easy) | {"variant": ["weak"]}))
+        return poisoned(self, variant, share)
+
+    monkeypatch.setattr(Easy, "poisoned", interrupted)
+    easy.variant = ["strong"]
+    assert list(run("robustness_hate", easy)["attack"]) == ["weak", "strong"]
+
+
 def test_figures_of_earlier_weights_are_told(tmp_path: Path, easy: argparse.Namespace) -> None:
     run("robustness_hate", easy)
     (tmp_path / "weights" / "easy" / "config.json").write_text('{"name": "easy", "trained": "anew"}')
