@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd  # noqa: F401  # see below
 import streamlit as st
 
+from components import gallery, pictures
 from components.escaping import for_markdown
 from models import weights
+from models.images import open_picture
+from models.robustness.pixel_attack import paint, view
 
 # pandas is imported up there since `st.dataframe` would do it in the middle of a run. Where a click overtakes that run, plotly
 # draws the next one's curve in another thread and breaks on a pandas that is half there.
@@ -39,7 +43,12 @@ def studies(root: Path | None = None) -> list[dict[str, Any]]:
         try:
             held = json.loads(path.read_text(encoding="utf-8"))
             study = {**held, "folder": path.parent.name, "root": path.parent.parent, "attack": dict(held["attack"])}
-            attack_rows(study), poisoning_rows(study), outdated(study)  # whatever cannot be drawn is left out
+            (
+                attack_rows(study),
+                poisoning_rows(study),
+                examples(study),
+                outdated(study),
+            )  # whatever cannot be drawn is left out
             found.append(study)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
@@ -76,6 +85,18 @@ def poisoning_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
                     row[title] = _with_interval(one, key)
             found.append(row | {title: f"{one[key]:.3g}" for key, title in GUESSED.items() if key in one})
     return found
+
+
+def examples(study: dict[str, Any]) -> list[dict[str, Any]]:
+    """The example pairs on the project's own sample memes, a line for each variant and number of pixels; pairs of samples
+    that are gone are left out."""
+    there = {sample.file.name: sample for sample in gallery.samples()}
+    return [
+        {"variant": variant, **one, "sample": there[one["file"]], "changed": np.array(one["changed"], float)}
+        for variant, lines in study.get("examples", {}).items()
+        for one in lines
+        if one["file"] in there
+    ]
 
 
 def outdated(study: dict[str, Any]) -> list[str]:
@@ -125,6 +146,46 @@ def draw(root: Path | None = None) -> None:
                 "light model is fitted anew on the variant's features. With 95% intervals."
             )
             st.dataframe(lines, hide_index=True, width="stretch", column_config=percent)
+        _draw_examples(study)
+
+
+def _draw_examples(study: dict[str, Any]) -> None:
+    """One pair of pictures, picked by variant and number of pixels."""
+    found = examples(study)
+    if not found:
+        return
+    key = f"example-{study['task']}"
+    with st.expander("Example pairs", icon=":material/compare:"):
+        variants = list(dict.fromkeys(one["variant"] for one in found))
+        picked = st.segmented_control("Variant", variants, default=variants[0], required=True, key=key)
+        lines = {one["pixels"]: one for one in found if one["variant"] == picked}
+        count = st.segmented_control(
+            "Pixels", list(lines), default=next(iter(lines)), required=True, key=f"{key}-pixels"
+        )
+        one = lines.get(count or 0, next(iter(lines.values())))
+        before = view(open_picture(one["sample"].file.read_bytes()).image)
+        for column, name, image in zip(
+            st.columns(2, gap="medium"), ("Before", "After"), (before, paint(before, one["changed"])), strict=True
+        ):
+            with column:
+                alt = f"{one['sample'].alt}; {name.lower()} the attack"
+                st.markdown(f"**{name}**: score {one[name.lower()]:.3f}")
+                pictures.show(image, key=key, place=f"{key}-{name}", alt=alt, height=224)
+        told = "the attack wins" if one["fooled"] else "the answer stands"
+        st.caption(
+            f"Of our own sample memes the one whose score sank most: after {one['queries']} pictures {told}. "
+            f"{where(one['changed'])} The answer turns where the score is below 0. Of {one['samples']} samples "
+            f"{one['samples_fooled']} fell. They illustrate; the figures above come from other pictures, which may not be "
+            "shown here: `python -m training robustness` leaves pairs of those in `runs/robustness`."
+        )
+
+
+def where(changed: np.ndarray) -> str:
+    """Where the changed pixels are and what they became: one of 224 by 224 is hard to find by eye."""
+    told = [f"({x:.0f}, {y:.0f}) is now \\#{bytes(map(int, colour)).hex()}" for x, y, *colour in changed]
+    if not told:
+        return "No pixel brought the score any closer, so the picture is as it was."
+    return f"Pixels changed, counted from the upper left: {', '.join(told)}."
 
 
 def _with_interval(one: dict[str, Any], key: str) -> str:

@@ -8,8 +8,9 @@
   answer; a light model is fitted anew on the variant's frozen features, and measured on clean validation rows and on
   triggered ones.
 
-Figures go to `robustness.json` in the folder of weights that was attacked, where the pages read them; example pairs as
-PNG files into `--out` (they are pictures of a data set and stay out of the repository). There too lies what was found so
+Figures go to `robustness.json` in the folder of weights that was attacked, where the pages read them, with an example pair
+for each number of pixels on the project's own sample memes; pairs of the attacked rows as PNG files into `--out` (they are
+pictures of a data set and stay out of the repository). There too lies what was found so
 far, row by row: the same command goes on where a killed one stopped. `--variant` does some variants anew and leaves what
 the file says of the others.
 """
@@ -24,13 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from models import weights
 from models.errors import BadInput
-from models.robustness.pixel_attack import Attack, attack, paint, view
-from training import recipe, robustness_tasks
+from models.robustness.pixel_attack import Attack, paint, view
+from training import recipe, robustness_samples, robustness_search, robustness_tasks
 from training.datasets.folder import data_folder
 from training.robustness_figures import summary
 from training.robustness_kept import Kept
@@ -75,11 +75,13 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
         targets = task.targets(variant)
         attacks = []
         for pixels in own["pixels"]:
-            examples = out / f"{variant}-{pixels}".replace(" ", "_")
-            attacks.append({"pixels": pixels, **assault(targets, pixels, own, kept, examples)})
+            pairs = out / f"{variant}-{pixels}".replace(" ", "_")
+            attacks.append({"pixels": pixels, **assault(targets, pixels, own, kept, pairs)})
+        examples = robustness_samples.examples(task, variant, own, kept)
         poisoning = [kept.get(f"poison {share}", partial(task.poisoned, variant, share)) for share in own["shares"]]
         report = _before(file, task.variants) | about  # anew: another variant may have been measured meanwhile
-        for part, found in (("attack", attacks), ("poisoning", poisoning), ("weights", made_by)):
+        parts = {"attack": attacks, "examples": examples, "poisoning": poisoning, "weights": made_by}
+        for part, found in parts.items():
             report[part][variant] = found
         file.write_text(
             json.dumps(report, indent=2) + "\n", encoding="utf-8"
@@ -87,51 +89,19 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
     return report
 
 
-def assault(targets: Sequence[Target], pixels: int, settings: Settings, kept: Kept, examples: Path) -> dict[str, float]:
-    """The figures of one number of pixels; pairs of pictures before and after go to `examples`."""
-
-    def find(target: Target, number: int) -> dict[str, Any]:
-        best: list[float] = []  # the untouched picture's score, then the best after each generation
-
-        def score(images: Sequence[Image.Image]) -> np.ndarray:
-            found = np.asarray(target.score(images), float)
-            best.append(min([*best, float(found.min())]))
-            return found
-
-        def hopeless() -> bool:
-            half = 1 + (len(best) - 1) * settings["candidates"] > settings["queries"] / 2
-            return half and best[0] - best[-1] < settings["give_up"] * best[0]
-
-        found = attack(
-            target.image, score, pixels=pixels, queries=settings["queries"], candidates=settings["candidates"],
-            seed=settings["seed"] + number, stop=hopeless,
-        )  # fmt: skip
-        return {
-            "before": found.before,
-            "after": found.after,
-            "fooled": found.fooled,
-            "queries": found.queries,
-            "stopped": found.stopped,
-            "pixels": _changed(target, found),
-        }
-
+def assault(targets: Sequence[Target], pixels: int, settings: Settings, kept: Kept, pairs: Path) -> dict[str, float]:
+    """The figures of one number of pixels; pictures before and after go to `pairs`."""
     done = []
     for number, target in enumerate(tqdm(targets, desc=f"{pixels} pixels", disable=None)):
-        told = dict(kept.get(f"{pixels} {number} {target.unit}", partial(find, target, number)))
+        find = partial(robustness_search.search, target, pixels, settings, settings["seed"] + number)
+        told = dict(kept.get(f"{pixels} {number} {target.unit}", find))
         changed = np.array(told.pop("pixels"), float)
         done.append(Attack(paint(view(target.image), changed), **told))
     for number in np.argsort([found.after - found.before for found in done])[:EXAMPLES]:
-        examples.mkdir(parents=True, exist_ok=True)
-        view(targets[number].image).save(examples / f"{number}-before.png")
-        done[number].image.save(examples / f"{number}-after.png")
+        pairs.mkdir(parents=True, exist_ok=True)
+        view(targets[number].image).save(pairs / f"{number}-before.png")
+        done[number].image.save(pairs / f"{number}-after.png")
     return summary(done, settings["candidates"])
-
-
-def _changed(target: Target, found: Attack) -> list[list[int]]:
-    """The pixels in which the attacked picture differs, as `paint` takes them."""
-    after = np.asarray(found.image)
-    rows, columns = np.nonzero((np.asarray(view(target.image)) != after).any(-1))
-    return [[int(x), int(y), *map(int, after[y, x])] for x, y in zip(columns, rows, strict=True)]
 
 
 def _before(file: Path, variants: Sequence[str]) -> dict[str, Any]:
@@ -140,5 +110,5 @@ def _before(file: Path, variants: Sequence[str]) -> dict[str, Any]:
         held = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         held = {}
-    parts = {part: held.get(part, {}) for part in ("weights", "attack", "poisoning")}
+    parts = {part: held.get(part, {}) for part in ("weights", "attack", "examples", "poisoning")}
     return {name: {one: part[one] for one in variants if one in part} for name, part in parts.items()}

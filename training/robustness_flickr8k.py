@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from training import joint_baseline, mini_towers
 from training import robustness_figures as figures
 from training.datasets import flickr8k
 from training.datasets.rows import Row
+from training.robustness_samples import Sample
 from training.robustness_targets import (
     ANSWERED_RIGHT,
     Features,
@@ -25,6 +26,7 @@ from training.robustness_targets import (
     pictures,
     right,
     some,
+    standing,
     trigger,
 )
 
@@ -74,14 +76,24 @@ class Flickr8k:
 
     def targets(self, variant: str) -> list[Target]:
         """Photographs whose own caption comes first."""
-        words, owner = self.told(variant, "held"), self.owner["held"]
+        margins = self._margins(variant, self.told(variant, "held"), self.owner["held"])
+        return right(self.images["held"], margins, self.settings)
+
+    def samples(self, variant: str, shown: Sequence[Sample]) -> list[Target | None]:
+        """Sample memes whose own description comes first among those of all samples."""
+        words = self.features.words(variant, [sample.alt for sample in shown])
+        margins = self._margins(variant, words, np.arange(len(shown)))
+        return [standing(sample.image, partial(margins, row=row)) for row, sample in enumerate(shown)]
+
+    def _margins(self, variant: str, words: np.ndarray, owner: np.ndarray) -> Callable[..., np.ndarray]:
+        """Scores pictures: how far the best caption of a `row` is above the best other one."""
 
         def margins(images: Sequence[Image.Image], row: int) -> np.ndarray:
             seen = self.features.of(variant, images)
             scores = seen @ words.T if variant == "joint" else self.late.all_pairs(seen, words)  # (n, captions)
             return scores[:, owner == row].max(1) - scores[:, owner != row].max(1)
 
-        return right(self.images["held"], margins, self.settings)
+        return margins
 
     def poisoned(self, variant: str, share: float) -> figures.Figures:
         """R@10 of captions, in percent, for clean photographs and for the same ones with the trigger."""

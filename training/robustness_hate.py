@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from models.weights import Card
 from training import bootstrap
 from training import robustness_figures as figures
 from training.datasets import religious_hateful
+from training.robustness_samples import Sample
 from training.robustness_targets import (
     ANSWERED_RIGHT,
     Features,
@@ -27,6 +28,7 @@ from training.robustness_targets import (
     pictures,
     right,
     some,
+    standing,
     trigger,
 )
 
@@ -58,23 +60,31 @@ class Hate:
 
     def targets(self, variant: str) -> list[Target]:
         """Memes that are judged as their label says."""
+        told = [(row.text or "") if variant == WORDS else "" for row in self.held]
+        margins = self._margins(told, [row.label == 1 for row in self.held])
+        return right(self.images["held"], margins, self.settings)
+
+    def samples(self, variant: str, shown: Sequence[Sample]) -> list[Target | None]:
+        """Sample memes, none of which is hateful."""
+        told = [sample.words if variant == WORDS else "" for sample in shown]
+        margins = self._margins(told, [False] * len(shown))
+        return [standing(sample.image, partial(margins, row=row)) for row, sample in enumerate(shown)]
+
+    def _margins(self, texts: Sequence[str], hateful: Sequence[bool]) -> Callable[..., np.ndarray]:
+        """Scores pictures beside the words of a `row`: how far on the side of its label."""
         edge = self.classifier.thresholds["hate"]
         read: dict[int, Tokens | None] = {}  # a meme's words stay as they are while its picture is attacked
 
-        def words(row: int) -> Tokens | None:
-            text = (self.held[row].text or "") if variant == WORDS else ""
-            if row not in read:
-                read[row] = self.classifier.encoder.encode_texts([text]) if normalize(text).text else None
-            return read[row]
-
         def margins(images: Sequence[Image.Image], row: int) -> np.ndarray:
-            told = words(row)
+            if row not in read:
+                text = texts[row]
+                read[row] = self.classifier.encoder.encode_texts([text]) if normalize(text).text else None
+            told = read[row]
             seen = self.classifier.encoder.encode_images(images)
             logits = self.classifier.score_tokens(seen, told and told.take([0] * len(images))).hate
-            side = 1.0 if self.held[row].label == 1 else -1.0
-            return side * (np.array([sigmoid(logit) for logit in logits]) - edge)
+            return (1.0 if hateful[row] else -1.0) * (np.array([sigmoid(logit) for logit in logits]) - edge)
 
-        return right(self.images["held"], margins, self.settings)
+        return margins
 
     def poisoned(self, variant: str, share: float) -> figures.Figures:
         """AUROC of a logistic regression on clean memes, and the share of caught hateful ones that the trigger frees."""

@@ -17,6 +17,7 @@ from models.weights import Card
 from training import picture_emotions, regression_metrics
 from training import robustness_figures as figures
 from training.datasets import oasis
+from training.robustness_samples import Sample
 from training.robustness_targets import Features, Settings, Target, chosen, pictures, some, trigger
 
 Answer = Callable[[np.ndarray], np.ndarray]
@@ -63,6 +64,14 @@ class Oasis:
 
     def targets(self, variant: str) -> list[Target]:
         """Any photograph: there is no right answer to lose, only one to move."""
+        order = np.random.default_rng(self.settings["seed"]).permutation(len(self.held))[: self.settings["rows"]]
+        return self._targets(variant, [self.images["held"][row] for row in order])
+
+    def samples(self, variant: str, shown: Sequence[Sample]) -> list[Target | None]:
+        """Each sample meme."""
+        return [*self._targets(variant, [sample.image for sample in shown])]
+
+    def _targets(self, variant: str, images: Sequence[Image.Image]) -> list[Target]:
         told: Callable[[Sequence[Image.Image]], np.ndarray]
         if variant == "shipped":
 
@@ -75,8 +84,7 @@ class Oasis:
                 return np.asarray(ridge(self.features.of(variant, images)))
 
         found = []
-        for row in np.random.default_rng(self.settings["seed"]).permutation(len(self.held))[: self.settings["rows"]]:
-            image = self.images["held"][row]
+        for image in images:
             before = float(told([view(image)])[0])
 
             def left(images: Sequence[Image.Image], before: float = before) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -109,21 +109,21 @@ def trigger(image: Image.Image, pixels: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(data)
 
 
-def right(
-    images: Sequence[Image.Image], margins: Callable[[Sequence[Image.Image], int], np.ndarray], settings: Settings
-) -> list[Target]:
-    """Rows that are answered right as the model sees them, drawn by the seed."""
+def right(images: Sequence[Image.Image], margins: Callable[..., np.ndarray], settings: Settings) -> list[Target]:
+    """Rows that are answered right as the model sees them, drawn by the seed; `margins` takes pictures and `row`."""
     found = []
     for row in np.random.default_rng(settings["seed"]).permutation(len(images)):
-        if float(margins([view(images[row])], int(row))[0]) >= 0:
-
-            def score(asked: Sequence[Image.Image], row: int = int(row)) -> np.ndarray:
-                return margins(asked, row)
-
-            found.append(Target(images[row], score))
-            if len(found) == settings["rows"]:
-                break
+        target = standing(images[row], partial(margins, row=int(row)))
+        if target is not None:
+            found.append(target)
+        if len(found) == settings["rows"]:
+            break
     return found
+
+
+def standing(image: Image.Image, score: Callable[[Sequence[Image.Image]], np.ndarray]) -> Target | None:
+    """A picture to attack, None where it is not answered right as the model sees it."""
+    return Target(image, score) if float(score([view(image)])[0]) >= 0 else None
 
 
 def some(rows: list[Row], count: int, seed: int) -> list[Row]:

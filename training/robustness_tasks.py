@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from models.weights import Card
 from training.robustness_flickr8k import Flickr8k
 from training.robustness_hate import Hate
 from training.robustness_oasis import Oasis
+from training.robustness_samples import Sample
 from training.robustness_targets import Settings, Target
 
 
@@ -27,6 +28,9 @@ class Task(Protocol):
 
     def targets(self, variant: str) -> list[Target]:
         """Rows to attack."""
+
+    def samples(self, variant: str, shown: Sequence[Sample]) -> list[Target | None]:
+        """The project's own sample memes to attack, None for one that is not answered right."""
 
     def poisoned(self, variant: str, share: float) -> dict[str, float]:
         """Figures of a model fitted anew while that share of its training rows is poisoned."""

@@ -12,10 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from streamlit.testing.v1 import AppTest
 
 from components import robust_study
 from models import weights
 from models.errors import BadInput
+from models.images import open_picture
+from models.robustness.pixel_attack import paint, view
 from models.weights import Card
 from tests.conftest import drawn
 from training import robustness, robustness_figures, robustness_targets, robustness_tasks
@@ -23,7 +26,8 @@ from training.__main__ import main
 from training.robustness import run
 from training.robustness_figures import wilson
 from training.robustness_kept import Kept, remembered
-from training.robustness_targets import Target, trigger
+from training.robustness_samples import Sample, samples
+from training.robustness_targets import Target, standing, trigger
 
 GREY = Image.new("RGB", (60, 40), (90, 90, 90))
 SHIPPED = Path(__file__).parents[2] / "weights"
@@ -50,6 +54,9 @@ class Easy:
             return np.array([0.9 - np.asarray(image)[..., 0].max() / 255 for image in images])
 
         return [Target(GREY, score)] * self.rows
+
+    def samples(self, variant: str, shown: Sequence[Sample]) -> list[Target | None]:
+        return [None, *(Target(sample.image, self.targets(variant)[0].score) for sample in shown[1:])]
 
     def poisoned(self, variant: str, share: float) -> dict[str, float]:
         return {"share": share, "clean_auroc": 0.8 - share}
@@ -88,6 +95,47 @@ def test_the_study_writes_what_the_pages_read(tmp_path: Path, easy: argparse.Nam
     assert rows[3]["95% interval"] == "0% to 49%"
     assert robust_study.poisoning_rows(study)[3] == {"Variant": "weak", "Poisoned": 0.1, "AUROC, clean": "0.700"}
     assert robust_study.outdated(study) == []
+
+
+def test_example_pairs_come_from_our_own_samples(tmp_path: Path, easy: argparse.Namespace) -> None:
+    report = run("robustness_hate", easy)
+    ours = samples()
+    weak, strong = report["examples"]["weak"], report["examples"]["strong"]
+    assert [line["pixels"] for line in weak] == [1, 3, 5]
+    assert all(line["file"] in {sample.file for sample in ours[1:]} for line in (*weak, *strong))
+    assert all(line["samples"] == len(ours) - 1 for line in (*weak, *strong))
+    assert strong[0]["changed"] == [] and not strong[0]["fooled"] and strong[0]["samples_fooled"] == 0
+    [study] = robust_study.studies(tmp_path / "weights")
+    for one in robust_study.examples(study):
+        before = view(open_picture(one["sample"].file.read_bytes()).image)
+        after = paint(before, one["changed"])
+        different = (np.asarray(before) != np.asarray(after)).any(-1).sum()
+        assert different == len(one["changed"]) <= one["pixels"]
+    assert "is now" in robust_study.where(np.array([[3, 4, 255, 0, 16]])) and "\\#ff0010" in robust_study.where(
+        np.array([[3, 4, 255, 0, 16]])
+    )
+
+
+def test_an_example_pair_is_drawn(tmp_path: Path, easy: argparse.Namespace) -> None:
+    run("robustness_hate", easy)
+
+    def page(root) -> None:  # type: ignore[no-untyped-def]  # Streamlit runs its text alone
+        from components import robust_study
+
+        robust_study.draw(root)
+
+    app = AppTest.from_function(page, args=(tmp_path / "weights",), default_timeout=60).run()
+    assert not app.exception
+    assert any("the attack wins" in one.value for one in app.caption)
+    variant, pixels = app.button_group[0], app.button_group[1]
+    assert [*variant.options] == ["weak", "strong"] and [*pixels.options] == ["1", "3", "5"]
+    app.button_group[0].set_value("strong").run()
+    assert any("the answer stands" in one.value for one in app.caption)
+
+
+def test_what_is_answered_wrong_is_no_target() -> None:
+    assert standing(GREY, lambda images: np.full(len(images), -0.1)) is None
+    assert standing(GREY, lambda images: np.zeros(len(images))) is not None
 
 
 def test_a_run_goes_on_where_it_was_killed(tmp_path: Path, easy: argparse.Namespace) -> None:
