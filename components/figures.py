@@ -26,6 +26,17 @@ class Figure:
         on = self.on.replace("_", " ")
         return f"AUROC {self.auroc:.2f} ({self.low:.2f}–{self.high:.2f}, chance 0.50) on {on}, {self.rows:,} rows"
 
+    @property
+    def plain(self) -> str:
+        """The same for who has never heard of AUROC: it is the share of pairs that are put in the right order."""
+        told = self.on.replace("_", " ")
+        kind, _, data = told.partition(", ")
+        where = f"{data}, none of them seen in training" if kind == "out of fold" and data else told
+        return (
+            f"Of two memes, one marked by people and one not, it ranks the marked one higher {self.auroc:.0%} of the time "
+            f"({self.low:.0%} to {self.high:.0%}; guessing: 50%). Measured on {self.rows:,} memes: {where}."
+        )
+
 
 def of(names: Iterable[str]) -> list[Figure]:
     """The verdict's figures of whichever of these folders has any; validation and out-of-fold rows are said as such."""
