@@ -10,6 +10,7 @@ from typing import Any
 from models import weights
 
 MOST = 2
+QUESTION = "How often it ranks a meme that people marked above one that they did not (guessing: 50%)"
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,11 @@ class Figure:
 
     @property
     def plain(self) -> str:
-        """The same for who has never heard of AUROC: it is the share of pairs that are put in the right order."""
+        """The same for who has never heard of AUROC, to follow `QUESTION`: it is the share of pairs in the right order."""
         told = self.on.replace("_", " ")
         kind, _, data = told.partition(", ")
-        where = f"{data}, none of them seen in training" if kind == "out of fold" and data else told
-        return (
-            f"Of two memes, one marked by people and one not, it ranks the marked one higher {self.auroc:.0%} of the time "
-            f"({self.low:.0%} to {self.high:.0%}; guessing: 50%). Measured on {self.rows:,} memes: {where}."
-        )
+        where = f"{data}, unseen in training" if kind == "out of fold" and data else told
+        return f"{self.auroc:.0%} of pairs ({self.low:.0%} to {self.high:.0%}): {self.rows:,} memes, {where}"
 
 
 def of(names: Iterable[str]) -> list[Figure]:

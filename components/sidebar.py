@@ -105,12 +105,18 @@ def tell(place: DeltaGenerator, info: ProfileInfo) -> None:
         if state.why:
             st.caption(f":material/info: {for_markdown(state.why)}")
         measured = figures.of(info.weights)
-        for figure in measured:
+        if measured:
+            told = [f":material/monitoring: {for_markdown(figures.QUESTION)}"]
             st.caption(
-                f":material/monitoring: {for_markdown(figure.plain)}",
-                help=f"{for_markdown(str(figure))}. The range is the 95% interval.",
+                "  \n".join(told + [f"· {for_markdown(figure.plain)}" for figure in measured]),
+                help="  \n".join(
+                    [
+                        "In brackets the 95% interval. In the terms of the field:",
+                        *(for_markdown(str(one)) for one in measured),
+                    ]
+                ),
             )
-        if not measured:
+        else:
             st.caption("These models came without figures.")
         if state.problem:
             st.warning(for_markdown(state.problem), icon=":material/warning:")

@@ -107,7 +107,7 @@ def test_the_sidebar_tells_what_runs_and_switches(page: tuple[AppTest, Shop]) ->
     app, shop = page
     assert "The small models run here (profile **mini**)" in everything(app)
     assert "not trained for this yet" in everything(app)
-    assert "ranks the marked one higher" in everything(app) and "50%" in everything(app)
+    assert "ranks a meme that people marked above" in everything(app) and "50%" in everything(app)
     assert not {"AUROC", "float32", "head"} & set(everything(app).replace(",", " ").split())  # no words of the trade
     helps = " ".join(one.help for one in app.sidebar.caption if one.help)
     assert "AUROC" in helps and "float32" in helps and "95% interval" in helps
