@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
+FILES = "input[type=file]:not([webkitdirectory])"  # the uploader of folders may be drawn first
 
 
 def picture(colour: tuple[int, int, int]) -> bytes:
@@ -41,7 +42,7 @@ def test_search_a_zip_by_words(fake: str, visitor: Any) -> None:
     page = visitor(fake)
     page.get_by_role("link", name="Search").click()
     page.get_by_role("heading", name="Search pictures by what is on them").wait_for()
-    page.locator("input[type=file]").first.set_input_files(packed())
+    page.locator(FILES).first.set_input_files(packed())
     page.get_by_role("button", name="Index them").click()
     page.get_by_role("heading", name="Search 4 pictures").wait_for()
 
@@ -64,7 +65,7 @@ def test_a_bad_zip_gets_a_sentence(fake: str, visitor: Any) -> None:
     page.get_by_role("link", name="Search").click()
     page.get_by_role("heading", name="Search pictures by what is on them").wait_for()
     bad = {"name": "memes.zip", "mimeType": "application/zip", "buffer": b"this is no zip"}
-    page.locator("input[type=file]").first.set_input_files(bad)
+    page.locator(FILES).first.set_input_files(bad)
     page.get_by_role("button", name="Index them").click()
     page.get_by_text("This is not a ZIP file").wait_for()
 
@@ -138,3 +139,24 @@ def test_a_search_that_streamlit_stopped_is_no_frozen_panel(fake: str, visitor: 
     page.get_by_text(re.compile(r"interrupted after [\d,]+ pictures of 2,000")).wait_for()
     page.get_by_role("button", name="Start again").click()
     page.get_by_text(re.compile(r"\d+ of 2,000 pictures tried")).wait_for()
+
+
+def test_compare_fits_a_phone_and_remembers(fake: str, visitor: Any) -> None:
+    page = visitor(fake, width=390, height=844)
+    page.goto(f"{fake}/compare")
+    words = page.get_by_role("textbox", name="Its words")
+    words.fill("we love mondays")
+    words.press("Control+Enter")
+    page.get_by_text("Subtext's own verdict (hate 12%)").wait_for()
+    tables = page.get_by_test_id("stTable")
+    expect(tables).to_have_count(2)
+    wider = tables.evaluate_all(
+        "all => all.flatMap(one => [one, ...one.querySelectorAll('*')]).map(one => one.getBoundingClientRect().right)"
+    )
+    assert max(wider) <= 390
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name="Search").click()
+    page.get_by_role("heading", name="Search pictures by what is on them").wait_for()
+    page.get_by_role("link", name="Compare").click()
+    expect(words).to_have_value("we love mondays")
+    page.get_by_text("Subtext's own verdict (hate 12%)").wait_for()
