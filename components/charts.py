@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from components.escaping import for_plotly, shorten
+from components.palette import BETWEEN
 
 INK = "#22262e"  # the light theme's text: Streamlit's own grey is too faint on it for numbers this small
 ROW = 23
@@ -79,6 +80,18 @@ def bars(
     figure.update_xaxes(zeroline=True, fixedrange=True)
     figure.update_layout(bargap=0.28, barmode="overlay")
     return figure
+
+
+def strokes(figure: go.Figure, values: Sequence[float], name: str) -> None:
+    """A stroke across each bar of `bars`, in their order: what its value is measured against."""
+    figure.add_scatter(
+        x=list(values),
+        y=list(range(len(values))),
+        mode="markers",
+        name=name,
+        marker={"symbol": "line-ns", "size": 13, "line": {"width": 2, "color": BETWEEN}},
+        hovertemplate=f"{name.lower()} %{{x:.0%}}<extra></extra>",
+    )
 
 
 def room(values: Sequence[float], share: float = 0.22) -> list[float]:

@@ -1,4 +1,4 @@
-"""Systems side by side on one meme: what each reads, answers and takes, and where they disagree."""
+"""Systems side by side on one meme: what each reads, answers and takes, where they disagree, and what the verdict is."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from components.escaping import for_markdown
 from components.stages import took
+from components.verdict import NAMES, percent
+from models.analysis import Meme
 from models.errors import SubtextError
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from models.analyzer import Analyzer
     from models.systems import Answer, TrainedSystem
 
 VERDICT = "hate_cross_attention"
+VERDICT_TITLE = "Subtext's own verdict"
+HATE = "hateful or not"
 READS = {
     "mini": "tokens of the shared towers", "pieces": "word pieces, a tower of its own", "pixels": "the picture itself",
     "words": "words, embeddings of its own",
@@ -109,32 +115,83 @@ def disagreements(found: Sequence[Compared]) -> list[tuple[str, dict[str, list[s
     return split
 
 
-def draw(found: Sequence[Compared]) -> None:
-    """A table with a column a system; then where they disagree."""
-    titles = {one.name: one.title for one in found}
-    rows: list[dict[str, str]] = [
-        {"": "Reads"} | {titles[one.name]: one.inputs or "–" for one in found},
-        {"": "Time"} | {titles[one.name]: took(one.ms) if one.answers else "–" for one in found},
-    ]
+def verdict(analyzer: Analyzer, meme: Meme) -> Compared:
+    """The app's own answer in the form of the others'. Its number is the calibrated probability of hate, whatever it answers."""
+    profile = f"picture and words together, by the profile {analyzer.info.name}"
+    try:
+        start = time.perf_counter()
+        judged = analyzer.score([meme])[0]
+        ms = (time.perf_counter() - start) * 1000
+        return Compared(VERDICT, VERDICT_TITLE, profile, ms, {HATE: (NAMES[judged.label], judged.probability)})
+    except SubtextError as error:
+        return Compared(VERDICT, VERDICT_TITLE, profile, 0.0, {}, str(error))
+
+
+def short(title: str) -> str:
+    """A system's name where many of them stand together, as Markdown."""
+    return for_markdown(title.removeprefix("Memotion: "))
+
+
+def answer_rows(found: Sequence[Compared]) -> list[dict[str, str]]:
+    """A line a question and answer, as Markdown: who gives it, and how probable it is to them. Questions on which they
+    disagree have several lines."""
+    rows: list[dict[str, str]] = []
     for question in dict.fromkeys(question for one in found for question in one.answers):
-        row = {"": question}
+        given: dict[str, list[str]] = {}
         for one in found:
-            answer = one.answers.get(question)
-            row[titles[one.name]] = "–" if answer is None else f"{answer[0].replace('_', ' ')} ({answer[1]:.0%})"
-        rows.append(row)
-    st.dataframe(rows, hide_index=True, width="stretch", height=36 * (len(rows) + 1) + 4)
-    st.caption(
-        "In brackets: the probability of the answer. An answer can have less than half: each question has cut-offs of its own, "
-        "set so that answers come as often as in the training rows. “humour · memotion-types” asks whether, “memotion-humour” "
-        "how much. How little better than guessing some of these systems are stands on the page Evaluation."
+            if question in one.answers:
+                answer, probability = one.answers[question]
+                of = "hate " if one.name == VERDICT else ""
+                given.setdefault(answer, []).append(f"{short(one.title)} ({of}{percent(probability)})")
+        rows += [
+            {
+                "Question": "" if number else for_markdown(question),
+                "Answer": f"**{for_markdown(answer.replace('_', ' '))}**",
+                "Given by": ", ".join(by),
+            }
+            for number, (answer, by) in enumerate(given.items())
+        ]
+    return rows
+
+
+def system_rows(found: Sequence[Compared]) -> list[dict[str, str]]:
+    """A line a system: what it reads and how long it took."""
+    return [
+        {
+            "System": for_markdown(one.title),
+            "Reads": for_markdown(one.inputs or "–"),
+            "Time": took(one.ms).replace(" ", "\u00a0") if one.answers else "–",
+        }
+        for one in found
+    ]
+
+
+def summary(found: Sequence[Compared]) -> str:
+    """On how many of the questions that several of them answer they disagree."""
+    asked = [question for one in found for question in one.answers]
+    several = len({question for question in asked if asked.count(question) > 1})
+    split = len(disagreements(found))
+    if not several:
+        return "No two of these systems answer the same question."
+    if not split:
+        return f"They agree on all {several} questions that several of them answer."
+    return (
+        f"**They disagree on {split} of the {several} questions that several of them answer**: those with more than one "
+        "answer below."
     )
+
+
+def draw(found: Sequence[Compared]) -> None:
+    """Tables that wrap instead of being cut, since a phone has no room for a column a system."""
     for one in found:
         if one.problem:
             st.warning(f"{one.title}: {one.problem}", icon=":material/info:")
-    split = disagreements(found)
-    st.subheader("Where they disagree", anchor=False)
-    if not split:
-        st.markdown("Nowhere: on every question that several of them answer, they give the same class.")
-    for question, given in split:
-        told = "; ".join(f"**{answer.replace('_', ' ')}**: {', '.join(names)}" for answer, names in given.items())
-        st.markdown(f"- {question}: {told}")
+    st.markdown(summary(found))
+    st.table(answer_rows(found), border="horizontal")
+    st.caption(
+        "In brackets: the probability of the answer; beside the verdict, that of hate. An answer can have less than half: each "
+        "question has cut-offs of its own, set so that answers come as often as in the training rows. “humour · memotion-types” "
+        "asks whether, “memotion-humour” how much. How little better than guessing some of these systems are stands on the "
+        "page Evaluation."
+    )
+    st.table(system_rows(found), border="horizontal")

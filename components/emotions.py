@@ -7,7 +7,7 @@ import streamlit as st
 from PIL import Image
 
 from components import charts, failures, overlay, pictures
-from components.palette import AWAY, BETWEEN, NEUTRAL
+from components.palette import AWAY, NEUTRAL
 from models.analysis import Face, FaceEmotions, TextEmotions
 
 DRAWN_FACES = 12
@@ -23,16 +23,7 @@ def text_chart(emotions: TextEmotions) -> go.Figure:
         for name, colour, scores in (("Clearly there", AWAY, there), ("Below threshold", NEUTRAL, below))
     ]
     figure = charts.bars(groups, numbers_at=1.13)
-    figure.add_trace(
-        go.Scatter(
-            x=[score.threshold for score in (*there, *below)],
-            y=list(range(len(emotions.scores))),
-            mode="markers",
-            name="Threshold",
-            marker={"symbol": "line-ns", "size": 13, "line": {"width": 2, "color": BETWEEN}},
-            hovertemplate="threshold %{x:.0%}<extra></extra>",
-        )
-    )
+    charts.strokes(figure, [score.threshold for score in (*there, *below)], "Threshold")
     figure.update_xaxes(range=[0, 1.14], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
     figure.update_layout(showlegend=True)
     return figure

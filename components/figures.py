@@ -10,6 +10,7 @@ from typing import Any
 from models import weights
 
 MOST = 2
+QUESTION = "How often it ranks a meme that people marked above one that they did not (guessing: 50%)"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,14 @@ class Figure:
     def __str__(self) -> str:
         on = self.on.replace("_", " ")
         return f"AUROC {self.auroc:.2f} ({self.low:.2f}–{self.high:.2f}, chance 0.50) on {on}, {self.rows:,} rows"
+
+    @property
+    def plain(self) -> str:
+        """The same for who has never heard of AUROC, to follow `QUESTION`: it is the share of pairs in the right order."""
+        told = self.on.replace("_", " ")
+        kind, _, data = told.partition(", ")
+        where = f"{data}, unseen in training" if kind == "out of fold" and data else told
+        return f"{self.auroc:.0%} of pairs ({self.low:.0%} to {self.high:.0%}): {self.rows:,} memes, {where}"
 
 
 def of(names: Iterable[str]) -> list[Figure]:

@@ -76,7 +76,7 @@ def ask(title: str = TITLE, lead: str = LEAD) -> None:
     picture, words = st.columns(2, gap="medium")
     with picture, st.container(border=True, height="stretch"):
         st.file_uploader(
-            ":material/upload: **Upload a picture**",
+            "Upload a picture",
             type=KINDS,
             max_upload_size=10,
             key=UPLOAD,

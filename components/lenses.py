@@ -43,7 +43,9 @@ def draw(found: Mapping[str, Lens]) -> None:
     """All lenses that were read, and the switch for stress."""
     st.caption(
         "Second opinions by small systems trained on Memotion 7k and HarMeme. Annotators of memes agree little, so most of "
-        "these are barely better than guessing by frequency: the Evaluation page tells how well each does."
+        "these are barely better than guessing by frequency: the Evaluation page tells how well each does. The stroke "
+        "on a bar is the cut-off that it has to reach to be the answer; each question has its own, often far from half, set so "
+        "that answers come as often as in the training rows."
     )
     left, right = st.columns(2, gap="medium")
     with left:
@@ -103,6 +105,9 @@ def chart(rows: list[tuple[str, Emotion]]) -> go.Figure:
         for title, colour, there in (("The answer", AWAY, True), ("Not the answer", NEUTRAL, False))
     ]
     figure = charts.bars(groups, numbers_at=1.13)
+    charts.strokes(
+        figure, [score.threshold for there in (True, False) for _, score in rows if score.present is there], "Cut-off"
+    )
     figure.update_xaxes(range=[0, 1.14], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
     figure.update_layout(showlegend=True)
     return figure
@@ -111,5 +116,6 @@ def chart(rows: list[tuple[str, Emotion]]) -> go.Figure:
 def described(rows: list[tuple[str, Emotion]]) -> str:
     """The chart in words."""
     return "; ".join(
-        f"{label} {score.probability:.0%}{' (the answer)' if score.present else ''}" for label, score in rows
+        f"{label} {score.probability:.0%}, cut-off {score.threshold:.0%}{' (the answer)' if score.present else ''}"
+        for label, score in rows
     )

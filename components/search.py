@@ -38,6 +38,7 @@ class Search:
     number: int = 0
     query_problem: str = ""
     vectors: dict[str, np.ndarray] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)  # what is shown in the place of a sample's file name
 
 
 def current() -> Search:
@@ -67,7 +68,7 @@ def ask() -> tuple[list[File], bool] | None:
     files, folder = st.columns(2, gap="medium")
     with files, st.container(border=True, height="stretch"):
         several = st.file_uploader(
-            ":material/folder_zip: **Files or a ZIP**",
+            "Files or a ZIP",
             type=[*KINDS, "zip", "txt", "csv", "tsv"],
             accept_multiple_files=True,
             max_upload_size=MOST_MEGABYTES,
@@ -76,7 +77,7 @@ def ask() -> tuple[list[File], bool] | None:
         )
     with folder, st.container(border=True, height="stretch"):
         whole = st.file_uploader(
-            ":material/folder: **A folder**",
+            "A folder",
             accept_multiple_files="directory",
             max_upload_size=MOST_MEGABYTES,
             key=f"search-folder-{seen.number}",
@@ -90,6 +91,7 @@ def ask() -> tuple[list[File], bool] | None:
     )
     with st.container(horizontal=True):
         if st.button("Index them", type="primary", icon=":material/database:", disabled=not given):
+            seen.titles = {}
             return given, read_words
         if st.button("Use the sample memes", icon=":material/photo_library:"):
             return samples(), read_words
@@ -97,8 +99,9 @@ def ask() -> tuple[list[File], bool] | None:
 
 
 def samples() -> list[File]:
-    """The gallery with its descriptions as captions."""
+    """The gallery with its descriptions as captions, shown under the names that it has everywhere."""
     found = gallery.samples()
+    current().titles = {sample.file.name: sample.title for sample in found}
     table = "\n".join(f"{sample.file.name}\t{sample.alt}" for sample in found)
     return [
         File("captions.txt", table.encode()),
@@ -231,7 +234,7 @@ def thumbnails(found: Sequence[Found], held: Library, bands: Bands, place: str, 
                 told = [] if hit.similarity is None else [f"**{hit.similarity:.2f}**"]
                 if entry.score is not None:
                     told.append(f"hate {percent(entry.score)}")
-                told.append(for_markdown(shorten(entry.name, 28)))
+                told.append(for_markdown(shorten(current().titles.get(entry.name, entry.name), 28)))
                 st.caption(" · ".join(told))
 
 
@@ -252,12 +255,19 @@ def duplicates(held: Library, space: JointSpace | MiniSpace, analyzer: Analyzer,
         st.caption(f"The {len(shown)} largest of {len(groups):,} groups.")
 
 
+def unread(names: Sequence[str], most: int = 3) -> str:
+    """The strip's title: which files could not be used, the first of them by name, as Markdown."""
+    if not names:
+        return "Something could not be read"  # no file's fault: the OCR is not there
+    told = ", ".join(for_markdown(shorten(name, 40)) for name in names[:most])
+    return f"Could not be used: {told}{f' and {len(names) - most:,} more' if len(names) > most else ''}"
+
+
 def problems(held: Library) -> None:
-    """What could not be read, folded away."""
+    """What could not be read: its name in sight, why folded away."""
     if held.problems:
-        count = len(held.problems)
-        with st.expander(f"{count:,} {'file' if count == 1 else 'files'} could not be used", icon=":material/info:"):
+        with st.expander(unread(held.unread), icon=":material/info:"):
             for line in held.problems[:20]:
                 st.markdown(f"- {for_markdown(shorten(line, 300))}")
-            if count > 20:
-                st.caption(f"and {count - 20:,} more")
+            if len(held.problems) > 20:
+                st.caption(f"and {len(held.problems) - 20:,} more")

@@ -95,15 +95,28 @@ def _choose() -> None:
 def tell(place: DeltaGenerator, info: ProfileInfo) -> None:
     """What runs and why: profile, device, precision, size and figures; and what kept another profile from running."""
     state = engine.state()
-    lines = [
-        f":material/memory: Profile **{info.name}** on {info.device.upper()}, {info.dtype}",
-        f":material/lan: {info.parameters / 1e6:,.1f} million parameters",
-    ]
-    if state.why:
-        lines.append(f":material/info: {for_markdown(state.why)}")
+    kind = {"mini": "small", "clip": "full-size"}.get(info.name)
     with place.container():
-        st.caption("  \n".join(lines))
-        measured = [f":material/monitoring: {for_markdown(str(figure))}" for figure in figures.of(info.weights)]
-        st.caption("  \n".join(measured) or "This head came without figures.")
+        st.caption(
+            f":material/memory: The {kind + ' ' if kind else ''}models run here (profile **{info.name}**)",
+            help=f"On {info.device.upper()}, counting in {info.dtype}; {info.parameters / 1e6:,.1f} million parameters, "
+            "which are the numbers that training set.",
+        )
+        if state.why:
+            st.caption(f":material/info: {for_markdown(state.why)}")
+        measured = figures.of(info.weights)
+        if measured:
+            told = [f":material/monitoring: {for_markdown(figures.QUESTION)}"]
+            st.caption(
+                "  \n".join(told + [f"· {for_markdown(figure.plain)}" for figure in measured]),
+                help="  \n".join(
+                    [
+                        "In brackets the 95% interval. In the terms of the field:",
+                        *(for_markdown(str(one)) for one in measured),
+                    ]
+                ),
+            )
+        else:
+            st.caption("These models came without figures.")
         if state.problem:
             st.warning(for_markdown(state.problem), icon=":material/warning:")

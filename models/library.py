@@ -85,12 +85,18 @@ class Library:
 
     entries: list[Entry] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)  # names of the files among the problems
     pictures: Index = field(default_factory=Index)
     captions: Index = field(default_factory=Index)
     _texts: list[tuple[int, str]] = field(default_factory=list)  # the entry and the words of each row of `captions`
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    def pass_over(self, name: str, sentence: str) -> None:
+        """Notes a file that could not be used, by its last name, and why in a sentence."""
+        self.unread.append(_last(name))
+        self.problems.append(sentence)
 
     def add(self, entries: Sequence[Entry], pictures: Sequence[Image.Image], space: Space) -> None:
         """Puts pictures and their captions into both indices."""
@@ -147,7 +153,7 @@ def pictures_in(
         elif ending in archives.PICTURES:
             singles.append(file)
         else:
-            library.problems.append(f"{_last(file.name)} is neither a picture nor a ZIP and was passed over.")
+            library.pass_over(file.name, f"{_last(file.name)} is neither a picture nor a ZIP and was passed over.")
     count = len(singles) + sum(len(archive) for archive in archives_there)
     if not count:
         raise BadInput(
@@ -161,7 +167,7 @@ def pictures_in(
             yield file.name, file.bytes()
         for archive in archives_there:
             with archive:
-                for member, data in archive.read(lambda _, error: library.problems.append(str(error))):
+                for member, data in archive.read(lambda bad, error: library.pass_over(bad.name, str(error))):
                     yield member.name, data
 
     return count, read(), captions
@@ -187,7 +193,7 @@ def build(
         try:
             image = open_picture(data).image
         except BadPicture as error:
-            library.problems.append(f"{_last(name)}: {error}")
+            library.pass_over(name, f"{_last(name)}: {error}")
             image = None
         if image is not None:
             told = captions.get(_last(name).lower(), [])
@@ -217,7 +223,7 @@ def _take_captions(name: str, data: bytes, captions: dict[str, list[str]], libra
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        library.problems.append(f"{_last(name)} is not text in UTF-8, so its captions were passed over.")
+        library.pass_over(name, f"{_last(name)} is not text in UTF-8, so its captions were passed over.")
         return
     delimiter = "\t" if "\t" in text[:10_000] else ","
     # In tables with tabs a quotation mark is a mark like any other, as in Flickr8k's own file.
@@ -229,7 +235,7 @@ def _take_captions(name: str, data: bytes, captions: dict[str, list[str]], libra
             if words and picture.endswith(archives.PICTURES):
                 captions.setdefault(picture, []).append(words)
     except csv.Error:
-        library.problems.append(f"{_last(name)} is not a table of names and captions and was passed over.")
+        library.pass_over(name, f"{_last(name)} is not a table of names and captions and was passed over.")
 
 
 def _thumbnail(image: Image.Image) -> bytes:

@@ -75,7 +75,9 @@ def _automatic() -> Choice:
     mini, clip = PROFILES["mini"], PROFILES["clip"]
     found = head()
     if found is None:
-        return Choice(mini, "There is no trained head for clip in weights/, and mini needs no download.")
+        return Choice(
+            mini, "The full-size models (clip) are not trained for this yet; the small ones (mini) need no download."
+        )
     try:
         lacking = missing()
     except SubtextError as error:

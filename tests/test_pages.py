@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import trained
+from components import comparison, gallery, trained
+from components.comparison import Compared
+from tests.conftest import drawn
 
 if TYPE_CHECKING:
     from tests.fakes import FakeAnalyzer
@@ -193,14 +196,69 @@ def figures_of(shelf: Path, **folders: dict) -> Iterator[None]:
             (shelf / name).rmdir()
 
 
-def test_compare_sets_systems_side_by_side(shelf: Path, analyzer: FakeAnalyzer) -> None:
+def plain(table: pd.DataFrame) -> pd.DataFrame:
+    """The cells as they are read: backslashes and word joiners only keep Markdown from seeing marks in them."""
+    return table.map(lambda cell: cell.replace("\\", "").replace("\u2060", ""))
+
+
+def compare(words: str) -> AppTest:
     app = fine(page("pages/compare/systems.py"))
     assert "Give a picture" in app.info[0].value
-    app.text_area(key="compare-words").set_value("we love mondays").run()
-    table = fine(app).dataframe[0].value
-    assert list(table.columns)[1:] == ["Memotion: BiLSTM", "Memotion: gated multimodal unit"]
-    assert table.iloc[0]["Memotion: BiLSTM"] == "words: words, embeddings of its own, trained along"
-    assert any("memotion-sentiment" in name for name in table[""])
+    app.text_area(key="compare-words").set_value(words).run()
+    return fine(app)
+
+
+def test_compare_sets_systems_side_by_side(shelf: Path, analyzer: FakeAnalyzer) -> None:
+    answers, systems = (plain(table.value) for table in compare("we love mondays").table)
+    assert list(systems["System"]) == ["Subtext's own verdict", "Memotion: BiLSTM", "Memotion: gated multimodal unit"]
+    assert systems["Reads"][1] == "words: words, embeddings of its own, trained along"
+    assert all(time.endswith(("ms", "s")) for time in systems["Time"])
+    assert any("memotion-sentiment" in question for question in answers["Question"])
+    for title in ("BiLSTM", "gated multimodal unit"):
+        assert answers["Given by"].str.contains(rf"{title} \(\d+%\)").any()
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "hate"), [("we love mondays", "Not hateful", "12%"), ("I despise queues", "Hateful", "82%")]
+)
+def test_compare_begins_with_the_verdict(
+    words: str, answer: str, hate: str, shelf: Path, analyzer: FakeAnalyzer
+) -> None:
+    first = compare(words).table[0].value.iloc[0]
+    assert (first["Question"], first["Answer"]) == ("hateful or not", f"**{answer}**")
+    assert first["Given by"] == f"Subtext's own verdict (hate {hate})"
+
+
+def test_compare_keeps_what_was_chosen_for_the_visit(shelf: Path, analyzer: FakeAnalyzer) -> None:
+    app = compare("we love mondays")
+    app.multiselect(key="systems").set_value(["memotion_bilstm"])
+    app.selectbox(key="compare-sample").select("First try")
+    app.file_uploader(key="compare-picture").upload("mine.png", drawn(), "image/png")
+    app.run()
+    app.switch_page("pages/analyze/meme.py").run()
+    app.switch_page("pages/compare/systems.py").run()
+    fine(app)
+    assert app.text_area(key="compare-words").value == "we love mondays"
+    assert app.multiselect(key="systems").value == ["memotion_bilstm"]
+    assert app.selectbox(key="compare-sample").value == "First try"
+    assert app.session_state["compared"].picture == drawn()
+    app.button(key="compare-remove").click().run()
+    sample = next(one for one in gallery.samples() if one.title == "First try")
+    assert fine(app).session_state["compared"].picture == sample.file.read_bytes()
+    other = fine(page("pages/compare/systems.py"))  # another visitor
+    assert other.text_area(key="compare-words").value == "" and other.session_state["compared"].picture is None
+
+
+def test_the_systems_disagreements_are_counted() -> None:
+    one = Compared("a", "A", "", 1.0, {"humour": ("funny", 0.6), "offence": ("none", 0.5), "alone": ("x", 1.0)})
+    two = Compared("b", "B", "", 1.0, {"humour": ("not_funny", 0.7), "offence": ("none", 0.4)})
+    assert comparison.summary([one, two]).startswith("**They disagree on 1 of the 2 questions")
+    assert comparison.summary([one, one]) == "They agree on all 3 questions that several of them answer."
+    assert comparison.summary([one]).startswith("No two")
+    rows = comparison.answer_rows([one, two])
+    assert [(row["Question"], row["Answer"], row["Given by"]) for row in rows[:3]] == [
+        ("humour", "**funny**", "A (60%)"), ("", "**not funny**", "B (70%)"), ("offence", "**none**", "A (50%), B (40%)")
+    ]  # fmt: skip
 
 
 def test_other_lenses_ask_before_stress(shelf: Path, analyzer: FakeAnalyzer) -> None:

@@ -136,6 +136,45 @@ def test_the_range_of_scores_leaves_pictures_out(page: AppTest) -> None:
     assert "No picture lies in this range" in everything(page)
 
 
+def expanders(at: AppTest) -> list[str]:
+    return [one.label.replace("\\", "") for one in at.expander]
+
+
+def test_what_could_not_be_read_is_named_in_sight(page: AppTest) -> None:
+    give(page, zipped(**{"red.png": picture((255, 0, 0)), "broken.png": b"just text"}))
+    assert page.title[0].value == "Search 1 pictures"
+    assert "Could not be used: broken.png" in expanders(page)
+    assert "This is a text file" in everything(page)  # and why
+
+
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        (["a"], "Could not be used: a"),
+        (list("abcde"), "Could not be used: a, b, c and 2 more"),
+        ([], "Something could"),
+    ],
+)
+def test_the_strip_of_problems_stays_short(names: list[str], title: str) -> None:
+    assert search.unread(names).startswith(title)
+
+
+def test_samples_go_by_the_same_name_everywhere(page: AppTest) -> None:
+    titles = [sample.title for sample in gallery.samples()]
+    next(one for one in page.button if one.label == "Use the sample memes").click()
+    page.run()
+    shown = " ".join(captions(page))
+    assert sum(f" {title}" in shown for title in titles) >= search.SHOWN and ".webp" not in shown
+    page.switch_page("pages/compare/systems.py").run()
+    assert page.selectbox(key="compare-sample").options == titles
+
+
+def test_uploaders_have_names_that_can_be_spoken(page: AppTest) -> None:
+    for script in ("pages/explore/search.py", "pages/analyze/meme.py", "pages/compare/systems.py"):
+        page.switch_page(script).run()
+        assert page.file_uploader and not [one.label for one in page.file_uploader if ":material" in one.label]
+
+
 def test_the_samples_can_be_searched(page: AppTest) -> None:
     next(one for one in page.button if one.label == "Use the sample memes").click()
     page.run()

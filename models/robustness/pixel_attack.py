@@ -18,6 +18,7 @@ from scipy.optimize import differential_evolution
 from models.encoders.mini import SIDE
 
 Score = Callable[[Sequence[Image.Image]], np.ndarray]  # pictures to float [n]; the attack makes it small
+CANDIDATES = 40  # pictures that are scored together: one generation of the evolution
 
 
 class _Found(Exception):
@@ -55,15 +56,16 @@ def attack(
     *,
     pixels: int = 1,
     queries: int = 400,
-    candidates: int = 40,
+    candidates: int = CANDIDATES,
     goal: float = 0.0,
     seed: int = 0,
-    on_queries: Callable[[int, float], None] | None = None,
+    on_round: Callable[[Attack], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Attack:
-    """Looks for `pixels` pixels that bring the score below `goal`, with at most about `queries` scored pictures.
+    """Looks for `pixels` pixels that bring the score below `goal`: the untouched picture is scored, then whole rounds of
+    `candidates` for as long as they fit into `queries`, or until one is below `goal`.
 
-    `on_queries` hears of the number of scored pictures and the best score; `stop` ends it with the best so far.
+    `on_round` hears after each round what there would be if it were stopped there; `stop` ends it with the best so far.
     """
     if pixels < 1 or candidates < 5 or queries < candidates:
         raise ValueError(f"pixels={pixels}, candidates={candidates}, queries={queries} make no attack")
@@ -72,6 +74,11 @@ def attack(
     best: tuple[float, np.ndarray | None] = (before, None)
     asked, stopped = 1, False
 
+    def result(stopped: bool) -> Attack:
+        after, candidate = best
+        changed = base if candidate is None else paint(base, candidate)
+        return Attack(changed, before, after, after < goal, asked, stopped)
+
     def losses(population: np.ndarray) -> np.ndarray:
         nonlocal best, asked, stopped
         columns = population.reshape(5 * pixels, -1).T  # scipy gives (variables, candidates)
@@ -79,8 +86,8 @@ def attack(
         asked += len(columns)
         if found.min() < best[0]:
             best = (float(found.min()), columns[int(found.argmin())].copy())
-        if on_queries is not None:
-            on_queries(asked, best[0])
+        if on_round is not None:
+            on_round(result(stopped=True))
         stopped = stop is not None and stop()
         if stopped or best[0] < goal or asked + len(columns) > queries + 1:
             raise _Found
@@ -98,6 +105,4 @@ def attack(
             )  # fmt: skip
     except _Found:
         pass
-    after, candidate = best
-    changed = base if candidate is None else paint(base, candidate)
-    return Attack(changed, before, after, after < goal, asked, stopped)
+    return result(stopped)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from components import analysis, attack, engine, failures, intake, robust_study, sidebar, stages, visit
+from components import analysis, attack, engine, failures, intake, pixels, robust_study, sidebar, stages, visit
 from models.analysis import Meme
 
 about = sidebar.draw()
@@ -40,7 +40,7 @@ if meme is None:
     st.stop()
 
 key = f"{seen.number}-{seen.name}"
-changes, pixels, study = st.tabs(
+changes, few, study = st.tabs(
     [":material/tune: Changes by strength", ":material/target: Pixel attack", ":material/science: Study"]
 )
 with changes, failures.contained():
@@ -58,7 +58,7 @@ with changes, failures.contained():
             "Before it reads them, Subtext folds look-alike letters, drops invisible ones and squashes pictures to "
             "224 by 224 pixels: what these changes do not move, they were meant not to."
         )
-with pixels, failures.contained():
-    attack.pixel_search(meme, analyzer, key)
+with few, failures.contained():
+    pixels.search(meme, analyzer, key)
 with study, failures.contained():
     robust_study.draw()

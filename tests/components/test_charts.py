@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components import charts, emotions, evidence, palette, verdict
+from components import charts, emotions, evidence, lenses, palette, verdict
 from components.attention import where
 from components.stages import label, took
 from models.analysis import Bands, Emotion, Expression, Face, Shapley, TextEmotions, Verdict, WordEffect
@@ -113,6 +113,20 @@ def test_colours_can_be_told_from_the_ground(theme: str) -> None:
     for name in ("textColor", "redTextColor", "yellowTextColor", "greenTextColor", "linkColor"):
         for ground in ("backgroundColor", "secondaryBackgroundColor"):
             assert contrast(look[name], look[ground]) >= 4.5, (name, ground)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_white_can_be_read_on_chips_and_buttons(theme: str) -> None:
+    assert contrast("#ffffff", CONFIG["theme"][theme]["primaryColor"]) >= 4.5
+
+
+def test_a_lens_s_bar_has_the_cut_off_that_decides() -> None:
+    rows = [("humour", Emotion("humour", 0.3, 0.72, False)), ("sarcasm", Emotion("sarcasm", 0.8, 0.75, True))]
+    figure = lenses.chart(rows)
+    [strokes] = [trace for trace in figure.data if trace.name == "Cut-off"]
+    assert list(figure.layout.yaxis.ticktext) == ["sarcasm", "humour"]  # the answer first
+    assert (list(strokes.x), list(strokes.y)) == ([0.75, 0.72], [0, 1])
+    assert lenses.described(rows) == "humour 30%, cut-off 72%; sarcasm 80%, cut-off 75% (the answer)"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

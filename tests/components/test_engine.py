@@ -105,13 +105,16 @@ def box(app: AppTest, label: str) -> object:
 
 def test_the_sidebar_tells_what_runs_and_switches(page: tuple[AppTest, Shop]) -> None:
     app, shop = page
-    assert "Profile **mini** on CPU" in everything(app)
-    assert "There is no trained head for clip" in everything(app)
-    assert "AUROC" in everything(app)
+    assert "The small models run here (profile **mini**)" in everything(app)
+    assert "not trained for this yet" in everything(app)
+    assert "ranks a meme that people marked above" in everything(app) and "50%" in everything(app)
+    assert not {"AUROC", "float32", "head"} & set(everything(app).replace(",", " ").split())  # no words of the trade
+    helps = " ".join(one.help for one in app.sidebar.caption if one.help)
+    assert "AUROC" in helps and "float32" in helps and "95% interval" in helps
     box(app, "Profile").set_value("clip").run()  # type: ignore[attr-defined]
     assert [choice.profile for choice in shop.built] == ["mini"]
     button(app, "Switch").click().run()
-    assert "Profile **clip** on CPU" in everything(app)
+    assert "The full-size models run here (profile **clip**)" in everything(app)
     assert shop.most == 1
     assert not app.exception
 
@@ -121,7 +124,7 @@ def test_the_sidebar_tells_what_kept_clip_from_running(page: tuple[AppTest, Shop
     shop.missing["clip"] = Unreachable("The hub cannot be reached: check the connection.")
     box(app, "Profile").set_value("clip").run()  # type: ignore[attr-defined]
     button(app, "Switch").click().run()
-    assert "Profile **mini** on CPU" in everything(app)
+    assert "The small models run here (profile **mini**)" in everything(app)
     assert "The hub cannot be reached" in app.warning[0].value
     assert not app.exception
     app.chat_input[0].set_value("I despise queues").run()

@@ -163,7 +163,7 @@ def test_profiles_lists_each(run: Run) -> None:
     *each, automatic = out.splitlines()
     assert [line.split(":")[0] for line in each] == list(PROFILES)
     assert "default" in each[0]
-    assert automatic.startswith("auto takes mini: There is no trained head for clip")
+    assert automatic.startswith("auto takes mini: The full-size models (clip) are not trained")
 
 
 def test_a_reader_that_has_seen_enough_is_no_failure() -> None:

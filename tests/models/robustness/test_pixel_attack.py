@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.robustness.pixel_attack import attack, paint, view
+from models.robustness.pixel_attack import Attack, attack, paint, view
 
 GREY = Image.new("RGB", (224, 224), (100, 100, 100))
 
@@ -42,14 +42,20 @@ def test_what_cannot_be_fooled_costs_the_queries_and_no_more() -> None:
 
 
 def test_it_can_be_stopped_and_tells_how_far_it_is() -> None:
-    told: list[tuple[int, float]] = []
+    told: list[Attack] = []
     found = attack(
-        GREY, reddest, queries=400, candidates=10, goal=-1, on_queries=lambda *seen: told.append(seen),
-        stop=lambda: len(told) == 3,
+        GREY, reddest, queries=400, candidates=10, goal=-1, on_round=told.append, stop=lambda: len(told) == 3
     )  # fmt: skip
     assert found.stopped and not found.fooled
-    assert [asked for asked, _ in told] == [11, 21, 31]
-    assert found.after == told[-1][1] < found.before
+    assert [so_far.queries for so_far in told] == [11, 21, 31]
+    assert found.after == told[-1].after < found.before
+    for so_far in told:  # whoever is interrupted has the picture as well as the score
+        assert so_far.stopped and float(reddest([so_far.image])[0]) == so_far.after
+
+
+@pytest.mark.parametrize(("queries", "asked"), [(100, 81), (400, 401)])
+def test_whole_rounds_are_asked_for_as_long_as_they_fit(queries: int, asked: int) -> None:
+    assert attack(GREY, lambda images: np.ones(len(images)), queries=queries).queries == asked
 
 
 def test_an_answer_that_is_wrong_already_needs_no_pixel() -> None:
