@@ -22,7 +22,11 @@ def draw() -> None:
         with failures.contained():
             cases, problems = suite.read(file.getvalue())
             bar = st.progress(0.0, text=f"Reading {len(cases):,} cases")
-            results = suite.run(cases, engine.analyzer(), bar.progress)
+
+            def told(share: float) -> None:
+                bar.progress(share)
+
+            results = suite.run(cases, engine.analyzer(), told)
             bar.empty()
             st.session_state[KEPT] = (file.name, results, problems)
             st.session_state["suite_file"] = file.file_id
