@@ -1,4 +1,4 @@
-"""The Evaluation page's drawings: table, curves, reliability, confusion, thresholds, ablations, gallery."""
+"""The Evaluation page's drawings of figures and predictions: table, curves, reliability, confusion, thresholds."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from components import charts, curves, published
+from components import charts, curves
 from components.escaping import for_plotly
 from components.palette import AWAY, BETWEEN, NEUTRAL, TOWARD
-from components.trained import FIGURES, UNKNOWN, Line, Predictions, Trained, table
+from components.trained import FIGURES, UNKNOWN, Line, Predictions, table
 
 NAMES = {
     "macro_f1": "Macro-F1",
@@ -42,22 +42,18 @@ def draw_table(lines: Sequence[Line]) -> None:
     """All figures with intervals and baselines: sorted by a click on a column, downloaded as csv."""
     shown = []
     for line in lines:
-        row: dict[str, Any] = {
-            "Task": line.task,
-            "Model": line.title,
-            "Measured on": line.rows,
-            "Rows": int(line.figures["rows"]),
-        }
+        row: dict[str, Any] = {"Model": line.title, "Task": line.task}
         for name in FIGURES:
             row[NAMES[name]] = line.figures.get(name)
             if name == "macro_f1":
                 row["95% interval"] = interval(line.figures, name).partition(" ")[2].strip("()") or "–"
                 row["Always the commonest"] = line.figures.get("macro_f1_majority")
-        shown.append(row)
-    numbers = {
+        shown.append(row | {"Measured on": line.rows, "Rows": int(line.figures["rows"])})
+    columns: dict[str, Any] = {
         title: st.column_config.NumberColumn(format="%.3f") for title in (*NAMES.values(), "Always the commonest")
     }
-    st.dataframe(shown, column_config=numbers, hide_index=True, width="stretch")
+    columns["Model"] = st.column_config.Column(width=190, pinned=True)  # stays in sight on a phone, with room beside it
+    st.dataframe(shown, column_config=columns, hide_index=True, width="stretch")
     st.download_button(
         "Download the table", as_csv(table(lines)), "figures.csv", "text/csv", icon=":material/download:"
     )
@@ -156,10 +152,10 @@ def confusion(found: Predictions, number: int) -> None:
     figure.update_xaxes(title="Answered", side="bottom", fixedrange=True, showgrid=False)
     told = "; ".join(f"of true {name} {shares[i, i]:.0%} answered so" for i, name in enumerate(names))
     charts.draw(figure, alt=f"Confusion matrix: {told}", key="chart-confusion", height=150 + 62 * len(names))
-    st.dataframe(report(counts, names), hide_index=True, width="stretch", column_config=_THREE)
-
-
-_THREE = {name: st.column_config.NumberColumn(format="%.3f") for name in ("Precision", "Recall", "F1")}
+    st.table(
+        [{k: f"{v:.3f}" if isinstance(v, float) else v for k, v in row.items()} for row in report(counts, names)],
+        hide_index=True,
+    )
 
 
 def report(counts: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -179,61 +175,6 @@ def report(counts: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
         "Rows": int(true.sum()),
     }
     return [*rows, mean]
-
-
-def learning(trained: Trained) -> None:
-    """Loss and score by epoch, or by step where a run checks several times an epoch; one line a fold."""
-    if not trained.curves:
-        st.info(
-            f"The run that trained these weights left no learning curves; the next `python -m training fit {trained.name}` "
-            "writes them.",
-            icon=":material/info:",
-        )
-        return
-    keys = {key for fold in trained.curves for epoch in fold for key in epoch}
-    groups: list[tuple[str, list[str]]] = [
-        ("Loss", [name for name in ("loss", "validation_loss", "val_nll") if name in keys]),
-        (
-            "Score on rows not learned from",
-            [n for n in ("macro_f1", "accuracy", "val_accuracy", "average_precision", "auroc") if n in keys],
-        ),
-    ]
-    along = "epoch" if "epoch" in keys else "step"
-    sides = st.columns(2, gap="medium")
-    for (title, names), side in zip(groups, sides, strict=True):
-        figure = go.Figure()
-        for number, fold in enumerate(trained.curves):
-            for at, name in enumerate(names):
-                points = [(epoch[along], epoch[name]) for epoch in fold if name in epoch]
-                figure.add_scatter(
-                    x=[x for x, _ in points], y=[y for _, y in points], mode="lines+markers", name=name.replace("_", " "),
-                    legendgroup=name, showlegend=not number, line={"color": COLOURS[at], "width": 1.5}, marker={"size": 4},
-                    hovertemplate=f"fold {number + 1}, {along} %{{x}}: %{{y:.3f}}<extra></extra>",
-                )  # fmt: skip
-        with side:
-            st.subheader(title, anchor=False)
-            figure.update_xaxes(title=along.capitalize(), fixedrange=True)
-            figure.update_yaxes(fixedrange=True)
-            told = ", ".join(name.replace("_", " ") for name in names)
-            charts.draw(figure, alt=f"{title} by {along}: {told}", key=f"chart-learning-{title[:5]}", height=320)
-
-
-def ablations(trained: Trained) -> None:
-    """What leaving a part out does, beside the whole."""
-    held = trained.evaluation.get("ablations") or []
-    if not held:
-        st.info("No ablations were run of this model.", icon=":material/info:")
-        return
-    rows = [("the whole", trained.metrics), *((one["name"], one["figures"]) for one in held)]
-    lines = []
-    for name, entries in rows:
-        for where, one in entries.items():
-            if isinstance(one, dict) and "macro_f1" in one:
-                lines.append({
-                    "Variant": name, "Measured on": where, "Macro-F1": interval(one, "macro_f1"),
-                    "Accuracy": interval(one, "accuracy"), "Rows": one["rows"],
-                })  # fmt: skip
-    st.dataframe(sorted(lines, key=lambda row: row["Measured on"]), hide_index=True, width="stretch")
 
 
 def thresholds(found: Predictions, number: int) -> None:
@@ -259,31 +200,6 @@ def thresholds(found: Predictions, number: int) -> None:
     for (title, value, meaning), column in zip(shown, st.columns(4), strict=True):
         column.metric(title, "–" if value is None else f"{value:.0%}", help=meaning)
     st.caption(f"On {int(known.sum()):,} rows ({found.rows}), of which {int(target.sum()):,} are {names[one]}.")
-
-
-def beside(task: str, trained: Trained) -> None:
-    """What others reported, beside ours."""
-    held = published.of(task)
-    if not held:
-        st.info("No published figure for this task is known here.", icon=":material/info:")
-        return
-    ours = [line for line in trained.lines if line.task == task or (task == "harm" and line.task == "harm")]
-    rows = [
-        {"System": one.system, "Figure": one.figure, "Value": f"{one.value:.3f}", "Source": one.source} for one in held
-    ]
-    for line in ours:
-        source = f"weights/{trained.name}/metrics.json"
-        rows += [
-            {
-                "System": f"Ours, {line.rows}",
-                "Figure": NAMES[name],
-                "Value": interval(line.figures, name),
-                "Source": source,
-            }
-            for name in ("macro_f1", "accuracy")
-        ]
-    st.dataframe(rows, hide_index=True, width="stretch")
-    st.caption("Others' figures are on their own test rows, ours on rows named here: compare them with care.")
 
 
 def _axes(figure: go.Figure, x: str, y: str) -> None:

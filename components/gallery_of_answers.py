@@ -1,6 +1,6 @@
 """Memes of a data set with what a system answered and what is true, where the visitor has the data set.
 
-The rows are not in the repository: without them this says where they would have to lie.
+The rows are not in the repository: `rows_file` says where they would lie.
 """
 
 from __future__ import annotations
@@ -26,17 +26,14 @@ def data_file(data: str, part: int) -> Path:
     return Path(os.environ.get("SUBTEXT_DATA") or "data") / f"{data}.{PARTS[part]}.parquet"
 
 
+def rows_file(found: Predictions, data: str) -> Path:
+    """The file that the predictions' rows are of; it may not be there."""
+    return data_file(data, int(found.part[0]) if len(found.part) else 0)
+
+
 def draw(found: Predictions, number: int, data: str) -> None:
-    """A page of memes, right and wrong ones; pictures behind the blur where the visitor wants it."""
-    part = int(found.part[0]) if len(found.part) else 0
-    file = data_file(data.removesuffix("_polarity"), part)
-    if not file.is_file():
-        st.info(
-            f"The memes themselves are not in the repository. With `{file.name}` in the folder that SUBTEXT_DATA names, they "
-            "are shown here beside their answers.",
-            icon=":material/photo_library:",
-        )
-        return
+    """A page of memes, right and wrong ones; pictures behind the blur where the visitor wants it. The file has to be there."""
+    file = rows_file(found, data)
     classes = [name.replace("_", " ") for name in found.head.questions[number].classes]
     known = np.flatnonzero((found.target[:, number] != UNKNOWN) & (found.place >= 0))
     right = found.target[known, number] == found.given[known, number]

@@ -87,18 +87,25 @@ def rows(shelf: Shelf, metrics: dict[str, Any]) -> list[dict[str, str]]:
     return found
 
 
+def any_there() -> bool:
+    """Whether `draw` has anything to show."""
+    return bool(_shown())
+
+
+def _shown() -> list[tuple[Shelf, list[dict[str, str]]]]:
+    held = [(shelf, rows(shelf, metrics)) for shelf in SHELVES if (metrics := _metrics(shelf.folder))]
+    return [(shelf, lines) for shelf, lines in held if lines]
+
+
 def draw() -> None:
     """The tables of the folders that there are; nothing where there is none."""
-    shown = [(shelf, rows(shelf, metrics)) for shelf in SHELVES if (metrics := _metrics(shelf.folder))]
-    shown = [(shelf, lines) for shelf, lines in shown if lines]
-    if not shown:
-        return
     st.header("Photographs", anchor=False)
-    for shelf, lines in shown:
+    for shelf, lines in _shown():
         st.subheader(shelf.title, anchor=False)
         st.caption(for_markdown(f"{shelf.summary} Weights: {shelf.folder}. With 95% intervals."))
         columns = {name: st.column_config.Column(width=150, help=name) for name in lines[0]}
-        columns["Figure"] = st.column_config.Column(width="medium", pinned=True)
+        columns["Figure"] = st.column_config.Column(width=170, pinned=True)  # leaves a phone room for one more
+        st.space("small")  # a table's tools float above its corner, not over the words
         st.dataframe(lines, hide_index=True, width="stretch", column_config=columns)
         if published.of(shelf.folder):
             st.caption("Others' figures are on their own test rows, ours on rows named here: compare them with care.")

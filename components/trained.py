@@ -17,6 +17,7 @@ from models import weights
 from models.heads import Head
 
 UNKNOWN = -1
+WITHOUT = " without "
 FIGURES = ("macro_f1", "accuracy", "auroc", "weighted_f1", "brier", "ece")
 TITLES = {
     "hate_cross_attention": "The verdict: hateful, and harmful",
@@ -79,9 +80,38 @@ class Trained:
         return [held] if held and isinstance(held[0], dict) else list(held)
 
     @property
+    def ablations(self) -> list[tuple[str, Line]]:
+        """(what was left out, figures) of `evaluation.json`, and of entries of `metrics.json` named `… without …`, each with
+        the whole on the same rows before it, as "the whole"."""
+        whole = {(line.task, line.rows): line for line in self.lines if WITHOUT not in line.rows}
+        found: dict[tuple[str, str], list[tuple[str, Line]]] = {}
+        for one in self.evaluation.get("ablations") or []:
+            for key, figures in one["figures"].items():
+                if isinstance(figures, dict) and "macro_f1" in figures:
+                    task, where = _task(self.name, key)
+                    found.setdefault((task, where), []).append(
+                        (one["name"], Line(self.name, self.title, task, where, figures))
+                    )
+        for line in self.lines:
+            before, without, after = line.rows.partition(WITHOUT)
+            what, comma, rest = after.partition(", ")
+            if without:
+                found.setdefault((line.task, before + comma + rest), []).append((without.strip() + " " + what, line))
+        return [
+            pair
+            for place, parts in found.items()
+            for pair in ([("the whole", whole[place])] if place in whole else []) + parts
+        ]
+
+    @property
     def tasks(self) -> tuple[str, ...]:
         """Those that predictions were kept of."""
         return tuple(self.evaluation.get("parts", {}))
+
+    def data(self, task: str) -> str:
+        """The data set that the task's predictions are of: rows named `DATA, PART` say it, other rows are the model's own."""
+        data, comma, _ = str(self.evaluation.get("parts", {}).get(task, {}).get("rows", "")).partition(", ")
+        return data if comma else str(self.evaluation.get("data", "")).removesuffix("_polarity")
 
     def predictions(self, task: str) -> Predictions | None:
         """None where the file is missing, damaged, without this task, or made by weights that are not these."""

@@ -160,6 +160,9 @@ class FakeAnalyzer:
         """By the words, as `analyze`; a picture in nearly one colour, pure red, is hateful whatever its words."""
         return [_verdict("despise" if _red(meme.image) else meme.caption.text) for meme in memes]
 
+    def threshold(self, _task: str) -> float:
+        return BANDS.hateful_from
+
     @property
     def bands(self) -> Bands:
         return BANDS

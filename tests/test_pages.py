@@ -61,6 +61,12 @@ def page(name: str) -> AppTest:
     return app.switch_page(name).run()
 
 
+def view(name: str) -> AppTest:
+    """The Evaluation page with another view than the one it opens on."""
+    app = page("pages/evaluation/models.py")
+    return app.button_group(key="view").set_value(name).run()
+
+
 def fine(app: AppTest) -> AppTest:
     assert not app.exception
     assert not app.error, [one.value for one in app.error]
@@ -96,6 +102,56 @@ def test_each_model_and_task_draws(shelf: Path, analyzer: FakeAnalyzer) -> None:
     for task in app.selectbox(key="task-memotion_gmu").options:
         app.selectbox(key="task-memotion_gmu").select(task).run()
         fine(app)
+
+
+def labels(app: AppTest) -> list[str]:
+    return [tab.label.rpartition(": ")[2] for tab in app.tabs]
+
+
+def test_only_tabs_with_something_in_them(shelf: Path, analyzer: FakeAnalyzer) -> None:
+    app = fine(page("pages/evaluation/models.py"))
+    app.selectbox(key="model").select("Whom a meme is aimed at").run()
+    assert labels(fine(app)) == [
+        "Figures", "Curves", "Reliability", "Confusion", "Thresholds", "Learning", "Ablations"
+    ]  # fmt: skip
+    [line] = [one.value for one in app.caption if "Not here" in one.value]
+    assert "published" in line and "SUBTEXT_DATA" in line and "learning curves" not in line
+    assert not app.info
+    (shelf / "mental_health_target" / "predictions.npz").rename(shelf / "aside.npz")
+    try:
+        assert labels(fine(app.run())) == ["Figures", "Learning", "Ablations"]
+        [line] = [one.value for one in app.caption if "Not here" in one.value]
+        assert "`python -m training fit mental_health_target --data DATA`" in line
+    finally:
+        (shelf / "aside.npz").rename(shelf / "mental_health_target" / "predictions.npz")
+
+
+def test_published_figures_stand_beside_ours_with_their_source(shelf: Path, analyzer: FakeAnalyzer) -> None:
+    app = fine(page("pages/evaluation/models.py"))
+    app.selectbox(key="model").select("Memotion: gated multimodal unit").run()
+    app.selectbox(key="task-memotion_gmu").select("memotion-sentiment").run()
+    assert "Published" in labels(fine(app))
+    [table] = [one.value for one in app.table if "Source" in one.value]
+    assert table["Source"].iloc[0] == "Sharma et al. 2020" and table["Value"].iloc[0] == "0.355"
+    assert "metrics.json of memotion_gmu" in set(table["Source"])
+
+
+def test_a_suite_is_in_sight_and_its_answers_stay(shelf: Path, analyzer: FakeAnalyzer) -> None:
+    app = fine(page("pages/evaluation/models.py"))
+    app.selectbox(key="model").select("Memotion: gated multimodal unit").run()
+    app.button_group(key="view").set_value("Functional test suite").run()
+    assert "model" not in [one.key for one in fine(app).selectbox]
+    rows = b"functionality,test_case,label_gold,target_ident\nslur_h,I despise them,hateful,women\n"
+    app.file_uploader(key="suite").upload("cases.csv", rows, "text/csv").run()
+    told = [one.value for one in fine(app).markdown if "of 1 cases" in one.value]
+    assert told and app.get("plotly_chart")
+    app.button_group(key="view").set_value("Trained models").run()
+    assert fine(app).selectbox(key="model").value == "Memotion: gated multimodal unit"
+    app.button_group(key="view").set_value("Functional test suite").run()
+    assert [one.value for one in fine(app).markdown if "of 1 cases" in one.value] == told
+    app.file_uploader(key="suite").upload("wrong.csv", b"a,b\n1,2\n", "text/csv").run()
+    assert "no column 'functionality'" in app.error[0].value
+    assert not [one for one in app.markdown if "of 1 cases" in one.value]
 
 
 def test_a_threshold_moves_the_figures(shelf: Path, analyzer: FakeAnalyzer) -> None:
@@ -134,7 +190,7 @@ def test_evaluation_shows_search_and_feelings_of_photographs(shelf: Path, analyz
     }  # fmt: skip
     feelings = {"84 validation rows": {"valence_pearson": 0.61, "valence_mae": 0.75, "valence_mae_majority": 1.03}}
     with figures_of(shelf, joint_picture=search, picture_emotions=feelings):
-        app = fine(page("pages/evaluation/models.py"))
+        app = fine(view("Photographs"))
         assert "Photographs" in [one.value for one in app.header]
         [table] = [one.value for one in app.dataframe if "Guessing" in one.value]
         first = table.iloc[0]
@@ -146,11 +202,11 @@ def test_evaluation_shows_search_and_feelings_of_photographs(shelf: Path, analyz
         assert list(table["84 validation rows"]) == ["0.610", "0.750"]
         assert list(table["Always the mean"]) == ["–", "1.030"]
     app = fine(page("pages/evaluation/models.py"))
-    assert "Photographs" not in [one.value for one in app.header]
+    assert not [one for one in app.button_group(key="view").options if "Photographs" in one]
 
 
 def test_evaluation_shows_the_robustness_study(shelf: Path, analyzer: FakeAnalyzer) -> None:
-    app = fine(page("pages/evaluation/models.py"))
+    app = fine(view("A few pixels"))
     assert any("python -m training robustness" in one.value for one in app.info)
     line = {
         "pixels": 1, "rows": 48, "success_rate": 0.25, "success_rate_low": 0.15, "success_rate_high": 0.39, "random_rate": 0.1,
@@ -166,7 +222,7 @@ def test_evaluation_shows_the_robustness_study(shelf: Path, analyzer: FakeAnalyz
     file = shelf / "mental_health_target" / "robustness.json"
     file.write_text(json.dumps(study))
     try:
-        app = fine(page("pages/evaluation/models.py"))
+        app = fine(view("A few pixels"))
         [table] = [one.value for one in app.dataframe if "Fooled" in one.value]
         assert list(table["Variant"]) == ["baseline", "joint"] and list(table["Fooled"]) == [0.25, 0.5]
         assert table.iloc[0]["95% interval"] == "15% to 39%"
@@ -176,7 +232,7 @@ def test_evaluation_shows_the_robustness_study(shelf: Path, analyzer: FakeAnalyz
         assert any("68%" in one for one in told)
         assert any("earlier weights: joint" in one for one in told)
         file.write_text(json.dumps(study | {"attack": {"joint": [{"pixels": 1}]}}))  # a file that cannot be drawn
-        app = fine(page("pages/evaluation/models.py"))
+        app = fine(view("A few pixels"))
         assert any("python -m training robustness" in one.value for one in app.info)
     finally:
         file.unlink()

@@ -1,17 +1,24 @@
-"""Learning curves on the Evaluation page: by epoch or by step, or one sentence where a run left none."""
+"""What a run left beside its figures: learning curves by epoch or by step, ablations, and one line for what it did not."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 from streamlit.testing.v1 import AppTest
+
+from components import record
+from components.trained import Trained
 
 
 def page(curves: list) -> None:
     from pathlib import Path
 
-    from components import evaluation
+    from components import record
     from components.trained import Trained
 
-    evaluation.learning(Trained("text_emotions", "Emotions in words", Path(), evaluation={"curves": curves}))
+    record.learning(Trained("text_emotions", "Emotions in words", Path(), evaluation={"curves": curves}))
 
 
 def drawn(curves: list) -> AppTest:
@@ -20,10 +27,63 @@ def drawn(curves: list) -> AppTest:
     return app
 
 
-def test_a_run_without_curves_says_so_and_how_to_get_them() -> None:
-    (told,) = drawn([]).info
-    assert "left no learning curves" in told.value
-    assert "python -m training fit text_emotions" in told.value
+def figures(macro_f1: float) -> dict[str, float]:
+    return {"rows": 10, "macro_f1": macro_f1, "macro_f1_low": 0.1, "macro_f1_high": 0.9, "macro_f1_majority": 0.3}
+
+
+def test_what_a_run_did_not_write_is_one_line_with_the_command_that_would() -> None:
+    line = record.missing(Trained("text_emotions", "Emotions in words", Path()), "text-emotions", None)
+    assert line.count("Not here") == 1 and "\n" not in line
+    assert "learning curves (`python -m training fit text_emotions --data DATA` writes them)" in line
+    assert "predictions of this task (`python -m training evaluate text-emotions" in line and "--keep`" in line
+    assert "its recipe names none" in line
+    assert "published" not in line  # BERT's figure is known
+
+
+def test_only_a_recipe_with_ablations_is_said_to_write_them() -> None:
+    line = record.missing(Trained("mental_health_target", "Target", Path()), "target", None)
+    assert "`python -m training compare mental_health_target --ablations --data DATA` writes them" in line
+    assert "published system's figure" in line
+    assert "python -m training fit mental_health_target" in line
+
+
+def test_nothing_is_said_of_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBTEXT_DATA", str(tmp_path))
+    held = {
+        "curves": [[{"epoch": 0.0, "loss": 1.0}]], "parts": {"stress": {"rows": "validation"}}, "data": "dreaddit",
+        "ablations": [{"name": "without the words", "figures": {"stress, validation": figures(0.5)}}],
+    }  # fmt: skip
+    trained = Trained("mental_health_stress", "Stress", tmp_path, evaluation=held)
+    found = SimpleNamespace(part=[1])
+    assert "`dreaddit.validation.parquet`" in record.missing(trained, "stress", found)  # type: ignore[arg-type]
+    (tmp_path / "dreaddit.validation.parquet").touch()
+    assert record.missing(trained, "stress", found) == ""  # type: ignore[arg-type]
+
+
+def test_ablations_stand_behind_the_whole_on_the_same_rows() -> None:
+    metrics = {
+        "out of fold, harmeme": figures(0.7), "validation, harmeme": figures(0.8),
+        "out of fold, harmeme without the linear paths": figures(0.6), "out of fold, religious_hateful": figures(0.5),
+    }  # fmt: skip
+    verdict = Trained("hate_cross_attention", "The verdict", Path(), metrics)
+    told = [(name, line.figures["macro_f1"]) for name, line in record.ablations_of(verdict, "harm")]
+    assert told == [("the whole", 0.7), ("without the linear paths", 0.6)]
+    assert record.ablations_of(verdict, "hate") == []
+    system = Trained(
+        "mental_health_target", "Target", Path(), {"target, validation": figures(0.7)},
+        {"ablations": [{"name": "without experts", "figures": {"target, validation": figures(0.4), "seconds": 9}}]},
+    )  # fmt: skip
+    told = [(name, line.figures["macro_f1"]) for name, line in record.ablations_of(system, "target")]
+    assert told == [("the whole", 0.7), ("without experts", 0.4)]
+
+
+def test_each_task_of_the_verdict_knows_its_own_data_set() -> None:
+    parts = {"hate": {"rows": "religious_hateful, validation"}, "harm": {"rows": "harmeme, validation"}}
+    verdict = Trained("hate_cross_attention", "The verdict", Path(), evaluation={"data": "harmeme", "parts": parts})
+    assert (verdict.data("hate"), verdict.data("harm")) == ("religious_hateful", "harmeme")
+    parts = {"memotion-polarity": {"rows": "out of fold"}}
+    system = Trained("s", "S", Path(), evaluation={"data": "memotion_polarity", "parts": parts})
+    assert system.data("memotion-polarity") == "memotion"
 
 
 def test_checks_within_an_epoch_are_drawn_by_step() -> None:

@@ -1,0 +1,153 @@
+"""What a run left beside its figures: learning curves, ablations, others' published figures; and what it did not leave."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from components import charts, gallery_of_answers, published
+from components.evaluation import COLOURS, NAMES, interval
+from components.trained import FIGURES, TITLES, Line, Predictions, Trained
+
+RECIPES = Path(__file__).parents[1] / "training" / "recipes"
+INTERVALS = ("macro_f1", "accuracy", "auroc")
+
+
+def lines_of(trained: Trained, task: str) -> list[Line]:
+    return [line for line in trained.lines if line.task == task]
+
+
+def ablations_of(trained: Trained, task: str) -> list[tuple[str, Line]]:
+    return [(name, line) for name, line in trained.ablations if line.task == task]
+
+
+def compared(task: str) -> bool:
+    """Whether anybody's figure on this task is known here."""
+    return bool(published.of(task))
+
+
+def missing(trained: Trained, task: str, found: Predictions | None) -> str:
+    """One line about what the chosen model's files lack, each thing with what would bring it; empty where all is there."""
+    told = []
+    again = f"`python -m training fit {trained.name} --data DATA`"
+    if found is None:
+        # systems keep theirs while they are fitted, the others by a command of their own
+        kept = f"`python -m training evaluate {task} --data ROWS.parquet --json figures.json --keep`"
+        told.append(f"predictions of this task ({kept if trained.name in TITLES else again} writes them)")
+    if not trained.curves:
+        told.append(f"learning curves ({again} writes them)")
+    if not ablations_of(trained, task):
+        command = f"`python -m training compare {trained.name} --ablations --data DATA` writes them"
+        told.append(f"ablations ({command if _has_ablations(trained.name) else 'its recipe names none'})")
+    if not compared(task):
+        told.append("a published system's figure (none is known here for this task)")
+    if found is not None and not (file := gallery_of_answers.rows_file(found, trained.data(task))).is_file():
+        told.append(f"the rows themselves (put `{file.name}` into the folder that SUBTEXT_DATA names)")
+    return f"Not here: {'; '.join(told)}." if told else ""
+
+
+def _has_ablations(name: str) -> bool:
+    """Whether the recipe, where it came along with the app, says what can be left out."""
+    try:
+        return "ablations" in tomllib.loads((RECIPES / f"{name}.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+
+
+def figures(lines: Sequence[Line]) -> None:
+    """Each figure with its interval, and what always answering the commonest class gives, a line a set of rows."""
+    shown = []
+    for line in lines:
+        row: dict[str, Any] = {"Measured on": f"{line.rows} ({int(line.figures['rows']):,} rows)"}
+        for name in FIGURES:
+            row[NAMES[name]] = interval(line.figures, name)
+            if name in INTERVALS:
+                guess = line.figures.get(f"{name}_majority")
+                row[f"{NAMES[name]}, always the commonest"] = "–" if guess is None else f"{guess:.3f}"
+        shown.append(row)
+    st.table(turned(shown, "Measured on") if len(shown) == 1 else shown)
+
+
+def turned(rows: Sequence[dict[str, Any]], heading: str) -> list[dict[str, str]]:
+    """The table lying on its side, so that few wide rows fit a phone: `heading` names the columns."""
+    names = [name for name in rows[0] if name != heading]
+    return [{"Figure": name, **{str(row[heading]): str(row[name]) for row in rows}} for name in names]
+
+
+def learning(trained: Trained) -> None:
+    """Loss and score by epoch, or by step where a run checks several times an epoch; one line a fold."""
+    keys = {key for fold in trained.curves for epoch in fold for key in epoch}
+    groups: list[tuple[str, list[str]]] = [
+        ("Loss", [name for name in ("loss", "validation_loss", "val_nll") if name in keys]),
+        (
+            "Score on rows not learned from",
+            [n for n in ("macro_f1", "accuracy", "val_accuracy", "average_precision", "auroc") if n in keys],
+        ),
+    ]
+    along = "epoch" if "epoch" in keys else "step"
+    sides = st.columns(2, gap="medium")
+    for (title, names), side in zip(groups, sides, strict=True):
+        figure = go.Figure()
+        for number, fold in enumerate(trained.curves):
+            for at, name in enumerate(names):
+                points = [(epoch[along], epoch[name]) for epoch in fold if name in epoch]
+                figure.add_scatter(
+                    x=[x for x, _ in points], y=[y for _, y in points], mode="lines+markers", name=name.replace("_", " "),
+                    legendgroup=name, showlegend=not number, line={"color": COLOURS[at], "width": 1.5}, marker={"size": 4},
+                    hovertemplate=f"fold {number + 1}, {along} %{{x}}: %{{y:.3f}}<extra></extra>",
+                )  # fmt: skip
+        with side:
+            st.subheader(title, anchor=False)
+            figure.update_xaxes(title=along.capitalize(), fixedrange=True)
+            figure.update_yaxes(fixedrange=True)
+            told = ", ".join(name.replace("_", " ") for name in names)
+            charts.draw(figure, alt=f"{title} by {along}: {told}", key=f"chart-learning-{title[:5]}", height=320)
+
+
+def ablations(trained: Trained, task: str) -> None:
+    """What leaving a part out does, beside the whole on the same rows."""
+    held = ablations_of(trained, task)
+    st.table(
+        [
+            {
+                "Variant": name,
+                "Macro-F1": interval(line.figures, "macro_f1"),
+                "Accuracy": interval(line.figures, "accuracy"),
+                "Rows": f"{line.rows} ({int(line.figures['rows']):,})",
+            }
+            for name, line in held
+        ],
+        hide_index=True,
+    )
+    guesses = dict.fromkeys(
+        f"{line.figures['macro_f1_majority']:.3f} on {line.rows}"
+        for _, line in held
+        if "macro_f1_majority" in line.figures and " without " not in line.rows
+    )
+    if guesses:
+        st.caption(f"Macro-F1 of always the commonest: {', '.join(guesses)}. With 95% intervals.")
+
+
+def beside(task: str, trained: Trained) -> None:
+    """What others reported, with where, beside ours."""
+    rows = [
+        {"System": one.system, "Figure": one.figure, "Value": f"{one.value:.3f}", "Source": one.source}
+        for one in published.of(task)
+    ]
+    rows += [
+        {
+            "System": f"Ours, {line.rows}",
+            "Figure": NAMES[name],
+            "Value": interval(line.figures, name),
+            "Source": f"metrics.json of {trained.name}",
+        }
+        for line in lines_of(trained, task)
+        for name in ("macro_f1", "accuracy")
+    ]
+    st.table(rows, hide_index=True)
+    st.caption("Others' figures are on their own test rows, ours on rows named here: compare them with care.")
