@@ -112,6 +112,13 @@ class SystemRecipe:
             raise BadInput(f"The recipe {self.name} has neither [image] nor [text].")
         if self.bits not in {8, 16}:
             raise BadInput(f"The recipe {self.name} stores weights in 8 or 16 bits, not in {self.bits}.")
+        asks = any("verdict" in own for own in self.wide.get("tasks", {}).values())
+        text = self.text and (self.text.instead or self.text)
+        if asks and (text is None or text.encoder != "mini"):
+            raise BadInput(
+                f'The recipe {self.name} asks the verdict in [wide.tasks]: that needs encoder = "mini" in [text], or in its '
+                "fallback."
+            )
 
     def ablated(self, name: str) -> SystemRecipe:
         """This recipe with what the ablation changes: `{without = "image"}`, or settings of fusion and schedule."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
+from models.errors import BadInput
 from models.heads import Head, Question
-from training import wide_path
+from training import system_recipe, wide_path
 from training.rows_of_systems import Prepared
 
 ROWS = 400
@@ -62,3 +64,38 @@ def test_a_part_that_counts_less_is_shrunk_more() -> None:
 def test_a_task_may_be_held_more_strongly() -> None:
     plain, told = fitted(), fitted(two={"strength": 1e4})
     assert np.abs(told[1]).max() < np.abs(plain[1]).max() / 10
+
+
+def test_what_the_verdict_says_stands_beside_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    hate = np.zeros((2, 6), np.float32)
+    hate[0, 0] = 3.0  # it looks at the first number of the words alone
+    monkeypatch.setattr(wide_path, "_verdict", lambda: hate)
+    plain, told = fitted(), fitted(two={"verdict": 1.0})
+    assert np.allclose(told[0], plain[0])
+    assert told[1, 4] > plain[1, 4] > 0
+    assert np.all(np.abs(told[1, [0, 7]]) < np.abs(plain[1, [0, 7]]))  # the spread of the sum is that of the path
+    features = _features()
+    assert (features @ told[1]).std() == pytest.approx((features @ plain[1]).std(), rel=1e-4)
+
+
+def test_a_verdict_that_says_nothing_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wide_path, "_verdict", lambda: np.zeros((2, 6), np.float32))
+    assert np.allclose(fitted(two={"verdict": 1.0}), fitted())
+
+
+def test_the_verdict_that_ships_has_a_layer_for_mean_word_pieces() -> None:
+    found = wide_path._verdict()
+    assert found.shape == (2, 768) and found.std() > 0
+
+
+def test_only_words_of_mini_can_be_asked_for_the_verdict() -> None:
+    shipped = system_recipe.read("memotion_gmu")
+    with pytest.raises(BadInput, match='encoder = "mini"'):
+        replace(shipped, text=None)
+
+
+def _features() -> np.ndarray:
+    """What `fitted` sees: (400, 10), standardised and shrunk by the square root of a side's width."""
+    given = drawn()
+    parts = (given.image.values, given.text.values)
+    return np.concatenate([(part - part.mean(0)) / part.std(0) / np.sqrt(part.shape[1]) for part in parts], axis=1)
