@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -190,7 +190,12 @@ def changed(before: Image.Image, after: Image.Image) -> str:
     """Where the pixels are that were changed, and into what: one of 224 by 224 is hard to find by eye."""
     old, new = np.asarray(before.convert("RGB")), np.asarray(after.convert("RGB"))
     rows, columns = np.nonzero((old != new).any(-1))
-    if not len(rows):
+    return where([(x, y, *new[y, x]) for x, y in zip(columns, rows, strict=True)])
+
+
+def where(changed: Iterable[Sequence[int]]) -> str:
+    """The same from pixels as (x, y, red, green, blue)."""
+    told = [f"({x}, {y}) is now \\#{bytes(colour).hex()}" for x, y, *colour in changed]
+    if not told:
         return "No pixel brought the score any closer, so the picture is as it was."
-    told = [f"({x}, {y}) is now \\#{bytes(new[y, x]).hex()}" for x, y in zip(columns, rows, strict=True)]
     return f"Pixels changed, counted from the upper left: {', '.join(told)}."

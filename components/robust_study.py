@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd  # noqa: F401  # see below
 import streamlit as st
 
-from components import gallery, pictures
+from components import gallery, pictures, pixels
 from components.escaping import for_markdown
 from models import weights
 from models.images import open_picture
@@ -92,7 +92,12 @@ def examples(study: dict[str, Any]) -> list[dict[str, Any]]:
     that are gone are left out."""
     there = {sample.file.name: sample for sample in gallery.samples()}
     return [
-        {"variant": variant, **one, "sample": there[one["file"]], "changed": np.array(one["changed"], float)}
+        {
+            "variant": variant,
+            **one,
+            "sample": there[one["file"]],
+            "changed": [tuple(map(int, pixel)) for pixel in one["changed"]],
+        }
         for variant, lines in study.get("examples", {}).items()
         for one in lines
         if one["file"] in there
@@ -165,7 +170,10 @@ def _draw_examples(study: dict[str, Any]) -> None:
         one = lines.get(count or 0, next(iter(lines.values())))
         before = view(open_picture(one["sample"].file.read_bytes()).image)
         for column, name, image in zip(
-            st.columns(2, gap="medium"), ("Before", "After"), (before, paint(before, one["changed"])), strict=True
+            st.columns(2, gap="medium"),
+            ("Before", "After"),
+            (before, paint(before, np.array(one["changed"], float))),
+            strict=True,
         ):
             with column:
                 alt = f"{one['sample'].alt}; {name.lower()} the attack"
@@ -174,18 +182,10 @@ def _draw_examples(study: dict[str, Any]) -> None:
         told = "the attack wins" if one["fooled"] else "the answer stands"
         st.caption(
             f"Of our own sample memes the one whose score sank most: after {one['queries']} pictures {told}. "
-            f"{where(one['changed'])} The answer turns where the score is below 0. Of {one['samples']} samples "
+            f"{pixels.where(one['changed'])} The answer turns where the score is below 0. Of {one['samples']} samples "
             f"{one['samples_fooled']} fell. They illustrate; the figures above come from other pictures, which may not be "
             "shown here: `python -m training robustness` leaves pairs of those in `runs/robustness`."
         )
-
-
-def where(changed: np.ndarray) -> str:
-    """Where the changed pixels are and what they became: one of 224 by 224 is hard to find by eye."""
-    told = [f"({x:.0f}, {y:.0f}) is now \\#{bytes(map(int, colour)).hex()}" for x, y, *colour in changed]
-    if not told:
-        return "No pixel brought the score any closer, so the picture is as it was."
-    return f"Pixels changed, counted from the upper left: {', '.join(told)}."
 
 
 def _with_interval(one: dict[str, Any], key: str) -> str:

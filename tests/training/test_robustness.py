@@ -108,12 +108,9 @@ def test_example_pairs_come_from_our_own_samples(tmp_path: Path, easy: argparse.
     [study] = robust_study.studies(tmp_path / "weights")
     for one in robust_study.examples(study):
         before = view(open_picture(one["sample"].file.read_bytes()).image)
-        after = paint(before, one["changed"])
+        after = paint(before, np.array(one["changed"], float))
         different = (np.asarray(before) != np.asarray(after)).any(-1).sum()
         assert different == len(one["changed"]) <= one["pixels"]
-    assert "is now" in robust_study.where(np.array([[3, 4, 255, 0, 16]])) and "\\#ff0010" in robust_study.where(
-        np.array([[3, 4, 255, 0, 16]])
-    )
 
 
 def test_an_example_pair_is_drawn(tmp_path: Path, easy: argparse.Namespace) -> None:
