@@ -190,7 +190,7 @@ def changed(before: Image.Image, after: Image.Image) -> str:
     """Where the pixels are that were changed, and into what: one of 224 by 224 is hard to find by eye."""
     old, new = np.asarray(before.convert("RGB")), np.asarray(after.convert("RGB"))
     rows, columns = np.nonzero((old != new).any(-1))
-    return where([(x, y, *new[y, x]) for x, y in zip(columns, rows, strict=True)])
+    return where([(int(x), int(y), *map(int, new[y, x])) for x, y in zip(columns, rows, strict=True)])
 
 
 def where(changed: Iterable[Sequence[int]]) -> str:

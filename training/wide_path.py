@@ -9,11 +9,10 @@ frequencies, so that the path stays one linear layer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from models import weights as weights_of
@@ -116,11 +115,11 @@ def _attitude(wide: Wide, features: np.ndarray, wanted: np.ndarray) -> np.ndarra
     return found
 
 
-@cache
 def _verdict() -> np.ndarray:
     """The layer of the verdict that reads mean word pieces: float32 [hate and harm, 768]."""
-    found = load_file(weights_of.card("hate_cross_attention").folder / "model.safetensors")["paths.words.weight"]
-    return found.astype(np.float32)
+    with safe_open(weights_of.card("hate_cross_attention").folder / "model.safetensors", "numpy") as held:
+        found: np.ndarray = held.get_tensor("paths.words.weight").astype(np.float32)
+    return found
 
 
 def _beside(features: np.ndarray, slope: np.ndarray, other: np.ndarray, weight: float) -> np.ndarray:
