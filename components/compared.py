@@ -14,8 +14,8 @@ import streamlit as st
 
 from components import gallery
 from components.escaping import for_markdown, shorten
+from components.intake import KINDS
 
-KINDS = ["png", "jpg", "jpeg", "webp", "gif", "bmp"]
 SYSTEMS, SAMPLE, WORDS, PICTURE = "systems", "compare-sample", "compare-words", "compare-picture"
 _KEY = "compared"
 

@@ -13,7 +13,7 @@ from PIL import Image
 from components import pictures
 from components.verdict import NAMES, percent
 from models.analysis import Bands, Meme, Verdict
-from models.robustness.pixel_attack import CANDIDATES, Attack, attack, view
+from models.robustness.pixel_attack import CANDIDATES, Attack, attack, changed, view
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
@@ -183,19 +183,12 @@ def _draw_pair(pair: Sequence[Meme], verdicts: Sequence[Verdict], key: str) -> N
                 pictures.show(one.image, key=key, place=f"pixel-{name}", alt=f"The picture {name.lower()}", height=260)
     old, new = pair[0].image, pair[1].image
     if old is not None and new is not None:
-        st.caption(changed(old, new))
+        st.caption(where(changed(old, new)))
 
 
-def changed(before: Image.Image, after: Image.Image) -> str:
-    """Where the pixels are that were changed, and into what: one of 224 by 224 is hard to find by eye."""
-    old, new = np.asarray(before.convert("RGB")), np.asarray(after.convert("RGB"))
-    rows, columns = np.nonzero((old != new).any(-1))
-    return where([(int(x), int(y), *map(int, new[y, x])) for x, y in zip(columns, rows, strict=True)])
-
-
-def where(changed: Iterable[Sequence[int]]) -> str:
-    """The same from pixels as (x, y, red, green, blue)."""
-    told = [f"({x}, {y}) is now \\#{bytes(colour).hex()}" for x, y, *colour in changed]
+def where(found: Iterable[Sequence[int]]) -> str:
+    """Pixels as (x, y, red, green, blue) in words: one of 224 by 224 is hard to find by eye."""
+    told = [f"({x}, {y}) is now \\#{bytes(colour).hex()}" for x, y, *colour in found]
     if not told:
         return "No pixel brought the score any closer, so the picture is as it was."
     return f"Pixels changed, counted from the upper left: {', '.join(told)}."

@@ -43,12 +43,8 @@ def studies(root: Path | None = None) -> list[dict[str, Any]]:
         try:
             held = json.loads(path.read_text(encoding="utf-8"))
             study = {**held, "folder": path.parent.name, "root": path.parent.parent, "attack": dict(held["attack"])}
-            (
-                attack_rows(study),
-                poisoning_rows(study),
-                examples(study),
-                outdated(study),
-            )  # whatever cannot be drawn is left out
+            for read in (attack_rows, poisoning_rows, examples, outdated):
+                read(study)  # whatever cannot be drawn is left out
             found.append(study)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
@@ -92,12 +88,7 @@ def examples(study: dict[str, Any]) -> list[dict[str, Any]]:
     that are gone are left out."""
     there = {sample.file.name: sample for sample in gallery.samples()}
     return [
-        {
-            "variant": variant,
-            **one,
-            "sample": there[one["file"]],
-            "changed": [tuple(map(int, pixel)) for pixel in one["changed"]],
-        }
+        {"variant": variant, **one, "sample": there[one["file"]]}
         for variant, lines in study.get("examples", {}).items()
         for one in lines
         if one["file"] in there

@@ -15,7 +15,7 @@ from components.pixels import Hunt
 from components.verdict import zones
 from models.analysis import Bands, Caption, Meme
 from models.robustness import pixel_attack
-from models.robustness.pixel_attack import Attack
+from models.robustness.pixel_attack import Attack, changed
 from models.robustness.sweep import CHANGES, smallest_flip, sweep
 from tests.conftest import drawn
 from tests.fakes import BANDS, FakeAnalyzer
@@ -234,8 +234,8 @@ def test_changed_pixels_are_told_by_place_and_colour() -> None:
     before = Image.new("RGB", (9, 9))
     after = before.copy()
     after.putpixel((7, 2), (255, 0, 128))
-    assert r"(7, 2) is now \#ff0080" in pixels.changed(before, after)
-    assert "as it was" in pixels.changed(before, before)
+    assert r"(7, 2) is now \#ff0080" in pixels.where(changed(before, after))
+    assert "as it was" in pixels.where(changed(before, before))
 
 
 def test_curves_are_computed_once(page: AppTest, analyzer: FakeAnalyzer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Example pairs that may be shown to everybody: the attack on the project's own sample memes (`assets/gallery`).
 
-They illustrate and are in no figure: pictures of a data set may not be shown, and the samples were drawn by nobody's seed.
+Pictures of a data set may not be shown. These few were made and chosen by us, so they illustrate and are in no figure.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from models.robustness.pixel_attack import Attack, attack, view
+from models.robustness.pixel_attack import attack, changed, view
 from training.robustness_targets import Settings, Target
 
 
@@ -35,12 +35,5 @@ def search(target: Target, pixels: int, settings: Settings, seed: int) -> dict[s
         "fooled": found.fooled,
         "queries": found.queries,
         "stopped": found.stopped,
-        "pixels": _changed(target, found),
+        "pixels": changed(view(target.image), found.image),
     }
-
-
-def _changed(target: Target, found: Attack) -> list[list[int]]:
-    """The pixels in which the attacked picture differs, as `paint` takes them."""
-    after = np.asarray(found.image)
-    rows, columns = np.nonzero((np.asarray(view(target.image)) != after).any(-1))
-    return [[int(x), int(y), *map(int, after[y, x])] for x, y in zip(columns, rows, strict=True)]

@@ -104,11 +104,11 @@ def _attitude(wide: Wide, features: np.ndarray, wanted: np.ndarray) -> np.ndarra
 
     Of 768 features next to nothing is learned from noisy labels; these two were learned elsewhere, from good ones.
     """
-    middles = [len(wide.get_buffer(f"{side}_middle")) for side in wide.sides]
-    start = sum(middles[: wide.sides.index("text")])
-    spread = wide.get_buffer("text_spread").numpy()
-    ways = np.zeros((features.shape[1], len(_verdict())), np.float32)
-    ways[start : start + len(spread)] = (_verdict() * np.where(np.isfinite(spread), spread, 0.0)).T
+    layer, spread = _verdict(), wide.get_buffer("text_spread").numpy()
+    before = wide.sides[: wide.sides.index("text")]
+    start = sum(len(wide.get_buffer(f"{side}_spread")) for side in before)
+    ways = np.zeros((features.shape[1], len(layer)), np.float32)
+    ways[start : start + len(spread)] = (layer * np.where(np.isfinite(spread), spread, 0.0)).T
     seen = features @ ways
     fitted = np.linalg.lstsq(seen - seen.mean(0), wanted - wanted.mean(), rcond=None)[0]
     found: np.ndarray = ways @ fitted

@@ -50,6 +50,13 @@ def paint(image: Image.Image, candidate: np.ndarray) -> Image.Image:
     return Image.fromarray(data)
 
 
+def changed(before: Image.Image, after: Image.Image) -> list[tuple[int, ...]]:
+    """What `paint` did: each pixel that differs as (x, y, red, green, blue)."""
+    old, new = np.asarray(before.convert("RGB")), np.asarray(after.convert("RGB"))
+    rows, columns = np.nonzero((old != new).any(-1))
+    return [(int(x), int(y), *map(int, new[y, x])) for x, y in zip(columns, rows, strict=True)]
+
+
 def attack(
     image: Image.Image,
     score: Score,

@@ -106,8 +106,8 @@ def test_search_for_pixels(fake: str, visitor: Any) -> None:
     page.get_by_text("The probability went from").wait_for()
 
 
-def test_a_search_for_pixels_is_stopped_with_what_it_has(fake: str, visitor: Any) -> None:
-    page = visitor(fake)
+def search_for_long(page: Any) -> None:
+    """In the middle of a search for pixels of 2,000 tries."""
     page.get_by_role("link", name="Robustness").click()
     page.get_by_role("heading", name="How much does it take to fool it?").wait_for()
     meme = {"name": "meme.png", "mimeType": "image/png", "buffer": picture((20, 200, 20))}
@@ -117,6 +117,11 @@ def test_a_search_for_pixels_is_stopped_with_what_it_has(fake: str, visitor: Any
     page.get_by_text("2000").first.wait_for()
     page.get_by_role("button", name="Search for pixels").click()
     page.get_by_text(re.compile(r"\d+ of 2,000 pictures tried")).wait_for()
+
+
+def test_a_search_for_pixels_is_stopped_with_what_it_has(fake: str, visitor: Any) -> None:
+    page = visitor(fake)
+    search_for_long(page)
     page.locator("[class*=st-key-stop-] button").click()  # Streamlit's own in the corner is named so too
     page.get_by_text(re.compile(r"Stopped after [\d,]+ pictures of 2,000")).wait_for()
     expect(page.get_by_alt_text("The picture after")).to_be_visible()
@@ -124,15 +129,7 @@ def test_a_search_for_pixels_is_stopped_with_what_it_has(fake: str, visitor: Any
 
 def test_a_search_that_streamlit_stopped_is_no_frozen_panel(fake: str, visitor: Any) -> None:
     page = visitor(fake)
-    page.get_by_role("link", name="Robustness").click()
-    page.get_by_role("heading", name="How much does it take to fool it?").wait_for()
-    meme = {"name": "meme.png", "mimeType": "image/png", "buffer": picture((20, 200, 20))}
-    page.locator("input[type=file]").first.set_input_files(meme)
-    page.get_by_role("tab", name="Pixel attack").click()
-    page.get_by_role("slider", name="Pictures to try").press("End")
-    page.get_by_text("2000").first.wait_for()
-    page.get_by_role("button", name="Search for pixels").click()
-    page.get_by_text(re.compile(r"\d+ of 2,000 pictures tried")).wait_for()
+    search_for_long(page)
     page.get_by_test_id("stStatusWidget").get_by_role("button", name="Stop").click()
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     page.get_by_text("Blur pictures until clicked").click()  # any click

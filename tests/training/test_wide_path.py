@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from models.errors import BadInput
 from models.heads import Head, Question
-from training import system_recipe, wide_path
+from training import fit, system_recipe, wide_path
 from training.rows_of_systems import Prepared
 
 ROWS = 400
@@ -86,6 +87,21 @@ def test_a_verdict_that_says_nothing_changes_nothing(monkeypatch: pytest.MonkeyP
 def test_the_verdict_that_ships_has_a_layer_for_mean_word_pieces() -> None:
     found = wide_path._verdict()
     assert found.shape == (2, 768) and found.std() > 0
+
+
+def test_another_tower_s_words_are_not_shown_to_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never() -> None:
+        raise AssertionError("these words are not mini's")
+
+    monkeypatch.setattr(wide_path, "_verdict", never)
+    wide = wide_path.Wide({"image": 4, "text": 6}, 2)
+    system = SimpleNamespace(
+        recipe=SimpleNamespace(wide={"strength": 1.0, "tasks": {"two": {"verdict": 1.0, "image": 0.0}}}),
+        text=SimpleNamespace(reads="pieces"),
+        heads=HEADS,
+    )
+    fit._fit_wide(system, SimpleNamespace(wide=wide), SimpleNamespace(prepared=drawn()), np.arange(ROWS))  # type: ignore[arg-type]
+    assert np.allclose(wide.layer.weight.numpy(), fitted(two={"image": 0.0}))
 
 
 def test_only_words_of_mini_can_be_asked_for_the_verdict() -> None:
