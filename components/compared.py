@@ -12,9 +12,9 @@ from typing import Any
 
 import streamlit as st
 
-from components import gallery
 from components.escaping import for_markdown, shorten
 from components.intake import KINDS
+from models.samples import samples
 
 SYSTEMS, SAMPLE, WORDS, PICTURE = "systems", "compare-sample", "compare-words", "compare-picture"
 _KEY = "compared"
@@ -34,7 +34,7 @@ class Kept:
         """The bytes to compare on: the upload before the sample."""
         if self.file is not None:
             return self.file[1]
-        found = {sample.title: sample for sample in gallery.samples()}.get(self.sample or "")
+        found = {sample.title: sample for sample in samples()}.get(self.sample or "")
         return found.file.read_bytes() if found else None
 
 
@@ -64,7 +64,7 @@ def ask() -> Kept:
             name = for_markdown(shorten(kept.file[0], 40))
             st.button(f"Remove {name}", icon=":material/close:", on_click=_uploaded, key="compare-remove")
         _put_back(SAMPLE, kept.sample)
-        titles = [sample.title for sample in gallery.samples()]
+        titles = [sample.title for sample in samples()]
         kept.sample = st.selectbox("Or a sample", titles, index=None, placeholder="No sample", key=SAMPLE)
         if kept.file is not None and kept.sample:
             st.caption(

@@ -1,10 +1,8 @@
-"""The sample memes: drawn by the project, listed in assets/gallery/gallery.json, one click each."""
+"""The sample memes as a row of thumbnails, one click each."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -13,29 +11,9 @@ from PIL import Image, ImageOps
 
 from components import pictures
 from components.escaping import for_markdown
+from models.samples import Sample, samples
 
-FOLDER = Path(__file__).resolve().parents[1] / "assets" / "gallery"
 _THUMBNAIL = (240, 180)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One sample meme: its file, a short title, and what is to be seen."""
-
-    file: Path
-    title: str
-    alt: str
-
-
-@cache
-def samples(folder: Path = FOLDER) -> tuple[Sample, ...]:
-    """The samples in the order of the list; entries whose file is missing are left out."""
-    listing = folder / "gallery.json"
-    if not listing.is_file():
-        return ()
-    entries = json.loads(listing.read_text(encoding="utf-8"))
-    found = [Sample(folder / Path(entry["file"]).name, entry["title"], entry["alt"]) for entry in entries]
-    return tuple(sample for sample in found if sample.file.is_file())
 
 
 @cache

@@ -7,6 +7,7 @@ import streamlit as st
 from components import failures, gallery, visit
 from models.errors import EmptyMeme
 from models.images import open_picture
+from models.samples import Sample
 
 KINDS = ["png", "jpg", "jpeg", "webp", "gif", "bmp"]
 UPLOAD, WORDS, CAMERA = "upload", "words_or_paste", "camera"
@@ -49,7 +50,7 @@ def _written() -> None:
         accept(file.getvalue() if file else None, given.text, "The pasted picture")
 
 
-def _picked(sample: gallery.Sample) -> None:
+def _picked(sample: Sample) -> None:
     accept(sample.file.read_bytes(), None, sample.alt)
 
 

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd  # noqa: F401  # see below
 import streamlit as st
 
-from components import gallery, pictures, pixels
+from components import pictures, pixels
 from components.escaping import for_markdown
 from models import weights
 from models.images import open_picture
 from models.robustness.pixel_attack import paint, view
+from models.samples import samples
 
 # pandas is imported up there since `st.dataframe` would do it in the middle of a run. Where a click overtakes that run, plotly
 # draws the next one's curve in another thread and breaks on a pandas that is half there.
@@ -86,7 +87,7 @@ def poisoning_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
 def examples(study: dict[str, Any]) -> list[dict[str, Any]]:
     """The example pairs on the project's own sample memes, a line for each variant and number of pixels; pairs of samples
     that are gone are left out."""
-    there = {sample.file.name: sample for sample in gallery.samples()}
+    there = {sample.file.name: sample for sample in samples()}
     return [
         {"variant": variant, **one, "sample": there[one["file"]]}
         for variant, lines in study.get("examples", {}).items()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from components import failures, gallery, pictures
+from components import failures, pictures
 from components.escaping import for_markdown, shorten
 from components.verdict import percent
 from models import library
@@ -17,6 +17,7 @@ from models.analysis import Bands, Caption, Meme
 from models.archives import PICTURES
 from models.images import open_picture
 from models.library import File, Found, Library
+from models.samples import samples
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
@@ -94,13 +95,13 @@ def ask() -> tuple[list[File], bool] | None:
             seen.titles = {}
             return given, read_words
         if st.button("Use the sample memes", icon=":material/photo_library:"):
-            return samples(), read_words
+            return _drawn(), read_words
     return None
 
 
-def samples() -> list[File]:
+def _drawn() -> list[File]:
     """The gallery with its descriptions as captions, shown under the names that it has everywhere."""
-    found = gallery.samples()
+    found = samples()
     current().titles = {sample.file.name: sample.title for sample in found}
     table = "\n".join(f"{sample.file.name}\t{sample.alt}" for sample in found)
     return [

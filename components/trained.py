@@ -17,7 +17,6 @@ from models import weights
 from models.heads import Head
 
 UNKNOWN = -1
-WITHOUT = " without "
 FIGURES = ("macro_f1", "accuracy", "auroc", "weighted_f1", "brier", "ece")
 TITLES = {
     "hate_cross_attention": "The verdict: hateful, and harmful",
@@ -81,22 +80,15 @@ class Trained:
 
     @property
     def ablations(self) -> list[tuple[str, Line]]:
-        """(what was left out, figures) of `evaluation.json`, and of entries of `metrics.json` named `… without …`, each with
-        the whole on the same rows before it, as "the whole"."""
-        whole = {(line.task, line.rows): line for line in self.lines if WITHOUT not in line.rows}
+        """(what was left out, figures) of `evaluation.json`, each with the whole on the same rows before it, as "the whole"."""
+        whole = {(line.task, line.rows): line for line in self.lines}
         found: dict[tuple[str, str], list[tuple[str, Line]]] = {}
         for one in self.evaluation.get("ablations") or []:
             for key, figures in one["figures"].items():
                 if isinstance(figures, dict) and "macro_f1" in figures:
                     task, where = _task(self.name, key)
-                    found.setdefault((task, where), []).append(
-                        (one["name"], Line(self.name, self.title, task, where, figures))
-                    )
-        for line in self.lines:
-            before, without, after = line.rows.partition(WITHOUT)
-            what, comma, rest = after.partition(", ")
-            if without:
-                found.setdefault((line.task, before + comma + rest), []).append((without.strip() + " " + what, line))
+                    line = Line(self.name, self.title, task, where, figures)
+                    found.setdefault((task, where), []).append((one["name"], line))
         return [
             pair
             for place, parts in found.items()

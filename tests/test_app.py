@@ -9,10 +9,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
-from components import downloads, gallery, intake, visit
+from components import downloads, intake, visit
 from components.failures import UNEXPECTED
 from models.analysis import Analysis, Line
 from models.errors import BadWeights, PartUnavailable
+from models.samples import samples
 from tests.conftest import drawn
 from tests.fakes import FakeAnalyzer
 
@@ -56,7 +57,7 @@ def test_the_first_screen_offers_every_way_in_and_asks_for_no_camera(app: AppTes
     assert len(app.file_uploader) == 1
     assert len(app.chat_input) == 1
     assert len(app.camera_input) == 0
-    assert sum(one.key.startswith("sample-") for one in app.button) == len(gallery.samples())
+    assert sum(one.key.startswith("sample-") for one in app.button) == len(samples())
     assert not app.error
 
 
@@ -109,7 +110,7 @@ def test_the_camera_opens_when_asked_for(app: AppTest, analyzer: FakeAnalyzer) -
 
 
 def test_a_sample_is_one_click_away(app: AppTest, analyzer: FakeAnalyzer) -> None:
-    sample = gallery.samples()[0]
+    sample = samples()[0]
     button(app, sample.title).click().run()
     assert seen(app).alt == sample.alt
     assert len(analyzer.calls) == 1

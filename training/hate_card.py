@@ -149,10 +149,10 @@ def save(
     figures = {f"validation, {name}": figures_of(heads[name], *part) for name, part in parts.items()}
     for name, logits in out_of_fold.items():
         figures[f"out of fold, {name}"] = figures_of(heads[name], logits, data.rows[name].label)
-    for name, logits in alone.items():
-        figures[f"out of fold, {name} without the linear paths"] = figures_of(
-            heads[name], logits, data.rows[name].label
-        )
+    without = {
+        f"out of fold, {name}": figures_of(heads[name], logits, data.rows[name].label) for name, logits in alone.items()
+    }
+    told = figures | {f"{on} without the linear paths": row for on, row in without.items()}
     folder = export.write(
         "hate_cross_attention",
         config={
@@ -169,11 +169,12 @@ def save(
         },
         metrics=figures,
         readme=CARD.format(
-            table=_table(figures), networks=len(nets), alarms=FALSE_ALARMS, plain=PLAIN_ALARMS, missed=MISSED
+            table=_table(told), networks=len(nets), alarms=FALSE_ALARMS, plain=PLAIN_ALARMS, missed=MISSED
         ),
         graph=_graph(together),
     )
-    evaluation.save(folder, evaluation.read(folder) | {"curves": list(curves)})
+    ablated = [{"name": "without the linear paths", "figures": without}]
+    evaluation.save(folder, evaluation.read(folder) | {"curves": list(curves), "ablations": ablated})
 
 
 def _graph(together: Together | CrossAttention) -> Any:

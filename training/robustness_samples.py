@@ -5,15 +5,14 @@ Pictures of a data set may not be shown. These few were made and chosen by us, s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from models import samples as gallery
 from models.images import open_picture
 from training.robustness_kept import Kept
 from training.robustness_search import search
@@ -21,8 +20,6 @@ from training.robustness_targets import Settings
 
 if TYPE_CHECKING:
     from training.robustness_tasks import Task
-
-GALLERY = Path(__file__).parents[1] / "assets" / "gallery"
 
 
 @dataclass(frozen=True)
@@ -35,12 +32,11 @@ class Sample:
     alt: str
 
 
-def samples(folder: Path = GALLERY) -> list[Sample]:
+def samples() -> list[Sample]:
     """The samples with a picture to attack, in the order of the list."""
-    entries = json.loads((folder / "gallery.json").read_text(encoding="utf-8"))
     return [
-        Sample(one["file"], open_picture((folder / one["file"]).read_bytes()).image, one["caption"], one["alt"])
-        for one in entries
+        Sample(one.file.name, open_picture(one.file.read_bytes()).image, one.caption, one.alt)
+        for one in gallery.samples()
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from models.errors import BadInput
 from models.fusion.registry import near
 from training.encoders.encoder import Asked
 from training.recipe import FOLDER
+
+WIDE = ("strength", "image", "text", "after", "tasks")  # what [wide] may hold, and each task of [wide.tasks]
+WIDE_OF_TASK = ("strength", "image", "text", "third", "last", "verdict")
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,12 @@ class SystemRecipe:
             raise BadInput(f"The recipe {self.name} has neither [image] nor [text].")
         if self.bits not in {8, 16}:
             raise BadInput(f"The recipe {self.name} stores weights in 8 or 16 bits, not in {self.bits}.")
-        asks = any("verdict" in own for own in self.wide.get("tasks", {}).values())
+        single = self.wide.get("tasks", {})
+        _check(self.wide, WIDE, "wide")
+        _check(single, self.tasks, "wide.tasks")
+        for task, own in single.items():
+            _check(own, WIDE_OF_TASK, f"wide.tasks.{task}")
+        asks = any("verdict" in own for own in single.values())
         text = self.text and (self.text.instead or self.text)
         if asks and (text is None or text.encoder != "mini"):
             raise BadInput(
@@ -174,11 +182,14 @@ def parse(name: str, data: Mapping[str, Any]) -> SystemRecipe:
     return found
 
 
-def _of(kind: type, values: Mapping[str, Any], where: str) -> Any:
-    known = [one.name for one in fields(kind)]
+def _check(values: Mapping[str, Any], known: Sequence[str], where: str) -> None:
     for key in values:
         if key not in known:
             raise BadInput(f"The recipe's part {where} has no setting {key!r}.{near(key, known)}")
+
+
+def _of(kind: type, values: Mapping[str, Any], where: str) -> Any:
+    _check(values, [one.name for one in fields(kind)], where)
     try:
         return kind(**values)
     except (TypeError, ValueError) as error:

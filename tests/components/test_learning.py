@@ -63,9 +63,10 @@ def test_nothing_is_said_of_what_is_there(tmp_path: Path, monkeypatch: pytest.Mo
 def test_ablations_stand_behind_the_whole_on_the_same_rows() -> None:
     metrics = {
         "out of fold, harmeme": figures(0.7), "validation, harmeme": figures(0.8),
-        "out of fold, harmeme without the linear paths": figures(0.6), "out of fold, religious_hateful": figures(0.5),
+        "out of fold, religious_hateful": figures(0.5),
     }  # fmt: skip
-    verdict = Trained("hate_cross_attention", "The verdict", Path(), metrics)
+    ablated = [{"name": "without the linear paths", "figures": {"out of fold, harmeme": figures(0.6)}}]
+    verdict = Trained("hate_cross_attention", "The verdict", Path(), metrics, {"ablations": ablated})
     told = [(name, line.figures["macro_f1"]) for name, line in record.ablations_of(verdict, "harm")]
     assert told == [("the whole", 0.7), ("without the linear paths", 0.6)]
     assert record.ablations_of(verdict, "hate") == []

@@ -170,11 +170,19 @@ def test_labels_outside_the_set_leave_the_rest(shelf: Path, tmp_path: Path) -> N
     assert "Row 3: 'hunger' is no answer to anxiety" in told[0]
 
 
+HEAD = 'tasks = ["stress"]\ndata = "x"\ntitle = ""\nsummary = ""\n'
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('tasks = ["stress"]\ndata = "x"\ntitle = ""\nsummary = ""\n', "neither .image. nor .text."),
+        (HEAD, "neither .image. nor .text."),
         ('[text]\nencoder = "mini"\n[schedule]\nepoch = 3\n', "no setting 'epoch'. Did you mean 'epochs'"),
+        (HEAD + '[text]\nencoder = "mini"\n[wide]\nstrenght = 3\n', "no setting 'strenght'. Did you mean 'strength'"),
+        (
+            HEAD + '[text]\nencoder = "mini"\n[wide.tasks]\nstress = { verdikt = 1 }\n',
+            "wide.tasks.stress has no setting 'verdikt'. Did you mean 'verdict'",
+        ),
         ('[text]\nencodr = "mini"\n', "no setting 'encodr'. Did you mean 'encoder'"),
         ("tasks = [\n", "is not TOML"),
     ],

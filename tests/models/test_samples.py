@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from components.gallery import samples
+from models.samples import samples
 from tests.conftest import drawn
 
 

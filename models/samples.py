@@ -1,0 +1,33 @@
+"""The sample memes that the project drew: `assets/gallery`, listed in its `gallery.json` with titles, words and descriptions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[1] / "assets" / "gallery"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample meme: its file, a short title, what is to be seen, and the words that stand on it."""
+
+    file: Path
+    title: str
+    alt: str
+    caption: str = ""
+
+
+@cache
+def samples(folder: Path = FOLDER) -> tuple[Sample, ...]:
+    """The samples in the order of the list; entries whose file is missing are left out."""
+    listing = folder / "gallery.json"
+    if not listing.is_file():
+        return ()
+    entries = json.loads(listing.read_text(encoding="utf-8"))
+    found = [
+        Sample(folder / Path(one["file"]).name, one["title"], one["alt"], one.get("caption", "")) for one in entries
+    ]
+    return tuple(sample for sample in found if sample.file.is_file())
