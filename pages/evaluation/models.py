@@ -35,7 +35,7 @@ view = st.segmented_control(
     format_func=lambda one: f":material/{ICONS[one]}: {one}",
     label_visibility="collapsed",
     key="view",
-    persist_state="page",
+    bind="query-params",
 )
 if view == PHOTOGRAPHS:
     with failures.contained():
