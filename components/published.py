@@ -39,7 +39,5 @@ PUBLISHED = (
 
 
 def of(task: str) -> list[Published]:
-    """Those of one task; a memotion aspect is part of the intensities."""
-    aspects = {f"memotion-{name}" for name in ("humour", "sarcasm", "offence", "motivation")}
-    wanted = "memotion-intensity" if task in aspects else task
-    return [one for one in PUBLISHED if one.task == wanted]
+    """Those of one task."""
+    return [one for one in PUBLISHED if one.task == task]

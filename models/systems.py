@@ -103,11 +103,6 @@ class TrainedSystem:
         found: np.ndarray = self._session.run(["logits"], fed)[0]
         return found
 
-    @property
-    def reads_tokens(self) -> bool:
-        """Whether the shared towers' tokens are all that it reads, as they are."""
-        return all(side["reads"] == "mini" and not side.get("clean") for side in self.inputs.values())
-
     def answers(self, logits: np.ndarray) -> list[list[Answer]]:
         """For each meme the answers to all questions."""
         found: list[list[Answer]] = [[] for _ in range(logits.shape[1])]

@@ -1,13 +1,15 @@
 """`python -m training compare RECIPE…`: trained systems side by side, or a system and its ablations.
 
-Nothing is trained that has been: figures are those that runs wrote (`runs/NAME/metrics.json`, else `weights/NAME/`). An
-ablation, or a system without a run, is trained first; an ablation's figures also go into `weights/NAME/evaluation.json`.
+Nothing is trained that has been: figures are those that runs wrote (`runs/NAME/metrics.json`, else `weights/NAME/`), where
+they were made with the folds, epochs, seed and rows that are asked for now. An ablation, or a system without such a run, is
+trained first; an ablation's figures also go into `weights/NAME/evaluation.json`, unless it was only tried out.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ def compare(args: argparse.Namespace) -> str:
         if args.ablations:
             ablated = {one: _of(recipe.ablated(one), args) for one in recipe.ablations}
             found |= {f"{name}, {one}": figures for one, figures in ablated.items()}
-            if not args.limit:  # a try on a few rows is no figure of the system
+            if not _tried(args):
                 keep(recipe.name, ablated)
     if args.json:
         Path(args.json).parent.mkdir(parents=True, exist_ok=True)
@@ -35,17 +37,33 @@ def compare(args: argparse.Namespace) -> str:
     return table(found)
 
 
+def _tried(args: argparse.Namespace) -> bool:
+    """Whether the command tries things out: what it trains is no figure of the system."""
+    return any(getattr(args, name, None) is not None for name in ("limit", "folds", "epochs"))
+
+
 def _of(recipe: SystemRecipe, args: argparse.Namespace) -> Figures:
     """The figures of a run that is there, else of one that is made now."""
-    out = Path(args.out) / recipe.name
-    for folder in (out, weights.root() / recipe.name):
+    out, shipped = Path(args.out) / recipe.name, weights.root() / recipe.name
+    here = [out] if _like(out, recipe, args.limit) else []
+    for folder in here if _tried(args) else [*here, shipped]:
         file = folder / "metrics.json"
         if file.is_file():
             figures: Figures = json.loads(file.read_text(encoding="utf-8"))
             return figures
     from training import fit
 
-    return fit.run(recipe, args.data, out, args)
+    return fit.run(replace(recipe, ship=recipe.ship and not _tried(args)), args.data, out, args)
+
+
+def _like(out: Path, recipe: SystemRecipe, limit: int | None) -> bool:
+    """Whether the run in this folder was made as the recipe is trained now, on as many rows."""
+    try:
+        config = json.loads((out / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    asked = {name: getattr(recipe.schedule, name) for name in ("folds", "epochs", "seed")}
+    return config.get("limit") == limit and asked.items() <= config.get("schedule", {}).items()
 
 
 def keep(name: str, ablated: dict[str, Figures]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ import lightning as L
 import numpy as np
 import torch
 
-from models.errors import BadInput
 from models.heads import Head, columns
 from training import evaluation, fold, metrics, rules, system_card, system_export, wide_path
 from training import system as systems
@@ -23,6 +23,7 @@ from training.heads import UNKNOWN
 from training.network import Network
 from training.system import Data, System
 from training.system_recipe import SystemRecipe, read
+from training.tasks import registry as tasks
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def run(
     started = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
     system = systems.build(recipe, out.parent / "cache")
-    data = systems.load(system, folder, limit=getattr(args, "limit", None), ready=rows)
+    limit = getattr(args, "limit", None)
+    data = systems.load(system, folder, limit=limit, ready=rows)
     for problem in data.problems[:10]:
         print(problem)
     if len(data.problems) > 10:
@@ -73,8 +75,10 @@ def run(
     trained = train(system, data, out, args)
     heads = ruled(system, data, trained)
     answers = [*out_of_fold(system, data, trained), *validation(system, data, trained, heads)]
-    figures: dict[str, Any] = {f"{one.head.name}, {one.rows}": measure(one) for one in answers}
-    figures |= {"trained_on_rows": len(data.training), "seconds": round(time.perf_counter() - started)}
+    figures = figures_of(recipe, answers) | {
+        "trained_on_rows": len(data.training),
+        "seconds": round(time.perf_counter() - started),
+    }
     described = {
         "title": recipe.title,
         "summary": recipe.summary,
@@ -84,8 +88,19 @@ def run(
         "problems": data.problems,
     }
     keys = [evaluation.key(data.rows[row].text, data.rows[row].image) for row in data.training]
-    write(system, trained, heads, answers, figures, described, np.array(keys, np.uint64), out)
+    run_only = "on a few rows, to try things out" if limit else unservable(system)
+    write(system, trained, heads, answers, figures, described, np.array(keys, np.uint64), out, limit, run_only)
     return figures
+
+
+def unservable(system: System) -> str:
+    """Why the app cannot run this system, "" if it can: its graphs hold no tower of a hub."""
+    towers = [side.spec for side in (system.image, system.text) if side is not None and side.reads == "hub"]
+    return (
+        f"with {' and '.join(towers)}, which the app cannot run; with HF_HUB_OFFLINE=1 the fallback is trained, which it can"
+        if towers
+        else ""
+    )
 
 
 def train(system: System, data: Data, out: Path, args: argparse.Namespace | None = None) -> Trained:
@@ -150,20 +165,23 @@ def ensemble(networks: list[Network], data: Data, rows: np.ndarray) -> np.ndarra
 
 
 def out_of_fold(system: System, data: Data, trained: Trained) -> list[evaluation.Answers]:
-    """Every training row by the network that did not see it, decided by rules from the other folds."""
-    heads = rules.nested(system.heads, trained.logits, data.prepared.target[trained.unseen], trained.fold)
+    """Every training row by the network that did not see it, decided by rules from the other folds, or where there is one
+    fold from the other fifths of its rows."""
+    single = system.recipe.schedule.folds == 1
+    apart = systems.fifths(data, trained.unseen, system.recipe.schedule.seed) if single else trained.fold
+    heads = rules.nested(system.heads, trained.logits, data.prepared.target[trained.unseen], apart)
     found = []
     for number, (head, where) in enumerate(zip(system.heads, columns(system.heads), strict=True)):
         raw = head.raw(trained.logits[:, where])
         given = [np.zeros(len(trained.unseen), int) for _ in raw]
         for one, ruled_heads in enumerate(heads):
-            here = trained.fold == one
+            here = apart == one
             for question, rule in enumerate(ruled_heads[number].rules):
                 given[question][here] = rule.decide(rule.calibrate(raw[question][here]))
         shown = rules.fit(
             head, trained.logits[:, where], rules.split(system.heads, data.prepared.target[trained.unseen])[number]
         )
-        how = "out of fold" if system.recipe.schedule.folds > 1 else "held-out share of the training rows"
+        how = "held-out share of the training rows" if single else "out of fold"
         found.append(_answers(shown, how, data, trained.unseen, raw, given, trained.fold, number, system))
     return found
 
@@ -195,23 +213,36 @@ def _answers(
 ) -> evaluation.Answers:
     target = rules.split(system.heads, data.prepared.target[rows])[number]
     keys = [evaluation.key(data.rows[row].text, data.rows[row].image) for row in rows]
-    place, part = data.place[rows], data.part[rows]
-    return evaluation.Answers(head, how, target, raw, given, place, part, fold, np.array(keys, np.uint64))
+    place = np.array([data.rows[row].place for row in rows])
+    return evaluation.Answers(head, how, target, raw, given, place, data.part[rows], fold, np.array(keys, np.uint64))
 
 
-def measure(answers: evaluation.Answers) -> dict[str, Any]:
+def figures_of(recipe: SystemRecipe, answers: Sequence[evaluation.Answers]) -> dict[str, Any]:
+    """`TASK, ROWS` to figures, for each head, and for a task of several heads (Memotion's intensities) over all of them."""
+    figures = {f"{one.head.name}, {one.rows}": measure(one) for one in answers}
+    for task in recipe.tasks:
+        names = [part.name for part in tasks.parts(task)]
+        for rows in dict.fromkeys(one.rows for one in answers if len(names) > 1):
+            figures[f"{task}, {rows}"] = measure(
+                *(one for one in answers if one.rows == rows and one.head.name in names)
+            )
+    return figures
+
+
+def measure(*answers: evaluation.Answers) -> dict[str, Any]:
     """The figures over rows that answer every question, the plain mean over the questions; then macro-F1 of each."""
-    known = (answers.target != UNKNOWN).all(axis=1)
+    known = np.all([(one.target != UNKNOWN).all(axis=1) for one in answers], axis=0)
     if not known.any():
         return {"rows": 0}
-    calibrated = [rule.calibrate(raw) for rule, raw in zip(answers.head.rules, answers.raw, strict=True)]
     asked = [
-        (answers.target[known, number], calibrated[number][known], answers.given[number][known])
-        for number in range(len(answers.head.questions))
+        (one.target[known, number], rule.calibrate(one.raw[number][known]), one.given[number][known])
+        for one in answers
+        for number, rule in enumerate(one.head.rules)
     ]
+    questions = [question for one in answers for question in one.head.questions]
     figures: dict[str, Any] = {"rows": int(known.sum()), **metrics.questions(asked)}
     if len(asked) > 1:
-        for question, one in zip(answers.head.questions, asked, strict=True):
+        for question, one in zip(questions, asked, strict=True):
             alone = metrics.questions([one])
             ends = ("", "_low", "_high", "_majority")
             figures |= {f"macro_f1{end}:{question.name}": alone[f"macro_f1{end}"] for end in ends}
@@ -227,26 +258,33 @@ def write(
     described: dict[str, Any],
     learned: np.ndarray,
     out: Path,
+    limit: int | None = None,
+    run_only: str = "",
 ) -> None:
-    """The run's folder, and the same into `weights/<name>/` with the networks' graph where the recipe ships them."""
-    recipe = system.recipe
-    kept = _kept(answers)
-    folders = [out]
-    if recipe.ship:
-        graph = system_export.graph(system, trained.shipped)
-        folders.append(
-            system_export.write(
-                system, heads, graph, figures, system_card.text(system, figures, trained), _plain(recipe)
-            )
-        )
-    for folder in folders:
-        before = {key: value for key, value in evaluation.read(folder).items() if key == "ablations"}
-        evaluation.write(folder, kept, learned, **before, **described)
+    """The run's folder, then the same into `weights/<name>/` with the networks' graph where the recipe ships them.
+
+    `run_only`: why nothing is shipped all the same. The run is whole before the graph is made, which may fail.
+    """
+    recipe, kept = system.recipe, _kept(answers)
+    card = system_card.text(system, figures, trained)
+    _evaluated(out, kept, learned, described)
     (out / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    (out / "config.json").write_text(json.dumps(_plain(recipe), indent=2) + "\n", encoding="utf-8")
-    (out / "README.md").write_text(system_card.text(system, figures, trained).strip() + "\n", encoding="utf-8")
+    config = {**_plain(recipe), "limit": limit}
+    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    (out / "README.md").write_text(card.strip() + "\n", encoding="utf-8")
     confusions = {f"{one.head.name}, {one.rows}": confusion(one) for one in answers}
     (out / "confusion.json").write_text(json.dumps(confusions, indent=1) + "\n", encoding="utf-8")
+    if recipe.ship and run_only:
+        print(f"Trained {run_only}: all of it is in {out}, and weights/{recipe.name} stays as it was.")
+    elif recipe.ship:
+        graph = system_export.graph(system, trained.shipped)
+        folder = system_export.write(system, heads, graph, figures, card, _plain(recipe))
+        _evaluated(folder, kept, learned, described)
+
+
+def _evaluated(folder: Path, kept: list[evaluation.Answers], learned: np.ndarray, described: dict[str, Any]) -> None:
+    before = {key: value for key, value in evaluation.read(folder).items() if key == "ablations"}
+    evaluation.write(folder, kept, learned, **before, **described)
 
 
 def _kept(answers: list[evaluation.Answers]) -> list[evaluation.Answers]:
@@ -273,10 +311,3 @@ def confusion(answers: evaluation.Answers) -> dict[str, Any]:
 def _plain(recipe: SystemRecipe) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(json.dumps(asdict(recipe), default=list))
     return found
-
-
-def shrunk(recipe: SystemRecipe, steps_of: int) -> SystemRecipe:
-    """The recipe for trying things out: two folds, one epoch, small batches."""
-    if steps_of < 1:
-        raise BadInput(f"{steps_of} epochs train nothing.")
-    return replace(recipe, schedule=replace(recipe.schedule, folds=2, epochs=steps_of, batch=8))

@@ -88,10 +88,10 @@ def split(heads: Sequence[Head], targets: np.ndarray) -> list[np.ndarray]:
 
 
 def nested(heads: Sequence[Head], logits: np.ndarray, targets: np.ndarray, fold: np.ndarray) -> list[list[Head]]:
-    """For each fold's number the heads with rules from the other folds (from all rows where there is one fold)."""
+    """For each fold's number the heads with rules from the other folds."""
     found = []
     for one in range(int(fold.max()) + 1):
-        others = fold != one if len(np.unique(fold)) > 1 else fold == one
+        others = fold != one
         parts = zip(heads, columns(heads), split(heads, targets), strict=True)
         found.append([fit(head, logits[others][:, where], target[others]) for head, where, target in parts])
     return found

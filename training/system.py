@@ -34,7 +34,6 @@ class Data:
 
     rows: list[Row]
     part: np.ndarray
-    place: np.ndarray  # of the row in its part, before any was left out
     prepared: Prepared
     problems: list[str] = field(default_factory=list)
 
@@ -110,20 +109,17 @@ def load(
     recipe = system.recipe
     rows: list[Row] = []
     part: list[int] = []
-    place: list[int] = []
     problems: list[str] = []
     for number, name in enumerate(("train", "validation")):
-        found, strange = read(recipe.data, name, folder, **recipe.loader) if ready is None else (list(ready), [])
+        found, strange = read(recipe.data, name, folder) if ready is None else (list(ready), [])
         if ready is not None and number:
             break
         problems += strange
-        places = {row.id: at for at, row in enumerate(found)}
         kept, strange = (found, []) if system.image is None else readable(found)
         problems += strange
         kept = kept[:limit]
         rows += kept
         part += [number] * len(kept)
-        place += [places[row.id] for row in kept]
     wanted = tuple(task for name in recipe.tasks for task in tasks.parts(name))
     targets = []
     for task in wanted:
@@ -137,17 +133,17 @@ def load(
     kept_rows = [row for row, here in zip(rows, asked, strict=True) if here]
     parts = np.asarray(part)[asked]
     prepared = prepare(system, kept_rows, target[asked], training=parts == 0)
-    return Data(kept_rows, parts, np.asarray(place)[asked], prepared, problems)
+    return Data(kept_rows, parts, prepared, problems)
 
 
-def read(name: str, part: str, folder: str | Path | None, **options: object) -> tuple[list[Row], list[str]]:
+def read(name: str, part: str, folder: str | Path | None) -> tuple[list[Row], list[str]]:
     """Rows of one part by the module of that name; a data set without validation rows has none there."""
     try:
         module = importlib.import_module(f"training.datasets.{name}")
     except ModuleNotFoundError as error:
         raise BadInput(f"There is no data set {name!r}: training/datasets has one file a data set.") from error
     if hasattr(module, "load"):
-        found: tuple[list[Row], list[str]] = module.load(part, folder, **options)
+        found: tuple[list[Row], list[str]] = module.load(part, folder)
         return found
     return module.read(part, folder), []
 
@@ -189,6 +185,17 @@ def folds(recipe: SystemRecipe, data: Data) -> np.ndarray:
     splitter = StratifiedGroupKFold(schedule.folds, shuffle=True, random_state=schedule.seed)
     for number, (_, unseen) in enumerate(splitter.split(rows, target[:, 0], groups)):
         found[unseen] = number
+    return found
+
+
+def fifths(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
+    """A number from 0 to 4 for each of these rows, near-copies alike: rows for rules, and rows to judge them by."""
+    groups = np.array([data.rows[row].group or f"row {row}" for row in rows])
+    names, at = np.unique(groups, return_inverse=True)
+    if len(names) == 1:
+        names = at = np.arange(len(rows))
+    numbers = np.arange(len(names)) % 5
+    found: np.ndarray = np.random.default_rng(seed).permutation(numbers)[at]
     return found
 
 

@@ -69,13 +69,20 @@ def table(figures: dict[str, Any]) -> str:
 def note(system: System) -> str:
     """What the figures were and were not chosen on."""
     schedule = system.recipe.schedule
+    single = schedule.folds == 1
+    unseen = "share of the rows" if single else "fold"
     stopped = (
-        "each network was kept at its best epoch on the fold that it did not see, which flatters the out-of-fold figures a little"
+        f"it was kept at its best epoch on the {unseen} that it did not see, which flatters these figures a little"
         if schedule.keep_best
-        else "all networks were trained for a fixed number of epochs"
+        else "it was trained for a fixed number of epochs"
+    )
+    whose = (
+        "Figures on the held-out share are of rows that the network did not see, with decisions from the other fifths of them"
+        if single
+        else "Out-of-fold figures are each of the one network that did not see the row, with decisions from the other folds"
     )
     return (
-        f"Out-of-fold figures are of single networks, with calibration and decisions from the other folds; {stopped}. "
+        f"{whose}; {stopped}. The calibration behind Brier, ECE and the page's probabilities was fitted to all of them. "
         "Validation figures are of what ships; no label of a validation row was used for training, calibration or decisions, "
         "though recipes were compared on them."
     )

@@ -84,7 +84,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class SystemRecipe:
-    """`weights` names the weight of each task's loss (1 where it is not named); `data.keep` are options of the loader.
+    """`weights` names the weight of each task's loss (1 where it is not named).
 
     `ship` says whether the trained networks go into `weights/` or their figures alone; `soup` ships the mean of the
     folds' weights as one network instead of all of them; `bits` 8 stores matrices as int8. `wide` asks for a linear path
@@ -100,7 +100,6 @@ class SystemRecipe:
     fusion: str
     image: SideRecipe | None = None
     text: SideRecipe | None = None
-    loader: Mapping[str, Any] = field(default_factory=dict)
     fusion_options: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
     wide: Mapping[str, Any] = field(default_factory=dict)

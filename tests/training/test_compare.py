@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from training import __main__ as command
-from training import evaluation, system_recipe
+from training import evaluation, fit, system_recipe
 
 NAME = "mental_health_target"
 
@@ -29,7 +30,26 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         folder = tmp_path / "runs" / one.name
         folder.mkdir(parents=True)
         (folder / "metrics.json").write_text(json.dumps(figures(0.4 - number / 100)))
+        made_as(folder, one)
     return tmp_path / "runs"
+
+
+def made_as(folder: Path, recipe: system_recipe.SystemRecipe, limit: int | None = None) -> None:
+    config = {"schedule": asdict(recipe.schedule), "limit": limit}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[system_recipe.SystemRecipe]:
+    """The recipes that were trained instead of read."""
+    found: list[system_recipe.SystemRecipe] = []
+
+    def run(recipe: system_recipe.SystemRecipe, *_: Any) -> dict[str, Any]:
+        found.append(recipe)
+        return figures(0.9)
+
+    monkeypatch.setattr(fit, "run", run)
+    return found
 
 
 def kept(runs: Path) -> list[str]:
@@ -49,9 +69,26 @@ def test_the_best_stands_first_with_interval_and_baseline(runs: Path, capsys: py
     assert kept(runs) == list(system_recipe.read(NAME).ablations)
 
 
-def test_a_try_on_a_few_rows_is_kept_nowhere(runs: Path) -> None:
-    assert command.main(["compare", NAME, "--ablations", "--out", str(runs), "--limit", "5"]) == 0
+@pytest.mark.parametrize("tried", [["--limit", "5"], ["--epochs", "1"], ["--folds", "2"]])
+def test_a_try_is_trained_apart_and_kept_nowhere(
+    tried: list[str], runs: Path, trained: list[system_recipe.SystemRecipe]
+) -> None:
+    assert command.main(["compare", NAME, "--ablations", "--out", str(runs), *tried]) == 0
+    assert len(trained) == 1 + len(system_recipe.read(NAME).ablations)
+    assert not any(recipe.ship for recipe in trained)
     assert kept(runs) == []
+
+
+def test_a_try_that_lies_there_is_no_figure_of_the_system(
+    runs: Path, trained: list[system_recipe.SystemRecipe]
+) -> None:
+    recipe = system_recipe.read(NAME)
+    ablated = recipe.ablated("without experts")
+    made_as(runs / ablated.name, ablated, limit=200)
+    short = replace(recipe.ablated("without the words"), schedule=system_recipe.Schedule(epochs=1))
+    made_as(runs / short.name, short)
+    assert command.main(["compare", NAME, "--ablations", "--out", str(runs)]) == 0
+    assert [one.name for one in trained] == [ablated.name, short.name]
 
 
 def test_without_being_asked_no_ablation_is_looked_at(runs: Path, capsys: pytest.CaptureFixture) -> None:

@@ -73,6 +73,7 @@ def read_file(
             label=answer,
             group="" if group is None else str(group),
             details={key: values[number] for key, values in extras.items()},
+            place=number,
         )
         for number, (name, text, image, answer, group) in enumerate(
             zip(column(identity), column("text"), column("image"), labels, column("group"), strict=True)

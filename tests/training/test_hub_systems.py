@@ -1,0 +1,63 @@
+"""With a connection: a system with a hub's tower trains to the end, and says that the app cannot run it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from transformers import BertConfig, BertModel, BertTokenizer
+
+from tests.training import test_recipes
+from tests.training.test_recipes import drawn, small
+from training import fit, system
+from training.encoders import registry
+
+BUILD = registry.build
+shelf = test_recipes.shelf
+NAME = "memotion_roberta"
+
+
+@pytest.fixture
+def bert(tmp_path: Path) -> Path:
+    """A tiny BERT in a folder, as `from_pretrained` takes it in the place of a hub's name."""
+    folder = tmp_path / "bert"
+    folder.mkdir()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
+    words += [f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    (folder / "vocab.txt").write_text("\n".join(words))
+    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    settings = BertConfig(
+        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    BertModel(settings).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("tune", [False, True])
+def test_a_hub_s_tower_trains_to_the_end_and_ships_nothing(
+    tune: bool,
+    bert: Path,
+    shelf: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    monkeypatch.setattr(system.encoders, "build", BUILD)
+    recipe = small(NAME)
+    assert recipe.text is not None
+    recipe = replace(recipe, text=replace(recipe.text, encoder=f"hf:{bert}", tune=tune, longest=16))
+    recipe = replace(recipe, schedule=replace(recipe.schedule, epochs=1))
+    figures = fit.run(recipe, None, tmp_path / "run", rows=drawn(recipe.data))
+    assert any("macro_f1" in row for row in figures.values() if isinstance(row, dict))
+    assert {"metrics.json", "predictions.npz", "README.md"} <= {file.name for file in (tmp_path / "run").iterdir()}
+    assert not (shelf / NAME).exists()
+    assert f"Trained with hf:{bert}, which the app cannot run" in capsys.readouterr().out
+
+
+def test_a_try_on_a_few_rows_leaves_what_ships(shelf: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    recipe = small("memotion_gmu")
+    recipe = replace(recipe, schedule=replace(recipe.schedule, epochs=1))
+    fit.run(recipe, None, tmp_path / "run", fit.argparse.Namespace(limit=40), rows=drawn(recipe.data))
+    assert not (shelf / "memotion_gmu").exists()
+    assert "weights/memotion_gmu stays as it was" in capsys.readouterr().out
