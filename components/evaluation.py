@@ -24,6 +24,10 @@ NAMES = {
     "brier": "Brier",
     "ece": "ECE",
 }
+ROWS = {
+    "validation": "Validation rows, by what ships",
+    "out of fold": "Training rows, each by the network that did not see it",
+}
 LOW_IS_GOOD = {"brier", "ece"}
 COLOURS = (AWAY, TOWARD, BETWEEN, NEUTRAL, "#7b5ea7", "#4f8f4f", "#b05d2c", "#5b7db1")
 
@@ -36,6 +40,11 @@ def interval(figures_of_line: dict[str, float], name: str) -> str:
     if f"{name}_low" in figures_of_line:
         text += f" ({figures_of_line[f'{name}_low']:.3f}–{figures_of_line[f'{name}_high']:.3f})"
     return text
+
+
+def told(rows: str) -> str:
+    """A set of rows in words."""
+    return ROWS.get(rows, rows.capitalize())
 
 
 def draw_table(lines: Sequence[Line]) -> None:

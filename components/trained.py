@@ -17,6 +17,7 @@ from models import weights
 from models.heads import Head
 
 UNKNOWN = -1
+ON_VALIDATION = "@validation"
 FIGURES = ("macro_f1", "accuracy", "auroc", "weighted_f1", "brier", "ece")
 TITLES = {
     "hate_cross_attention": "The verdict: hateful, and harmful",
@@ -105,9 +106,18 @@ class Trained:
         data, comma, _ = str(self.evaluation.get("parts", {}).get(task, {}).get("rows", "")).partition(", ")
         return data if comma else str(self.evaluation.get("data", "")).removesuffix("_polarity")
 
-    def predictions(self, task: str) -> Predictions | None:
-        """None where the file is missing, damaged, without this task, or made by weights that are not these."""
-        described = self.evaluation.get("parts", {}).get(task)
+    def rows(self, task: str) -> tuple[str, ...]:
+        """The sets of rows that predictions were kept of; validation rows, which what ships answered, come first."""
+        held = [self.evaluation.get(where, {}).get(task) for where in ("validation", "parts")]
+        return tuple(str(one.get("rows", "")) for one in held if one)
+
+    def predictions(self, task: str, rows: str | None = None) -> Predictions | None:
+        """On one of `rows(task)`, else the first of them. None where the file is missing, damaged, without this task, or made by
+        weights that are not these."""
+        also = self.evaluation.get("validation", {}).get(task)
+        of_validation = also is not None and rows in (None, also.get("rows"))
+        described = also if of_validation else self.evaluation.get("parts", {}).get(task)
+        stored = task + ON_VALIDATION if of_validation else task
         try:
             made_by = self.evaluation.get("made_by", {}).get(task)
             config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
@@ -115,11 +125,11 @@ class Trained:
                 return None
             head = Head.from_dict({"name": task, **described})
             with np.load(self.folder / "predictions.npz") as file:
-                raw = tuple(file[f"{task}:raw.{number}"].astype(float) for number in range(len(head.questions)))
+                raw = tuple(file[f"{stored}:raw.{number}"].astype(float) for number in range(len(head.questions)))
                 chances = tuple(rule.calibrate(part) for rule, part in zip(head.rules, raw, strict=True))
                 return Predictions(
-                    head, str(described["rows"]), file[f"{task}:target"].astype(int), file[f"{task}:given"].astype(int),
-                    raw, chances, file[f"{task}:row"].astype(int), file[f"{task}:part"].astype(int),
+                    head, str(described["rows"]), file[f"{stored}:target"].astype(int), file[f"{stored}:given"].astype(int),
+                    raw, chances, file[f"{stored}:row"].astype(int), file[f"{stored}:part"].astype(int),
                 )  # fmt: skip
         except (OSError, KeyError, TypeError, ValueError):
             return None

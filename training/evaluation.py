@@ -8,8 +8,10 @@
   "classes"}], "rules": [{"scale", "bias", "offsets"}], "rows": which rows `predictions.npz` holds}}, "curves": [[{"epoch",
   "loss", "validation_loss", ...}]: one list a fold], "ablations": [{"name", "figures": {task: figures}}],
   "problems": sentences about rows that were left out, "made_by": {task: identity of the weights that predicted}, so that
-  predictions of weights that were trained again since are not shown as theirs}.
-- `predictions.npz`: arrays named `TASK:what`, without any word or picture of the data set. `what` is `target` int8 [rows,
+  predictions of weights that were trained again since are not shown as theirs}. Where the rows of `parts` are training
+  rows (out of fold, or held out), "validation" describes the answers of what ships on validation rows in the same way.
+- `predictions.npz`: arrays named `TASK:what`, on validation rows beside others `TASK@validation:what`, without any word or
+  picture of the data set. `what` is `target` int8 [rows,
   questions] (-1 unknown), `given` int8 [rows, questions], `raw.N` float16 [rows, classes] (question N's probabilities before
   calibration), `fold` int8 [rows], `row` int32 [rows] (the row's place in its file), `part` int8 (0 train, 1 validation)
   and `key` uint64 (see `key`). `learned:key` are the keys of all rows that the model learned from.
@@ -29,6 +31,7 @@ import numpy as np
 from models.heads import Head
 
 PREDICTIONS, EVALUATION, LEARNED = "predictions.npz", "evaluation.json", "learned:key"
+ON_VALIDATION = "@validation"  # after the task in the names of its arrays on validation rows
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,20 @@ class Answers:
     key: np.ndarray
 
 
-def write(folder: Path, answers: Sequence[Answers], learned: np.ndarray, **described: Any) -> None:
+def write(
+    folder: Path,
+    answers: Sequence[Answers],
+    learned: np.ndarray,
+    *,
+    validation: Sequence[Answers] = (),
+    **described: Any,
+) -> None:
     """Both files; `learned` uint64 are the keys of all rows learned from, `described` what else `evaluation.json` holds."""
-    arrays, parts = _arrays(answers) | {LEARNED: learned}, _parts(answers)
+    arrays = _arrays(answers) | _arrays(validation, ON_VALIDATION) | {LEARNED: learned}
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / PREDICTIONS, **arrays)  # type: ignore[arg-type]  # numpy's stub takes names for flags
-    save(folder, {**described, "parts": parts})
+    also = {"validation": _parts(validation)} if validation else {}
+    save(folder, {**described, "parts": _parts(answers), **also})
 
 
 def add(folder: Path, answers: Sequence[Answers], **described: Any) -> None:
@@ -67,10 +78,10 @@ def add(folder: Path, answers: Sequence[Answers], **described: Any) -> None:
     save(folder, {**before, **described, "parts": {**before.get("parts", {}), **_parts(answers)}})
 
 
-def _arrays(answers: Sequence[Answers]) -> dict[str, np.ndarray]:
+def _arrays(answers: Sequence[Answers], where: str = "") -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     for one in answers:
-        name = one.head.name
+        name = one.head.name + where
         arrays |= {f"{name}:raw.{number}": raw.astype(np.float16) for number, raw in enumerate(one.raw)}
         arrays |= {
             f"{name}:target": one.target.astype(np.int8),

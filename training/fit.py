@@ -25,6 +25,8 @@ from training.system import Data, System
 from training.system_recipe import SystemRecipe, read
 from training.tasks import registry as tasks
 
+VALIDATION = "validation"
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -196,7 +198,7 @@ def validation(system: System, data: Data, trained: Trained, heads: tuple[Head, 
         raw = head.raw(logits[:, where])
         given = [rule.decide(rule.calibrate(one)) for rule, one in zip(head.rules, raw, strict=True)]
         nobody = np.full(len(data.validation), -1)
-        found.append(_answers(head, "validation", data, data.validation, raw, given, nobody, number, system))
+        found.append(_answers(head, VALIDATION, data, data.validation, raw, given, nobody, number, system))
     return found
 
 
@@ -282,18 +284,19 @@ def write(
         _evaluated(folder, kept, learned, described)
 
 
-def _evaluated(folder: Path, kept: list[evaluation.Answers], learned: np.ndarray, described: dict[str, Any]) -> None:
+def _evaluated(
+    folder: Path, kept: dict[str, list[evaluation.Answers]], learned: np.ndarray, described: dict[str, Any]
+) -> None:
     before = {key: value for key, value in evaluation.read(folder).items() if key == "ablations"}
-    evaluation.write(folder, kept, learned, **before, **described)
+    evaluation.write(folder, learned=learned, **kept, **before, **described)
 
 
-def _kept(answers: list[evaluation.Answers]) -> list[evaluation.Answers]:
-    """One a task: validation rows where there are any, since all networks together answer them; else out of fold."""
-    found: dict[str, evaluation.Answers] = {}
-    for one in answers:
-        if one.head.name not in found or len(one.target) >= len(found[one.head.name].target):
-            found[one.head.name] = one
-    return list(found.values())
+def _kept(answers: list[evaluation.Answers]) -> dict[str, list[evaluation.Answers]]:
+    """What `evaluation.write` takes: rows by networks that did not see them, and beside them validation rows by what ships."""
+    return {
+        "answers": [one for one in answers if one.rows != VALIDATION],
+        "validation": [one for one in answers if one.rows == VALIDATION],
+    }
 
 
 def confusion(answers: evaluation.Answers) -> dict[str, Any]:

@@ -72,7 +72,13 @@ model = choices[left.selectbox("Model", list(choices), key="model", persist_stat
 known = list(dict.fromkeys([*model.tasks, *(line.task for line in model.lines)]))
 known = [task for task in known if not wanted or task in wanted] or known
 task = middle.selectbox("Task", known, key=f"task-{model.name}", persist_state="page")
-found = model.predictions(task)
+sets = model.rows(task)
+chosen = None
+if len(sets) > 1:
+    chosen = st.segmented_control(
+        "Rows", sets, default=sets[0], required=True, key=f"rows-{model.name}-{task}", format_func=evaluation.told
+    )
+found = model.predictions(task, chosen)
 number = 0
 if found is not None and len(found.head.questions) > 1:
     names = [question.name.replace("_", " ") for question in found.head.questions]

@@ -1,0 +1,61 @@
+"""Where a run kept two sets of rows, the Evaluation page draws validation rows first and the others on request."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from components import trained
+from tests import test_pages
+from tests.test_pages import fine, page
+
+if TYPE_CHECKING:
+    from tests.fakes import FakeAnalyzer
+
+root, shelf = test_pages.root, test_pages.shelf
+NAME = "memotion_gmu"
+
+
+@pytest.fixture
+def both(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`weights/` whose system also has answers on five validation rows."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    for one in shelf.iterdir():
+        (folder / one.name).symlink_to(one)
+    (folder / NAME).unlink()
+    shutil.copytree(shelf / NAME, folder / NAME)
+    described = json.loads((folder / NAME / "evaluation.json").read_text())
+    described["validation"] = {task: {**one, "rows": "validation"} for task, one in described["parts"].items()}
+    (folder / NAME / "evaluation.json").write_text(json.dumps(described))
+    with np.load(folder / NAME / "predictions.npz") as held:
+        arrays = {name: held[name] for name in held.files}
+    fewer = {name.replace(":", "@validation:", 1): value[:5] for name, value in arrays.items() if name != "learned:key"}
+    np.savez(folder / NAME / "predictions.npz", **arrays, **fewer)
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(folder))
+    return folder
+
+
+def test_each_set_of_rows_is_read_by_its_name(both: Path) -> None:
+    model = {one.name: one for one in trained.models()}[NAME]
+    first, others = model.rows("memotion-polarity")
+    assert first == "validation"
+    shipped, unseen = model.predictions("memotion-polarity"), model.predictions("memotion-polarity", others)
+    assert shipped is not None and unseen is not None
+    assert (len(shipped.target), shipped.rows) == (5, "validation")
+    assert len(unseen.target) > 5 and unseen.rows == others
+
+
+def test_validation_rows_come_first_and_the_others_on_request(both: Path, analyzer: FakeAnalyzer) -> None:
+    app = fine(page("pages/evaluation/models.py"))
+    app.selectbox(key="model").select("Memotion: gated multimodal unit").run()
+    app.selectbox(key=f"task-{NAME}").select("memotion-types").run()
+    assert any("On 5 rows (validation)" in one.value for one in fine(app).caption)
+    [other] = [one for one in app.button_group(key=f"rows-{NAME}-memotion-types").options if "Training" in one]
+    app.button_group(key=f"rows-{NAME}-memotion-types").set_value("out of fold").run()
+    assert other and not any("(validation)" in one.value for one in fine(app).caption)
