@@ -28,7 +28,7 @@ from models.ocr.reader import Reader
 from models.systems import AT_ONCE, TrainedSystem
 from training import evaluation, metrics
 from training.datasets.memotion import ASPECTS
-from training.datasets.parquet import read_file
+from training.datasets.parquet import read_file, require
 from training.datasets.rows import Row
 from training.heads import UNKNOWN
 from training.tasks import registry
@@ -103,12 +103,7 @@ def _tasks(name: str) -> tuple[str, ...]:
 def _rows(args: argparse.Namespace, task: Task) -> list[Row]:
     layout = LAYOUTS[task.data]
     rows = read_file(args.data, label=layout.label, identity=layout.identity, details=layout.details, limit=args.limit)
-    have = pq.read_schema(args.data).names
-    for column in NEEDED[args.task]:
-        if column not in have:
-            raise BadInput(
-                f"{args.data} has no column {column!r}, which {args.task} asks for: it has {', '.join(have)}."
-            )
+    require(args.data, pq.read_schema(args.data).names, NEEDED[args.task], args.task)
     return rows
 
 

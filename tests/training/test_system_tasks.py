@@ -131,7 +131,7 @@ def test_rows_that_were_learned_from_are_answered_out_of_fold(shelf: Path, tmp_p
 def test_a_missing_column_is_one_sentence(shelf: Path, tmp_path: Path) -> None:
     held = columns()
     del held["sarcasm"]
-    with pytest.raises(BadInput, match="no column 'sarcasm', which memotion-types asks for"):
+    with pytest.raises(BadInput, match="no column 'sarcasm', which memotion-types needs"):
         run("memotion-types", tmp_path, held)
 
 
