@@ -188,6 +188,18 @@ def test_a_missing_column_is_told_before_anything_is_trained(
         fit.run(small("memotion_gmu"), str(tmp_path), tmp_path / "run")
 
 
+def test_an_aspect_that_no_row_answers_leaves_the_others(shelf: Path, tmp_path: Path) -> None:
+    rows = [replace(row, details={**row.details, "sarcasm": None}) for row in drawn("memotion")]
+    figures = fit.run(small("memotion_gmu"), None, tmp_path / "run", rows=rows)
+    found = {name.split(",")[0]: one["rows"] for name, one in figures.items() if isinstance(one, dict)}
+    assert (found["memotion-sentiment"], found["memotion-humour"], found["memotion-sarcasm"]) == (
+        len(rows),
+        len(rows),
+        0,
+    )
+    assert TrainedSystem.load("memotion_gmu", mini.shipped()).heads
+
+
 HEAD = 'tasks = ["stress"]\ndata = "x"\ntitle = ""\nsummary = ""\n'
 
 
