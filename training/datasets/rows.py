@@ -15,7 +15,8 @@ class Row:
 
     `label` is 0/1 for hate and harm, a name for one of several classes, a tuple of names where several may hold, None
     where the file has none. `group`: rows that share it are near-copies and stay on one side of any split.
-    `details`: further official columns by name (harm level, FERPlus votes, affect ratings, ...).
+    `details`: further official columns by name (harm level, FERPlus votes, affect ratings, ...). `opened`: the picture was
+    opened once and is safe, so that it need not be tried again.
     """
 
     source: str
@@ -25,3 +26,4 @@ class Row:
     label: Label = None
     group: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    opened: bool = field(default=False, compare=False)

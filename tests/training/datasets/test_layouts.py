@@ -13,6 +13,7 @@ from PIL import Image
 
 from models.errors import BadInput
 from training.datasets import axiom, memotion, memotion_polarity, restore
+from training.datasets import problems as problems_of
 from training.datasets.problems import readable
 from training.datasets.rows import Row
 from training.heads import UNKNOWN
@@ -75,6 +76,16 @@ def test_a_missing_column_is_one_sentence(tmp_path: Path) -> None:
         memotion.load("train", tmp_path)
 
 
+def test_a_table_without_rows_says_so(tmp_path: Path) -> None:
+    memotion_csv(tmp_path, [])
+    with pytest.raises(BadInput, match=r"labels\.csv has no rows\.$"):
+        memotion.load("train", tmp_path)
+    file = table(tmp_path, "axiom", [{"sample_id": "TR-1"}], "csv")
+    file.write_text("sample_id,ocr_text,meme_anxiety_category\n")
+    with pytest.raises(BadInput, match=r"train\.csv has no rows\.$"):
+        axiom.load("train", tmp_path)
+
+
 def test_a_strange_label_leaves_the_other_rows(tmp_path: Path) -> None:
     memotion_csv(tmp_path, [line("one.jpg", sentiment="so_so"), line("two.jpg")])
     rows, _ = memotion.load("train", tmp_path)
@@ -91,6 +102,19 @@ def test_polarity_takes_each_meme_once_and_none_without_words(tmp_path: Path) ->
     assert [row.id for row in rows] == ["one.jpg"]
     assert len(problems) == 1
     assert problems[0].startswith("Row three.jpg:")
+
+
+def test_each_picture_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`training.system.load` asks `readable` again for the rows that the polarity's loader has tried."""
+    memotion_csv(tmp_path, [line("one.jpg"), line("copy.jpg"), line("two.jpg", "other words")])
+    images = tmp_path / "memotion_dataset_7k" / "images"
+    (images / "copy.jpg").write_bytes((images / "one.jpg").read_bytes())
+    opened: list[bytes] = []
+    monkeypatch.setattr(problems_of, "open_picture", opened.append)
+    rows, _ = memotion_polarity.load("train", tmp_path)
+    assert [row.id for row in rows] == ["one.jpg", "two.jpg"]
+    assert readable(rows) == (rows, [])
+    assert opened == [row.image for row in rows]
 
 
 def table(root: Path, name: str, rows: list[dict[str, Any]], kind: str = "json") -> Path:
