@@ -64,11 +64,15 @@ def shares(targets: np.ndarray, head: Head) -> list[np.ndarray]:
 
 
 def fit(head: Head, logits: np.ndarray, targets: np.ndarray) -> Head:
-    """The head with a rule a question, all from these rows: logits (N, head.logits), targets (N, questions)."""
+    """The head with a rule a question, all from these rows: logits (N, head.logits), targets (N, questions).
+
+    A question that none of the rows answers stays uncalibrated, and its likeliest class is given.
+    """
     rules = []
     for number, (raw, share) in enumerate(zip(head.raw(logits), shares(targets, head), strict=True)):
         known = targets[:, number] != UNKNOWN
-        rules.append(matched(calibration(raw[known], targets[known, number]), raw[known], share))
+        fitted = calibration(raw[known], targets[known, number]) if known.any() else Rule()
+        rules.append(_matched(fitted, raw[known], share))
     return replace(head, rules=tuple(rules))
 
 
@@ -77,8 +81,13 @@ def rematched(head: Head, logits: np.ndarray, wanted: Sequence[np.ndarray]) -> H
 
     Networks that answer together spread less than each alone: offsets from single networks would not fit them.
     """
-    rules = [matched(rule, raw, share) for rule, raw, share in zip(head.rules, head.raw(logits), wanted, strict=True)]
+    rules = [_matched(rule, raw, share) for rule, raw, share in zip(head.rules, head.raw(logits), wanted, strict=True)]
     return replace(head, rules=tuple(rules))
+
+
+def _matched(rule: Rule, raw: np.ndarray, wanted: np.ndarray) -> Rule:
+    """The rule as it is where no row told how often a class is true."""
+    return matched(rule, raw, wanted) if wanted.any() else rule
 
 
 def split(heads: Sequence[Head], targets: np.ndarray) -> list[np.ndarray]:

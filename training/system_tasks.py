@@ -28,7 +28,7 @@ from models.ocr.reader import Reader
 from models.systems import AT_ONCE, TrainedSystem
 from training import evaluation, metrics
 from training.datasets.memotion import ASPECTS
-from training.datasets.parquet import read_file
+from training.datasets.parquet import read_file, require
 from training.datasets.rows import Row
 from training.heads import UNKNOWN
 from training.tasks import registry
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 
 UNSEEN, LEARNED = -1, -2
+TOLD = 5  # sentences about rows; the rest is counted
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,7 @@ def _tasks(name: str) -> tuple[str, ...]:
 def _rows(args: argparse.Namespace, task: Task) -> list[Row]:
     layout = LAYOUTS[task.data]
     rows = read_file(args.data, label=layout.label, identity=layout.identity, details=layout.details, limit=args.limit)
-    have = pq.read_schema(args.data).names
-    for column in NEEDED[args.task]:
-        if column not in have:
-            raise BadInput(
-                f"{args.data} has no column {column!r}, which {args.task} asks for: it has {', '.join(have)}."
-            )
+    require(args.data, pq.read_schema(args.data).names, NEEDED[args.task], args.task)
     return rows
 
 
@@ -122,7 +118,9 @@ def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], a
                 f"weights/{system.card.name} does not answer {task.name}: it answers {', '.join(system.tasks)}."
             )
     notes: Counter[str] = Counter()
-    logits = _logits(system, rows, asked, notes)
+    logits, unreadable = _logits(system, rows, asked, notes)
+    notes["unreadable_pictures"] = len(unreadable)
+    _tell(unreadable, "pictures that cannot be read")
     stored = evaluation.read(system.card.folder).get("parts", {})
     fold = _fold_of(system, rows, wanted[0].name, len(logits))
     notes["out_of_fold"], notes["learned_from"] = int((fold >= 0).sum()), int((fold == LEARNED).sum())
@@ -132,8 +130,7 @@ def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], a
     for task in wanted:
         target, problems = task.targets(rows)
         notes["labels_outside_the_set"] += len(problems)
-        for problem in problems[:5]:
-            print(problem)
+        _tell(problems, f"labels outside the set of {task.name}")
         number = system.tasks.index(task.name)
         head, where = system.heads[number], columns(system.heads)[number]
         chances, given = _decided(head, logits[:, :, where], fold, stored.get(task.name))
@@ -192,26 +189,41 @@ def _fold_of(system: TrainedSystem, rows: Sequence[Row], task: str, networks: in
     return found
 
 
-def _logits(system: TrainedSystem, rows: Sequence[Row], asked: Asked, notes: Counter[str]) -> np.ndarray:
-    """(networks, rows, all heads), of pictures and words as the app would take them; few pictures are held at once."""
+def _tell(problems: Sequence[str], what: str) -> None:
+    """The first few sentences, and how many more there are."""
+    for problem in problems[:TOLD]:
+        print(problem)
+    if len(problems) > TOLD:
+        print(f"... and {len(problems) - TOLD} more {what}.")
+
+
+def _logits(
+    system: TrainedSystem, rows: Sequence[Row], asked: Asked, notes: Counter[str]
+) -> tuple[np.ndarray, list[str]]:
+    """(networks, rows, all heads), of pictures and words as the app would take them; few pictures are held at once.
+
+    And a sentence for each row whose picture cannot be read.
+    """
     reader = RapidReader() if asked.captions == "ocr" else None
-    parts = []
+    parts, unreadable = [], []
     with tqdm(total=len(rows), disable=None, unit="row") as bar:
         for start in range(0, len(rows), AT_ONCE):
-            some = [_shown(row, asked, reader, notes) for row in rows[start : start + AT_ONCE]]
+            some = [_shown(row, asked, reader, notes, unreadable) for row in rows[start : start + AT_ONCE]]
             parts.append(system.logits([image for image, _ in some], [text for _, text in some]))
             bar.update(len(some))
-    return np.concatenate(parts, axis=1)
+    return np.concatenate(parts, axis=1), unreadable
 
 
-def _shown(row: Row, asked: Asked, reader: Reader | None, notes: Counter[str]) -> tuple[Image.Image | None, str]:
-    """A picture that cannot be opened counts as missing."""
+def _shown(
+    row: Row, asked: Asked, reader: Reader | None, notes: Counter[str], unreadable: list[str]
+) -> tuple[Image.Image | None, str]:
+    """A picture that cannot be opened counts as missing, and is told in `unreadable`."""
     image = None
     if row.image is not None:
         try:
             image = open_picture(row.image).image
-        except BadPicture:
-            notes["unreadable_pictures"] += 1
+        except BadPicture as error:
+            unreadable.append(f"Row {row.id}: {error}")
     text = (row.text or "")[: captions.MOST_CHARACTERS]
     if asked.modality == "image":
         text = ""

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -168,6 +170,34 @@ def test_labels_outside_the_set_leave_the_rest(shelf: Path, tmp_path: Path) -> N
     told = json.loads((tmp_path / "run" / "evaluation.json").read_text())["problems"]
     assert len(told) == 1
     assert "Row 3: 'hunger' is no answer to anxiety" in told[0]
+
+
+def test_a_missing_column_is_told_before_anything_is_trained(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [row for row in drawn("memotion") if row.image]
+    columns: dict[str, list[Any]] = {"image": [row.image for row in rows], "text": [row.text for row in rows]}
+    columns |= {name: [row.details[name] for row in rows] for name in MEMOTION if name != "sarcasm"}
+    columns["overall_sentiment"] = [row.label for row in rows]
+    for part in ("train", "validation"):
+        pq.write_table(pa.table(columns), tmp_path / f"memotion.{part}.parquet")
+    monkeypatch.setattr(fit, "train", lambda *_: pytest.fail("training began"))
+    with pytest.raises(
+        BadInput, match=r"memotion\.train\.parquet has no column 'sarcasm', which memotion needs: it has"
+    ):
+        fit.run(small("memotion_gmu"), str(tmp_path), tmp_path / "run")
+
+
+def test_an_aspect_that_no_row_answers_leaves_the_others(shelf: Path, tmp_path: Path) -> None:
+    rows = [replace(row, details={**row.details, "sarcasm": None}) for row in drawn("memotion")]
+    figures = fit.run(small("memotion_gmu"), None, tmp_path / "run", rows=rows)
+    found = {name.split(",")[0]: one["rows"] for name, one in figures.items() if isinstance(one, dict)}
+    assert (found["memotion-sentiment"], found["memotion-humour"], found["memotion-sarcasm"]) == (
+        len(rows),
+        len(rows),
+        0,
+    )
+    assert TrainedSystem.load("memotion_gmu", mini.shipped()).heads
 
 
 HEAD = 'tasks = ["stress"]\ndata = "x"\ntitle = ""\nsummary = ""\n'

@@ -73,3 +73,17 @@ def test_unknown_rows_count_for_nothing() -> None:
     half = target[:, None].copy()
     half[300:] = UNKNOWN
     assert rules.fit(HEAD, logs, half) == rules.fit(HEAD, logs[:300], target[:300, None])
+
+
+def test_a_question_that_no_row_answers_stays_uncalibrated() -> None:
+    logs, target = rows(600)
+    head = Head("t", "multi", (Question("q", ("no", "q")), Question("r", ("no", "r"))))
+    logits = logs[:, :2]
+    asked = np.stack([(target > 0).astype(int), np.full(600, UNKNOWN)], axis=1)
+    fitted = rules.fit(head, logits, asked)
+    assert fitted.rules[1] == rules.Rule()
+    assert fitted.rules[0] != rules.Rule()
+    again = rules.rematched(fitted, logits, rules.shares(asked, head))
+    assert again.rules[1] == rules.Rule()
+    nested = rules.nested([head], logits, asked, np.arange(600) % 2)
+    assert [one.rules[1] for [one] in nested] == [rules.Rule()] * 2

@@ -95,14 +95,31 @@ def test_the_mean_over_the_labels(shelf: Path, tmp_path: Path) -> None:
     assert report["metrics"]["macro_f1_humour"] == pytest.approx(every[0])
 
 
-def test_half_of_a_meme_and_an_unreadable_picture(shelf: Path, tmp_path: Path) -> None:
+def test_half_of_a_meme_and_an_unreadable_picture(
+    shelf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     held = columns()
     held["image"][0] = b"broken"
     report, whole = run("memotion-sentiment", tmp_path, held)
     assert report["unreadable_pictures"] == 1
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in told] == ["Row 0.png"]
     _, words = run("memotion-sentiment", tmp_path, held, modality="text")
     assert words["probability"][0] == pytest.approx(whole["probability"][0])  # it had its words alone in both
     assert words["probability"] != whole["probability"]
+
+
+def test_the_first_unreadable_pictures_are_named_and_the_others_counted(
+    shelf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = columns()
+    for number in range(10, 17):
+        held["image"][number] = b"broken"
+    report, _ = run("memotion-sentiment", tmp_path, held)
+    assert report["unreadable_pictures"] == 7
+    *named, rest = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in named] == [f"Row {number}.png" for number in range(10, 15)]
+    assert rest == "... and 2 more pictures that cannot be read."
 
 
 def test_rows_that_were_learned_from_are_answered_out_of_fold(shelf: Path, tmp_path: Path) -> None:
@@ -131,7 +148,7 @@ def test_rows_that_were_learned_from_are_answered_out_of_fold(shelf: Path, tmp_p
 def test_a_missing_column_is_one_sentence(shelf: Path, tmp_path: Path) -> None:
     held = columns()
     del held["sarcasm"]
-    with pytest.raises(BadInput, match="no column 'sarcasm', which memotion-types asks for"):
+    with pytest.raises(BadInput, match="no column 'sarcasm', which memotion-types needs"):
         run("memotion-types", tmp_path, held)
 
 

@@ -10,4 +10,5 @@ from training.datasets.rows import Row
 
 def read(part: str, folder: str | Path | None = None) -> list[Row]:
     """`label`: 1 = stress; `details`: the domain, the forum and how sure the annotators were."""
-    return read_part("dreaddit", part, folder, label="stress", details=("domain", "subreddit", "confidence"))
+    details, needed = ("domain", "subreddit", "confidence"), ("text", "stress", "domain")
+    return read_part("dreaddit", part, folder, label="stress", details=details, needed=needed)

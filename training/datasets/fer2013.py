@@ -15,4 +15,4 @@ VOTES = (
 
 def read(part: str, folder: str | Path | None = None) -> list[Row]:
     """`label`: one of the seven expressions; `details`: the ten votes, NF meaning that there is no face."""
-    return read_part("fer2013", part, folder, details=VOTES)
+    return read_part("fer2013", part, folder, details=VOTES, needed=("image", "label", *VOTES))

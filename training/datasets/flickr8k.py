@@ -19,7 +19,7 @@ TOKENS = "Flickr8k.token.txt"
 
 def read(part: str, folder: str | Path | None = None) -> list[Row]:
     """No label; `details["captions"]` holds the five sentences."""
-    return read_part("flickr8k", part, folder, label=None, details=("captions",))
+    return read_part("flickr8k", part, folder, label=None, details=("captions",), needed=("image", "captions"))
 
 
 def read_official(part: str, folder: str | Path) -> list[Row]:

@@ -10,4 +10,4 @@ from training.datasets.rows import Row
 
 def read(part: str, folder: str | Path | None = None) -> list[Row]:
     """`label`: a tuple of one or more of the 28 names."""
-    return read_part("goemotions", part, folder, label="labels")
+    return read_part("goemotions", part, folder, label="labels", needed=("text", "labels"))

@@ -10,4 +10,5 @@ from training.datasets.rows import Row
 
 def read(part: str, folder: str | Path | None = None) -> list[Row]:
     """`label`: 1 = harmful; `details`: the degrees of harm and whom it is aimed at (empty where not harmful)."""
-    return read_part("harmeme", part, folder, details=("raw_label", "harm_level", "target"))
+    details, needed = ("raw_label", "harm_level", "target"), ("image", "text", "label", "target")
+    return read_part("harmeme", part, folder, details=details, needed=needed)

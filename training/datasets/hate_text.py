@@ -14,4 +14,4 @@ from training.datasets.rows import Row
 
 def read(part: str, folder: str | Path | None = None) -> list[Row]:
     """`label`: 1 = hate. `details["raw_label"]` tells the rows called offensive, which are no clean case of either."""
-    return read_part("hate_text", part, folder, details=("raw_label", "source_set"))
+    return read_part("hate_text", part, folder, details=("raw_label", "source_set"), needed=("text", "label"))

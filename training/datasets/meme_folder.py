@@ -53,8 +53,6 @@ def load(layout: Layout, part: str, folder: str | Path | None) -> tuple[list[Row
 def rows_of(layout: Layout, path: Path, images: Path) -> tuple[list[Row], list[str]]:
     """Rows of one table. A missing column is an error; a row without category or without anything to read a sentence."""
     table = read_table(path)
-    if not table:
-        raise BadInput(f"{path} has no rows.")
     name = column(table, ("image_id", "sample_id", "id"), path)
     identity = "sample_id" if any("sample_id" in line for line in table) else name
     words, category = column(table, ("ocr_text", "text"), path), column(table, layout.category, path)

@@ -21,7 +21,10 @@ FOLDERS = ("memotion_dataset_7k", "memotion")
 
 def read(part: str, folder: str | Path | None = None) -> list[Row]:
     """`label`: the overall sentiment; `details`: all five aspects as their annotators graded them."""
-    return read_part("memotion", part, folder, label="overall_sentiment", identity="image_name", details=ASPECTS)
+    needed = ("image", "text", *ASPECTS)
+    return read_part(
+        "memotion", part, folder, label="overall_sentiment", identity="image_name", details=ASPECTS, needed=needed
+    )
 
 
 def load(part: str, folder: str | Path | None = None) -> tuple[list[Row], list[str]]:

@@ -18,14 +18,9 @@ from training.datasets.rows import Row
 def load(part: str, folder: str | Path | None = None) -> tuple[list[Row], list[str]]:
     """Rows with words and a picture, each once; a sentence for those whose picture cannot be read."""
     rows, problems = memotion.load(part, folder)
-    kept, strange = readable(row for row in rows if row.text and cleaned(row.text) and row.image)
-    seen: set[str] = set()
-    found = []
-    for row in kept:
-        if row.image is None:
-            continue
-        key = hashlib.sha256(cleaned(row.text or "").encode() + row.image).hexdigest()
-        if key not in seen:
-            seen.add(key)
-            found.append(row)
-    return found, problems + strange
+    once: dict[str, Row] = {}
+    for row in rows:
+        if row.image and row.text and cleaned(row.text):
+            once.setdefault(hashlib.sha256(cleaned(row.text).encode() + row.image).hexdigest(), row)
+    kept, strange = readable(once.values())
+    return [row for row in kept if row.image is not None], problems + strange

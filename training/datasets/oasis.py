@@ -18,7 +18,8 @@ RATINGS = ("valence_mean", "valence_sd", "arousal_mean", "arousal_sd")
 
 def read(part: str, folder: str | Path | None = None) -> list[Row]:
     """No label; `details`: the ratings, the theme and category, and whom to credit."""
-    return read_part("oasis", part, folder, label=None, details=("theme", "category", "picture_credit", *RATINGS))
+    details, needed = ("theme", "category", "picture_credit", *RATINGS), ("image", "valence_mean", "arousal_mean")
+    return read_part("oasis", part, folder, label=None, details=details, needed=needed)
 
 
 def read_official(folder: str | Path) -> list[Row]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,20 +39,23 @@ def read_file(
     label: str | None = "label",
     identity: str = "id",
     details: Iterable[str] = (),
+    needed: Iterable[str] = (),
     limit: int | None = None,
 ) -> list[Row]:
-    """The rows of one Parquet file, in its order. Any of the columns may be missing but not both of image and text.
+    """The rows of one Parquet file, in its order. Columns that are not `needed` may be missing, but not image and text both.
 
     `label` and `identity` are the columns of the label and of the row's name; `details` are kept as they are.
 
     Words that are null or blank become None, so do pictures without bytes. Raises `BadInput` where the file cannot be
-    read or has neither words nor pictures.
+    read, lacks a column that is needed, or has neither words nor pictures.
     """
     path = Path(path)
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise BadInput(f"{path} cannot be read as a Parquet file: {error}.") from error
+    source = source or path.name.split(".")[0]
+    require(path, table.column_names, needed, source)
     if not {"image", "text"} & set(table.column_names):
         raise BadInput(f"{path} has neither a column image nor a column text, but {', '.join(table.column_names)}.")
     if limit is not None:
@@ -63,7 +66,6 @@ def read_file(
 
     extras = {name: column(name) for name in details if name in table.column_names}
     labels = labels_of(column(label))
-    source = source or path.name.split(".")[0]
     return [
         Row(
             source=source,
@@ -79,6 +81,14 @@ def read_file(
             zip(column(identity), column("text"), column("image"), labels, column("group"), strict=True)
         )
     ]
+
+
+def require(path: str | Path, have: Sequence[str], needed: Iterable[str], who: str) -> None:
+    """`BadInput` names the file, the columns that `who` needs and it lacks, and those that it has."""
+    lacking = [name for name in needed if name not in have]
+    if lacking:
+        told = f"{'column' if len(lacking) == 1 else 'columns'} {', '.join(map(repr, lacking))}"
+        raise BadInput(f"{path} has no {told}, which {who} needs: it has {', '.join(map(repr, have)) or 'none'}.")
 
 
 def labels_of(values: list[Any]) -> list[Any]:

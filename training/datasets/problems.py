@@ -11,14 +11,18 @@ from training.datasets.rows import Row
 
 
 def readable(rows: Iterable[Row]) -> tuple[list[Row], list[str]]:
-    """The rows with pictures that can be opened safely; an unreadable one leaves the row its words, if it has any."""
+    """The rows with pictures that can be opened safely; an unreadable one leaves the row its words, if it has any.
+
+    A picture that was opened here before is not opened again.
+    """
     found: list[Row] = []
     problems: list[str] = []
     for row in rows:
         kept = row
-        if row.image is not None:
+        if row.image is not None and not row.opened:
             try:
                 open_picture(row.image)
+                kept = replace(row, opened=True)
             except BadPicture as error:
                 problems.append(f"Row {row.id}: {error}")
                 kept = replace(row, image=None)

@@ -10,4 +10,4 @@ from training.datasets.rows import Row
 
 def read(part: str, folder: str | Path | None = None) -> list[Row]:
     """`label`: 1 = hateful."""
-    return read_part("religious_hateful", part, folder)
+    return read_part("religious_hateful", part, folder, needed=("image", "text", "label"))

@@ -16,7 +16,8 @@ class Row:
     `label` is 0/1 for hate and harm, a name for one of several classes, a tuple of names where several may hold, None
     where the file has none. `group`: rows that share it are near-copies and stay on one side of any split.
     `details`: further official columns by name (harm level, FERPlus votes, affect ratings, ...). `place` is the row's number
-    in the Parquet file that it was read from, -1 where it was read from another layout.
+    in the Parquet file that it was read from, -1 where it was read from another layout. `opened`: the picture was opened
+    once and is safe, so that it need not be tried again.
     """
 
     source: str
@@ -27,3 +28,4 @@ class Row:
     group: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
     place: int = -1
+    opened: bool = field(default=False, compare=False)

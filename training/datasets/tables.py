@@ -36,7 +36,9 @@ def read_table(path: Path) -> list[dict[str, Any]]:
 
 
 def column(rows: Sequence[Mapping[str, Any]], names: Sequence[str], path: Path) -> str:
-    """The first of `names` that the table has; `BadInput` with those that it has instead."""
+    """The first of `names` that the table has; `BadInput` with those that it has instead, or where it has no rows."""
+    if not rows:
+        raise BadInput(f"{path} has no rows.")
     have = list(dict.fromkeys(key for row in rows for key in row))
     for name in names:
         if name in have:

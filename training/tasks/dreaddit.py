@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from models.heads import Question
-from training.tasks.task import Task, yes_or_no
+from training.datasets.rows import Row
+from training.tasks.task import Task, outside, yes_or_no
 
 DOMAINS = ("abuse", "anxiety", "financial", "ptsd", "social")
+STRESS = {0: "no_stress", 1: "stress"}
+
+
+def stress(row: Row) -> Sequence[str | None] | None:
+    """The file has 0 and 1."""
+    if row.label is None:
+        return None
+    if row.label not in STRESS:
+        raise outside(row, row.label, "stress", STRESS)
+    return [STRESS[row.label]]  # type: ignore[index]  # a key, as was looked up
+
+
 TASKS = (
     Task(
         "stress", "dreaddit", "binary", (yes_or_no("stress", "no_stress", "stress"),),
-        lambda row: None if row.label is None else [{0: "no_stress", 1: "stress"}.get(row.label, str(row.label))],  # type: ignore[arg-type,call-overload]
+        stress,
         "Is a post written under stress",
     ),
     Task(

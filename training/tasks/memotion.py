@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from models.heads import Question
 from training.datasets.rows import Row
-from training.tasks.task import Task, yes_or_no
+from training.tasks.task import Task, outside, yes_or_no
 
 SENTIMENTS = ("negative", "neutral", "positive")
+GRADES = ("very_negative", "negative", "neutral", "positive", "very_positive")
 LEVELS = {
     "humour": ("not_funny", "funny", "very_funny", "hilarious"),
     "sarcasm": ("not_sarcastic", "general", "twisted_meaning", "very_twisted"),
@@ -26,7 +27,11 @@ def _level(row: Row, aspect: str) -> str | None:
 
 def sentiment(row: Row) -> Sequence[str | None] | None:
     """Very negative counts as negative, very positive as positive, as in the shared task."""
-    return None if not row.label else [str(row.label).removeprefix("very_")]
+    if not row.label:
+        return None
+    if row.label not in GRADES:
+        raise outside(row, row.label, "sentiment", GRADES)
+    return [str(row.label).removeprefix("very_")]
 
 
 def polarity(row: Row) -> Sequence[str | None] | None:
@@ -40,8 +45,9 @@ def types(row: Row) -> Sequence[str | None]:
     found: list[str | None] = []
     for aspect, levels in LEVELS.items():
         level = _level(row, aspect)
-        known = level is None or level in levels
-        found.append(level if not known or level is None else levels[0] if level == levels[0] else aspect)
+        if level is not None and level not in levels:
+            raise outside(row, level, aspect, levels)
+        found.append(level if level is None or level == levels[0] else aspect)
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from models.heads import Question
 from training.datasets.rows import Row
-from training.tasks.task import Task, yes_or_no
+from training.tasks.task import Task, outside, yes_or_no
 
 ANXIETY = (
     "nervousness", "lack_of_worry_control", "excessive_worry", "difficulty_relaxing", "restlessness", "irritability",
@@ -33,13 +33,13 @@ def anxiety(row: Row) -> Sequence[str | None] | None:
 
 
 def depression(row: Row) -> Sequence[str | None] | None:
-    """A yes or no a category; a name outside the set is passed on, so that it is told."""
+    """A yes or no a category."""
     if row.label is None:
         return None
     names = [plain(name) for name in (row.label if isinstance(row.label, tuple) else (row.label,))]
     strange = [name for name in names if name not in DEPRESSION]
     if strange:
-        return [strange[0]] * len(DEPRESSION)
+        raise outside(row, strange[0], "depression", DEPRESSION)
     return [name if name in names else f"not_{name}" for name in DEPRESSION]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from training.heads import UNKNOWN
 @dataclass(frozen=True)
 class Task:
     """`answers` gives a class name a question, None for one that the row does not answer; None alone: not asked of it.
+
+    Where a data set's own words are others than the classes, `answers` raises `outside` for a word that is none of them.
 
     `data` names the module in `training/datasets` that reads the rows; `label` tells what the classes mean.
     """
@@ -44,8 +46,7 @@ class Task:
             elif answer in question.classes:
                 found.append(question.classes.index(answer))
             else:
-                known = ", ".join(question.classes)
-                raise BadInput(f"Row {row.id}: {answer!r} is no answer to {question.name}, which knows {known}.")
+                raise outside(row, answer, question.name, question.classes)
         return found
 
     def targets(self, rows: Sequence[Row]) -> tuple[np.ndarray, list[str]]:
@@ -57,6 +58,11 @@ class Task:
             except BadInput as error:
                 problems.append(str(error))
         return found, problems
+
+
+def outside(row: Row, given: object, asked: str, allowed: Iterable[object]) -> BadInput:
+    """The sentence for a label outside the set; `allowed` is what the data set's file may hold."""
+    return BadInput(f"Row {row.id}: {given!r} is no answer to {asked}, which knows {', '.join(map(str, allowed))}.")
 
 
 def yes_or_no(name: str, no: str, yes: str) -> Question:

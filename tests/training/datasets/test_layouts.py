@@ -13,9 +13,12 @@ from PIL import Image
 
 from models.errors import BadInput
 from training.datasets import axiom, memotion, memotion_polarity, restore
+from training.datasets import problems as problems_of
 from training.datasets.problems import readable
 from training.datasets.rows import Row
+from training.heads import UNKNOWN
 from training.tasks import registry
+from training.tasks.memotion import GRADES
 
 HEADER = [
     "",
@@ -73,12 +76,22 @@ def test_a_missing_column_is_one_sentence(tmp_path: Path) -> None:
         memotion.load("train", tmp_path)
 
 
+def test_a_table_without_rows_says_so(tmp_path: Path) -> None:
+    memotion_csv(tmp_path, [])
+    with pytest.raises(BadInput, match=r"labels\.csv has no rows\.$"):
+        memotion.load("train", tmp_path)
+    file = table(tmp_path, "axiom", [{"sample_id": "TR-1"}], "csv")
+    file.write_text("sample_id,ocr_text,meme_anxiety_category\n")
+    with pytest.raises(BadInput, match=r"train\.csv has no rows\.$"):
+        axiom.load("train", tmp_path)
+
+
 def test_a_strange_label_leaves_the_other_rows(tmp_path: Path) -> None:
     memotion_csv(tmp_path, [line("one.jpg", sentiment="so_so"), line("two.jpg")])
     rows, _ = memotion.load("train", tmp_path)
     target, problems = registry.TASKS["memotion-sentiment"].targets(rows)
     assert target.tolist() == [[-1], [2]]
-    assert problems == ["Row one.jpg: 'so_so' is no answer to sentiment, which knows negative, neutral, positive."]
+    assert problems == [f"Row one.jpg: 'so_so' is no answer to sentiment, which knows {', '.join(GRADES)}."]
 
 
 def test_polarity_takes_each_meme_once_and_none_without_words(tmp_path: Path) -> None:
@@ -89,6 +102,19 @@ def test_polarity_takes_each_meme_once_and_none_without_words(tmp_path: Path) ->
     assert [row.id for row in rows] == ["one.jpg"]
     assert len(problems) == 1
     assert problems[0].startswith("Row three.jpg:")
+
+
+def test_each_picture_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`training.system.load` asks `readable` again for the rows that the polarity's loader has tried."""
+    memotion_csv(tmp_path, [line("one.jpg"), line("copy.jpg"), line("two.jpg", "other words")])
+    images = tmp_path / "memotion_dataset_7k" / "images"
+    (images / "copy.jpg").write_bytes((images / "one.jpg").read_bytes())
+    opened: list[bytes] = []
+    monkeypatch.setattr(problems_of, "open_picture", opened.append)
+    rows, _ = memotion_polarity.load("train", tmp_path)
+    assert [row.id for row in rows] == ["one.jpg", "two.jpg"]
+    assert readable(rows) == (rows, [])
+    assert opened == [row.image for row in rows]
 
 
 def table(root: Path, name: str, rows: list[dict[str, Any]], kind: str = "json") -> Path:
@@ -158,8 +184,41 @@ def test_restore_takes_lists(tmp_path: Path, kind: str) -> None:
 def test_a_strange_category_names_the_row(tmp_path: Path) -> None:
     table(tmp_path, "restore", [{"sample_id": "TR-1", "ocr_text": "a", "meme_depressive_categories": ["Hunger"]}])
     found, _ = restore.load("train", tmp_path)
-    with pytest.raises(BadInput, match="Row TR-1: 'hunger' is no answer"):
+    with pytest.raises(
+        BadInput, match="Row TR-1: 'hunger' is no answer to depression, which knows lack_of_interest, feel"
+    ):
         registry.TASKS["restore"].target(found[0])
+
+
+LEVELS = {"humour": "funny", "sarcasm": "general", "offensive": "slight", "motivational": "motivational"}
+STRANGE = [
+    ("stress", Row("x", "7", label=3), "3 is no answer to stress, which knows 0, 1."),
+    ("stress", Row("x", "7", label="yes"), "'yes' is no answer to stress, which knows 0, 1."),
+    ("stress-domain", Row("x", "7", details={"domain": "cats"}), "'cats' is no answer to domain, which knows abuse, "
+     "anxiety, financial, ptsd, social."),
+    ("memotion-types", Row("x", "7", details=LEVELS | {"humour": "fun"}), "'fun' is no answer to humour, which knows "
+     "not_funny, funny, very_funny, hilarious."),
+    ("memotion-offence", Row("x", "7", details=LEVELS | {"offensive": "rude"}), "'rude' is no answer to offence, which "
+     "knows not_offensive, slight, very_offensive, hateful_offensive."),
+    ("memotion-polarity", Row("x", "7", label="very_so"), "'very_so' is no answer to sentiment, which knows "
+     "very_negative, negative, neutral, positive, very_positive."),
+    ("memotion-sentiment", Row("x", "7", label="very_neutral"), "'very_neutral' is no answer to sentiment, which knows "
+     "very_negative, negative, neutral, positive, very_positive."),
+    ("axiom", Row("x", "7", label="Hunger"), "'hunger' is no answer to anxiety, which knows nervousness, "
+     "lack_of_worry_control, excessive_worry, difficulty_relaxing, restlessness, irritability, impending_doom."),
+    ("restore", Row("x", "7", label=("Feeling Down", "Hunger")), "'hunger' is no answer to depression, which knows "
+     "lack_of_interest, feeling_down, sleeping_disorder, lack_of_energy, eating_disorder, low_self_esteem, "
+     "concentration_problem, self_harm."),
+    ("target", Row("x", "7", label=1, details={"target": "cats"}), "'cats' is no answer to target, which knows nobody, "
+     "individual, organization, community, society."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("task", "row", "told"), STRANGE, ids=lambda one: one if isinstance(one, str) else "")
+def test_a_label_outside_the_set_is_told_what_the_file_may_hold(task: str, row: Row, told: str) -> None:
+    target, problems = registry.TASKS[task].targets([row])
+    assert problems == [f"Row 7: {told}"]
+    assert (target == UNKNOWN).all()
 
 
 @pytest.mark.parametrize(("held", "told"), [("{", "cannot be read"), ("3", "list of rows"), ("[]", "has no rows")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -83,22 +84,29 @@ def test_labels_of_their_own_shape(tmp_path: Path) -> None:
         text=["x"],
         overall_sentiment=["positive"],
         humour=["funny"],
+        sarcasm=["general"],
+        offensive=["slight"],
+        motivational=["motivational"],
     )
     assert goemotions.read("train", tmp_path)[0].label == ("joy", "love")
     assert dreaddit.read("train", tmp_path)[0].label == 1
     [meme] = memotion.read("train", tmp_path)
-    assert (meme.id, meme.label, meme.details) == (
-        "i.png",
-        "positive",
-        {"humour": "funny", "overall_sentiment": "positive"},
-    )
+    assert (meme.id, meme.label) == ("i.png", "positive")
+    assert meme.details == {
+        "humour": "funny",
+        "sarcasm": "general",
+        "offensive": "slight",
+        "motivational": "motivational",
+        "overall_sentiment": "positive",
+    }
 
 
 def test_pictures(tmp_path: Path) -> None:
     votes = {name: [float(number)] for number, name in enumerate(fer2013.VOTES)}
     write(tmp_path / "fer2013.train.parquet", image=[b"1"], label=["sad"], **votes)
     write(tmp_path / "flickr8k.train.parquet", id=["f"], image=[b"1"], captions=[["one", "two"]])
-    write(tmp_path / "oasis.train.parquet", image=[b"1"], theme=["Dog 1"], category=["Animal"], valence_mean=[5.5])
+    write(tmp_path / "oasis.train.parquet", image=[b"1"], theme=["Dog 1"], category=["Animal"], valence_mean=[5.5],
+          arousal_mean=[3.0])  # fmt: skip
     assert fer2013.read("train", tmp_path)[0].details["fp_NF"] == 9
     assert flickr8k.read("train", tmp_path)[0].details["captions"] == ["one", "two"]
     [photograph] = oasis.read("train", tmp_path)
@@ -124,6 +132,40 @@ def test_files_of_other_tools(tmp_path: Path) -> None:
         1,
         0,
     ]
+
+
+NEEDED = {
+    dreaddit: ("text", "stress", "domain"),
+    fer2013: ("image", "label", *fer2013.VOTES),
+    flickr8k: ("image", "captions"),
+    goemotions: ("text", "labels"),
+    harmeme: ("image", "text", "label", "target"),
+    hate_text: ("text", "label"),
+    memotion: ("image", "text", *memotion.ASPECTS),
+    oasis: ("image", "valence_mean", "arousal_mean"),
+    religious_hateful: ("image", "text", "label"),
+}
+COLUMNS = [(module, name) for module, names in NEEDED.items() for name in names]
+
+
+@pytest.mark.parametrize(("module", "lacking"), COLUMNS, ids=lambda one: getattr(one, "__name__", one))
+def test_a_missing_column_is_one_sentence_with_the_file(module: ModuleType, lacking: str, tmp_path: Path) -> None:
+    name = module.__name__.rpartition(".")[2]
+    columns: dict[str, list] = {one: [b"1"] if one == "image" else ["x"] for one in NEEDED[module]}
+    path = write(tmp_path / f"{name}.train.parquet", **columns)
+    assert len(module.read("train", tmp_path)) == 1  # the others are not needed
+    write(path, **{one: values for one, values in columns.items() if one != lacking}, other=["x"])
+    with pytest.raises(BadInput) as caught:
+        module.read("train", tmp_path)
+    told = str(caught.value)
+    assert told.startswith(f"{path} has no column '{lacking}', which {name} needs: it has ")
+    assert told.endswith("'other'.")
+
+
+def test_several_missing_columns_are_named_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path / "own.parquet", text=["x"])
+    with pytest.raises(BadInput, match="no columns 'label', 'target', which own needs: it has 'text'"):
+        read_file(path, needed=("label", "text", "target"))
 
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
