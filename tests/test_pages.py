@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from tests.weights_for_tests import Tiny
 
 APP = str(Path(__file__).parents[1] / "app.py")
-NAMES = ("memotion_gmu", "memotion_bilstm", "mental_health_target")
+NAMES = ("memotion_gmu", "memotion_bilstm", "mental_health_target", "mental_health_stress")
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Tiny towers and three small systems with figures."""
+    """Tiny towers and four small systems with figures."""
     from tests import systems_for_tests, weights_for_tests
     from training.encoders import mini
 
@@ -283,6 +283,50 @@ def test_compare_begins_with_the_verdict(
     first = compare(words).table[0].value.iloc[0]
     assert (first["Question"], first["Answer"]) == ("hateful or not", f"**{answer}**")
     assert first["Given by"] == f"Subtext's own verdict (hate {hate})"
+
+
+def help_told(app: AppTest) -> int:
+    """How often the page says that an answer is no diagnosis, with where to find help."""
+    return sum("not a diagnosis" in one.value and "findahelpline.com" in one.value for one in app.markdown)
+
+
+def test_compare_answers_about_mental_health_only_where_asked_and_with_care(
+    shelf: Path, analyzer: FakeAnalyzer
+) -> None:
+    app = compare("we love mondays")
+    assert "mental_health_stress" not in app.multiselect(key="systems").value
+    assert not app.table[0].value["Question"].str.contains("stress").any() and help_told(app) == 0
+    app.multiselect(key="systems").set_value(["memotion_gmu", "mental_health_target"]).run()
+    assert help_told(fine(app)) == 0  # whom a meme is aimed at says nothing about anybody's health
+    app.multiselect(key="systems").set_value(["memotion_gmu", "mental_health_stress"]).run()
+    assert fine(app).table[0].value["Question"].str.contains("stress").any()
+    assert help_told(app) == 1
+    assert any("What “Stress in a text” answers tells how" in one.value for one in app.markdown)
+
+
+def test_nothing_about_mental_health_is_picked_for_the_visitor() -> None:
+    known = {
+        "mental_health_axiom": comparison.Choice("A", frozenset({"axiom"})),
+        "mental_health_restore": comparison.Choice("R", frozenset({"restore"})),
+        "mental_health_target": comparison.Choice("T", frozenset({"target"})),
+    }
+    assert comparison.preferred(known) == ["mental_health_target"]
+    assert comparison.preferred(known | {"memotion_gmu": comparison.Choice("M", frozenset())}) == ["memotion_gmu"]
+
+
+@pytest.mark.parametrize("task", ["axiom", "restore", "stress-domain"])
+def test_care_is_told_once_for_all_that_answer_about_mental_health(task: str) -> None:
+    def script(task: str) -> None:
+        from components import comparison
+
+        asked = {"q": ("x", 0.6)}
+        one = comparison.Compared("a", "A", "words", 1.0, asked, tasks=frozenset({task}))
+        two = comparison.Compared("b", "B", "words", 1.0, asked, tasks=frozenset({"stress"}))
+        comparison.draw([one, two])
+
+    app = fine(AppTest.from_function(script, args=(task,)).run())
+    assert help_told(app) == 1
+    assert any("What “A” and “B” answer tells" in one.value for one in app.markdown)
 
 
 def counted(app: AppTest) -> bool:
