@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import comparison, trained
+from components import comparison, published, trained
 from components.comparison import Compared
 from tests.conftest import drawn
 
@@ -134,6 +134,14 @@ def test_published_figures_stand_beside_ours_with_their_source(shelf: Path, anal
     [table] = [one.value for one in app.table if "Source" in one.value]
     assert table["Source"].iloc[0] == "Sharma et al. 2020" and table["Value"].iloc[0] == "0.355"
     assert "metrics.json of memotion_gmu" in set(table["Source"])
+
+
+def test_a_figure_without_a_paper_says_so_and_what_it_is_worth() -> None:
+    [reported] = published.of("memotion-polarity")
+    assert "without a paper" in reported.source and "always answering positive" in reported.source
+    ships = Path(APP).parent / "weights" / "sentiment_resnet_bert" / "metrics.json"
+    guessing = json.loads(ships.read_text())["memotion-polarity, validation"]["macro_f1_majority"]
+    assert reported.value == pytest.approx(guessing, abs=0.01)  # on other rows
 
 
 def test_a_suite_is_in_sight_and_its_answers_stay(shelf: Path, analyzer: FakeAnalyzer) -> None:
