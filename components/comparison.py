@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from components import lenses
 from components.escaping import for_markdown
 from components.stages import took
 from components.verdict import NAMES, percent
@@ -32,7 +33,7 @@ READS = {
 
 @dataclass(frozen=True)
 class Compared:
-    """One system's answers by question, or the sentence that says why there are none."""
+    """One system's answers by question and the tasks they are to, or the sentence that says why there are none."""
 
     name: str
     title: str
@@ -40,6 +41,7 @@ class Compared:
     ms: float
     answers: dict[str, tuple[str, float]]
     problem: str = ""
+    tasks: frozenset[str] = frozenset()
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
@@ -58,9 +60,17 @@ def towers() -> Any:
     return MiniEncoder()
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A system that can be picked."""
+
+    title: str
+    tasks: frozenset[str]
+
+
 @st.cache_data(show_spinner=False, max_entries=1, ttl=60)
-def choices() -> dict[str, str]:
-    """Names of the systems in `weights/` and their titles."""
+def choices() -> dict[str, Choice]:
+    """The systems in `weights/` by name."""
     import json
 
     from models import systems, weights
@@ -68,8 +78,15 @@ def choices() -> dict[str, str]:
     found = {}
     for name in systems.names():
         card = json.loads((weights.root() / name / "config.json").read_text(encoding="utf-8"))
-        found[name] = str(card.get("title", name))
+        tasks = frozenset(str(head["name"]) for head in card.get("heads", []))
+        found[name] = Choice(str(card.get("title", name)), tasks)
     return found
+
+
+def preferred(known: Mapping[str, Choice]) -> list[str]:
+    """Those that are asked before anybody picks: Memotion's, or else all; about mental health none answers unasked."""
+    unasked = [name for name, one in known.items() if not one.tasks & lenses.MENTAL_HEALTH]
+    return [name for name in unasked if name.startswith("memotion")] or unasked
 
 
 def describe(one: TrainedSystem) -> str:
@@ -92,7 +109,8 @@ def ask(name: str, title: str, image: Image.Image | None, text: str) -> Compared
         start = time.perf_counter()
         answers = one.answers(one.logits([image], [text]))[0]
         ms = (time.perf_counter() - start) * 1000
-        return Compared(name, title, describe(one), ms, by_question(answers))
+        tasks = frozenset(answer.task for answer in answers)
+        return Compared(name, title, describe(one), ms, by_question(answers), tasks=tasks)
     except SubtextError as error:
         return Compared(name, title, "", 0.0, {}, str(error))
 
@@ -181,6 +199,15 @@ def summary(found: Sequence[Compared]) -> str:
     )
 
 
+def care(found: Sequence[Compared]) -> None:
+    """Once, however many systems answer about mental health: what such an answer is not, and where to find help."""
+    titles = [f"“{for_markdown(one.title)}”" for one in found if one.tasks & lenses.MENTAL_HEALTH]
+    if titles:
+        whose = f"{' and '.join(titles)} {'answers' if len(titles) == 1 else 'answer'}"
+        with st.container(border=True):
+            st.markdown(f"What {whose} tells how this *reads* next to what was learned from. {lenses.CARE.strip()}")
+
+
 def draw(found: Sequence[Compared]) -> None:
     """Tables that wrap instead of being cut, since a phone has no room for a column a system."""
     for one in found:
@@ -188,6 +215,7 @@ def draw(found: Sequence[Compared]) -> None:
             st.warning(f"{one.title}: {one.problem}", icon=":material/info:")
     st.markdown(summary(found))
     st.table(answer_rows(found), border="horizontal")
+    care(found)
     st.caption(
         "In brackets: the probability of the answer; beside the verdict, that of hate. An answer can have less than half: each "
         "question has cut-offs of its own, set so that answers come as often as in the training rows. “humour · memotion-types” "

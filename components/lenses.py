@@ -25,12 +25,16 @@ TITLES = {
 ALONE = ("humour", "sarcasm", "offence", "motivation")
 """Yes-or-no lenses, drawn together as one chart."""
 
+MENTAL_HEALTH = frozenset({"stress", "stress-domain", "axiom", "restore"})
+"""Tasks whose answers stand nowhere without `CARE`."""
+
 CARE = """
-This tells how a text *reads* next to forum posts that annotators called stressed. It knows nothing about the person who
-wrote or shared it, and it is **not a diagnosis**. Nothing of it is stored. If you or somebody you know is struggling, talk
-to somebody you trust, to a doctor or to a helpline: [findahelpline.com](https://findahelpline.com) lists free and
-confidential ones by country. In an emergency call your local emergency number.
+It knows nothing about the person who wrote or shared it, and it is **not a diagnosis**. Nothing of it is stored. If you or
+somebody you know is struggling, talk to somebody you trust, to a doctor or to a helpline:
+[findahelpline.com](https://findahelpline.com) lists free and confidential ones by country. In an emergency call your local
+emergency number.
 """
+STRESS_READS = "This tells how a text *reads* next to forum posts that annotators called stressed."
 
 
 def wanted() -> tuple[str, ...]:
@@ -70,7 +74,7 @@ def draw(found: Mapping[str, Lens]) -> None:
             "Read stress in the words", key=STRESS, help="Off unless you ask for it, and forgotten with the page."
         )
         if st.session_state.get(STRESS):
-            st.markdown(CARE)
+            st.markdown(f"{STRESS_READS} {CARE.strip()}")
             if "stress" in found:
                 one("stress", found["stress"])
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import comparison, trained
+from components import comparison, published, trained
 from components.comparison import Compared
 from tests.conftest import drawn
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from tests.weights_for_tests import Tiny
 
 APP = str(Path(__file__).parents[1] / "app.py")
-NAMES = ("memotion_gmu", "memotion_bilstm", "mental_health_target")
+NAMES = ("memotion_gmu", "memotion_bilstm", "mental_health_target", "mental_health_stress")
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Tiny towers and three small systems with figures."""
+    """Tiny towers and four small systems with figures."""
     from tests import systems_for_tests, weights_for_tests
     from training.encoders import mini
 
@@ -134,6 +134,14 @@ def test_published_figures_stand_beside_ours_with_their_source(shelf: Path, anal
     [table] = [one.value for one in app.table if "Source" in one.value]
     assert table["Source"].iloc[0] == "Sharma et al. 2020" and table["Value"].iloc[0] == "0.355"
     assert "metrics.json of memotion_gmu" in set(table["Source"])
+
+
+def test_a_figure_without_a_paper_says_so_and_what_it_is_worth() -> None:
+    [reported] = published.of("memotion-polarity")
+    assert "without a paper" in reported.source and "always answering positive" in reported.source
+    ships = Path(APP).parent / "weights" / "sentiment_resnet_bert" / "metrics.json"
+    guessing = json.loads(ships.read_text())["memotion-polarity, validation"]["macro_f1_majority"]
+    assert reported.value == pytest.approx(guessing, abs=0.01)  # on other rows
 
 
 def test_a_suite_is_in_sight_and_its_answers_stay(shelf: Path, analyzer: FakeAnalyzer) -> None:
@@ -283,6 +291,50 @@ def test_compare_begins_with_the_verdict(
     first = compare(words).table[0].value.iloc[0]
     assert (first["Question"], first["Answer"]) == ("hateful or not", f"**{answer}**")
     assert first["Given by"] == f"Subtext's own verdict (hate {hate})"
+
+
+def help_told(app: AppTest) -> int:
+    """How often the page says that an answer is no diagnosis, with where to find help."""
+    return sum("not a diagnosis" in one.value and "findahelpline.com" in one.value for one in app.markdown)
+
+
+def test_compare_answers_about_mental_health_only_where_asked_and_with_care(
+    shelf: Path, analyzer: FakeAnalyzer
+) -> None:
+    app = compare("we love mondays")
+    assert "mental_health_stress" not in app.multiselect(key="systems").value
+    assert not app.table[0].value["Question"].str.contains("stress").any() and help_told(app) == 0
+    app.multiselect(key="systems").set_value(["memotion_gmu", "mental_health_target"]).run()
+    assert help_told(fine(app)) == 0  # whom a meme is aimed at says nothing about anybody's health
+    app.multiselect(key="systems").set_value(["memotion_gmu", "mental_health_stress"]).run()
+    assert fine(app).table[0].value["Question"].str.contains("stress").any()
+    assert help_told(app) == 1
+    assert any("What “Stress in a text” answers tells how" in one.value for one in app.markdown)
+
+
+def test_nothing_about_mental_health_is_picked_for_the_visitor() -> None:
+    known = {
+        "mental_health_axiom": comparison.Choice("A", frozenset({"axiom"})),
+        "mental_health_restore": comparison.Choice("R", frozenset({"restore"})),
+        "mental_health_target": comparison.Choice("T", frozenset({"target"})),
+    }
+    assert comparison.preferred(known) == ["mental_health_target"]
+    assert comparison.preferred(known | {"memotion_gmu": comparison.Choice("M", frozenset())}) == ["memotion_gmu"]
+
+
+@pytest.mark.parametrize("task", ["axiom", "restore", "stress-domain"])
+def test_care_is_told_once_for_all_that_answer_about_mental_health(task: str) -> None:
+    def script(task: str) -> None:
+        from components import comparison
+
+        asked = {"q": ("x", 0.6)}
+        one = comparison.Compared("a", "A", "words", 1.0, asked, tasks=frozenset({task}))
+        two = comparison.Compared("b", "B", "words", 1.0, asked, tasks=frozenset({"stress"}))
+        comparison.draw([one, two])
+
+    app = fine(AppTest.from_function(script, args=(task,)).run())
+    assert help_told(app) == 1
+    assert any("What “A” and “B” answer tells" in one.value for one in app.markdown)
 
 
 def counted(app: AppTest) -> bool:

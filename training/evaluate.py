@@ -29,7 +29,7 @@ from models.emotions import expressions
 from models.errors import BadInput, BadPicture
 from models.images import open_picture
 from models.ocr.reader import Reader
-from training import evaluate_pictures, metrics
+from training import evaluate_pictures, keep, metrics
 from training.datasets.parquet import read_file
 from training.datasets.rows import Row
 from training.tasks import registry
@@ -185,6 +185,9 @@ def memes(rows: Sequence[Row], engine: Engine, asked: Asked, notes: Counter[str]
 def evaluate(args: argparse.Namespace, engine: Engine | None = None) -> dict[str, Any]:
     """Reads the file, asks the model, writes `args.json` and `args.predictions`; returns what the JSON holds."""
     asked = Asked(args.modality, args.captions)
+    kept = getattr(args, "keep", False)
+    if kept:
+        keep.check(args)  # first, since answers may take an hour
     if args.task in evaluate_pictures.TASKS:
         rows = evaluate_pictures.rows_of(args.task, args.data, args.limit)
         return _report(args, asked, rows, Outcome(*evaluate_pictures.TASKS[args.task](rows)))
@@ -206,7 +209,7 @@ def evaluate(args: argparse.Namespace, engine: Engine | None = None) -> dict[str
     if args.task == "face-expressions":
         outcome = face_expressions(rows, expressions.ExpressionClassifier())
     else:
-        outcome = TASKS[args.task](rows, engine or _analyzer(args.profile), asked)
+        outcome = TASKS[args.task](rows, engine or _analyzer("mini" if kept else args.profile), asked)
     return _report(args, asked, rows, outcome)
 
 
@@ -216,9 +219,7 @@ def _report(args: argparse.Namespace, asked: Asked, rows: Sequence[Row], outcome
         Path(args.predictions).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table(outcome.columns), args.predictions)
     if getattr(args, "keep", False):
-        from training.keep import keep
-
-        keep(args, outcome, rows)
+        keep.keep(args, outcome, rows)
     return _written(args, described(args, asked, rows, outcome))
 
 

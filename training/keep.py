@@ -1,13 +1,15 @@
 """`python -m training evaluate TASK --keep`: predictions of the verdict and the emotion models, as the page reads them.
 
 Systems write theirs when they are fitted; these models are measured by the app's own code, so that their predictions
-come from `evaluate`. Calibrations and thresholds of their cards become rules (`models/heads.py`): Platt scaling
+come from `evaluate`. The page takes them for the shipped weights' answers to whole rows that were not learned from, so that
+nothing else is kept as such. Calibrations and thresholds of their cards become rules (`models/heads.py`): Platt scaling
 sigmoid(scale * logit + offset) is the rule with that scale and the offset split between no and yes.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,10 +39,45 @@ TITLES = {
 }
 
 
-def keep(args: argparse.Namespace, outcome: Outcome, rows: Sequence[Row]) -> None:
-    """Adds the predictions of rows that have a label; `BadInput` where none has, or for a task of trained systems."""
+def check(args: argparse.Namespace) -> None:
+    """`BadInput` for what the page would take for something else: half memes, some rows, rows learned from."""
     if args.task not in FOLDERS:
         raise BadInput(f"Systems keep the predictions on {args.task} when they are fitted: leave out --keep.")
+    other = {
+        "--modality": args.modality is not None,
+        "--captions ocr": args.captions != "given",
+        "--limit": args.limit is not None,
+        f"--profile {args.profile}": args.profile not in {"auto", "mini"},
+    }
+    if asked := [option for option, there in other.items() if there]:
+        raise BadInput(
+            f"--keep keeps what the profile mini answers to whole rows and all of them: leave out {' and '.join(asked)}, or "
+            "--keep."
+        )
+    data_set(args.data)
+
+
+def data_set(file: str) -> str:
+    """NAME of `NAME.validation.parquet`, by which the page finds the rows again; `BadInput` for a file of another name."""
+    name = Path(file).name
+    found = re.fullmatch(r"([\w.-]+)\.(train|validation)\.parquet", name)
+    if found is None:
+        raise BadInput(
+            f"{name} does not say which rows it holds: --keep takes a file named like NAME.validation.parquet, so that the "
+            "Evaluation page can name them."
+        )
+    if found[2] == "train":
+        raise BadInput(
+            f"{name} holds rows to learn from, on which every figure looks better than it is: --keep takes a file named like "
+            f"{found[1]}.validation.parquet."
+        )
+    return found[1]
+
+
+def keep(args: argparse.Namespace, outcome: Outcome, rows: Sequence[Row]) -> None:
+    """Adds the predictions of rows that have a label; `BadInput` where none has, or where `check` says so."""
+    check(args)
+    data = data_set(args.data)
     card = weights.card(FOLDERS[args.task])
     head = _head(args.task, card)
     columns = outcome.columns
@@ -55,13 +92,11 @@ def keep(args: argparse.Namespace, outcome: Outcome, rows: Sequence[Row]) -> Non
     count = int(known.sum())
     keys = [evaluation.key(row.text, row.image) for row, here in zip(rows, known, strict=True) if here]
     answers = evaluation.Answers(
-        head, f"{Path(args.data).name.split('.')[0]}, validation", target[known], raw, given, np.flatnonzero(known),
+        head, f"{data}, validation", target[known], raw, given, np.flatnonzero(known),
         np.ones(count, int), np.full(count, UNKNOWN), np.array(keys, np.uint64),
     )  # fmt: skip
     made_by = {**evaluation.read(card.folder).get("made_by", {}), args.task: card.identity}
-    evaluation.add(
-        card.folder, [answers], title=TITLES[card.name], data=answers.rows.split(",")[0], made_by=made_by
-    )  # fmt: skip
+    evaluation.add(card.folder, [answers], title=TITLES[card.name], data=data, made_by=made_by)
 
 
 def _head(task: str, card: weights.Card) -> Head:

@@ -91,15 +91,19 @@ def build(recipe: SystemRecipe, cache: Path) -> System:
 
 
 def _encoder(side: str, asked: SideRecipe, cache: Path) -> tuple[SideEncoder, str]:
-    """The encoder, and what it is: the spec, or what stands in for it."""
+    """The encoder, and what it is: the spec, or what stands in for it. Both are printed: hours of training follow."""
+    instead = asked.instead
     try:
-        return encoders.build(side, asked.asked, cache), asked.encoder  # type: ignore[arg-type]
-    except EncoderUnavailable:
-        if asked.instead is None:
+        found, measured = encoders.build(side, asked.asked, cache), asked.encoder  # type: ignore[arg-type]
+    except EncoderUnavailable as error:
+        if instead is None:
             raise
-    found = encoders.build(side, asked.instead.asked, cache)  # type: ignore[arg-type]
-    how = "from scratch" if getattr(found, "pretrained", None) is False else "in its place"
-    return found, f"{asked.instead.encoder} {how} (the recipe's {asked.encoder} could not be fetched)"
+        print(error)
+        found = encoders.build(side, instead.asked, cache)  # type: ignore[arg-type]
+        how = "from scratch" if getattr(found, "pretrained", None) is False else "in its place"
+        measured = f"{instead.encoder} {how} (the recipe's {asked.encoder} could not be fetched)"
+    print(f"{'Pictures' if side == 'image' else 'Words'} are measured with {measured}.", flush=True)
+    return found, measured
 
 
 def load(

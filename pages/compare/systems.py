@@ -18,7 +18,8 @@ choices = comparison.choices()
 if not choices:
     st.info("There are no trained systems in `weights/`: `python -m training fit` makes them.", icon=":material/info:")
     st.stop()
-picked = compared.pick(choices, [name for name in choices if name.startswith("memotion")] or list(choices))
+titles = {name: one.title for name, one in choices.items()}
+picked = compared.pick(titles, comparison.preferred(choices))
 given = compared.ask()
 if given.picture is None and not given.words.strip():
     st.info("Give a picture, some words, or both.", icon=":material/add_photo_alternate:")
@@ -47,5 +48,5 @@ with failures.contained():
     with table:
         with st.spinner("Asking the systems"):
             found = [comparison.verdict(analyzer, Meme(image, caption))]
-            found += [comparison.ask(name, choices[name], image, caption.text) for name in picked]
+            found += [comparison.ask(name, titles[name], image, caption.text) for name in picked]
         comparison.draw(found)

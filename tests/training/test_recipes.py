@@ -230,6 +230,9 @@ def test_a_wrong_recipe_is_one_sentence(tmp_path: Path, text: str, told: str) ->
         ("hf:", "named like"),
         ("bilstm:x", "named like"),
         ("timm:no_such_net", "timm has no model"),
+        ("hf:no/such/id", "names neither a model of the hub, which is written like hf:ORGANISATION/NAME, nor a local"),
+        ("hf:roberta base!", "names neither a model of the hub"),
+        ("open_clip:ViT-B-23", "open_clip has no tower 'ViT-B-23'. Did you mean 'ViT-B-"),
     ],
 )
 def test_an_unknown_encoder_is_one_sentence(spec: str, told: str, tmp_path: Path) -> None:
@@ -240,15 +243,70 @@ def test_an_unknown_encoder_is_one_sentence(spec: str, told: str, tmp_path: Path
         encoders.build("image" if spec.startswith("timm") else "text", Asked(spec), tmp_path)
 
 
-def test_without_a_connection_an_encoder_names_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import transformers
-
+def test_weights_that_open_clip_does_not_know_are_one_sentence(tmp_path: Path) -> None:
     from training.encoders import registry as encoders
     from training.encoders.encoder import Asked
 
+    with pytest.raises(BadInput, match=r"no weights 'opnai' for ViT-B-32.*Did you mean 'openai'"):
+        encoders.build("image", Asked("open_clip:ViT-B-32", options={"weights": "opnai"}), tmp_path)
+
+
+GATED = "You are trying to access a gated repo.\nMake sure to have access to it at https://huggingface.co/mental/x."
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hubs that give nothing out."""
+    import timm
+    import torchvision.models
+    import transformers
+
     def refuse(*_: object, **__: object) -> None:
-        raise OSError("no connection")
+        raise OSError(GATED)
 
     monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", refuse)
-    with pytest.raises(EncoderUnavailable, match="fallback"):
-        encoders.build("text", Asked("hf:roberta-base"), tmp_path)
+    monkeypatch.setattr(torchvision.models, "get_model", refuse)
+    monkeypatch.setattr(timm, "create_model", refuse)
+
+
+@pytest.mark.parametrize("spec", ["hf:roberta-base", "torchvision:resnet50", "timm:resnet18"])
+def test_an_encoder_that_cannot_be_had_says_why_and_the_way_out(spec: str, refused: None, tmp_path: Path) -> None:
+    from training.encoders import registry as encoders
+    from training.encoders.encoder import Asked
+
+    with pytest.raises(
+        EncoderUnavailable, match=r"\(OSError: You are trying to access a gated repo\.\).*fallback"
+    ) as told:
+        encoders.build("text" if spec.startswith("hf") else "image", Asked(spec), tmp_path)
+    assert "Make sure" not in str(told.value)
+
+
+def test_a_setting_that_the_tower_does_not_have_is_no_reason_for_the_fallback(tmp_path: Path) -> None:
+    from training.encoders import registry as encoders
+    from training.encoders.encoder import Asked
+
+    with pytest.raises(BadInput, match=r"cannot be built with these options.*wdth"):
+        encoders.build("image", Asked("timm:resnet18", options={"pretrained": True, "wdth": 3}), tmp_path)
+
+
+def test_what_is_measured_is_said_before_training(
+    tiny: Tiny, refused: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tiny.root))
+    mini.shipped.cache_clear()
+    made = system.build(system_recipe.read("memotion_roberta"), tmp_path)
+    why, what = capsys.readouterr().out.splitlines()
+    assert why.startswith("hf:roberta-base cannot be fetched (OSError: You are trying to access a gated repo.)")
+    assert what == f"Words are measured with {made.measured_with['text']}."
+    assert "mini in its place" in what
+    system.build(system_recipe.read("memotion_cross_attention"), tmp_path)
+    said = capsys.readouterr().out.splitlines()
+    mini.shipped.cache_clear()
+    assert said == ["Pictures are measured with mini.", "Words are measured with mini."]
+    typo = system_recipe.parse(
+        "mine", {"title": "t", "summary": "s", "data": "dreaddit", "tasks": ["stress"],
+                 "text": {"encoder": "hf:no/such/id", "fallback": {"encoder": "mini"}}},
+    )  # fmt: skip
+    monkeypatch.undo()
+    with pytest.raises(BadInput, match="names neither"):
+        system.build(typo, tmp_path)

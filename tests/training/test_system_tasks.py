@@ -59,12 +59,14 @@ def columns() -> dict[str, list[Any]]:
     }
 
 
-def run(task: str, tmp_path: Path, held: dict[str, list[Any]] | None = None, **options: Any) -> tuple[dict, dict]:
-    pq.write_table(pa.table(held or columns()), tmp_path / "rows.parquet")
+def run(
+    task: str, tmp_path: Path, held: dict[str, list[Any]] | None = None, name: str = "rows.parquet", **options: Any
+) -> tuple[dict, dict]:
+    pq.write_table(pa.table(held or columns()), tmp_path / name)
     args = Namespace(
-        task=task, data=str(tmp_path / "rows.parquet"), json=str(tmp_path / "out.json"),
-        predictions=str(tmp_path / "out.parquet"), profile="mini",
-        **{"modality": None, "captions": "given", "limit": None, "system": None, "keep": False} | options,
+        task=task, data=str(tmp_path / name), json=str(tmp_path / "out.json"),
+        predictions=str(tmp_path / "out.parquet"),
+        **{"modality": None, "captions": "given", "limit": None, "system": None, "keep": False, "profile": "mini"} | options,
     )  # fmt: skip
     evaluating.evaluate(args)
     report = json.loads((tmp_path / "out.json").read_text())
@@ -176,7 +178,7 @@ def test_another_system_and_one_that_is_not_there(shelf: Path, tmp_path: Path) -
 
 def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The verdict's predictions, as the Evaluation page then reads them: calibration undone and done again."""
-    from components import trained
+    from components import gallery_of_answers, trained
 
     before = {one.name: one for one in trained.models()}
     assert "hate_cross_attention" not in before  # tiny weights have no figures
@@ -187,12 +189,16 @@ def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeyp
     from tests import weights_for_tests
 
     shutil.copytree(weights_for_tests.once().root / "hate_cross_attention", shelf / "hate_cross_attention")
-    report, predictions = run("hate", tmp_path, held, keep=True)
+    report, predictions = run("hate", tmp_path, held, "mine.validation.parquet", keep=True)
     (shelf / "hate_cross_attention" / "metrics.json").write_text(
         json.dumps({"validation, x": {"rows": 12, **report["metrics"]}})
     )
-    found = {one.name: one for one in trained.models()}["hate_cross_attention"].predictions("hate")
+    verdict = {one.name: one for one in trained.models()}["hate_cross_attention"]
+    found = verdict.predictions("hate")
     assert found is not None
+    assert found.rows == "mine, validation" and set(found.part) == {1}
+    monkeypatch.setenv("SUBTEXT_DATA", str(tmp_path))
+    assert gallery_of_answers.rows_file(found, verdict.data("hate")) == tmp_path / "mine.validation.parquet"
     assert np.allclose(found.chances[0][:, 1], predictions["probability"], atol=2e-3)  # kept in float16
     assert found.head.rules[0].threshold() == pytest.approx(report["threshold"])
     assert found.target[:, 0].tolist() == held["label"]
@@ -200,3 +206,50 @@ def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeyp
     card.write_text(json.dumps(json.loads(card.read_text()) | {"bands": {"review_from": 0.1, "hateful_from": 0.9}}))
     trained_again = {one.name: one for one in trained.models()}["hate_cross_attention"]
     assert trained_again.predictions("hate") is None  # other weights than those that predicted
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "options", "told"),
+    [
+        ("hate", "mine.train.parquet", {}, r"holds rows to learn from.*mine\.validation\.parquet"),
+        ("hate", "mine.parquet", {}, r"mine\.parquet does not say which rows it holds.*NAME\.validation\.parquet"),
+        ("hate", "mine.validation.parquet", {"modality": "text"}, "leave out --modality, or --keep"),
+        (
+            "harm",
+            "mine.validation.parquet",
+            {"captions": "ocr", "limit": 3},
+            "leave out --captions ocr and --limit, or",
+        ),
+        ("text-emotions", "mine.validation.parquet", {"profile": "clip"}, "leave out --profile clip, or"),
+        ("memotion-types", "mine.validation.parquet", {}, "when they are fitted: leave out --keep"),
+        ("memotion_gmu", "mine.validation.parquet", {}, "when they are fitted: leave out --keep"),
+    ],
+)
+def test_only_whole_rows_not_learned_from_are_kept(
+    task: str, name: str, options: dict[str, Any], told: str, shelf: Path, tmp_path: Path
+) -> None:
+    def beside() -> list[Path]:
+        return sorted([*shelf.glob("*/evaluation.json"), *shelf.glob("*/predictions.npz")])
+
+    before = beside()
+    with pytest.raises(BadInput, match=told):
+        run(task, tmp_path, name=name, keep=True, **options)
+    assert beside() == before
+    assert not (tmp_path / "out.parquet").exists()  # refused before anything was asked
+
+
+def test_the_profile_of_itself_is_mini_where_predictions_are_kept(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`auto` would take a trained head for clip, whose answers are not those of the weights that they are kept beside."""
+    asked = []
+
+    def analyzer(profile: str) -> Any:
+        asked.append(profile)
+        raise BadInput("This is far enough.")
+
+    monkeypatch.setattr(evaluating, "_analyzer", analyzer)
+    for keep in (True, False):
+        with pytest.raises(BadInput, match="far enough"):
+            run("hate", tmp_path, {"text": ["a"], "label": [1]}, "mine.validation.parquet", keep=keep, profile="auto")
+    assert asked == ["mini", "auto"]

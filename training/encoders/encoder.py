@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +19,12 @@ from models.errors import SubtextError
 
 class EncoderUnavailable(SubtextError):
     """An encoder's weights or its package are not on this machine and cannot be fetched."""
+
+
+def reason(error: Exception) -> str:
+    """The error's kind and its first line, shortened: libraries add paragraphs of advice to theirs."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return shorten(": ".join([type(error).__name__, *lines[:1]]), 160, placeholder=" ...")
 
 
 class Store(Protocol):

@@ -1,7 +1,8 @@
 """`hf:ID` (text) and `open_clip:NAME` (text or picture): towers from the Hugging Face hub or a local folder.
 
 They are trained with the rest or, with `tune = false`, run as they are. Nothing is fetched but by asking for one of
-these; without a connection `EncoderUnavailable` lets the recipe's fallback take over.
+these; what the hub does not give is `EncoderUnavailable`, so that the recipe's fallback can take over. What no hub could give
+(an id that is none, a setting that the tower does not know) is `BadInput`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from training.encoders.encoder import Asked, EncoderUnavailable, Store
+from models.errors import BadInput
+from models.fusion.registry import near
+from training.encoders.encoder import Asked, EncoderUnavailable, Store, reason
 from training.encoders.mini import sparse
 
 
@@ -54,6 +57,7 @@ class HuggingFace:
     reads = "hub"
 
     def __init__(self, modality: str, asked: Asked, cache: Path) -> None:
+        from huggingface_hub.errors import HFValidationError
         from transformers import AutoModel, AutoTokenizer
 
         self.spec, self.asked = asked.encoder, asked
@@ -62,6 +66,11 @@ class HuggingFace:
             self.tokenizer = AutoTokenizer.from_pretrained(name)
             tower = AutoModel.from_pretrained(name, **asked.options)
         except Exception as error:
+            if isinstance(error.__cause__, HFValidationError):
+                raise BadInput(
+                    f"{asked.encoder!r} names neither a model of the hub, which is written like hf:ORGANISATION/NAME, nor a "
+                    "local folder that is there."
+                ) from error
             raise _unavailable(asked.encoder, error) from error
         self.module: nn.Module = Hidden(tower)
         if not asked.tune:
@@ -104,6 +113,7 @@ class OpenClip:
         name = asked.encoder.partition(":")[2]
         options = dict(asked.options)
         weights = options.pop("weights", "openai")
+        _check(name, weights)
         try:
             model, _, self.preprocess = open_clip.create_model_and_transforms(name, pretrained=weights, **options)
             self.tokenizer = open_clip.get_tokenizer(name)
@@ -159,8 +169,23 @@ class Words(nn.Module):
         return self.norm(self.transformer(states, attn_mask=self.look_back[:width, :width])), mask
 
 
-def _unavailable(spec: str, error: Exception) -> EncoderUnavailable:
+def _check(name: str, weights: str) -> None:
+    """`BadInput` for a tower or weights that open_clip has no address for."""
+    import open_clip
+
+    if ":" in name:  # hf-hub:ID or local-dir:PATH, which hold their weights
+        return
+    if name not in open_clip.list_models():
+        raise BadInput(f"open_clip has no tower {name!r}.{near(name, open_clip.list_models())}")
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if weights not in tags and not Path(weights).exists():
+        raise BadInput(f"open_clip has no weights {weights!r} for {name}, and no file is there.{near(weights, tags)}")
+
+
+def _unavailable(spec: str, error: Exception) -> EncoderUnavailable | BadInput:
+    if isinstance(error, TypeError):  # a builder that was given a setting which it does not have
+        return BadInput(f"{spec} cannot be built with these options ({reason(error)}).")
     return EncoderUnavailable(
-        f"{spec} cannot be fetched ({type(error).__name__}): connect to its hub, name a local folder in its place, or "
+        f"{spec} cannot be fetched ({reason(error)}): connect to its hub, name a local folder in its place, or "
         "let the recipe's fallback take over."
     )

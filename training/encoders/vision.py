@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from models.encoders.mini import MEAN, STD
 from models.errors import BadInput
-from training.encoders.encoder import Asked, EncoderUnavailable, Store
+from training.encoders.encoder import Asked, EncoderUnavailable, Store, reason
 from training.encoders.mini import sparse
 
 
@@ -112,10 +112,10 @@ def _torchvision(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Mod
 
 
 def _unavailable(spec: str, pretrained: bool, error: Exception) -> EncoderUnavailable | BadInput:
-    if not pretrained:
-        return BadInput(f"{spec} cannot be built with these options: {error}.")
+    if not pretrained or isinstance(error, TypeError):  # a builder that was given a setting which it does not have
+        return BadInput(f"{spec} cannot be built with these options ({reason(error)}).")
     return EncoderUnavailable(
-        f"The weights of {spec} cannot be fetched ({type(error).__name__}): connect to their hub, name a recipe's "
+        f"The weights of {spec} cannot be fetched ({reason(error)}): connect to their hub, name a recipe's "
         "fallback, or train from scratch with options.pretrained = false."
     )
 
