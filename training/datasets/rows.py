@@ -27,5 +27,5 @@ class Row:
     label: Label = None
     group: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
-    place: int = -1
+    place: int = field(default=-1, compare=False)
     opened: bool = field(default=False, compare=False)
