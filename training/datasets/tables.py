@@ -49,7 +49,7 @@ def column(rows: Sequence[Mapping[str, Any]], names: Sequence[str], path: Path) 
 def picture(folder: Path, name: str) -> bytes:
     """The bytes of a picture by its name, with or without its ending; `BadInput` names the path where it is missing."""
     if not name or Path(name).name != name:
-        raise BadInput(f"{name!r} is no name of a picture in {folder}.")
+        raise BadInput(f"{name!r} is no name of a picture in {folder}")
     for candidate in (name, *(name + ending for ending in ENDINGS)):
         if (folder / candidate).is_file():
             return (folder / candidate).read_bytes()
