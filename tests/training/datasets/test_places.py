@@ -20,6 +20,7 @@ def test_copies_and_empty_rows_do_not_move_the_places_of_others(tmp_path: Path) 
             "text": words,
             "overall_sentiment": ["positive", "positive", "negative", "neutral", "very_negative"],
             "group": ["a", "a", "b", "c", "d"],
+            **{aspect: ["not_" + aspect] * 5 for aspect in ("humour", "sarcasm", "offensive", "motivational")},
         }
     )
     pq.write_table(table, tmp_path / "memotion.train.parquet")
