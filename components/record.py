@@ -39,7 +39,7 @@ def missing(trained: Trained, task: str, found: Predictions | None) -> str:
     again = f"`python -m training fit {trained.name} --data DATA`"
     if found is None:
         # systems keep theirs while they are fitted, the others by a command of their own
-        kept = f"`python -m training evaluate {task} --data ROWS.parquet --json figures.json --keep`"
+        kept = f"`python -m training evaluate {task} --data NAME.validation.parquet --json figures.json --keep`"
         told.append(f"predictions of this task ({kept if trained.name in TITLES else again} writes them)")
     if not trained.curves:
         told.append(f"learning curves ({again} writes them)")
