@@ -116,8 +116,11 @@ def ask(name: str, title: str, image: Image.Image | None, text: str) -> Compared
 
 
 def by_question(answers: Sequence[Answer]) -> dict[str, tuple[str, float]]:
-    """`QUESTION (TASK)` to the class given and its probability."""
-    return {f"{one.question} · {one.task}": (one.given, one.probabilities[one.given]) for one in answers}
+    """`QUESTION · TASK`, or one name where both are the same, to the class given and its probability."""
+    return {
+        " · ".join(dict.fromkeys([one.question, one.task])): (one.given, one.probabilities[one.given])
+        for one in answers
+    }
 
 
 def disagreements(found: Sequence[Compared]) -> list[tuple[str, dict[str, list[str]]]]:

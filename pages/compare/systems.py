@@ -3,6 +3,7 @@
 import streamlit as st
 
 from components import compared, comparison, engine, failures, pictures, sidebar
+from components.caption import SOURCES
 from models import captions
 from models.analysis import Meme
 from models.errors import EmptyMeme
@@ -43,8 +44,10 @@ with failures.contained():
             pictures.show(
                 picture.image, key=picture.sha256[:8], place="compare", alt="The meme that is compared on", height=220
             )
-        st.caption(f"Words ({caption.source}):")
-        st.text(caption.text or "none")
+        said, icon = SOURCES[caption.source]
+        st.badge(said, icon=icon, color="blue" if caption.source == "ocr" else "gray")
+        if caption.text:
+            st.text(caption.text)
     with table:
         with st.spinner("Asking the systems"):
             found = [comparison.verdict(analyzer, Meme(image, caption))]
