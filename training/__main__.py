@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from models.errors import SubtextError
+from models.errors import BadInput, SubtextError
 
 ROBUSTNESS = ("robustness_flickr8k", "robustness_hate", "robustness_oasis")
 FITS = {
@@ -60,7 +61,10 @@ def parser() -> argparse.ArgumentParser:
     clip.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
     fit.add_argument("--limit", type=positive, help="use this many rows, to try things out")
     fit.add_argument("--folds", type=positive, help="instead of the recipe's")
-    fit.add_argument("--devices", help="how many GPUs, for recipes of systems (default: what Lightning finds)")
+    fit.add_argument(
+        "--devices",
+        help="how many GPUs (2), or which (0,1), for recipes of systems (default: auto, what Lightning finds)",
+    )
     fit.add_argument("--strategy", help="Lightning's strategy over several GPUs, such as ddp")
 
     compare = commands.add_parser("compare", help="systems side by side, or a system and its ablations")
@@ -133,11 +137,23 @@ def positive(text: str) -> int:
     return value
 
 
+def several(args: argparse.Namespace) -> None:
+    """`BadInput` where `--devices` is nothing that Lightning knows, or where a recipe trains without Lightning's choice."""
+    if args.devices and not re.fullmatch(r"auto|-1|\d+|\d+(,\d+)*,?", args.devices):
+        raise BadInput(
+            f"--devices {args.devices} is not a number of devices (2), their numbers (0,1), all of them (-1) or auto."
+        )
+    alone = [name for name in args.names if name in FITS]
+    if alone and (args.devices or args.strategy):
+        raise BadInput(f"--devices and --strategy are for recipes of systems: {', '.join(alone)} trains on one device.")
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command; what the user can mend is told in a sentence, with exit status 2."""
     args = parser().parse_args(words)
     try:
         if args.command == "fit":
+            several(args)
             for name in args.names:
                 one = argparse.Namespace(**vars(args) | {"name": name, "out": args.out or str(Path("runs") / name)})
                 module, function = FITS.get(name, "training.fit:fit").split(":")

@@ -38,6 +38,12 @@ def by_check(path: Path, watched: str) -> Curve:
     return found
 
 
+def until(path: Path, epoch: int) -> Curve:
+    """The rows of a log up to this epoch's, as they were logged; those of a later one were broken off."""
+    rows = [{key: float(value) for key, value in row.items() if value} for row in _rows(path)]
+    return [row | {"epoch": int(row["epoch"])} for row in rows if row["epoch"] <= epoch]
+
+
 def joined(rounds: Sequence[Curve]) -> Curve:
     """Rounds of training that go on from one another, as one curve: steps are counted through."""
     found: Curve = []

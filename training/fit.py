@@ -13,6 +13,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 
 from models.heads import Head, columns
 from training import evaluation, fold, metrics, rules, system_card, system_export, wide_path
@@ -48,7 +49,8 @@ def fit(args: argparse.Namespace) -> None:
     recipe = read(args.name, args)
     out = Path(args.out)
     found = run(recipe, args.data, out, args)
-    print(json.dumps({name: _short(figures) for name, figures in found.items() if isinstance(figures, dict)}, indent=2))
+    told = rank_zero_only(print)
+    told(json.dumps({name: _short(figures) for name, figures in found.items() if isinstance(figures, dict)}, indent=2))
 
 
 def _short(figures: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +108,10 @@ def unservable(system: System) -> str:
 
 
 def train(system: System, data: Data, out: Path, args: argparse.Namespace | None = None) -> Trained:
-    """All folds; with `--resume` those that are done are read, and the one under way goes on from its last epoch."""
+    """All folds; with `--resume` those that are done are read, and the one under way goes on from its last epoch.
+
+    Over several devices every process goes through all of this and comes out with the same; the first one alone writes.
+    """
     recipe, resume = system.recipe, bool(getattr(args, "resume", False))
     part = systems.folds(recipe, data)
     networks, curves, logits = [], [], []
@@ -130,7 +135,8 @@ def train(system: System, data: Data, out: Path, args: argparse.Namespace | None
             )
             if recipe.wide.get("after"):
                 _fit_wide(system, network, data, seen)
-            torch.save(network.state_dict(), file)
+            if rank_zero_only.rank == 0:
+                torch.save(network.state_dict(), file)
         networks.append(network)
         logits.append(fold.predict(network, data.prepared, unseen))
     order = [data.training[part == number] for number in range(recipe.schedule.folds)]
@@ -251,6 +257,7 @@ def measure(*answers: evaluation.Answers) -> dict[str, Any]:
     return figures
 
 
+@rank_zero_only
 def write(
     system: System,
     trained: Trained,

@@ -10,19 +10,24 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
+from models.errors import BadInput
 from models.heads import Head, columns
 from training import heads as losses
-from training.curves import by_epoch
+from training.curves import by_epoch, until
 from training.network import Network, parts
-from training.rows_of_systems import Prepared, loader
+from training.rows_of_systems import Batches, Prepared
 from training.system_recipe import SystemRecipe
 
 STEPS_SHOWN = 10
+UNUSED = {"ddp": "ddp_find_unused_parameters_true"}
+"""Some fusions hold layers that only the contrastive loss reads, such as early fusion's pooling of each side."""
 
 
 class Fold(L.LightningModule):
@@ -34,10 +39,9 @@ class Fold(L.LightningModule):
         recipe: SystemRecipe,
         heads: Sequence[Head],
         weights: dict[str, list[Tensor]],
-        steps: int,
     ) -> None:
         super().__init__()
-        self.network, self.recipe, self.tasks, self.steps = network, recipe, tuple(heads), steps
+        self.network, self.recipe, self.tasks = network, recipe, tuple(heads)
         self.class_weights = weights
         self._checked: list[tuple[Tensor, Tensor]] = []
 
@@ -56,8 +60,10 @@ class Fold(L.LightningModule):
         self._checked.append((logits, batch["target"]))
 
     def on_validation_epoch_end(self) -> None:
-        logits, targets = (torch.cat(part) for part in zip(*self._checked, strict=True))
+        parts_of = [torch.cat(part) for part in zip(*self._checked, strict=True)]
         self._checked.clear()
+        # Every process measures all rows, so that all stop alike; a few rows count twice where they do not share out evenly.
+        logits, targets = (whole.reshape(-1, whole.shape[-1]) for whole in self.all_gather(parts_of))
         at, figures = 0, {}
         for head, where in zip(self.tasks, columns(self.tasks), strict=True):
             target = targets[:, at : at + len(head.questions)]
@@ -82,10 +88,11 @@ class Fold(L.LightningModule):
         kind = torch.optim.Adam if schedule.optimizer == "adam" else torch.optim.AdamW
         settings = {} if schedule.optimizer == "adam" else {"weight_decay": schedule.weight_decay}
         optimizer = kind(groups, **settings)
-        warmup = max(1, round(schedule.warmup * self.steps))
+        steps = int(self.trainer.estimated_stepping_batches)  # of one process: several share an epoch's batches
+        warmup = max(1, round(schedule.warmup * steps))
 
         def rate(step: int) -> float:
-            down = max(0.0, (self.steps - step) / max(1, self.steps - warmup)) if schedule.decay else 1.0
+            down = max(0.0, (steps - step) / max(1, steps - warmup)) if schedule.decay else 1.0
             return min((step + 1) / warmup, down) if schedule.warmup else down
 
         turned = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
@@ -119,10 +126,12 @@ def train(
     devices: str = "auto",
     strategy: str = "auto",
 ) -> list[dict[str, float]]:
-    """Trains the network in place on the rows `seen`, and returns its curves, a dict an epoch."""
+    """Trains the network in place on the rows `seen`, and returns its curves, a dict an epoch.
+
+    Over several devices Lightning starts the program once more for each; this returns in all of them, with the same best
+    weights and curves. `BadInput` where Lightning cannot train with these `devices` and this `strategy`.
+    """
     schedule = recipe.schedule
-    batches = loader(data, seen, schedule.batch, drop_side=schedule.drop_side, shuffle=True)
-    held_out = loader(data, unseen, 4 * schedule.batch, shuffle=False)
     at, weights = 0, {}
     for head in heads:
         weights[head.name] = losses.class_weights(
@@ -130,38 +139,72 @@ def train(
         )
         at += len(head.questions)
     network.train()  # a pretrained tower comes in the state in which it answers
-    steps = -(-len(seen) // schedule.batch) * schedule.epochs
-    module = Fold(network, recipe, heads, weights, steps)
+    module = Fold(network, recipe, heads, weights)
     watched, mode = ("validation_loss", "min") if schedule.stop_on == "loss" else ("macro_f1", "max")
-    keep = ModelCheckpoint(
-        folder, filename="best", monitor=watched, mode=mode, save_last=True, enable_version_counter=False
-    )
-    callbacks: list[Any] = [keep]
+    best = ModelCheckpoint(folder, filename="best", monitor=watched, mode=mode, enable_version_counter=False)
+    # `save_last` would keep the last epoch that was a best one. After `best`, so that it knows of this epoch's.
+    newest = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
+    callbacks: list[Callback] = [best, newest]
     if schedule.keep_best:
         callbacks.append(EarlyStopping(watched, mode=mode, patience=schedule.patience))
-    trainer = L.Trainer(
+    logger = CSVLogger(folder, name="", version="")
+    trainer = _trainer(
+        devices,
+        strategy,
+        callbacks,
         max_epochs=schedule.epochs,
         precision="bf16-mixed",
         accelerator="auto",
-        devices=devices if devices == "auto" else int(devices),
-        strategy=strategy,
-        callbacks=callbacks,
-        logger=CSVLogger(folder, name="", version=""),
+        logger=logger,
         num_sanity_val_steps=0,
         log_every_n_steps=STEPS_SHOWN,
         enable_model_summary=False,
     )
     last = folder / "last.ckpt"
+    going_on = resume and last.exists()
+    if going_on:
+        _log_again(logger, last)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
         trainer.fit(
-            module, batches, held_out, ckpt_path=str(last) if resume and last.exists() else None, weights_only=False
+            module,
+            datamodule=Batches(data, seen, unseen, schedule),
+            ckpt_path=str(last) if going_on else None,
+            weights_only=False,
         )
+    trainer.strategy.barrier()  # until the first process has written its checkpoints and its log
     if schedule.keep_best:
-        state = torch.load(keep.best_model_path, weights_only=False)["state_dict"]
+        state = torch.load(best.best_model_path, map_location="cpu", weights_only=False)["state_dict"]
         module.load_state_dict(state)
     network.cpu().eval()
     return by_epoch(folder / "metrics.csv")
+
+
+def _trainer(devices: str, strategy: str, callbacks: Sequence[Callback], **settings: Any) -> L.Trainer:
+    def made(kind: str) -> L.Trainer:  # a list of its own, since it adds to it
+        return L.Trainer(devices=devices, strategy=kind, callbacks=list(callbacks), **settings)
+
+    try:
+        found = made(UNUSED.get(strategy, strategy))
+        if strategy == "auto" and found.num_devices > 1:  # Lightning's own choice there is plain ddp
+            found = made(UNUSED["ddp"])
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        raise BadInput(
+            f"Lightning cannot train with --devices {devices} and --strategy {strategy} on this machine: "
+            f"{' '.join(str(error).split())}"
+        ) from error
+    return found
+
+
+@rank_zero_only
+def _log_again(logger: CSVLogger, last: Path) -> None:
+    """What was logged up to the checkpoint, since the logger begins with deleting its file."""
+    file = last.with_name("metrics.csv")
+    if file.is_file():
+        epoch = torch.load(last, map_location="cpu", mmap=True, weights_only=False)["epoch"]
+        for row in until(file, epoch):
+            logger.log_metrics(dict(row), step=int(row["step"]))
+        logger.save()
 
 
 @torch.inference_mode()

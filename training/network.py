@@ -19,7 +19,8 @@ ALIGNED = 64  # width of the space in which the contrastive loss compares
 class Network(nn.Module):
     """Inputs of both sides and their masks to (B, all logits), the heads' side by side.
 
-    A system without one side gets an input of zeros and an empty mask for it, which nothing reads.
+    A system without one side gets an input of zeros and an empty mask for it, which nothing reads. `align` says whether
+    the contrastive loss is asked for; it needs both sides.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Network(nn.Module):
         wide: nn.Module | None = None,
         *,
         begin_with_wide: bool = True,
+        align: bool = True,
     ) -> None:
         super().__init__()
         self.image, self.text, self.fusion = image, text, fusion
@@ -44,8 +46,11 @@ class Network(nn.Module):
                 nn.init.zeros_(head.weight)
                 nn.init.zeros_(head.bias)
         side = int(fusion.settings.width)  # type: ignore[union-attr,arg-type]
-        self.align = nn.ModuleDict({"image": nn.Linear(side, ALIGNED), "text": nn.Linear(side, ALIGNED),
-                                    "fused": nn.Linear(width, ALIGNED)})  # fmt: skip
+        self.align = nn.ModuleDict()
+        if align and image is not None and text is not None:
+            for name, of in (("image", side), ("text", side), ("fused", width)):
+                self.align[name] = nn.Linear(of, ALIGNED)
+        self.register_load_state_dict_pre_hook(_without_align)
 
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
         return self.read(image, image_mask, text, text_mask)[0]
@@ -63,6 +68,13 @@ class Network(nn.Module):
         return logits if beside is None else logits + beside, state
 
 
+def _without_align(network: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Checkpoints from before hold these layers for every recipe, trained or not: where nothing asks for them, they go."""
+    if not network.align:
+        for key in [key for key in state if key.startswith(f"{prefix}align.")]:
+            del state[key]
+
+
 def parts(
     network: Network,
     batch: Mapping[str, Tensor],
@@ -78,7 +90,7 @@ def parts(
         at += len(head.questions)
         found[head.name] = losses.loss(head, logits[:, where], target, class_weights[head.name], schedule.smoothing)
     both = batch["image_mask"].any(1) & batch["text_mask"].any(1)
-    if schedule.align and state.image is not None and state.text is not None and both.sum() > 1:
+    if schedule.align and state.image is not None and state.text is not None:
         found["align"] = align(network.align, state, both, schedule.temperature)
     if schedule.balance and state.gates is not None:
         found["balance"] = balance(state.gates)
@@ -89,6 +101,7 @@ def align(projections: nn.ModuleDict, state: State, both: Tensor, temperature: f
     """InfoNCE (van den Oord et al. 2018) between picture and words, picture and fused, words and fused.
 
     Each meme's own pair against the other memes of the batch, both ways round; `both` are the rows with both sides.
+    With one such row, or none, it is 0 and still depends on all it reads: processes that share a step need the same losses.
     """
     states = {"image": state.image, "text": state.text, "fused": state.fused}
     seen = {
@@ -97,6 +110,8 @@ def align(projections: nn.ModuleDict, state: State, both: Tensor, temperature: f
         if value is not None
     }
     same = torch.arange(int(both.sum()), device=both.device)
+    if not len(same):
+        return torch.stack([value.sum() for value in seen.values()]).sum()  # of nothing
     losses_of_pairs = []
     for one, other in (("image", "text"), ("image", "fused"), ("text", "fused")):
         scores = seen[one] @ seen[other].T / temperature  # (b, b)

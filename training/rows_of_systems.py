@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import lightning as L
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 from training.encoders.encoder import Store
+from training.system_recipe import Schedule
 
 CHUNK = 16  # batches that are sorted by length together
 
@@ -100,3 +102,20 @@ def loader(data: Prepared, rows: np.ndarray, batch: int, *, drop_side: float = 0
         return DataLoader(numbers, batch_size=batch, collate_fn=collate)
     sampler = ByLength(torch.utils.data.RandomSampler(numbers), batch, False, data.lengths[rows].tolist())
     return DataLoader(numbers, batch_sampler=sampler, collate_fn=collate)
+
+
+class Batches(L.LightningDataModule):
+    """A fold's loaders. They are built in these hooks, and nowhere earlier, because Lightning records there what a batch
+    sampler was built with: over several devices it builds `ByLength` anew around each process's share of the rows.
+    """
+
+    def __init__(self, data: Prepared, seen: np.ndarray, unseen: np.ndarray, schedule: Schedule) -> None:
+        super().__init__()
+        self.rows, self.seen, self.unseen, self.schedule = data, seen, unseen, schedule
+
+    def train_dataloader(self) -> DataLoader:
+        schedule = self.schedule
+        return loader(self.rows, self.seen, schedule.batch, drop_side=schedule.drop_side, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader:
+        return loader(self.rows, self.unseen, 4 * self.schedule.batch, shuffle=False)

@@ -76,6 +76,7 @@ class System:
             fusion.settings.dropout,
             wide,
             begin_with_wide=not self.recipe.wide.get("after"),
+            align=self.recipe.schedule.align > 0,
         )  # type: ignore[union-attr,arg-type]
 
 

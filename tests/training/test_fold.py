@@ -1,0 +1,151 @@
+"""One fold on drawn tokens: it goes on after an interruption, and says what it cannot train with."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from models.errors import BadInput
+from models.fusion import registry as fusions
+from models.heads import Head, Question
+from training import fold
+from training.__main__ import main
+from training.network import Network, parts
+from training.rows_of_systems import Prepared
+from training.system_recipe import Schedule, SideRecipe, SystemRecipe
+
+ROWS, WIDTH = 24, 6
+HEADS = (Head("kind", "single", (Question("kind", ("a", "b")),)),)
+SIDE = SideRecipe("mini")
+RECIPE = SystemRecipe(
+    "drawn", "", "", "drawn", ("kind",), "concatenation", SIDE, SIDE,
+    schedule=Schedule(epochs=4, batch=8, patience=9, stop_on="macro_f1"),
+)  # fmt: skip
+SEEN, UNSEEN = np.arange(16), np.arange(16, ROWS)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    values: Tensor
+
+    def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        index = torch.from_numpy(np.asarray(rows))
+        return self.values[index.clamp(min=0)], (index >= 0)[:, None].expand(-1, self.values.shape[1])
+
+
+@pytest.fixture
+def rows() -> Prepared:
+    torch.manual_seed(0)
+    here, target = np.ones(ROWS, bool), np.arange(ROWS)[:, None] % 2
+    image, text = (Drawn(torch.randn(ROWS, 3, WIDTH)) for _ in range(2))
+    return Prepared(image, text, here, here, target, np.arange(ROWS))
+
+
+def network(*, align: bool = False) -> Network:
+    torch.manual_seed(1)
+    fusion = fusions.build("concatenation", WIDTH, WIDTH, {"width": 8, "dropout": 0.0})
+    through = torch.nn.Identity()
+    through.forward = lambda tokens, mask: (tokens, mask)  # type: ignore[method-assign,assignment]
+    return Network(through, through, fusion, HEADS, 0.0, align=align)
+
+
+def logged(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_an_interrupted_fold_goes_on_from_its_newest_epoch_and_keeps_its_curve(
+    rows: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    monkeypatch.setattr(fold.Fold, "on_train_epoch_start", lambda module: begun.append(module.current_epoch))
+    # Never better than in the first epoch: the newest checkpoint is not the best one.
+    monkeypatch.setattr(fold, "_figures", lambda *_: {"macro_f1": 0.5, "accuracy": 0.5})
+
+    def power_cut(module: fold.Fold) -> None:  # after the epoch was measured, before its checkpoint
+        if module.current_epoch == 2:
+            raise ConnectionError("the machine is gone")
+
+    with monkeypatch.context() as cut:
+        cut.setattr(fold.Fold, "on_train_epoch_end", power_cut)
+        with pytest.raises(ConnectionError):
+            fold.train(network(), RECIPE, HEADS, rows, SEEN, UNSEEN, tmp_path, resume=False)
+    before = logged(tmp_path)
+    assert [row["epoch"] for row in before] == ["0", "0", "1", "1", "2"]
+    assert begun == [0, 1, 2]
+
+    curve = fold.train(network(), RECIPE, HEADS, rows, SEEN, UNSEEN, tmp_path, resume=True)
+    assert begun == [0, 1, 2, 2, 3]
+    assert [point["epoch"] for point in curve] == [0, 1, 2, 3]
+    assert all({"loss", "validation_loss", "macro_f1"} <= set(point) for point in curve)
+    after = logged(tmp_path)
+    assert [row["epoch"] for row in after] == ["0", "0", "1", "1", "2", "2", "3", "3"]
+    for old, new in zip(before[:4], after[:4], strict=True):
+        assert {key: float(value) for key, value in old.items() if value} == {
+            key: float(value) for key, value in new.items() if value
+        }
+
+
+def test_a_run_from_the_start_forgets_an_earlier_ones_curve(rows: Prepared, tmp_path: Path) -> None:
+    short = replace(RECIPE, schedule=replace(RECIPE.schedule, epochs=2))
+    for _ in range(2):
+        curve = fold.train(network(), short, HEADS, rows, SEEN, UNSEEN, tmp_path, resume=False)
+        assert [point["epoch"] for point in curve] == [0, 1]
+        assert len(logged(tmp_path)) == 4
+
+
+def test_layers_for_alignment_are_there_where_the_loss_is_asked_for() -> None:
+    plain, aligned = network(), network(align=True)
+    assert not list(plain.align.parameters())
+    assert len(list(aligned.align.parameters())) == 6
+    plain.load_state_dict(aligned.state_dict())  # as all checkpoints were before
+    for name, value in plain.state_dict().items():
+        assert torch.equal(value, aligned.state_dict()[name])
+    with pytest.raises(RuntimeError, match="align"):
+        aligned.load_state_dict(plain.state_dict())
+
+
+@pytest.mark.parametrize("both", [0, 1, 4])
+def test_alignment_reaches_its_layers_whatever_the_batch_holds(rows: Prepared, both: int) -> None:
+    """Processes that train together wait for each other's gradients of every layer."""
+    model, schedule = network(align=True), Schedule(align=0.1)
+    batch = rows.batch(np.arange(4))
+    batch["image_mask"] = batch["image_mask"] & (torch.arange(4) < both)[:, None]
+    found = parts(model, batch, HEADS, {"kind": [torch.ones(2)]}, schedule)
+    sum(found.values()).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    assert (float(found["align"].detach()) > 0) == (both > 1)
+
+
+@pytest.mark.parametrize(("devices", "strategy"), [("0", "auto"), ("1", "ddpp"), ("two", "auto"), ("7,8", "auto")])
+def test_what_lightning_cannot_use_is_one_sentence(rows: Prepared, tmp_path: Path, devices: str, strategy: str) -> None:
+    with pytest.raises(BadInput, match=f"cannot train with --devices {devices} and --strategy {strategy}"):
+        fold.train(
+            network(), RECIPE, HEADS, rows, SEEN, UNSEEN, tmp_path, resume=False, devices=devices, strategy=strategy
+        )
+
+
+@pytest.mark.parametrize("devices", ["two", "0;1", "1.5", ",", "-2"])
+def test_devices_that_nobody_can_read_are_told_before_anything_is_loaded(
+    devices: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "memotion_gmu", "--data", str(tmp_path / "none"), f"--devices={devices}"]) == 2
+    assert f"--devices {devices} is not a number of devices" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("devices", ["2", "0,1", "0,", "auto", "-1"])
+def test_devices_that_lightning_reads_pass(devices: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = ["--data", str(tmp_path / "none"), "--out", str(tmp_path / "run")]
+    assert main(["fit", "memotion_bilstm", *out, f"--devices={devices}"]) == 2
+    assert "There is no data folder at" in capsys.readouterr().err
+
+
+def test_recipes_that_train_on_one_device_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "memotion_gmu", "text_emotions", "--devices", "2"]) == 2
+    assert "text_emotions trains on one device" in capsys.readouterr().err
