@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+import pytest
 import torch
 
 from models.heads import Head, Rule
+from tests import weights_for_tests
 from training import evaluation, metrics, system, system_export, system_recipe
+from training.encoders import mini
+
+NAMES = ("memotion_gmu", "memotion_bilstm", "mental_health_target", "mental_health_stress")
+_FOLDER = TemporaryDirectory(prefix="subtext-systems-")
+
+
+@cache
+def once() -> Path:
+    """`weights/` with tiny towers and these systems, for all tests of a run; it goes when the run ends."""
+    folder = Path(_FOLDER.name) / "weights"
+    folder.mkdir()
+    for one in weights_for_tests.once().root.iterdir():
+        (folder / one.name).symlink_to(one)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SUBTEXT_WEIGHTS", str(folder))
+        mini.shipped.cache_clear()
+        for name in NAMES:
+            write(name, folder.parent / "cache")
+    mini.shipped.cache_clear()
+    return folder
 
 
 def write(name: str, cache: Path) -> list[Head]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +12,12 @@ import pytest
 from components import trained
 from tests import test_pages
 from tests.test_pages import fine, page
+from training import evaluation, system_run
 
 if TYPE_CHECKING:
     from tests.fakes import FakeAnalyzer
 
-root, shelf = test_pages.root, test_pages.shelf
+shelf = test_pages.shelf
 NAME = "memotion_gmu"
 
 
@@ -30,15 +30,28 @@ def both(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / one.name).symlink_to(one)
     (folder / NAME).unlink()
     shutil.copytree(shelf / NAME, folder / NAME)
-    described = json.loads((folder / NAME / "evaluation.json").read_text())
-    described["validation"] = {task: {**one, "rows": "validation"} for task, one in described["parts"].items()}
-    (folder / NAME / "evaluation.json").write_text(json.dumps(described))
-    with np.load(folder / NAME / "predictions.npz") as held:
-        arrays = {name: held[name] for name in held.files}
-    fewer = {name.replace(":", "@validation:", 1): value[:5] for name, value in arrays.items() if name != "learned:key"}
-    np.savez(folder / NAME / "predictions.npz", **arrays, **fewer)
+    held = {one.name: one for one in trained.models()}[NAME]
+    answers = [
+        _answers(held, task, rows, count)
+        for task in held.tasks
+        for rows, count in (("out of fold", 0), ("validation", 5))
+    ]
+    described = {key: held.evaluation[key] for key in ("title", "summary", "data", "curves")}
+    evaluation.write(folder / NAME, learned=np.zeros(0, np.uint64), **system_run.kept(answers), **described)
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(folder))
     return folder
+
+
+def _answers(held: trained.Trained, task: str, rows: str, count: int) -> evaluation.Answers:
+    """What the system answered, on the first `count` rows alone (0: all), as if they were those `rows`."""
+    found = held.predictions(task)
+    assert found is not None
+    some = slice(None, count or None)
+    nobody = np.zeros(len(found.target[some]), int)
+    return evaluation.Answers(
+        found.head, rows, found.target[some], [raw[some] for raw in found.raw], list(found.given[some].T),
+        found.place[some], found.part[some], nobody, nobody.astype(np.uint64),
+    )  # fmt: skip
 
 
 def test_each_set_of_rows_is_read_by_its_name(both: Path) -> None:

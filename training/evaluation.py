@@ -31,6 +31,7 @@ import numpy as np
 from models.heads import Head
 
 PREDICTIONS, EVALUATION, LEARNED = "predictions.npz", "evaluation.json", "learned:key"
+VALIDATION = "validation"  # `rows` of validation rows
 ON_VALIDATION = "@validation"  # after the task in the names of its arrays on validation rows
 
 

@@ -75,8 +75,7 @@ def data_set(file: str) -> str:
 
 
 def keep(args: argparse.Namespace, outcome: Outcome, rows: Sequence[Row]) -> None:
-    """Adds the predictions of rows that have a label; `BadInput` where none has, or where `check` says so."""
-    check(args)
+    """Adds the predictions of rows that have a label; `BadInput` where none has. `check` comes first."""
     data = data_set(args.data)
     card = weights.card(FOLDERS[args.task])
     head = _head(args.task, card)

@@ -40,8 +40,10 @@ def matched(rule: Rule, raw: np.ndarray, shares: np.ndarray) -> Rule:
     """The rule with offsets under which each class is given as often as `shares` (C,) say, on raw (N, C) of any rows.
 
     Class by class: the offset from which the class beats the best of the others on that share of the rows, again until
-    nothing moves. No label is looked at.
+    nothing moves. No label is looked at. Where no share says anything, the rule stays as it is.
     """
+    if not shares.any():
+        return rule
     logs, classes = np.log(np.clip(rule.calibrate(raw), SMALLEST, 1)), len(shares)
     found = np.zeros(classes)
     for _ in range(TURNS):
@@ -72,7 +74,7 @@ def fit(head: Head, logits: np.ndarray, targets: np.ndarray) -> Head:
     for number, (raw, share) in enumerate(zip(head.raw(logits), shares(targets, head), strict=True)):
         known = targets[:, number] != UNKNOWN
         fitted = calibration(raw[known], targets[known, number]) if known.any() else Rule()
-        rules.append(_matched(fitted, raw[known], share))
+        rules.append(matched(fitted, raw[known], share))
     return replace(head, rules=tuple(rules))
 
 
@@ -81,13 +83,8 @@ def rematched(head: Head, logits: np.ndarray, wanted: Sequence[np.ndarray]) -> H
 
     Networks that answer together spread less than each alone: offsets from single networks would not fit them.
     """
-    rules = [_matched(rule, raw, share) for rule, raw, share in zip(head.rules, head.raw(logits), wanted, strict=True)]
+    rules = [matched(rule, raw, share) for rule, raw, share in zip(head.rules, head.raw(logits), wanted, strict=True)]
     return replace(head, rules=tuple(rules))
-
-
-def _matched(rule: Rule, raw: np.ndarray, wanted: np.ndarray) -> Rule:
-    """The rule as it is where no row told how often a class is true."""
-    return matched(rule, raw, wanted) if wanted.any() else rule
 
 
 def split(heads: Sequence[Head], targets: np.ndarray) -> list[np.ndarray]:

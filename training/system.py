@@ -178,7 +178,7 @@ def prepare(system: System, rows: Sequence[Row], target: np.ndarray, training: n
 def folds(recipe: SystemRecipe, data: Data) -> np.ndarray:
     """A fold's number for each training row, by group; with one fold -1 marks the rows that it learns from."""
     rows, schedule = data.training, recipe.schedule
-    groups = np.array([data.rows[row].group or f"row {row}" for row in rows])
+    groups = _groups(data, rows)
     target = data.prepared.target[rows]
     if schedule.folds == 1:
         splitter = GroupShuffleSplit(1, test_size=schedule.held_out, random_state=schedule.seed)
@@ -195,13 +195,17 @@ def folds(recipe: SystemRecipe, data: Data) -> np.ndarray:
 
 def fifths(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
     """A number from 0 to 4 for each of these rows, near-copies alike: rows for rules, and rows to judge them by."""
-    groups = np.array([data.rows[row].group or f"row {row}" for row in rows])
-    names, at = np.unique(groups, return_inverse=True)
+    names, at = np.unique(_groups(data, rows), return_inverse=True)
     if len(names) == 1:
         names = at = np.arange(len(rows))
     numbers = np.arange(len(names)) % 5
     found: np.ndarray = np.random.default_rng(seed).permutation(numbers)[at]
     return found
+
+
+def _groups(data: Data, rows: np.ndarray) -> np.ndarray:
+    """The group of each of these rows; a row without one is its own."""
+    return np.array([data.rows[row].group or f"row {row}" for row in rows])
 
 
 def parameters(module: nn.Module) -> int:

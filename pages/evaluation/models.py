@@ -18,7 +18,6 @@ from components import (
 )
 
 MODELS, PHOTOGRAPHS, PIXELS, SUITE = "Trained models", "Photographs", "A few pixels", "Functional test suite"
-ICONS = {MODELS: "model_training", PHOTOGRAPHS: "photo", PIXELS: "blur_on", SUITE: "fact_check"}
 
 about = sidebar.draw()
 st.title("How well each model does", anchor=False)
@@ -32,7 +31,6 @@ view = st.segmented_control(
     views,
     default=MODELS,
     required=True,
-    format_func=lambda one: f":material/{ICONS[one]}: {one}",
     label_visibility="collapsed",
     key="view",
     bind="query-params",
@@ -76,7 +74,13 @@ sets = model.rows(task)
 chosen = None
 if len(sets) > 1:
     chosen = st.segmented_control(
-        "Rows", sets, default=sets[0], required=True, key=f"rows-{model.name}-{task}", format_func=evaluation.told
+        "Rows",
+        sets,
+        default=sets[0],
+        required=True,
+        key=f"rows-{model.name}-{task}",
+        format_func=evaluation.told,
+        persist_state="page",
     )
 found = model.predictions(task, chosen)
 number = 0

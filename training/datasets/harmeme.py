@@ -14,7 +14,7 @@ from models.errors import BadInput
 from training.datasets.folder import data_folder
 from training.datasets.parquet import read_part
 from training.datasets.rows import Row
-from training.datasets.tables import column, group_of, picture, read_table
+from training.datasets.tables import column, group_of, picture_or_words, read_table
 
 FILES = {"train": "train.jsonl", "validation": "val.jsonl", "test": "test.jsonl"}
 LEVELS = {"not harmful": 0, "somewhat harmful": 1, "very harmful": 1}
@@ -48,18 +48,12 @@ def read_lines(path: Path, images: Path) -> tuple[list[Row], list[str]]:
     rows: list[Row] = []
     problems: list[str] = []
     for number, line in enumerate(table, start=1):
-        text = str(line.get(words) or "").strip() or None
+        text, where = str(line.get(words) or "").strip() or None, f"{path.name}, row {number}"
         try:
             label, details = _labels(line.get(labels))
-            image: bytes | None = None
-            try:
-                image = picture(images, str(line.get(name) or ""))
-            except BadInput as error:
-                if text is None:
-                    raise
-                problems.append(f"{path.name}, row {number}: {error}; its words are used alone.")
+            image = picture_or_words(images, str(line.get(name) or ""), text, where, problems)
         except BadInput as error:
-            problems.append(f"{path.name}, row {number}: {error}; the row is left out.")
+            problems.append(f"{where}: {error}; the row is left out.")
             continue
         identity = str(line.get(name) or line.get("id") or number)
         rows.append(Row("harmeme", identity, text, image, label, group_of(text, image), details))

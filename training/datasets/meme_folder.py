@@ -17,7 +17,7 @@ from typing import Any
 from models.errors import BadInput
 from training.datasets.folder import data_folder
 from training.datasets.rows import Label, Row
-from training.datasets.tables import column, first_folder, group_of, picture, read_table
+from training.datasets.tables import column, first_folder, group_of, picture_or_words, read_table
 
 PARTS = {
     "train": ("train", "anxiety_train", "depressive_train"),
@@ -59,18 +59,12 @@ def rows_of(layout: Layout, path: Path, images: Path) -> tuple[list[Row], list[s
     rows: list[Row] = []
     problems: list[str] = []
     for number, line in enumerate(table, start=1):
-        text = str(line.get(words) or "").strip() or None
+        text, where = str(line.get(words) or "").strip() or None, f"{path.name}, row {number}"
         try:
             label = layout.label(line.get(category))
-            image: bytes | None = None
-            try:
-                image = picture(images, str(line.get(name) or ""))
-            except BadInput as error:
-                if text is None:
-                    raise
-                problems.append(f"{path.name}, row {number}: {error}; its words are used alone.")
+            image = picture_or_words(images, str(line.get(name) or ""), text, where, problems)
         except BadInput as error:
-            problems.append(f"{path.name}, row {number}: {error}; the row is left out.")
+            problems.append(f"{where}: {error}; the row is left out.")
             continue
         rows.append(Row(layout.name, str(line.get(identity)), text, image, label, group_of(text, image)))
     return rows, problems

@@ -56,6 +56,17 @@ def picture(folder: Path, name: str) -> bytes:
     raise BadInput(f"the picture {name} is not in {folder}")
 
 
+def picture_or_words(folder: Path, name: str, text: str | None, where: str, problems: list[str]) -> bytes | None:
+    """As `picture`; a row that has words goes on without a picture that is missing, with a sentence in `problems`."""
+    try:
+        return picture(folder, name)
+    except BadInput as error:
+        if text is None:
+            raise
+        problems.append(f"{where}: {error}; its words are used alone.")
+        return None
+
+
 def group_of(text: str | None, image: bytes | None) -> str:
     """Rows with the same words, or without words with the same picture, are near-copies."""
     words = " ".join(re.findall(r"\w+", (text or "").lower()))

@@ -1,0 +1,55 @@
+"""What a run's figures stand on: rules from other rows, and a task of several heads as one figure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tests.training import test_recipes
+from tests.training.test_recipes import drawn, small
+from training import fit, system, system_run
+
+shelf = test_recipes.shelf
+
+
+def held_out(name: str, cache: Path) -> tuple[system.System, system.Data, fit.Trained]:
+    """A system with chance logits in the place of a network's on the rows of its one fold."""
+    made = system.build(small(name), cache)
+    data = system.load(made, None, ready=drawn("dreaddit", 60))
+    rows = data.training
+    logits = np.random.default_rng(3).normal(size=(len(rows), sum(head.logits for head in made.heads)))
+    return made, data, fit.Trained([], [], [], rows, np.zeros(len(rows), int), logits)
+
+
+def test_with_one_fold_no_row_decides_its_own_rule(shelf: Path, tmp_path: Path) -> None:
+    made, data, trained = held_out("mental_health_stress", tmp_path)
+    assert made.recipe.schedule.folds == 1
+    before = fit.out_of_fold(made, data, trained)
+    mine = system.fifths(data, trained.unseen, made.recipe.schedule.seed) == 0
+    data.prepared.target[trained.unseen[mine], 0] = 1  # all of these rows stressed
+    after = fit.out_of_fold(made, data, trained)
+    assert (before[0].target != after[0].target).any()
+    assert np.array_equal(before[0].given[0][mine], after[0].given[0][mine])
+    assert not np.array_equal(before[0].given[0][~mine], after[0].given[0][~mine])
+
+
+def test_near_copies_stand_in_one_fifth(shelf: Path, tmp_path: Path) -> None:
+    rows = [replace(row, group=f"group {number // 3}") for number, row in enumerate(drawn("dreaddit", 60))]
+    data = system.load(system.build(small("mental_health_stress"), tmp_path), None, ready=rows)
+    found = system.fifths(data, data.training, 7)
+    assert set(found) == set(range(5))
+    assert all(len(set(found[start : start + 3])) == 1 for start in range(0, 60, 3))
+
+
+def test_the_intensities_are_one_figure_over_all_four(shelf: Path, tmp_path: Path) -> None:
+    recipe = small("memotion_gmu")
+    figures = fit.run(
+        replace(recipe, schedule=replace(recipe.schedule, epochs=1)), None, tmp_path / "run", rows=drawn("memotion")
+    )
+    aspects = [figures[f"memotion-{name}, out of fold"] for name in ("humour", "sarcasm", "offence", "motivation")]
+    whole = figures["memotion-intensity, out of fold"]
+    assert len({one["rows"] for one in aspects}) == 1  # every drawn row answers all four
+    assert np.isclose(whole["macro_f1"], np.mean([one["macro_f1"] for one in aspects]))
+    assert "memotion-sentiment, out of fold" in figures and system_run.figures_of(recipe, []) == {}
