@@ -1,8 +1,15 @@
-"""What others reported, with where: shown beside our figures. Their test rows are not ours, which the page says."""
+"""What others reported, with where, and how far two labels of one meme agree: shown beside our figures.
+
+Others' test rows are not ours, which the page says.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
+
+NEAR_COPIES = Path(__file__).parents[1] / "assets" / "near_copies.json"  # benchmarks/near_copies.py writes it
 
 
 @dataclass(frozen=True)
@@ -41,3 +48,12 @@ PUBLISHED = (
 def of(task: str) -> list[Published]:
     """Those of one task."""
     return [one for one in PUBLISHED if one.task == task]
+
+
+def near_copies(task: str) -> dict[str, float]:
+    """What the label of another copy of the same meme tells of a label, as measured; empty where nothing is known."""
+    try:
+        found: dict[str, float] = json.loads(NEAR_COPIES.read_text(encoding="utf-8")).get(task, {})
+    except (OSError, ValueError):
+        return {}
+    return found

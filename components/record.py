@@ -29,8 +29,8 @@ def ablations_of(trained: Trained, task: str) -> list[tuple[str, Line]]:
 
 
 def compared(task: str) -> bool:
-    """Whether anybody's figure on this task is known here."""
-    return bool(published.of(task))
+    """Whether there is a figure on this task to set beside ours."""
+    return bool(published.of(task) or published.near_copies(task))
 
 
 def missing(trained: Trained, task: str, found: Predictions | None) -> str:
@@ -46,7 +46,7 @@ def missing(trained: Trained, task: str, found: Predictions | None) -> str:
     if not ablations_of(trained, task):
         command = f"`python -m training compare {trained.name} --ablations --data DATA` writes them"
         told.append(f"ablations ({command if _has_ablations(trained.name) else 'its recipe names none'})")
-    if not compared(task):
+    if not published.of(task):
         told.append("a published system's figure (none is known here for this task)")
     if found is not None and not (file := gallery_of_answers.rows_file(found, trained.data(task))).is_file():
         told.append(f"the rows themselves (put `{file.name}` into the folder that SUBTEXT_DATA names)")
@@ -136,10 +136,11 @@ def ablations(trained: Trained, task: str) -> None:
 
 
 def beside(task: str, trained: Trained) -> None:
-    """What others reported, with where, beside ours."""
+    """What others reported, with where, and what a second annotation of the same meme tells, beside ours."""
+    others = published.of(task)
     rows = [
         {"System": one.system, "Figure": one.figure, "Value": f"{one.value:.3f}", "Source": one.source}
-        for one in published.of(task)
+        for one in others
     ]
     rows += [
         {
@@ -151,5 +152,23 @@ def beside(task: str, trained: Trained) -> None:
         for line in lines_of(trained, task)
         for name in ("macro_f1", "accuracy")
     ]
+    copies = published.near_copies(task)
+    if copies:
+        rows += [
+            {
+                "System": "The label of another copy of the meme",
+                "Figure": NAMES[name],
+                "Value": interval(copies, name),
+                "Source": "benchmarks/near_copies.py",
+            }
+            for name in ("macro_f1", "accuracy")
+        ]
     st.table(rows, hide_index=True)
-    st.caption("Others' figures are on their own test rows, ours on rows named here: compare them with care.")
+    if others:
+        st.caption("Others' figures are on their own test rows, ours on rows named here: compare them with care.")
+    if copies:
+        st.caption(
+            f"The data set holds {int(copies['groups'])} memes more than once, in {int(copies['rows'])} rows, each annotated"
+            f" for itself. Their labels agree beyond chance by {interval(copies, 'kappa')} (Cohen's kappa: 1 is always, 0 as"
+            " often as by chance). Where copies of one meme do not agree, reading the meme cannot tell much of its label."
+        )

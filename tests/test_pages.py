@@ -91,14 +91,14 @@ def test_only_tabs_with_something_in_them(shelf: Path, analyzer: FakeAnalyzer) -
     app = fine(page("pages/evaluation/models.py"))
     app.selectbox(key="model").select("Whom a meme is aimed at").run()
     assert labels(fine(app)) == [
-        "Figures", "Curves", "Reliability", "Confusion", "Thresholds", "Learning", "Ablations"
+        "Figures", "Curves", "Reliability", "Confusion", "Thresholds", "Learning", "Ablations", "Published"
     ]  # fmt: skip
     [line] = [one.value for one in app.caption if "Not here" in one.value]
     assert "published" in line and "SUBTEXT_DATA" in line and "learning curves" not in line
     assert not app.info
     (shelf / "mental_health_target" / "predictions.npz").rename(shelf / "aside.npz")
     try:
-        assert labels(fine(app.run())) == ["Figures", "Learning", "Ablations"]
+        assert labels(fine(app.run())) == ["Figures", "Learning", "Ablations", "Published"]
         [line] = [one.value for one in app.caption if "Not here" in one.value]
         assert "`python -m training fit mental_health_target --data DATA`" in line
     finally:
@@ -113,6 +113,21 @@ def test_published_figures_stand_beside_ours_with_their_source(shelf: Path, anal
     [table] = [one.value for one in app.table if "Source" in one.value]
     assert table["Source"].iloc[0] == "Sharma et al. 2020" and table["Value"].iloc[0] == "0.355"
     assert "metrics.json of memotion_gmu" in set(table["Source"])
+    assert "The label of another copy of the meme" in set(table["System"])
+    assert any("Cohen's kappa" in one.value and "each annotated for itself" in one.value for one in app.caption)
+
+
+def test_what_copies_tell_is_shown_as_it_was_measured_and_left_out_where_the_file_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    held = json.loads(published.NEAR_COPIES.read_text())
+    for task in ("memotion-sentiment", "memotion-types", "memotion-intensity", "memotion-polarity", "target"):
+        assert published.near_copies(task) == held[task] and held[task]["groups"] >= 20
+    assert published.near_copies("stress-domain") == {}
+    for broken in (tmp_path / "missing.json", tmp_path / "broken.json"):
+        (tmp_path / "broken.json").write_text("{")
+        monkeypatch.setattr(published, "NEAR_COPIES", broken)
+        assert published.near_copies("memotion-sentiment") == {}
 
 
 def test_a_figure_without_a_paper_says_so_and_what_it_is_worth() -> None:

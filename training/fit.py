@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 
 from models.heads import Head, columns
-from training import evaluation, fold, rules, system_export, system_run, wide_path
+from training import evaluation, fold, rules, system_run, wide_path
 from training import system as systems
 from training.curves import by_epoch
 from training.datasets.rows import Row
@@ -26,13 +26,9 @@ from training.system_recipe import SystemRecipe, read
 
 @dataclass(frozen=True)
 class Trained:
-    """Networks of all folds; `unseen` rows of `data` with the `logits` of the network that did not see them.
-
-    `shipped` are the networks that answer together: those of all folds, or one with the mean of their weights.
-    """
+    """Networks of all folds, which answer together; `unseen` rows of `data` with the `logits` of the one that did not see them."""
 
     networks: list[Network]
-    shipped: list[Network]
     curves: list[list[dict[str, float]]]
     unseen: np.ndarray
     fold: np.ndarray
@@ -100,8 +96,7 @@ def train(system: System, data: Data, out: Path, args: argparse.Namespace | None
     part = systems.folds(recipe, data)
     networks, curves, logits = [], [], []
     for number in range(recipe.schedule.folds):
-        # A mean of weights makes sense only where all networks set out from the same ones.
-        L.seed_everything(recipe.schedule.seed + (0 if recipe.soup else number), verbose=False)
+        L.seed_everything(recipe.schedule.seed + number, verbose=False)
         network = system.network()
         L.seed_everything(recipe.schedule.seed + number, verbose=False)
         seen, unseen = data.training[part != number], data.training[part == number]
@@ -125,8 +120,7 @@ def train(system: System, data: Data, out: Path, args: argparse.Namespace | None
         logits.append(fold.predict(network, data.prepared, unseen))
     order = [data.training[part == number] for number in range(recipe.schedule.folds)]
     numbers = np.concatenate([np.full(len(rows), number) for number, rows in enumerate(order)])
-    shipped = [system_export.soup(networks)] if recipe.soup and len(networks) > 1 else networks
-    return Trained(networks, shipped, curves, np.concatenate(order), numbers, np.concatenate(logits))
+    return Trained(networks, curves, np.concatenate(order), numbers, np.concatenate(logits))
 
 
 def _fit_wide(system: System, network: Network, data: Data, seen: np.ndarray) -> None:
@@ -143,7 +137,7 @@ def ruled(system: System, data: Data, trained: Trained) -> tuple[Head, ...]:
     """The heads with calibration from out-of-fold logits, and decisions that fit the networks answering together."""
     target = rules.split(system.heads, data.prepared.target[trained.unseen])
     together = data.validation if len(data.validation) else data.training
-    answers = ensemble(trained.shipped, data, together)
+    answers = ensemble(trained.networks, data, together)
     found = []
     for head, where, truth in zip(system.heads, columns(system.heads), target, strict=True):
         fitted = rules.fit(head, trained.logits[:, where], truth)
@@ -182,7 +176,7 @@ def validation(system: System, data: Data, trained: Trained, heads: tuple[Head, 
     """The validation rows by all networks together; no label of theirs was used for anything."""
     if not len(data.validation):
         return []
-    logits = ensemble(trained.shipped, data, data.validation)
+    logits = ensemble(trained.networks, data, data.validation)
     found = []
     for number, (head, where) in enumerate(zip(heads, columns(heads), strict=True)):
         raw = head.raw(logits[:, where])

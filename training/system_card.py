@@ -39,11 +39,10 @@ def text(system: System, figures: dict[str, Any], trained: Trained) -> str:
     for side, measured in system.measured_with.items():
         lines.append(f"- {'Pictures' if side == 'image' else 'Words'}: measured with {measured}.")
     size = parameters(trained.networks[0])
-    how = "the mean of whose weights answers" if recipe.soup else "which answer together"
     count = len(trained.networks)
     lines.append(
         f"- Fusion: {recipe.fusion.replace('_', ' ')}; {size:,} parameters a network, {count} network{'s' if count > 1 else ''}"
-        + (f" of a cross-validation by group, {how}." if count > 1 else ".")
+        + (" of a cross-validation by group, which answer together." if count > 1 else ".")
     )
     lines += [f"- Trained by `python -m training fit {recipe.name}`.", "", table(figures), "", note(system), ""]
     lines.append(LIMITS.get(recipe.data, ""))

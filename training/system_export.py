@@ -51,19 +51,6 @@ class Alone(nn.Module):
         return self.together(side, mask, *nothing) if self.image else self.together(*nothing, side, mask)
 
 
-def soup(networks: Sequence[Network]) -> Network:
-    """One network with the mean of all weights (Wortsman et al. 2022): right where all set out from the same ones."""
-    states = [network.state_dict() for network in networks]
-    mixed = copy.deepcopy(networks[0])
-    mixed.load_state_dict(
-        {
-            key: torch.stack([state[key] for state in states]).mean(0) if value.is_floating_point() else value
-            for key, value in states[0].items()
-        }
-    )
-    return mixed.eval()
-
-
 def graph(system: System, networks: Sequence[Network]) -> onnx.ModelProto:
     """Inputs `image`, `image_mask`, `text`, `text_mask`, as far as the system has them; output `logits`."""
     sides = {"image": system.image, "text": system.text}

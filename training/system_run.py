@@ -90,7 +90,7 @@ def write(
     if recipe.ship and run_only:
         print(f"Trained {run_only}: all of it is in {out}, and weights/{recipe.name} stays as it was.")
     elif recipe.ship:
-        graph = system_export.graph(system, trained.shipped)
+        graph = system_export.graph(system, trained.networks)
         folder = system_export.write(system, heads, graph, figures, card, _plain(recipe))
         _evaluated(folder, sets, learned, described)
 

@@ -1,0 +1,69 @@
+"""What another copy's label tells: held to scikit-learn's figures, on drawn rows of Memotion's and Dreaddit's kind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import cohen_kappa_score, f1_score
+
+from benchmarks import near_copies
+from training.datasets.rows import Row
+from training.tasks import registry
+
+SENTIMENT = registry.parts("memotion-sentiment")
+CLASSES = ("negative", "neutral", "positive")
+
+
+def meme(number: int, group: str, label: str | None, text: str = "one does not simply draw a meme") -> Row:
+    return Row("memotion", str(number), text, None, label, group)
+
+
+def drawn(agree: float) -> list[Row]:
+    """30 memes twice; the second label is the first one as often as `agree`, else another's."""
+    random = np.random.default_rng(3)
+    first = random.integers(3, size=30)
+    second = np.where(random.random(30) < agree, first, random.integers(3, size=30))
+    labels = [CLASSES[at] for pair in zip(first, second, strict=True) for at in pair]
+    return [meme(number, str(number // 2), label) for number, label in enumerate(labels)]
+
+
+def test_copies_are_of_one_group_with_words_alike() -> None:
+    rows = [
+        meme(0, "a", "neutral"), meme(1, "a", "neutral", "One does not simply draw a meme."),
+        meme(2, "a", "neutral", "another joke in the same picture"), meme(3, "b", "neutral"),
+        meme(4, "", "neutral"), meme(5, "", "neutral"),
+    ]  # fmt: skip
+    assert sorted(near_copies.copies(rows)) == [(0, 1), (1, 0)]
+
+
+@pytest.mark.parametrize("agree", [0.0, 0.5])
+def test_figures_are_scikit_learns(agree: float) -> None:
+    rows = drawn(agree)
+    truth = [row.label for row in rows]
+    other = [rows[number ^ 1].label for number in range(len(rows))]
+    found = near_copies.agreement(rows, SENTIMENT)
+    assert (found["rows"], found["groups"]) == (60, 30)
+    assert found["macro_f1"] == pytest.approx(f1_score(truth, other, average="macro"))
+    assert found["kappa"] == pytest.approx(cohen_kappa_score(truth, other))
+    assert found["accuracy"] == pytest.approx(np.mean(np.equal(truth, other)))
+    assert found["kappa_low"] < found["kappa"] < found["kappa_high"]
+
+
+def test_copies_that_always_agree_tell_everything() -> None:
+    found = near_copies.agreement(drawn(1.0), SENTIMENT)
+    assert (found["macro_f1"], found["accuracy"], found["kappa"]) == pytest.approx((1, 1, 1))
+    assert found["accuracy_majority"] < 0.6
+
+
+def test_a_row_counts_once_however_many_copies_it_has() -> None:
+    rows = drawn(1.0)
+    crowd = [meme(100 + number, "crowd", CLASSES[number == 0]) for number in range(5)]  # one against four
+    found = near_copies.agreement([*rows, *crowd], SENTIMENT)
+    assert found["accuracy"] == pytest.approx((60 + 0 + 4 * 3 / 4) / 65)
+
+
+def test_little_is_told_by_few_memes_and_by_rows_without_an_answer() -> None:
+    assert near_copies.agreement(drawn(1.0)[:20], SENTIMENT) == {}
+    assert near_copies.agreement([meme(number, "", "neutral") for number in range(60)], SENTIMENT) == {}
+    silent = [*drawn(1.0), meme(200, "0", None)]
+    assert near_copies.agreement(silent, SENTIMENT)["rows"] == 60
