@@ -51,17 +51,18 @@ def draw_table(lines: Sequence[Line]) -> None:
     """All figures with intervals and baselines: sorted by a click on a column, downloaded as csv."""
     shown = []
     for line in lines:
-        row: dict[str, Any] = {"Model": line.title, "Task": line.task}
+        row: dict[str, Any] = {"Model": line.title, "Task": line.task, "Measured on": line.rows.replace("_", " ")}
         for name in FIGURES:
             row[NAMES[name]] = line.figures.get(name)
             if name == "macro_f1":
                 row["95% interval"] = interval(line.figures, name).partition(" ")[2].strip("()") or "–"
                 row["Always the commonest"] = line.figures.get("macro_f1_majority")
-        shown.append(row | {"Measured on": line.rows, "Rows": int(line.figures["rows"])})
+        shown.append(row | {"Rows": int(line.figures["rows"])})
     columns: dict[str, Any] = {
         title: st.column_config.NumberColumn(format="%.3f") for title in (*NAMES.values(), "Always the commonest")
     }
-    columns["Model"] = st.column_config.Column(width=190, pinned=True)  # stays in sight on a phone, with room beside it
+    columns |= {name: st.column_config.Column(width=145) for name in ("Task", "Measured on")}
+    columns["Model"] = st.column_config.Column(width=195, pinned=True)  # stays in sight on a phone, with room beside it
     st.dataframe(shown, column_config=columns, hide_index=True, width="stretch")
     st.download_button(
         "Download the table", as_csv(table(lines)), "figures.csv", "text/csv", icon=":material/download:"

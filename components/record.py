@@ -12,7 +12,7 @@ import streamlit as st
 
 from components import charts, gallery_of_answers, published
 from components.evaluation import COLOURS, NAMES, interval
-from components.trained import FIGURES, TITLES, Line, Predictions, Trained
+from components.trained import FIGURES, KEPT_BY_EVALUATE, Line, Predictions, Trained
 
 RECIPES = Path(__file__).parents[1] / "training" / "recipes"
 INTERVALS = ("macro_f1", "accuracy", "auroc")
@@ -38,9 +38,8 @@ def missing(trained: Trained, task: str, found: Predictions | None) -> str:
     told = []
     again = f"`python -m training fit {trained.name} --data DATA`"
     if found is None:
-        # systems keep theirs while they are fitted, the others by a command of their own
         kept = f"`python -m training evaluate {task} --data NAME.validation.parquet --json figures.json --keep`"
-        told.append(f"predictions of this task ({kept if trained.name in TITLES else again} writes them)")
+        told.append(f"predictions of this task ({kept if trained.name in KEPT_BY_EVALUATE else again} writes them)")
     if not trained.curves:
         told.append(f"learning curves ({again} writes them)")
     if not ablations_of(trained, task):

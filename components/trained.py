@@ -19,11 +19,7 @@ from models.heads import Head
 UNKNOWN = -1
 ON_VALIDATION = "@validation"
 FIGURES = ("macro_f1", "accuracy", "auroc", "weighted_f1", "brier", "ece")
-TITLES = {
-    "hate_cross_attention": "The verdict: hateful, and harmful",
-    "text_emotions": "Emotions in words",
-    "face_expressions": "Expressions of faces",
-}
+KEPT_BY_EVALUATE = ("hate_cross_attention", "text_emotions", "face_expressions")  # systems keep theirs while fitted
 
 
 @dataclass(frozen=True)
@@ -147,7 +143,7 @@ def _read() -> Iterator[Trained]:
             metrics = json.loads(file.read_text(encoding="utf-8"))
             described = folder / "evaluation.json"
             evaluation = json.loads(described.read_text(encoding="utf-8")) if described.is_file() else {}
-            title = evaluation.get("title") or TITLES.get(name) or name.replace("_", " ")
+            title = evaluation.get("title") or name.replace("_", " ")
             yield Trained(name, title, folder, metrics, evaluation)
         except (OSError, ValueError, AttributeError):
             yield Trained(name, name, folder, problem=f"The figures in weights/{name} are damaged and left out.")

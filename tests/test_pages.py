@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import published, trained
+from components import published
+from training.keep import TITLES
 
 if TYPE_CHECKING:
     from tests.fakes import FakeAnalyzer
@@ -67,7 +68,7 @@ def test_evaluation_reads_what_runs_wrote(shelf: Path, analyzer: FakeAnalyzer) -
 def test_evaluation_opens_on_the_verdict(shelf: Path, analyzer: FakeAnalyzer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(Path(APP).parent / "weights"))  # those that ship
     chosen = fine(page("pages/evaluation/models.py")).selectbox(key="model")
-    verdict = trained.TITLES["hate_cross_attention"]
+    verdict = TITLES["hate_cross_attention"]
     assert verdict in chosen.options
     assert chosen.value == verdict
 

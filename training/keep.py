@@ -33,7 +33,7 @@ FOLDERS = {
     "face-expressions": "face_expressions",
 }
 TITLES = {
-    "hate_cross_attention": "The verdict: hateful, and harmful",
+    "hate_cross_attention": "The verdict: hate and harm",
     "text_emotions": "Emotions in words",
     "face_expressions": "Expressions of faces",
 }

@@ -49,7 +49,7 @@ if view == SUITE:
     suite_view.draw()
     st.stop()
 
-held = trained.models()
+held = sorted(trained.models(), key=lambda one: (one.name != comparison.VERDICT, not one.tasks))
 for one in held:
     if one.problem:
         failures.tell(one.problem)
@@ -64,7 +64,7 @@ evaluation.draw_table([line for line in lines if not wanted or line.task in want
 
 st.header("One model in detail", anchor=False)
 shown = [one for one in held if one.lines and (not wanted or {line.task for line in one.lines} & set(wanted))]
-choices = {one.title: one for one in sorted(shown, key=lambda one: (one.name != comparison.VERDICT, not one.tasks))}
+choices = {one.title: one for one in shown}
 left, middle, right = st.columns(3, gap="medium")
 model = choices[left.selectbox("Model", list(choices), key="model", persist_state="page")]
 known = list(dict.fromkeys([*model.tasks, *(line.task for line in model.lines)]))
