@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 SOURCES = {
     "memotion": "Memotion 7k (Sharma et al. 2020, SemEval 2020 task 8), split by groups of near-copies; no licence stated in "
-    "its copies. Annotators agreed little: the winners of the shared task were hardly better than guessing by frequency.",
+    "its copies. Where a meme lies in it twice, its labels agree about as often as by chance (`benchmarks/near_copies.py`); "
+    "the winners of the shared task were hardly better than guessing by frequency.",
     "dreaddit": "Dreaddit (Turcan and McKeown 2019), forum posts, official split, published freely by its authors.",
     "harmeme": "HarMeme / Harm-C (Pramanick et al. 2021), COVID-19 memes, official split without near-copies of test memes; no "
     "data licence stated.",

@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, f1_score
 
 from benchmarks import near_copies
+from components import published
 from training.datasets.rows import Row
 from training.tasks import registry
 
@@ -67,3 +68,11 @@ def test_little_is_told_by_few_memes_and_by_rows_without_an_answer() -> None:
     assert near_copies.agreement([meme(number, "", "neutral") for number in range(60)], SENTIMENT) == {}
     silent = [*drawn(1.0), meme(200, "0", None)]
     assert near_copies.agreement(silent, SENTIMENT)["rows"] == 60
+
+
+def test_the_readme_tells_what_was_measured() -> None:
+    held = {task: published.near_copies(task) for task in ("memotion-sentiment", "memotion-types")}
+    readme = (published.NEAR_COPIES.parents[1] / "README.md").read_text(encoding="utf-8").replace("\n", " ")
+    assert f"{held['memotion-sentiment']['groups']} of its memes lie in it more than once" in readme
+    told = "kappa {:.2f} for sentiment, {:.2f} for the four types".format(*(one["kappa"] for one in held.values()))
+    assert told in readme
