@@ -42,6 +42,8 @@ if __name__ == "__main__":  # a visitor's run
     )
     page.run()
 else:  # the server's import: one process, and one analyzer in memory for pages and API
+    import logging
+
     from streamlit.runtime.pages_manager import PagesManager
 
     from components import engine
@@ -50,5 +52,7 @@ else:  # the server's import: one process, and one analyzer in memory for pages 
     # Streamlit sees a folder named pages/ and takes this for an app of the old kind until the first run has shown
     # otherwise: a fresh server would tell whoever comes first by a link to a page that there is no such page.
     PagesManager.uses_pages_directory = False
+    # The API's threads take the analyzer out of the pages' cache, and each time would be warned that they serve no page.
+    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     served = api.create(load=engine.analyzer)
     app = st.App(Path(__file__).resolve(), routes=api.routes(served), lifespan=api.lifespan(served))

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -19,11 +20,11 @@ PATIENCE = 180  # seconds that a busy machine may take for one step
 
 
 @contextmanager
-def app() -> Iterator[tuple[str, psutil.Process]]:
-    """`streamlit run app.py`: its address and process; it is stopped in the end, whatever happens."""
+def app(said: int | IO[bytes] = subprocess.DEVNULL) -> Iterator[tuple[str, psutil.Process]]:
+    """`streamlit run app.py`: its address and process; it is stopped in the end, whatever happens. What it says goes to `said`."""
     port = free_port()
     command = ["streamlit", "run", "app.py", f"--server.port={port}", "--server.headless=true"]
-    with served(command, port, "/_stcore/health") as found:
+    with served(command, port, "/_stcore/health", said) as found:
         yield found
 
 
@@ -44,11 +45,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(command: Sequence[str], port: int, health: str) -> Iterator[tuple[str, psutil.Process]]:
+def served(
+    command: Sequence[str], port: int, health: str, said: int | IO[bytes] = subprocess.DEVNULL
+) -> Iterator[tuple[str, psutil.Process]]:
     """A Python module that listens on `port`."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, stdout=said, stderr=said)
     address = f"http://127.0.0.1:{port}"
     try:
         wait_for(f"{address}{health}", process)

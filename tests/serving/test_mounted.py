@@ -30,11 +30,12 @@ def test_pages_and_api_share_one_analyzer() -> None:
     assert module.app.script_path == ROOT / "app.py"
 
 
-def test_app_api_and_terminal_give_the_same_numbers() -> None:
+def test_app_api_and_terminal_give_the_same_numbers(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "models", "analyze", str(MEME), "--json", "--no-explain"]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, encoding="utf-8").stdout
     terminal = Analysis.from_dict(json.loads(printed))
-    with serve.app() as (address, _):
+    log = tmp_path / "said"
+    with log.open("wb") as said, serve.app(said) as (address, _):
         wait_until(lambda: requests.get(f"{address}/ready", timeout=30).ok, 180)
         with Client(address) as client:
             found = client.analyze(MEME, explain=False)
@@ -49,3 +50,6 @@ def test_app_api_and_terminal_give_the_same_numbers() -> None:
         assert requests.get(f"{address}/_stcore/health", timeout=30).text == "ok"
         wrong = requests.get(f"{address}/api/v1/nothing", timeout=30)
         assert (wrong.status_code, wrong.json()["status"]) == (404, 404)
+    told = log.read_text(encoding="utf-8")
+    assert "You can now view your Streamlit app" in told
+    assert "ScriptRunContext" not in told  # of which the API's threads have none, and need none
