@@ -65,14 +65,14 @@ NEEDED = {
 }  # fmt: skip
 
 
-def outcome(args: argparse.Namespace, asked: Asked) -> tuple[list[Row], Outcome]:
-    """The rows of the file, and what the best system, or the one named, makes of them."""
+def outcome(args: argparse.Namespace, asked: Asked, system: TrainedSystem | None = None) -> tuple[list[Row], Outcome]:
+    """The rows of the file, and what `system`, the one named or else the task's best makes of them."""
     wanted = registry.parts(args.task)
-    name = getattr(args, "system", None) or registry.BEST[args.task]
     rows = _rows(args, wanted[0])
     if not rows:
         raise BadInput(f"{args.data} has no rows.")
-    system = TrainedSystem.load(name, MiniEncoder())
+    if system is None:
+        system = TrainedSystem.load(getattr(args, "system", None) or registry.BEST[args.task], MiniEncoder())
     return rows, answer(system, wanted, rows, asked)
 
 
@@ -82,12 +82,13 @@ def every(args: argparse.Namespace, asked: Asked) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     problems: list[BadInput] = []
-    known = set(_tasks(args.task))
+    system = TrainedSystem.load(args.task, MiniEncoder())
+    known = set(system.tasks)
     names = [name for name in registry.EVALUATED if {task.name for task in registry.parts(name)} <= known]
     for name in names:
         one = argparse.Namespace(**vars(args) | {"task": name, "system": args.task})
         try:
-            rows, made = outcome(one, asked)
+            rows, made = outcome(one, asked, system)
         except BadInput as error:
             problems.append(error)
             continue
@@ -95,10 +96,6 @@ def every(args: argparse.Namespace, asked: Asked) -> dict[str, Any]:
     if not found:
         raise problems[0] if problems else BadInput(f"weights/{args.task} answers no task that can be evaluated.")
     return {"system": args.task, "tasks": found}
-
-
-def _tasks(name: str) -> tuple[str, ...]:
-    return TrainedSystem.load(name, MiniEncoder()).tasks
 
 
 def _rows(args: argparse.Namespace, task: Task) -> list[Row]:
