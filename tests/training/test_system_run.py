@@ -20,7 +20,7 @@ def held_out(name: str, cache: Path) -> tuple[system.System, system.Data, fit.Tr
     data = system.load(made, None, ready=drawn("dreaddit", 60))
     rows = data.training
     logits = np.random.default_rng(3).normal(size=(len(rows), sum(head.logits for head in made.heads)))
-    return made, data, fit.Trained([], [], [], rows, np.zeros(len(rows), int), logits)
+    return made, data, fit.Trained([], [], rows, np.zeros(len(rows), int), logits)
 
 
 def test_with_one_fold_no_row_decides_its_own_rule(shelf: Path, tmp_path: Path) -> None:
