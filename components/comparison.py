@@ -32,6 +32,15 @@ READS = {
 
 
 @dataclass(frozen=True)
+class Told:
+    """A class given, and how probable `of` is: of two classes always the same one, else the class given (then empty)."""
+
+    given: str
+    probability: float
+    of: str = ""
+
+
+@dataclass(frozen=True)
 class Compared:
     """One system's answers by question and the tasks they are to, or the sentence that says why there are none."""
 
@@ -39,7 +48,7 @@ class Compared:
     title: str
     inputs: str
     ms: float
-    answers: dict[str, tuple[str, float]]
+    answers: dict[str, Told]
     problem: str = ""
     tasks: frozenset[str] = frozenset()
 
@@ -79,7 +88,7 @@ def choices() -> dict[str, Choice]:
     for name in systems.names():
         card = json.loads((weights.root() / name / "config.json").read_text(encoding="utf-8"))
         tasks = frozenset(str(head["name"]) for head in card.get("heads", []))
-        found[name] = Choice(str(card.get("title", name)), tasks)
+        found[name] = Choice(systems.titled(str(card.get("title", name)), card.get("measured_with", {})), tasks)
     return found
 
 
@@ -115,12 +124,14 @@ def ask(name: str, title: str, image: Image.Image | None, text: str) -> Compared
         return Compared(name, title, "", 0.0, {}, str(error))
 
 
-def by_question(answers: Sequence[Answer]) -> dict[str, tuple[str, float]]:
-    """`QUESTION · TASK`, or one name where both are the same, to the class given and its probability."""
-    return {
-        " · ".join(dict.fromkeys([one.question, one.task])): (one.given, one.probabilities[one.given])
-        for one in answers
-    }
+def by_question(answers: Sequence[Answer]) -> dict[str, Told]:
+    """`QUESTION · TASK`, or one name where both are the same, to what was told."""
+    found = {}
+    for one in answers:
+        of = list(one.probabilities)[1] if len(one.probabilities) == 2 else ""
+        told = Told(one.given, one.probabilities[of or one.given], of)
+        found[" · ".join(dict.fromkeys([one.question, one.task]))] = told
+    return found
 
 
 def disagreements(found: Sequence[Compared]) -> list[tuple[str, dict[str, list[str]]]]:
@@ -130,7 +141,7 @@ def disagreements(found: Sequence[Compared]) -> list[tuple[str, dict[str, list[s
         given: dict[str, list[str]] = {}
         for one in found:
             if question in one.answers:
-                given.setdefault(one.answers[question][0], []).append(one.title)
+                given.setdefault(one.answers[question].given, []).append(one.title)
         if len(given) > 1:
             split.append((question, given))
     return split
@@ -143,7 +154,9 @@ def verdict(analyzer: Analyzer, meme: Meme) -> Compared:
         start = time.perf_counter()
         judged = analyzer.score([meme])[0]
         ms = (time.perf_counter() - start) * 1000
-        return Compared(VERDICT, VERDICT_TITLE, profile, ms, {HATE: (NAMES[judged.label], judged.probability)})
+        return Compared(
+            VERDICT, VERDICT_TITLE, profile, ms, {HATE: Told(NAMES[judged.label], judged.probability, "hate")}
+        )
     except SubtextError as error:
         return Compared(VERDICT, VERDICT_TITLE, profile, 0.0, {}, str(error))
 
@@ -161,9 +174,9 @@ def answer_rows(found: Sequence[Compared]) -> list[dict[str, str]]:
         given: dict[str, list[str]] = {}
         for one in found:
             if question in one.answers:
-                answer, probability = one.answers[question]
-                of = "hate " if one.name == VERDICT else ""
-                given.setdefault(answer, []).append(f"{short(one.title)} ({of}{percent(probability)})")
+                told = one.answers[question]
+                of = f"{for_markdown(told.of.replace('_', ' '))} " if told.of else ""
+                given.setdefault(told.given, []).append(f"{short(one.title)} ({of}{percent(told.probability)})")
         rows += [
             {
                 "Question": "" if number else for_markdown(question),
@@ -220,8 +233,9 @@ def draw(found: Sequence[Compared]) -> None:
     st.table(answer_rows(found), border="horizontal")
     care(found)
     st.caption(
-        "In brackets: the probability of the answer; beside the verdict, that of hate. An answer can have less than half: each "
-        "question has cut-offs of its own, set so that answers come as often as in the training rows. “humour · memotion-types” "
+        "In brackets: the probability of the class named there, else of the answer. Each system has cut-offs of its own, set so "
+        "that answers come as often as in the training rows: two may answer differently at nearly the same probability, and an "
+        "answer can have less than half. “humour · memotion-types” "
         "asks whether, “memotion-humour” how much. How little better than guessing some of these systems are stands on the "
         "page Evaluation."
     )

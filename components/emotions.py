@@ -38,7 +38,9 @@ def draw_text(emotions: TextEmotions) -> None:
         st.info("No text found, so there are no emotions in words to show.", icon=":material/text_fields:")
     else:
         there = [score.label for score in emotions.scores if score.present and score.label != "neutral"]
-        said = f"Clearly there: **{', '.join(there)}**." if there else "No emotion is clearly there."
+        neutral = any(score.present and score.label == "neutral" for score in emotions.scores)
+        none = "They read as **neutral**: no emotion is clearly there." if neutral else "No emotion is clearly there."
+        said = f"Clearly there: **{', '.join(there)}**." if there else none
         st.markdown(said)
         charts.draw(
             text_chart(emotions),

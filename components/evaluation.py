@@ -111,7 +111,7 @@ def curves_of(found: Predictions, number: int) -> None:
         st.subheader("Precision and recall", anchor=False)
         _axes(pr, "Recall", "Precision")
         charts.draw(pr, alt=f"Precision against recall. {'; '.join(told)}", key="chart-pr", height=360)
-    st.caption("Dotted lines: guessing. Beside a name in the ROC: the area under its curve.")
+    st.caption(f"{_on(found, number)} Dotted lines: guessing. Beside a name in the ROC: the area under its curve.")
 
 
 def reliability(found: Predictions, number: int) -> None:
@@ -121,14 +121,14 @@ def reliability(found: Predictions, number: int) -> None:
     classes = found.head.questions[number].classes
     figure, told = go.Figure(), []
     for name, parts, colour, mark in (
-        ("before", found.raw, NEUTRAL, "circle-open"),
-        ("after", found.chances, AWAY, "circle"),
+        ("before calibration", found.raw, NEUTRAL, "circle-open"),
+        ("after calibration", found.chances, AWAY, "circle"),
     ):
         chances = parts[number][known]
         said = chances[:, 1] if len(classes) == 2 else chances.max(1)
         right = (target == 1) if len(classes) == 2 else (chances.argmax(1) == target)
         bins = curves.reliability(right.astype(float), said)
-        told.append(f"{name} calibration: expected calibration error {bins.ece:.3f}")
+        told.append(f"{name}: expected calibration error {bins.ece:.3f}")
         figure.add_scatter(
             x=bins.said, y=bins.true, mode="lines+markers", name=f"{name}, ECE {bins.ece:.3f}",
             line={"color": colour}, marker={"symbol": mark, "size": 6 + 14 * np.sqrt(bins.rows / bins.rows.max())},
@@ -139,7 +139,8 @@ def reliability(found: Predictions, number: int) -> None:
     _axes(figure, f"Probability said {what}", "Share that was true")
     charts.draw(figure, alt="Reliability. " + "; ".join(told), key="chart-reliability", height=400)
     st.caption(
-        "On the dotted line a probability of 0.7 is right seven times out of ten. Larger points stand for more rows."
+        f"{_on(found, number)} On the dotted line a probability of 0.7 is right seven times out of ten. Larger points stand "
+        "for more rows. ECE: expected calibration error."
     )
 
 
@@ -166,6 +167,8 @@ def confusion(found: Predictions, number: int) -> None:
         [{k: f"{v:.3f}" if isinstance(v, float) else v for k, v in row.items()} for row in report(counts, names)],
         hide_index=True,
     )
+    cut = f" Answered “{names[1]}” from a probability of {_cut(found, number):.2f} on." if len(names) == 2 else ""
+    st.caption(_on(found, number) + cut)
 
 
 def report(counts: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -187,17 +190,18 @@ def report(counts: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
     return [*rows, mean]
 
 
-def thresholds(found: Predictions, number: int) -> None:
-    """Two thresholds with what they do on rows that were not learned from."""
+def thresholds(found: Predictions, number: int, bands: tuple[float, float] | None = None) -> None:
+    """Two thresholds with what they do on rows that were not learned from; they begin at `bands`, where the app has any."""
     classes = found.head.questions[number].classes
     known = found.target[:, number] != UNKNOWN
     names = [name.replace("_", " ") for name in classes]
     one = 1 if len(classes) == 2 else names.index(st.selectbox("Class", names, key="threshold-class"))
     target, chance = (found.target[known, number] == one).astype(int), found.chances[number][known][:, one]
-    start = found.head.rules[number].threshold() if len(classes) == 2 else float(target.mean())
+    start = _cut(found, number) if len(classes) == 2 else float(target.mean())
     start = min(0.99, max(0.01, round(start, 2)))
+    begin = (max(0.0, round(start - 0.1, 2)), start) if bands is None else (round(bands[0], 2), round(bands[1], 2))
     low, high = st.slider(
-        f"Send to a person from … and call it “{names[one]}” from …", 0.0, 1.0, (max(0.0, start - 0.1), start), 0.01,
+        f"Send to a person from … and call it “{names[one]}” from …", 0.0, 1.0, begin, 0.01,
         key=f"threshold-{found.head.name}-{number}-{one}",
     )  # fmt: skip
     seen = curves.at_threshold(target, chance, low, high)
@@ -209,7 +213,21 @@ def thresholds(found: Predictions, number: int) -> None:
     )
     for (title, value, meaning), column in zip(shown, st.columns(4), strict=True):
         column.metric(title, "–" if value is None else f"{value:.0%}", help=meaning)
-    st.caption(f"On {int(known.sum()):,} rows ({found.rows}), of which {int(target.sum()):,} are {names[one]}.")
+    told = f"{_on(found, number)} Of these, {int(target.sum()):,} are {names[one]}. "
+    if bands is not None:
+        told += f"The verdict's own thresholds are {bands[0]:.2f} for a human look and {bands[1]:.2f} for {names[one]}."
+    elif len(classes) == 2:
+        told += f"The model itself answers “{names[one]}” from {start:.2f} on and sends nothing to a person."
+    st.caption(told)
+
+
+def _on(found: Predictions, number: int) -> str:
+    return f"On {int((found.target[:, number] != UNKNOWN).sum()):,} rows ({found.rows.replace('_', ' ')})."
+
+
+def _cut(found: Predictions, number: int) -> float:
+    """From which probability on the second of two classes is answered."""
+    return found.head.rules[number].threshold()
 
 
 def _axes(figure: go.Figure, x: str, y: str) -> None:

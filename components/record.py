@@ -108,6 +108,8 @@ def learning(trained: Trained) -> None:
             figure.update_yaxes(fixedrange=True)
             told = ", ".join(name.replace("_", " ") for name in names)
             charts.draw(figure, alt=f"{title} by {along}: {told}", key=f"chart-learning-{title[:5]}", height=320)
+    if len(trained.curves) > 1:
+        st.caption(f"A line for each of the {len(trained.curves)} networks of a cross-validation.")
 
 
 def ablations(trained: Trained, task: str) -> None:

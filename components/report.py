@@ -179,7 +179,7 @@ def _made(analysis: Analysis) -> str:
 def _harm(harm: Harm | None) -> str:
     if harm is None:
         return '<p class="soft">This profile was trained for hate alone.</p>'
-    said = f"Harmful as HarMeme's annotators judged it: {percent(harm.probability)}."
+    said = f"Harmful, as HarMeme's annotators would judge it: {percent(harm.probability)}."
     return f'<p class="soft">{said} {for_html(harm.meaning)}</p>'
 
 

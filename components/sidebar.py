@@ -23,6 +23,8 @@ LOGO = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 32" role="im
  opacity=".55"/><text x="41" y="24" font-family="Source Serif 4,Georgia,serif" font-size="24" font-weight="600"
  fill="{AWAY}">Subtext</text></svg>"""
 
+_SWITCH = "blur-switch"
+
 PROFILES = {"auto": "Chosen for you", "mini": "mini: small, no download", "clip": "clip: full size, downloaded"}
 
 LIMITS = """
@@ -43,8 +45,9 @@ def draw(kept: str = "Pictures and words are kept only while this page is open."
     with st.sidebar:
         st.toggle(
             "Blur pictures until clicked",
-            key=pictures.BLUR,
-            on_change=pictures.cover_all,
+            value=bool(st.session_state.get(pictures.BLUR)),
+            key=_SWITCH,
+            on_change=_blur,
             help="Every picture stays blurred until you ask for it.",
         )
         with st.expander("What it cannot judge", icon=":material/balance:"):
@@ -54,6 +57,12 @@ def draw(kept: str = "Pictures and words are kept only while this page is open."
         place = st.empty()
         st.caption(f":material/lock: {kept}")
     return place
+
+
+def _blur() -> None:
+    """Who asks for it on one page means all of them, while each page has a switch of its own: the answer is kept apart."""
+    st.session_state[pictures.BLUR] = st.session_state[_SWITCH]
+    pictures.cover_all()
 
 
 def _choose() -> None:

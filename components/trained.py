@@ -15,6 +15,7 @@ import numpy as np
 
 from models import weights
 from models.heads import Head
+from models.systems import titled
 
 UNKNOWN = -1
 ON_VALIDATION = "@validation"
@@ -102,6 +103,16 @@ class Trained:
         data, comma, _ = str(self.evaluation.get("parts", {}).get(task, {}).get("rows", "")).partition(", ")
         return data if comma else str(self.evaluation.get("data", "")).removesuffix("_polarity")
 
+    def bands(self, task: str) -> tuple[float, float] | None:
+        """The verdict's own two thresholds, from which on it asks for a human look and says hateful; of other tasks None."""
+        if task != "hate":
+            return None
+        try:
+            bands = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))["bands"]
+            return float(bands["review_from"]), float(bands["hateful_from"])
+        except (OSError, KeyError, TypeError, ValueError):
+            return None
+
     def rows(self, task: str) -> tuple[str, ...]:
         """The sets of rows that predictions were kept of; validation rows, which what ships answered, come first."""
         held = [self.evaluation.get(where, {}).get(task) for where in ("validation", "parts")]
@@ -143,7 +154,7 @@ def _read() -> Iterator[Trained]:
             metrics = json.loads(file.read_text(encoding="utf-8"))
             described = folder / "evaluation.json"
             evaluation = json.loads(described.read_text(encoding="utf-8")) if described.is_file() else {}
-            title = evaluation.get("title") or name.replace("_", " ")
+            title = titled(evaluation.get("title") or name.replace("_", " "), evaluation.get("measured_with", {}))
             yield Trained(name, title, folder, metrics, evaluation)
         except (OSError, ValueError, AttributeError):
             yield Trained(name, name, folder, problem=f"The figures in weights/{name} are damaged and left out.")

@@ -121,6 +121,6 @@ def _second(harm: Harm | None) -> None:
         return
     st.progress(
         min(max(harm.probability, 0.0), 1.0),
-        text=f":small[Harmful as HarMeme's annotators judged it: **{percent(harm.probability)}**]",
+        text=f":small[Harmful, as HarMeme's annotators would judge it: **{percent(harm.probability)}**]",
     )
     st.markdown(":small[:gray[Not the verdict]]", help=for_markdown(harm.meaning), width="content")

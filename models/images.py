@@ -14,6 +14,9 @@ from models.errors import BadPicture
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_PIXELS = 20_000_000
+MOST_PIXELS_JPEG = (
+    60_000_000  # as phones take them; a JPEG above MOST_PIXELS is decoded at a half, a quarter or an eighth
+)
 LONGEST_SIDE = 16_384  # pixels; what WebP allows, and more than any screen shows
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 NAMES = {"WEBP": "WebP"}
@@ -59,7 +62,8 @@ class Picture:
 def open_picture(data: bytes) -> Picture:
     """The first frame: EXIF orientation applied, alpha on white, CMYK and grey as RGB, no metadata.
 
-    At most 10 MB and 20 megapixels, JPEG, PNG, WebP, GIF or BMP; raises `BadPicture` with one sentence otherwise.
+    At most 10 MB and 20 megapixels (a JPEG up to 60, which comes out smaller), JPEG, PNG, WebP, GIF or BMP; raises
+    `BadPicture` with one sentence otherwise.
     """
     if not data:
         raise BadPicture("The file is empty: choose the picture again.")
@@ -72,8 +76,9 @@ def open_picture(data: bytes) -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's bomb warning and its EXIF remarks: the limits here are stricter
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                check_size(*image.size)
                 name = str(image.format)
+                check_size(*image.size, most=MOST_PIXELS_JPEG if name == "JPEG" else MOST_PIXELS)
+                shrink(image)
                 image.seek(0)
                 image.load()
                 rgb = upright_rgb(image)
@@ -97,14 +102,21 @@ def open_picture(data: bytes) -> Picture:
     return Picture(rgb, name, hashlib.sha256(data).hexdigest())
 
 
-def check_size(width: int, height: int) -> None:
+def shrink(image: Image.Image) -> None:
+    """Has a JPEG above the limit decoded at the largest scale that its format offers below it; others stay as they are."""
+    for scale in (2, 4, 8):
+        if image.width * image.height > MOST_PIXELS and image.format == "JPEG":
+            image.draft("RGB", (image.width // scale, image.height // scale))
+
+
+def check_size(width: int, height: int, most: int = MOST_PIXELS) -> None:
     """Raises `BadPicture` for a picture (sizes from its header) that is empty, too large or absurdly long."""
     if width < 1 or height < 1:
         raise BadPicture(f"The picture is empty ({width} by {height} pixels): choose another one.")
-    if width * height > MOST_PIXELS:
+    if width * height > most:
         raise BadPicture(
             f"The picture has {width * height / 1e6:.1f} megapixels ({width} by {height}), and at most "
-            f"{MOST_PIXELS // 10**6} can be read: make it smaller."
+            f"{most // 10**6} can be read: make it smaller."
         )
     if max(width, height) > LONGEST_SIDE:
         raise BadPicture(

@@ -8,7 +8,7 @@ Whatever is not read by a system is not shown to it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,6 +157,16 @@ class TrainedSystem:
 def names() -> tuple[str, ...]:
     """The trained systems in `weights/`, whether or not they are whole."""
     return tuple(sorted(file.parent.name for file in weights.root().glob("*/config.json") if _is_system(file)))
+
+
+def titled(title: str, measured_with: Mapping[str, str]) -> str:
+    """`Memotion: RoBERTa (here: mini)`: where another encoder stood in for the one that the recipe names, the title says so.
+
+    measured_with: a side to the encoder's spec, or to a phrase that begins with the spec of what stood in.
+    """
+    stood_in = (how.partition(" ")[0].rpartition(":")[2] for how in measured_with.values() if " " in how)
+    told = ", ".join(dict.fromkeys(stood_in))
+    return f"{title} (here: {told})" if told else title
 
 
 def _is_system(file: Any) -> bool:

@@ -31,7 +31,7 @@ def describe(analysis: Analysis) -> Iterator[str]:
     yield f"  {look}hateful from {bands.hateful_from:.2f}"
     yield from wrapped(verdict.meaning)
     if analysis.harm is not None:
-        yield f"  harmful as HarMeme's annotators judged it: {analysis.harm.probability:.2f}"
+        yield f"  harmful, as HarMeme's annotators would judge it: {analysis.harm.probability:.2f}"
     yield from section(f"Words ({SOURCES[analysis.caption.source]})")
     for line in analysis.caption.text.splitlines():
         yield from wrapped(line)

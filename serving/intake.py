@@ -38,7 +38,9 @@ def decoded(text: str) -> bytes:
 
 Picture = Annotated[
     str | None,
-    Field(description=f"The bytes of a {TAKEN} file, at most 10 MB and 20 megapixels, in base64 (a data URL is fine)."),
+    Field(
+        description=f"The bytes of a {TAKEN} file, at most 10 MB and 20 megapixels (a JPEG: 60), in base64 (a data URL is fine)."
+    ),
 ]
 Words = Annotated[
     str | None,

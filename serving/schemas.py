@@ -121,7 +121,7 @@ def bodies(model: type[intake.Meme]) -> dict[str, Any]:
     form["picture"] = {
         "type": "string",
         "format": "binary",
-        "description": "A JPEG, PNG, WebP, GIF or BMP file, at most 10 MB and 20 megapixels.",
+        "description": "A JPEG, PNG, WebP, GIF or BMP file, at most 10 MB and 20 megapixels (a JPEG: 60).",
     }
     asks = "explain" in form
     examples = {

@@ -304,6 +304,11 @@ def test_blurred_pictures_stay_blurred_until_clicked(app: AppTest, analyzer: Fak
     alts = [image.alt for one in app.get("image") for image in one.proto.imgs]
     assert "A blurred picture" not in alts
     assert len(alts) >= 4
+    for other in ("pages/compare/systems.py", "pages/batch/many.py", "pages/analyze/meme.py"):
+        app.switch_page(other).run()
+        assert next(
+            one for one in app.toggle if "Blur" in one.label
+        ).value  # who asks for it on one page means all of them
 
 
 def test_a_picked_word_shows_where_it_looks(app: AppTest, analyzer: FakeAnalyzer) -> None:

@@ -10,7 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components import comparison
-from components.comparison import Compared
+from components.comparison import Compared, Told
+from models.systems import Answer, titled
 from tests import test_pages
 from tests.conftest import drawn
 from tests.test_pages import fine, page
@@ -91,7 +92,7 @@ def test_care_is_told_once_for_all_that_answer_about_mental_health(task: str) ->
     def script(task: str) -> None:
         from components import comparison
 
-        asked = {"q": ("x", 0.6)}
+        asked = {"q": comparison.Told("x", 0.6)}
         one = comparison.Compared("a", "A", "words", 1.0, asked, tasks=frozenset({task}))
         two = comparison.Compared("b", "B", "words", 1.0, asked, tasks=frozenset({"stress"}))
         comparison.draw([one, two])
@@ -127,8 +128,10 @@ def test_compare_keeps_what_was_chosen_for_the_visit(shelf: Path, analyzer: Fake
 
 
 def test_the_systems_disagreements_are_counted() -> None:
-    one = Compared("a", "A", "", 1.0, {"humour": ("funny", 0.6), "offence": ("none", 0.5), "alone": ("x", 1.0)})
-    two = Compared("b", "B", "", 1.0, {"humour": ("not_funny", 0.7), "offence": ("none", 0.4)})
+    one = Compared(
+        "a", "A", "", 1.0, {"humour": Told("funny", 0.6), "offence": Told("none", 0.5), "alone": Told("x", 1.0)}
+    )
+    two = Compared("b", "B", "", 1.0, {"humour": Told("not_funny", 0.7), "offence": Told("none", 0.4)})
     assert comparison.summary([one, two]).startswith("**They disagree on 1 of the 2 questions")
     assert comparison.summary([one, one]) == "They agree on all 3 questions that several of them answer."
     assert comparison.summary([one]).startswith("No two")
@@ -136,3 +139,29 @@ def test_the_systems_disagreements_are_counted() -> None:
     assert [(row["Question"], row["Answer"], row["Given by"]) for row in rows[:3]] == [
         ("humour", "**funny**", "A (60%)"), ("", "**not funny**", "B (70%)"), ("offence", "**none**", "A (50%), B (40%)")
     ]  # fmt: skip
+
+
+def test_of_two_classes_all_tell_how_probable_the_same_one_is() -> None:
+    yes = Answer("memotion-types", "humour", {"not_funny": 0.22, "humour": 0.78}, "humour")
+    no = Answer("memotion-types", "humour", {"not_funny": 0.24, "humour": 0.76}, "not_funny")
+    found = [Compared(name, name, "", 1.0, comparison.by_question([one])) for name, one in (("a", yes), ("b", no))]
+    assert [(row["Answer"], row["Given by"]) for row in comparison.answer_rows(found)] == [
+        ("**humour**", "a (humour 78%)"), ("**not funny**", "b (humour 76%)")
+    ]  # fmt: skip
+    several = Answer("target", "target", {"nobody": 0.2, "individual": 0.3, "society": 0.5}, "society")
+    assert comparison.by_question([several]) == {"target": Told("society", 0.5)}
+
+
+def test_a_title_says_what_stood_in_for_the_encoder_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(Path(test_pages.APP).parent / "weights"))  # those that ship
+    comparison.choices.clear()
+    titles = {name: one.title for name, one in comparison.choices().items()}
+    assert titled("A", {"text": "mini", "image": "torchvision:resnet50"}) == "A"
+    assert (
+        titled("Memotion: ResNet", {"image": "timm:resnet10t from scratch (the recipe's …)"})
+        == "Memotion: ResNet (here: resnet10t)"
+    )
+    assert titles["memotion_roberta"] == "Memotion: RoBERTa (here: mini)"
+    assert titles["sentiment_resnet_bert"] == "Sentiment: ResNet50 + BERT (here: mini)"
+    assert titles["memotion_gmu"] == "Memotion: gated multimodal unit"
+    comparison.choices.clear()

@@ -169,6 +169,22 @@ def test_a_threshold_moves_the_figures(shelf: Path, analyzer: FakeAnalyzer) -> N
     assert before != after
 
 
+def test_thresholds_of_the_verdict_begin_where_the_app_has_them(
+    shelf: Path, analyzer: FakeAnalyzer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(Path(APP).parent / "weights"))  # those that ship
+    bands = json.loads((Path(APP).parent / "weights" / "hate_cross_attention" / "config.json").read_text())["bands"]
+    app = fine(page("pages/evaluation/models.py"))
+    [slider] = [one for one in app.slider if one.key.startswith("threshold-hate-")]
+    assert slider.value == (round(bands["review_from"], 2), round(bands["hateful_from"], 2))
+    told = " ".join(one.value for one in app.caption)
+    assert f"own thresholds are {bands['review_from']:.2f} for a human look" in told
+    assert told.count("On 194 rows (religious hateful, validation).") == 4  # of the curves to the thresholds
+    app.selectbox(key="task-hate_cross_attention").select("harm").run()
+    [slider] = [one for one in fine(app).slider if one.key.startswith("threshold-harm-")]
+    assert "The model itself answers “harmful” from" in " ".join(one.value for one in app.caption)
+
+
 def test_damaged_figures_are_told_and_the_rest_is_shown(shelf: Path, analyzer: FakeAnalyzer) -> None:
     broken = shelf / "broken"
     broken.mkdir()

@@ -12,6 +12,7 @@ from models.explain.facts import Ledger, two_decimals
 
 NEAR = 0.05  # of probability; closer than this to a threshold, small changes may turn the label
 FOREIGN = 0.3  # of the letters; more of them outside the Latin script, and the words are hardly English
+TINY = 48  # pixels of the shorter side: less than the faces that the expressions were learned from
 ENOUGH_WORDS = 8  # so long a caption without one of the words below is hardly English
 
 _COMMON_TEXT = """
@@ -34,6 +35,8 @@ def closing(analysis: Analysis) -> str:
         return f"{sentence}, and it learned from English, which these words may not be."
     if not analysis.caption.text.strip():
         return f"{sentence}, and without words it has little to go by."
+    if wordless(analysis.caption.text):
+        return f"{sentence}, and signs without letters tell it little."
     return f"{sentence}, and it learned from English only."
 
 
@@ -42,14 +45,21 @@ def cautions(analysis: Analysis, ledger: Ledger) -> Iterator[str]:
     text = analysis.caption.text
     band, _, distance = nearest_band(analysis.verdict)
     if distance < NEAR:
-        far = two_decimals(distance) != "0.00"
-        away = f" ({ledger.plain(f'verdict.distance_to.{band}', distance)} away)" if far else ""
+        shown = distance_shown(analysis.verdict, band)
+        away = f" ({ledger.plain(f'verdict.distance_to.{band}', shown)} away)" if shown else ""
         yield f"The score lies close to a threshold{away}: a small change to the meme may turn the label."
     if foreign(text):
         yield (
             "These words seem not to be English. The model was trained on English: for other languages a high score "
             "may be as wrong as a low one."
         )
+    if wordless(text):
+        yield (
+            "There is not one letter in these words. The model was trained on sentences: emoji, numbers and signs by themselves "
+            "can move the score without meaning anything."
+        )
+    if analysis.image is not None and min(analysis.image.width, analysis.image.height) < TINY:
+        yield "The picture is very small: there is little in it to be seen, and the score says little about it."
     if analysis.image is None:
         yield "Only words were given. Beside a picture the same words can mean something else."
     elif not text.strip():
@@ -78,6 +88,11 @@ def cautions(analysis: Analysis, ledger: Ledger) -> Iterator[str]:
     )
 
 
+def wordless(text: str) -> bool:
+    """Whether something is written, and no letter in it."""
+    return bool(text.strip()) and not any(character.isalpha() for character in normalize(text).text)
+
+
 def foreign(text: str) -> bool:
     """Whether the words are hardly English: many letters of another script, or a long text without a common word."""
     plain = normalize(text).text.replace("’", "'").casefold()  # letters that only look foreign are folded to Latin
@@ -89,6 +104,12 @@ def foreign(text: str) -> bool:
         return True
     words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", plain)
     return len(words) >= ENOUGH_WORDS and not _COMMON.intersection(words)
+
+
+def distance_shown(verdict: Verdict, band: str) -> float:
+    """Between the probability and a threshold as they are printed, with two decimals, so that what is read adds up."""
+    at = float(getattr(verdict.bands, band))
+    return round(abs(float(two_decimals(verdict.probability)) - float(two_decimals(at))), 2)
 
 
 def nearest_band(verdict: Verdict) -> tuple[str, float, float]:

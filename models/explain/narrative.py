@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from models.analysis import Analysis, Explanation, Face
 from models.explain import reasons
-from models.explain.cautions import NEAR, cautions, closing, nearest_band
-from models.explain.facts import Ledger, joined, two_decimals
+from models.explain.cautions import NEAR, cautions, closing, distance_shown, nearest_band
+from models.explain.facts import Ledger, joined
 
 CLEAR = 0.5  # from this probability on an expression is called by its name, and harm is called likely
 MOST_EMOTIONS, MOST_FACES = 3, 2
@@ -46,14 +46,15 @@ def _verdict(analysis: Analysis, ledger: Ledger) -> str:
     """The label, the probability, and the distance to the nearest threshold."""
     verdict = analysis.verdict
     nearest, at, distance = nearest_band(verdict)
+    shown = distance_shown(verdict, nearest)
     probability = ledger.plain("verdict.probability", verdict.probability)
     threshold = f"{_THRESHOLDS[nearest]}, {ledger.plain(f'verdict.bands.{nearest}', at)}"
-    if two_decimals(distance) == "0.00":
+    if not shown:
         where = f"right at {threshold}"
     else:
         side = "above" if verdict.probability >= at else "below"
         only = "only " if distance < NEAR else ""
-        where = f"{only}{ledger.plain(f'verdict.distance_to.{nearest}', distance)} {side} {threshold}"
+        where = f"{only}{ledger.plain(f'verdict.distance_to.{nearest}', shown)} {side} {threshold}"
     opening = _OPENINGS[verdict.label]
     return f"{opening}. The calibrated probability that it is hateful is {probability}, {where}."
 

@@ -12,8 +12,8 @@ from models.images import open_picture
 about = sidebar.draw()
 st.title("Compare systems", anchor=False)
 st.markdown(
-    "Earlier ways to read memes, each trained here in full, beside Subtext's own verdict. Give one meme, and see what they "
-    "answer, from what, and how fast."
+    "Earlier ways to read memes, each trained here in full: for sentiment, humour, offence, whom a meme is aimed at. Beside them "
+    "stands Subtext's own verdict, the only one about hate. Give one meme, and see what they answer, from what, and how fast."
 )
 choices = comparison.choices()
 if not choices:

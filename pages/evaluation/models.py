@@ -66,10 +66,10 @@ st.header("One model in detail", anchor=False)
 shown = [one for one in held if one.lines and (not wanted or {line.task for line in one.lines} & set(wanted))]
 choices = {one.title: one for one in shown}
 left, middle, right = st.columns(3, gap="medium")
-model = choices[left.selectbox("Model", list(choices), key="model", persist_state="page")]
+model = choices[left.selectbox("Model", list(choices), key="model", persist_state="session")]
 known = list(dict.fromkeys([*model.tasks, *(line.task for line in model.lines)]))
 known = [task for task in known if not wanted or task in wanted] or known
-task = middle.selectbox("Task", known, key=f"task-{model.name}", persist_state="page")
+task = middle.selectbox("Task", known, key=f"task-{model.name}", persist_state="session")
 sets = model.rows(task)
 chosen = None
 if len(sets) > 1:
@@ -102,7 +102,7 @@ if (answers := found) is not None:
         ":material/show_chart: Curves": lambda: evaluation.curves_of(answers, number),
         ":material/straighten: Reliability": lambda: evaluation.reliability(answers, number),
         ":material/grid_on: Confusion": lambda: evaluation.confusion(answers, number),
-        ":material/tune: Thresholds": lambda: evaluation.thresholds(answers, number),
+        ":material/tune: Thresholds": lambda: evaluation.thresholds(answers, number, model.bands(task)),
     }
 if model.curves:
     drawn[":material/school: Learning"] = lambda: record.learning(model)

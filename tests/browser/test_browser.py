@@ -145,6 +145,11 @@ def test_a_blurred_picture_is_not_sent_before_the_click(fake: str, visitor: Any)
     assert page.locator("[data-testid=stMain] img").evaluate_all("all => all.every(one => one.alt.includes('blurred'))")
     page.get_by_role("button", name="Show the picture").first.click()
     page.get_by_alt_text("under a heat").wait_for()
+    for other in ("Compare", "Evaluation"):  # who asks for it on one page means all of them
+        page.get_by_role("link", name=other).click()
+        page.get_by_role("heading", level=1, name="Compare" if other == "Compare" else "How well").wait_for()
+        page.locator("[data-test-script-state=notRunning]").wait_for()
+        assert page.get_by_role("switch", name="Blur").or_(page.get_by_role("checkbox", name="Blur")).is_checked()
 
 
 @pytest.mark.parametrize("width", [390, 1280])

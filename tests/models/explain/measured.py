@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from typing import Any
 
 from models.analysis import Analysis, Explanation, Fact
@@ -53,7 +54,7 @@ def recomputed(analysis: Analysis, explanation: Explanation, name: str) -> float
         return 1 / (1 + math.exp(-(analysis.verdict.logit - effect)))
     if name.startswith("verdict.distance_to."):
         band = getattr(analysis.verdict.bands, name.rsplit(".", 1)[1])
-        return max(band - analysis.verdict.probability, analysis.verdict.probability - band)
+        return float(abs(Decimal(f"{band:.2f}") - Decimal(f"{analysis.verdict.probability:.2f}")))
     value = _at(analysis, name)
     assert isinstance(value, float), f"{name} is no number"
     return value

@@ -6,8 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from models.analysis import Analysis, Bands, Caption, Emotion, Emotions, Evidence, FaceEmotions, TextEmotions
-from models.explain.cautions import cautions, closing, foreign, nearest_band
+from models.analysis import (
+    Analysis,
+    Bands,
+    Caption,
+    Emotion,
+    Emotions,
+    Evidence,
+    FaceEmotions,
+    ImageInfo,
+    TextEmotions,
+)
+from models.explain.cautions import cautions, closing, distance_shown, foreign, nearest_band
 from models.explain.facts import Ledger
 from tests.models.explain.test_narrative import meme
 
@@ -84,3 +94,25 @@ def test_only_what_was_measured_is_warned_of() -> None:
     assert "what moves this model" not in told(bare)
     assert "misread" not in told(analysis)
     assert "misread" in told(replace(analysis, caption=replace(analysis.caption, uncertain=((0, 4),))))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("😀 😡 1488", True), ("…", True), ("a 😀", False), ("我", False), ("", False)]
+)
+def test_words_without_a_letter(text: str, expected: bool) -> None:
+    analysis = replace(meme(), caption=Caption(text, "override" if text else "none"))
+    assert ("not one letter" in told(analysis)) is expected
+    assert ("signs without letters" in closing(analysis)) is expected
+
+
+@pytest.mark.parametrize(("size", "expected"), [((1, 1), True), ((3000, 20), True), ((48, 48), False)])
+def test_a_picture_with_next_to_nothing_in_it(size: tuple[int, int], expected: bool) -> None:
+    analysis = replace(meme(), image=ImageInfo(*size, "PNG", "00"))
+    assert ("very small" in told(analysis)) is expected
+    assert "very small" not in told(replace(meme(), image=None))
+
+
+def test_what_is_read_of_a_distance_adds_up() -> None:
+    verdict = replace(meme().verdict, probability=0.4549, bands=Bands(0.447, 0.758))
+    assert distance_shown(verdict, "review_from") == 0.0  # 0.45 and 0.45
+    assert distance_shown(verdict, "hateful_from") == 0.31  # 0.45 and 0.76
