@@ -100,10 +100,10 @@ def ask() -> tuple[list[File], bool] | None:
 
 
 def _drawn() -> list[File]:
-    """The gallery with its descriptions as captions, shown under the names that it has everywhere."""
+    """The gallery with the words on its pictures as captions, by which it is judged everywhere, shown under its own titles."""
     found = samples()
     current().titles = {sample.file.name: sample.title for sample in found}
-    table = "\n".join(f"{sample.file.name}\t{sample.alt}" for sample in found)
+    table = "\n".join(f"{sample.file.name}\t{' '.join((sample.caption or sample.alt).split())}" for sample in found)
     return [
         File("captions.txt", table.encode()),
         *(File(sample.file.name, sample.file.read_bytes()) for sample in found),

@@ -180,6 +180,12 @@ def test_the_samples_can_be_searched(page: AppTest) -> None:
     page.run()
     assert not page.exception
     assert page.title[0].value == f"Search {len(gallery.samples())} pictures"
+    held = page.session_state["search"].library.entries
+    words = {sample.file.name: " ".join(sample.caption.split()) for sample in gallery.samples() if sample.caption}
+    assert len(words) > 5  # they are judged by these, as on the other pages
+    assert {entry.name: entry.captions for entry in held if entry.name in words} == {
+        name: (text,) for name, text in words.items()
+    }
     next(one for one in page.button if one.label == "Other pictures").click()
     page.run()
     assert page.title[0].value == "Search pictures by what is on them"
