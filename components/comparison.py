@@ -125,13 +125,23 @@ def ask(name: str, title: str, image: Image.Image | None, text: str) -> Compared
 
 
 def by_question(answers: Sequence[Answer]) -> dict[str, Told]:
-    """`QUESTION · TASK`, or one name where both are the same, to what was told."""
+    """What is asked, in words, to what was told."""
     found = {}
     for one in answers:
         of = list(one.probabilities)[1] if len(one.probabilities) == 2 else ""
         told = Told(one.given, one.probabilities[of or one.given], of)
-        found[" · ".join(dict.fromkeys([one.question, one.task]))] = told
+        found[_asked(one.question, one.task)] = told
     return found
+
+
+def _asked(question: str, task: str) -> str:
+    """Memotion asks of humour and the like whether and how much; elsewhere the task is named where it says more."""
+    plain = question.replace("_", " ")
+    if task == "memotion-types":
+        return f"{plain}: yes or no"
+    if task == f"memotion-{question}" and question not in {"sentiment", "polarity"}:
+        return f"{plain}: how much"
+    return plain if question in task else f"{plain} · {task}"
 
 
 def disagreements(found: Sequence[Compared]) -> list[tuple[str, dict[str, list[str]]]]:
@@ -175,11 +185,12 @@ def answer_rows(found: Sequence[Compared]) -> list[dict[str, str]]:
         for one in found:
             if question in one.answers:
                 told = one.answers[question]
-                of = f"{for_markdown(told.of.replace('_', ' '))} " if told.of else ""
-                given.setdefault(told.given, []).append(f"{short(one.title)} ({of}{percent(told.probability)})")
+                given.setdefault(told.given, []).append(f"{short(one.title)} **{percent(told.probability)}**")
+        two = next((one.answers[question].of for one in found if question in one.answers), "")
+        of = f" :small[(% for {for_markdown(two.replace('_', ' '))})]" if two else ""
         rows += [
             {
-                "Question": "" if number else for_markdown(question),
+                "Question": "" if number else for_markdown(question) + of,
                 "Answer": f"**{for_markdown(answer.replace('_', ' '))}**",
                 "Given by": ", ".join(by),
             }
@@ -233,10 +244,9 @@ def draw(found: Sequence[Compared]) -> None:
     st.table(answer_rows(found), border="horizontal")
     care(found)
     st.caption(
-        "In brackets: the probability of the class named there, else of the answer. Each system has cut-offs of its own, set so "
-        "that answers come as often as in the training rows: two may answer differently at nearly the same probability, and an "
-        "answer can have less than half. “humour · memotion-types” "
-        "asks whether, “memotion-humour” how much. How little better than guessing some of these systems are stands on the "
+        "Beside each system: the probability of what the question names, else of the answer. Each system has cut-offs of its own, "
+        "set so that answers come as often as in the training rows: two may answer differently at nearly the same probability, "
+        "and an answer can have less than half. How little better than guessing some of these systems are stands on the "
         "page Evaluation."
     )
     st.table(system_rows(found), border="horizontal")

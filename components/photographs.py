@@ -103,10 +103,7 @@ def draw() -> None:
     for shelf, lines in _shown():
         st.subheader(shelf.title, anchor=False)
         st.caption(for_markdown(f"{shelf.summary} Weights: {shelf.folder}. With 95% intervals."))
-        columns = {name: st.column_config.Column(width=150, help=name) for name in lines[0]}
-        columns["Figure"] = st.column_config.Column(width=170, pinned=True)  # leaves a phone room for one more
-        st.space("small")  # a table's tools float above its corner, not over the words
-        st.dataframe(lines, hide_index=True, width="stretch", column_config=columns)
+        st.table(lines, hide_index=True)  # whose headings wrap: they say which rows a figure is of
         if published.of(shelf.folder):
             st.caption("Others' figures are on their own test rows, ours on rows named here: compare them with care.")
 

@@ -211,13 +211,13 @@ def test_evaluation_shows_search_and_feelings_of_photographs(shelf: Path, analyz
     with figures_of(shelf, joint_picture=search, picture_emotions=feelings):
         app = fine(view("Photographs"))
         assert "Photographs" in [one.value for one in app.header]
-        [table] = [one.value for one in app.dataframe if "Guessing" in one.value]
+        [table] = [one.value for one in app.table if "Guessing" in one.value]
         first = table.iloc[0]
         assert first["Figure"] == "Picture to caption, R@1 (%)"
         assert first["Validation"] == "23.4 (21.0–26.0)" and first["Validation, baseline"] == "9.0"
         assert first["Guessing"] == "0.1" and first["Fisher vectors with CCA (Klein et al. 2015)"] == "22.6"
         assert list(table["Figure"])[1:] == ["Picture to caption, median rank", "Matching accuracy (%)"]
-        [table] = [one.value for one in app.dataframe if "Always the mean" in one.value]
+        [table] = [one.value for one in app.table if "Always the mean" in one.value]
         assert list(table["84 validation rows"]) == ["0.610", "0.750"]
         assert list(table["Always the mean"]) == ["–", "1.030"]
     app = fine(page("pages/evaluation/models.py"))
