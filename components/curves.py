@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BINS = 10
+BINS = 15  # as in metrics.json, so that both tell the same error
 
 
 def roc(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
