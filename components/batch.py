@@ -12,6 +12,7 @@ import streamlit as st
 from PIL import Image
 
 from components import pictures
+from components.escaping import for_markdown
 from models.rows import Row
 
 PAGE = 100  # rows drawn at once: all 10,000 with their pictures would take the browser minutes
@@ -65,7 +66,7 @@ def table(rows: Sequence[Row], thumbnails: Sequence[bytes | None], systems: Sequ
         return
     shown = places[(page - 1) * PAGE : page * PAGE]
     hide = bool(st.session_state.get(pictures.BLUR))
-    st.dataframe(
+    found = st.dataframe(
         pd.DataFrame([_cells(rows[place], thumbnails[place], systems, hide=hide) for place in shown]),
         hide_index=True,
         row_height=64,
@@ -75,8 +76,23 @@ def table(rows: Sequence[Row], thumbnails: Sequence[bytes | None], systems: Sequ
             "Harmful": st.column_config.NumberColumn(format="%.2f"),
             "Words": st.column_config.TextColumn(width="large"),
         },
+        on_select="rerun",
+        selection_mode="single-row",
         key=f"batch_table_{band}_{order}_{page}",
     )
+    if chosen := found.selection.rows:
+        whole(rows[shown[chosen[0]]])
+    else:
+        st.caption("Tick a row to see all of its words, or why it could not be read.")
+
+
+def whole(row: Row) -> None:
+    """What the table has no room for. The batch keeps no picture: what moved a verdict is told on the page Meme."""
+    with st.container(border=True):
+        st.markdown(f"**{for_markdown(row.id)}**: {BANDS[row.label] if row.label else 'Error'}")
+        st.text((row.caption or "No words.") if row.status == "ok" else row.error)
+        if row.status == "ok":
+            st.caption("What moved the verdict: give this meme to the page Meme.")
 
 
 def _cells(row: Row, small: bytes | None, systems: Sequence[str], *, hide: bool) -> dict[str, object]:

@@ -124,9 +124,9 @@ def draw(root: Path | None = None) -> None:
         told = f"{study['what']} Weights: {study['folder']}; {study['rows']}."
         if {"candidates", "queries"} <= set(recipe):
             told += (
-                f" Up to {recipe['queries']} pictures are tried for each, {recipe['candidates']} at a time, after the picture as it "
-                "is; “by chance”: the first of them, drawn at random, were enough. A search that got nowhere in half of its tries "
-                "is given up."
+                f" Up to {recipe['queries']} pictures are tried for each, {recipe['candidates']} at a time, after the picture as "
+                "it is; “by chance”: the first of them, drawn at random, were enough. A search that got nowhere in half of its "
+                "tries is given up."
             )
             fewer = [f"{name} {own['queries']}" for name, own in recipe.get("only", {}).items() if "queries" in own]
             told += f" Pictures tried otherwise: {', '.join(fewer)}." if fewer else ""

@@ -117,3 +117,16 @@ def test_bands_and_orders() -> None:
     assert batch.picked(rows, batch.ALL, "Most hateful first") == [0, 3, 2, 1]
     assert batch.picked(rows, batch.ALL, "Least hateful first") == [2, 3, 0, 1]
     assert batch.picked(rows, batch.ALL, "Most harmful first") == [2, 3, 0, 1]
+
+
+def test_a_ticked_row_is_told_whole() -> None:
+    def script(row: object) -> None:
+        from components import batch
+
+        batch.whole(row)
+
+    long = "word " * 400
+    at = AppTest.from_function(script, args=(Row("a*b*.png", "ok", "hateful", 0.9, 2.0, 0.1, caption=long),)).run()
+    assert (at.text[0].value, at.markdown[0].value) == (long, "**a\\*b\\*.png**: Hateful")
+    at = AppTest.from_function(script, args=(Row("b.png", "error", error="It is damaged."),)).run()
+    assert (at.text[0].value, at.markdown[0].value) == ("It is damaged.", "**b.png**: Error")
