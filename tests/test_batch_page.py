@@ -125,7 +125,7 @@ def test_a_ticked_row_is_told_whole() -> None:
 
         batch.whole(row)
 
-    long = "word " * 400
+    long = " ".join(["word"] * 400)
     at = AppTest.from_function(script, args=(Row("a*b*.png", "ok", "hateful", 0.9, 2.0, 0.1, caption=long),)).run()
     assert (at.text[0].value, at.markdown[0].value) == (long, "**a\\*b\\*.png**: Hateful")
     at = AppTest.from_function(script, args=(Row("b.png", "error", error="It is damaged."),)).run()
