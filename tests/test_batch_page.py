@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components import batch, engine, pictures
+from components.escaping import for_markdown
 from models.rows import Row
 from tests.conftest import drawn
 from tests.serving.test_schema import Scoring
@@ -127,6 +128,6 @@ def test_a_ticked_row_is_told_whole() -> None:
 
     long = " ".join(["word"] * 400)
     at = AppTest.from_function(script, args=(Row("a*b*.png", "ok", "hateful", 0.9, 2.0, 0.1, caption=long),)).run()
-    assert (at.text[0].value, at.markdown[0].value) == (long, "**a\\*b\\*.png**: Hateful")
+    assert (at.text[0].value, at.markdown[0].value) == (long, f"**{for_markdown('a*b*.png')}**: Hateful")
     at = AppTest.from_function(script, args=(Row("b.png", "error", error="It is damaged."),)).run()
-    assert (at.text[0].value, at.markdown[0].value) == ("It is damaged.", "**b.png**: Error")
+    assert (at.text[0].value, at.markdown[0].value) == ("It is damaged.", f"**{for_markdown('b.png')}**: Error")
