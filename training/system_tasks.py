@@ -1,5 +1,9 @@
 """`python -m training evaluate TASK` for the tasks that trained systems answer.
 
+The file is Parquet, or one as the data set's owners give it out, with its pictures beside it (`of_file` in
+`training/datasets`). Of such a file, rows that are not whole are told and counted as `rows_not_whole`, and predictions begin
+with the column `id`, since some rows may be left out.
+
 Rows that a system learned from are answered by the network of the fold that did not see them, and counted as
 `out_of_fold`: on the training file itself, `evaluate` is a cross-validation by group. Where a system has one network,
 they are counted as `learned_from`, and its figures on them mean little.
@@ -8,9 +12,11 @@ they are counted as `learned_from`, and its figures on them mean little.
 from __future__ import annotations
 
 import argparse
+import importlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +46,7 @@ if TYPE_CHECKING:
 
 UNSEEN, LEARNED = -1, -2
 TOLD = 5  # sentences about rows; the rest is counted
+OWNERS = (".json", ".jsonl", ".csv")  # endings of files in the layout of a data set's owners
 
 
 @dataclass(frozen=True)
@@ -68,12 +75,17 @@ NEEDED = {
 def outcome(args: argparse.Namespace, asked: Asked, system: TrainedSystem | None = None) -> tuple[list[Row], Outcome]:
     """The rows of the file, and what `system`, the one named or else the task's best makes of them."""
     wanted = registry.parts(args.task)
-    rows = _rows(args, wanted[0])
+    rows, problems = _rows(args, wanted[0])
     if not rows:
-        raise BadInput(f"{args.data} has no rows.")
+        raise BadInput(f"{args.data} has no rows{f' that can be used. {problems[0]}' if problems else '.'}")
     if system is None:
         system = TrainedSystem.load(getattr(args, "system", None) or registry.BEST[args.task], MiniEncoder())
-    return rows, answer(system, wanted, rows, asked)
+    _tell(problems, "rows that are not whole")
+    made = answer(system, wanted, rows, asked)
+    made.notes["rows_not_whole"] = len(problems)
+    if Path(args.data).suffix in OWNERS:
+        made.columns = {"id": [row.id for row in rows], **made.columns}
+    return rows, made
 
 
 def every(args: argparse.Namespace, asked: Asked) -> dict[str, Any]:
@@ -98,11 +110,16 @@ def every(args: argparse.Namespace, asked: Asked) -> dict[str, Any]:
     return {"system": args.task, "tasks": found}
 
 
-def _rows(args: argparse.Namespace, task: Task) -> list[Row]:
+def _rows(args: argparse.Namespace, task: Task) -> tuple[list[Row], list[str]]:
+    """And a sentence for each row that is not whole."""
+    path = Path(args.data)
+    if path.suffix in OWNERS:
+        rows, problems = importlib.import_module(f"training.datasets.{task.data}").of_file(path)
+        return rows[: args.limit], problems
     layout = LAYOUTS[task.data]
-    rows = read_file(args.data, label=layout.label, identity=layout.identity, details=layout.details, limit=args.limit)
-    require(args.data, pq.read_schema(args.data).names, NEEDED[args.task], args.task)
-    return rows
+    rows = read_file(path, label=layout.label, identity=layout.identity, details=layout.details, limit=args.limit)
+    require(path, pq.read_schema(path).names, NEEDED[args.task], args.task)
+    return rows, []
 
 
 def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], asked: Asked) -> Outcome:
