@@ -199,7 +199,7 @@ def test_a_file_is_taken_as_its_owners_give_it_out(
     rows = 2 if task == "memotion-sentiment" else 3  # whose loader leaves a meme without its picture out
     assert (report["rows"], report["labelled"], report["rows_not_whole"]) == (rows, rows, 1)
     assert "macro_f1" in report["metrics"]
-    assert list(predictions)[0] == "id" and len(predictions["id"]) == rows
+    assert next(iter(predictions)) == "id" and len(predictions["id"]) == rows
     assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
         f"{name}, {'line 4' if task == 'memotion-sentiment' else 'row 3'}"
     ]
