@@ -50,6 +50,8 @@ def read_file(
     read, lacks a column that is needed, or has neither words nor pictures.
     """
     path = Path(path)
+    if not path.exists():
+        raise BadInput(f"There is no file {path}: check its name and its folder.")
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
