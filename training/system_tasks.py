@@ -132,6 +132,13 @@ def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], a
                 f"weights/{system.card.name} does not answer {task.name}: it answers {', '.join(system.tasks)}."
             )
     notes: Counter[str] = Counter()
+    targets, strange = zip(*(task.targets(rows) for task in wanted), strict=True)
+    known = (np.concatenate(targets, axis=1) != UNKNOWN).all(axis=1)
+    for task, problems in zip(wanted, strange, strict=True):
+        if problems and not known.any():
+            raise BadInput(f"No row answers {', '.join(one.name for one in wanted)}. {problems[0]}")
+        notes["labels_outside_the_set"] += len(problems)
+        _tell(problems, f"labels outside the set of {task.name}")
     logits, unreadable = _logits(system, rows, asked, notes)
     notes["unreadable_pictures"] = len(unreadable)
     _tell(unreadable, "pictures that cannot be read")
@@ -141,10 +148,7 @@ def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], a
     found: dict[str, list[Any]] = {}
     every: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     names: list[str] = []
-    for task in wanted:
-        target, problems = task.targets(rows)
-        notes["labels_outside_the_set"] += len(problems)
-        _tell(problems, f"labels outside the set of {task.name}")
+    for task, target in zip(wanted, targets, strict=True):
         number = system.tasks.index(task.name)
         head, where = system.heads[number], columns(system.heads)[number]
         chances, given = _decided(head, logits[:, :, where], fold, stored.get(task.name))
@@ -157,7 +161,6 @@ def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], a
             found[f"{start}label"] = [question.classes[one] for one in given[at]]
             found |= {f"{start}{name}": chances[at][:, one].tolist() for one, name in enumerate(question.classes)}
             found[f"{start}target"] = [None if one == UNKNOWN else question.classes[one] for one in target[:, at]]
-    known = np.all([target != UNKNOWN for target, _, _ in every], axis=0)
     made = Outcome(found, notes=notes, settings={"system": system.card.name, "asked": int(known.sum())})
     if known.any():
         kept = [(target[known], chances[known], given[known]) for target, chances, given in every]
