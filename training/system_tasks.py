@@ -80,6 +80,8 @@ def outcome(args: argparse.Namespace, asked: Asked, system: TrainedSystem | None
         raise BadInput(f"{args.data} has no rows{f' that can be used. {problems[0]}' if problems else '.'}")
     if system is None:
         system = TrainedSystem.load(getattr(args, "system", None) or registry.BEST[args.task], MiniEncoder())
+    if Path(args.data).suffix not in OWNERS:
+        _require_sides(args.data, system, asked)
     _tell(problems, "rows that are not whole")
     made = answer(system, wanted, rows, asked)
     made.notes["rows_not_whole"] = len(problems)
@@ -120,6 +122,17 @@ def _rows(args: argparse.Namespace, task: Task) -> tuple[list[Row], list[str]]:
     rows = read_file(path, label=layout.label, identity=layout.identity, details=layout.details, limit=args.limit)
     require(path, pq.read_schema(path).names, NEEDED[args.task], args.task)
     return rows, []
+
+
+def _require_sides(path: str, system: TrainedSystem, asked: Asked) -> None:
+    """`BadInput` where the file has nothing that the system reads of a row as it is to be shown."""
+    name = system.card.name
+    sides = [side for side in ("image", "text") if system.reads(side) and asked.modality in {None, side}]
+    if not sides:
+        raise BadInput(f"{name} does not look at the {asked.modality}: leave out --modality {asked.modality}.")
+    have, needed = pq.read_schema(path).names, ["image"] if asked.captions == "ocr" else sides
+    if not set(needed) & set(have):
+        require(path, have, needed, name)
 
 
 def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], asked: Asked) -> Outcome:
