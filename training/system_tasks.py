@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from tqdm import tqdm
 
-from models import captions
+from models import captions, weights
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, BadPicture
 from models.heads import Head, columns
@@ -34,7 +34,7 @@ from models.images import open_picture
 from models.ocr.rapid import RapidReader
 from models.ocr.reader import Reader
 from models.systems import AT_ONCE, TrainedSystem
-from training import evaluation, metrics
+from training import evaluation, metrics, system_recipe
 from training.datasets.memotion import ASPECTS
 from training.datasets.parquet import read_file, require
 from training.datasets.rows import Row
@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 UNSEEN, LEARNED = -1, -2
 TOLD = 5  # sentences about rows; the rest is counted
 OWNERS = (".json", ".jsonl", ".csv")  # endings of files in the layout of a data set's owners
+ON_REQUEST = ("axiom", "restore")  # data sets that are not given to everybody: systems trained on them do not ship
+OF_HUBS = ("hf:", "open_clip:")  # towers that the app cannot run
+RUNS = Path("runs")
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def outcome(args: argparse.Namespace, asked: Asked, system: TrainedSystem | None
     if not rows:
         raise BadInput(f"{args.data} has no rows{f' that can be used. {problems[0]}' if problems else '.'}")
     if system is None:
-        system = TrainedSystem.load(getattr(args, "system", None) or registry.BEST[args.task], MiniEncoder())
+        system = _load(getattr(args, "system", None) or registry.BEST[args.task])
     if Path(args.data).suffix not in OWNERS:
         _require_sides(args.data, system, asked)
     _tell(problems, "rows that are not whole")
@@ -92,13 +95,33 @@ def outcome(args: argparse.Namespace, asked: Asked, system: TrainedSystem | None
     return rows, made
 
 
+def _load(name: str) -> TrainedSystem:
+    """From `weights/`; `BadInput` for a system that is not there and that no checkout would bring."""
+    if not (weights.root() / name).is_dir():
+        recipe, run = system_recipe.read(name), RUNS / name
+        lacking = f"weights/ has no {name}, which answers {' and '.join(recipe.tasks)}"
+        measured = evaluation.read(run).get("measured_with", {}).values()
+        towers = [one for one in measured if one.startswith(OF_HUBS)]
+        if towers and (run / "metrics.json").is_file():
+            raise BadInput(
+                f"{lacking}: it was trained with {' and '.join(towers)}, which the app cannot run, and its figures are in "
+                f"{run / 'metrics.json'}."
+            )
+        if recipe.data in ON_REQUEST:
+            raise BadInput(
+                f"{lacking}: the owners of its rows give them out on request; train it on them with `python -m training fit "
+                f"{name} --data DATA`."
+            )
+    return TrainedSystem.load(name, MiniEncoder())
+
+
 def every(args: argparse.Namespace, asked: Asked) -> dict[str, Any]:
     """For a recipe's name in the place of a task: reports on all tasks of that system whose columns the file has."""
     from training import evaluate
 
     found: dict[str, Any] = {}
     problems: list[BadInput] = []
-    system = TrainedSystem.load(args.task, MiniEncoder())
+    system = _load(args.task)
     known = set(system.tasks)
     names = [name for name in registry.EVALUATED if {task.name for task in registry.parts(name)} <= known]
     for name in names:

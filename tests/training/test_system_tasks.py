@@ -145,14 +145,20 @@ def test_rows_that_were_learned_from_are_answered_out_of_fold(shelf: Path, tmp_p
             [evaluation.key(text, image) for text, image in zip(held["text"], held["image"], strict=True)], np.uint64
         )
         arrays["memotion-sentiment:key"] = np.concatenate([keys[:10], arrays["memotion-sentiment:key"][10:]])
+        arrays["memotion-sentiment:given"][:10] = np.arange(10)[:, None] % 3
         arrays[evaluation.LEARNED] = keys[:14]
         np.savez(folder / "predictions.npz", **arrays)
         report, after = run("memotion-sentiment", tmp_path)
+        _, half = run("memotion-sentiment", tmp_path, modality="text")
     finally:
         (folder / "predictions.npz").write_bytes(was)
     assert (report["out_of_fold"], report["learned_from"]) == (10, 4)
     assert after["probability"][:10] != before["probability"][:10]
     assert after["probability"][10:] == before["probability"][10:]
+    kept = [("negative", "neutral", "positive")[number % 3] for number in range(10)]
+    assert after["label"][:10] == kept  # decided by rules that did not see them, as the card's figures are
+    assert after["label"][10:] == before["label"][10:]
+    assert half["label"][:10] != kept  # which were of whole memes
 
 
 def test_a_missing_column_is_one_sentence(shelf: Path, tmp_path: Path) -> None:
@@ -230,6 +236,52 @@ def test_a_label_outside_the_set_is_counted_and_the_rest_measured(
     report, _ = run("memotion-sentiment", tmp_path, held)
     assert (report["labels_outside_the_set"], report["labelled"]) == (1, ROWS - 1)
     assert "Row 4.png: 'so_so'" in capsys.readouterr().out
+
+
+def test_labels_that_are_all_outside_the_set_are_one_sentence(shelf: Path, tmp_path: Path) -> None:
+    held = {"text": ["a", "b"], "stress": ["yes", "no"]}
+    with pytest.raises(
+        BadInput, match=r"^No row answers stress\. Row 0: 'yes' is no answer to stress, which knows 0, 1\.$"
+    ):
+        run("stress", tmp_path, held)
+    report, predictions = run("stress", tmp_path, {"text": ["a", "b"], "stress": [None, None]})
+    assert (report["labelled"], len(predictions["label"])) == (0, 2)  # rows without labels can be asked
+
+
+def test_the_column_that_the_system_reads_is_required(shelf: Path, tmp_path: Path) -> None:
+    held = columns()
+    del held["text"]
+    assert run("memotion-sentiment", tmp_path, held)[0]["rows"] == ROWS  # which looks at the pictures too
+    with pytest.raises(BadInput, match=r"has no column 'text', which memotion_gmu needs: it has 'image_name'"):
+        run("memotion-sentiment", tmp_path, held, modality="text")
+    held = {"image": columns()["image"], "stress": [0] * ROWS}
+    with pytest.raises(
+        BadInput, match=r"has no column 'text', which mental_health_stress needs: it has 'image', 'stress'"
+    ):
+        run("stress", tmp_path, held)
+    with pytest.raises(BadInput, match=r"has no column 'image', which mental_health_stress needs"):
+        run("stress", tmp_path, {"text": ["a"], "stress": [0]}, captions="ocr")
+    with pytest.raises(BadInput, match="mental_health_stress does not look at the image: leave out --modality image"):
+        run("stress", tmp_path, {"text": ["a"], "stress": [0]}, modality="image")
+
+
+def test_a_system_that_no_checkout_brings(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    held = {"text": ["a"], "label": ["restlessness"]}
+    told = r"weights/ has no mental_health_axiom, which answers axiom: the owners .* on request; .* fit mental_health_axiom"
+    for task in ("axiom", "mental_health_axiom"):
+        with pytest.raises(BadInput, match=told):
+            run(task, tmp_path, held)
+    folder = tmp_path / "runs" / "mental_health_axiom"
+    measured = {"image": "mini in its place (the recipe's open_clip:ViT-B-32 could not be fetched)", "text": "hf:bert"}
+    folder.mkdir(parents=True)
+    evaluation.save(folder, {"measured_with": {**measured, "text": "mini"}})
+    (folder / "metrics.json").write_text("{}")
+    with pytest.raises(BadInput, match="on request"):
+        run("axiom", tmp_path, held)
+    evaluation.save(folder, {"measured_with": measured})
+    with pytest.raises(BadInput, match=r"trained with hf:bert, which the app cannot run, .*axiom/metrics\.json\.$"):
+        run("axiom", tmp_path, held)
 
 
 def test_a_recipe_s_name_asks_all_its_tasks(shelf: Path, tmp_path: Path) -> None:
