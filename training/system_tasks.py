@@ -36,7 +36,7 @@ from models.ocr.reader import Reader
 from models.systems import AT_ONCE, TrainedSystem
 from training import evaluation, metrics, system_recipe
 from training.datasets.memotion import ASPECTS
-from training.datasets.parquet import read_file, require
+from training.datasets.parquet import present, read_file, require
 from training.datasets.rows import Row
 from training.heads import UNKNOWN
 from training.tasks import registry
@@ -140,6 +140,7 @@ def every(args: argparse.Namespace, asked: Asked) -> dict[str, Any]:
 def _rows(args: argparse.Namespace, task: Task) -> tuple[list[Row], list[str]]:
     """And a sentence for each row that is not whole."""
     path = Path(args.data)
+    present(path)
     if path.suffix in OWNERS:
         rows, problems = importlib.import_module(f"training.datasets.{task.data}").of_file(path)
         return rows[: args.limit], problems

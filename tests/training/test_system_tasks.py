@@ -213,9 +213,11 @@ def test_a_file_is_taken_as_its_owners_give_it_out(
     assert (report["rows"], len(predictions["id"])) == (1, 1)
 
 
-def test_an_owners_file_of_which_nothing_is_left_says_why(shelf: Path, tmp_path: Path) -> None:
+def test_an_owners_file_that_is_not_there_or_of_which_nothing_is_left_says_why(shelf: Path, tmp_path: Path) -> None:
     name = owners_files(tmp_path)["memotion-sentiment"]
     shutil.rmtree(tmp_path / "images")
+    with pytest.raises(BadInput, match=r"There is no file .*label\.csv: check its name"):
+        asked("memotion-sentiment", tmp_path, "label.csv")
     with pytest.raises(
         BadInput, match=r"labels\.csv has no rows that can be used\. labels\.csv, line 2: the picture 1\.png"
     ):
