@@ -12,7 +12,7 @@ import streamlit as st
 
 from components import charts, gallery_of_answers, published
 from components.evaluation import COLOURS, NAMES, interval
-from components.trained import FIGURES, KEPT_BY_EVALUATE, Line, Predictions, Trained
+from components.trained import FIGURES, KEPT_BY_EVALUATE, TOGETHER, Line, Predictions, Trained
 
 RECIPES = Path(__file__).parents[1] / "training" / "recipes"
 INTERVALS = ("macro_f1", "accuracy", "auroc")
@@ -39,7 +39,11 @@ def missing(trained: Trained, task: str, found: Predictions | None) -> str:
     again = f"`python -m training fit {trained.name} --data DATA`"
     if found is None:
         kept = f"`python -m training evaluate {task} --data NAME.validation.parquet --json figures.json --keep`"
-        told.append(f"predictions of this task ({kept if trained.name in KEPT_BY_EVALUATE else again} writes them)")
+        how = f"{kept if trained.name in KEPT_BY_EVALUATE else again} writes them"
+        if parts := TOGETHER.get(task, ()):
+            there = set(parts) <= set(trained.tasks)
+            how = f"they stand under its parts: {', '.join(parts)}" if there else f"{again} writes those of its parts"
+        told.append(f"predictions of this task ({how})")
     if not trained.curves:
         told.append(f"learning curves ({again} writes them)")
     if not ablations_of(trained, task):

@@ -84,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
     download.add_argument("--kaggle-json", help="the token file from kaggle.com (default: ~/.kaggle/kaggle.json)")
     download.add_argument("--data", default="data", help="the folder to unpack it into (default: data)")
 
-    evaluate = commands.add_parser("evaluate", help="figures for the shipped weights on one Parquet file")
+    evaluate = commands.add_parser("evaluate", help="figures for the shipped weights on one file")
     evaluate.add_argument(
         "task", choices=[*TASKS, *SYSTEMS], metavar="TASK", help=", ".join(TASKS) + ", or a recipe's name"
     )
@@ -92,7 +92,8 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--data",
         required=True,
-        help="a Parquet file with columns image and/or text, and label; for emotic PART.csv of convert-emotic",
+        help="a Parquet file with columns image and/or text, and label; for emotic PART.csv of convert-emotic; for memotion-*, "
+        "stress, stress-domain, target, axiom and restore also their owners' .json, .jsonl or .csv",
     )
     evaluate.add_argument("--json", required=True, help="where the figures go")
     evaluate.add_argument("--predictions", help="a Parquet file for one prediction a row, in the order of the rows")

@@ -1,16 +1,24 @@
 """`python -m training evaluate TASK` for the tasks that trained systems answer.
 
+The file is Parquet, or one as the data set's owners give it out, with its pictures beside it (`of_file` in
+`training/datasets`). Of such a file, rows that are not whole are told and counted as `rows_not_whole`, and predictions begin
+with the column `id`, since some rows may be left out.
+
 Rows that a system learned from are answered by the network of the fold that did not see them, and counted as
-`out_of_fold`: on the training file itself, `evaluate` is a cross-validation by group. Where a system has one network,
-they are counted as `learned_from`, and its figures on them mean little.
+`out_of_fold`: on the training file itself, `evaluate` is a cross-validation by group. Their decisions are those that `fit`
+kept, by rules from the other folds, so that the figures are the card's; where they are shown in half, or with words that
+are read anew, rules from all rows decide, which flatters a little. Where a system has one network, rows are counted as
+`learned_from`, and its figures on them mean little.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +26,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from tqdm import tqdm
 
-from models import captions
+from models import captions, weights
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, BadPicture
 from models.heads import Head, columns
@@ -26,9 +34,9 @@ from models.images import open_picture
 from models.ocr.rapid import RapidReader
 from models.ocr.reader import Reader
 from models.systems import AT_ONCE, TrainedSystem
-from training import evaluation, metrics
+from training import evaluation, metrics, system_recipe
 from training.datasets.memotion import ASPECTS
-from training.datasets.parquet import read_file, require
+from training.datasets.parquet import present, read_file, require
 from training.datasets.rows import Row
 from training.heads import UNKNOWN
 from training.tasks import registry
@@ -40,6 +48,10 @@ if TYPE_CHECKING:
 
 UNSEEN, LEARNED = -1, -2
 TOLD = 5  # sentences about rows; the rest is counted
+OWNERS = (".json", ".jsonl", ".csv")  # endings of files in the layout of a data set's owners
+ON_REQUEST = ("axiom", "restore")  # data sets that are not given to everybody: systems trained on them do not ship
+OF_HUBS = ("hf:", "open_clip:")  # towers that the app cannot run
+RUNS = Path("runs")
 
 
 @dataclass(frozen=True)
@@ -68,12 +80,39 @@ NEEDED = {
 def outcome(args: argparse.Namespace, asked: Asked, system: TrainedSystem | None = None) -> tuple[list[Row], Outcome]:
     """The rows of the file, and what `system`, the one named or else the task's best makes of them."""
     wanted = registry.parts(args.task)
-    rows = _rows(args, wanted[0])
+    rows, problems = _rows(args, wanted[0])
     if not rows:
-        raise BadInput(f"{args.data} has no rows.")
+        raise BadInput(f"{args.data} has no rows{f' that can be used. {problems[0]}' if problems else '.'}")
     if system is None:
-        system = TrainedSystem.load(getattr(args, "system", None) or registry.BEST[args.task], MiniEncoder())
-    return rows, answer(system, wanted, rows, asked)
+        system = _load(getattr(args, "system", None) or registry.BEST[args.task])
+    if Path(args.data).suffix not in OWNERS:
+        _require_sides(args.data, system, asked)
+    _tell(problems, "rows that are not whole")
+    made = answer(system, wanted, rows, asked)
+    made.notes["rows_not_whole"] = len(problems)
+    if Path(args.data).suffix in OWNERS:
+        made.columns = {"id": [row.id for row in rows], **made.columns}
+    return rows, made
+
+
+def _load(name: str) -> TrainedSystem:
+    """From `weights/`; `BadInput` for a system that is not there and that no checkout would bring."""
+    if not (weights.root() / name).is_dir():
+        recipe, run = system_recipe.read(name), RUNS / name
+        lacking = f"weights/ has no {name}, which answers {' and '.join(recipe.tasks)}"
+        measured = evaluation.read(run).get("measured_with", {}).values()
+        towers = [one for one in measured if one.startswith(OF_HUBS)]
+        if towers and (run / "metrics.json").is_file():
+            raise BadInput(
+                f"{lacking}: it was trained with {' and '.join(towers)}, which the app cannot run, and its figures are in "
+                f"{run / 'metrics.json'}."
+            )
+        if recipe.data in ON_REQUEST:
+            raise BadInput(
+                f"{lacking}: the owners of its rows give them out on request; train it on them with `python -m training fit "
+                f"{name} --data DATA`."
+            )
+    return TrainedSystem.load(name, MiniEncoder())
 
 
 def every(args: argparse.Namespace, asked: Asked) -> dict[str, Any]:
@@ -82,7 +121,7 @@ def every(args: argparse.Namespace, asked: Asked) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     problems: list[BadInput] = []
-    system = TrainedSystem.load(args.task, MiniEncoder())
+    system = _load(args.task)
     known = set(system.tasks)
     names = [name for name in registry.EVALUATED if {task.name for task in registry.parts(name)} <= known]
     for name in names:
@@ -98,11 +137,28 @@ def every(args: argparse.Namespace, asked: Asked) -> dict[str, Any]:
     return {"system": args.task, "tasks": found}
 
 
-def _rows(args: argparse.Namespace, task: Task) -> list[Row]:
+def _rows(args: argparse.Namespace, task: Task) -> tuple[list[Row], list[str]]:
+    """And a sentence for each row that is not whole."""
+    path = Path(args.data)
+    present(path)
+    if path.suffix in OWNERS:
+        rows, problems = importlib.import_module(f"training.datasets.{task.data}").of_file(path)
+        return rows[: args.limit], problems
     layout = LAYOUTS[task.data]
-    rows = read_file(args.data, label=layout.label, identity=layout.identity, details=layout.details, limit=args.limit)
-    require(args.data, pq.read_schema(args.data).names, NEEDED[args.task], args.task)
-    return rows
+    rows = read_file(path, label=layout.label, identity=layout.identity, details=layout.details, limit=args.limit)
+    require(path, pq.read_schema(path).names, NEEDED[args.task], args.task)
+    return rows, []
+
+
+def _require_sides(path: str, system: TrainedSystem, asked: Asked) -> None:
+    """`BadInput` where the file has nothing that the system reads of a row as it is to be shown."""
+    name = system.card.name
+    sides = [side for side in ("image", "text") if system.reads(side) and asked.modality in {None, side}]
+    if not sides:
+        raise BadInput(f"{name} does not look at the {asked.modality}: leave out --modality {asked.modality}.")
+    have, needed = pq.read_schema(path).names, ["image"] if asked.captions == "ocr" else sides
+    if not set(needed) & set(have):
+        require(path, have, needed, name)
 
 
 def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], asked: Asked) -> Outcome:
@@ -115,22 +171,27 @@ def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], a
                 f"weights/{system.card.name} does not answer {task.name}: it answers {', '.join(system.tasks)}."
             )
     notes: Counter[str] = Counter()
+    targets, strange = zip(*(task.targets(rows) for task in wanted), strict=True)
+    known = (np.concatenate(targets, axis=1) != UNKNOWN).all(axis=1)
+    for task, problems in zip(wanted, strange, strict=True):
+        if problems and not known.any():
+            raise BadInput(f"No row answers {', '.join(one.name for one in wanted)}. {problems[0]}")
+        notes["labels_outside_the_set"] += len(problems)
+        _tell(problems, f"labels outside the set of {task.name}")
     logits, unreadable = _logits(system, rows, asked, notes)
     notes["unreadable_pictures"] = len(unreadable)
     _tell(unreadable, "pictures that cannot be read")
     stored = evaluation.read(system.card.folder).get("parts", {})
-    fold = _fold_of(system, rows, wanted[0].name, len(logits))
-    notes["out_of_fold"], notes["learned_from"] = int((fold >= 0).sum()), int((fold == LEARNED).sum())
+    whole = asked.modality is None and asked.captions == "given"
     found: dict[str, list[Any]] = {}
     every: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     names: list[str] = []
-    for task in wanted:
-        target, problems = task.targets(rows)
-        notes["labels_outside_the_set"] += len(problems)
-        _tell(problems, f"labels outside the set of {task.name}")
+    for task, target in zip(wanted, targets, strict=True):
         number = system.tasks.index(task.name)
         head, where = system.heads[number], columns(system.heads)[number]
-        chances, given = _decided(head, logits[:, :, where], fold, stored.get(task.name))
+        fold, answered = _unseen(system, rows, task, len(logits))
+        notes["out_of_fold"], notes["learned_from"] = int((fold >= 0).sum()), int((fold == LEARNED).sum())
+        chances, given = _decided(head, logits[:, :, where], fold, stored.get(task.name), answered if whole else None)
         for at, question in enumerate(head.questions):
             every.append((target[:, at], chances[at], given[at]))
             names.append(question.name)
@@ -140,7 +201,6 @@ def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], a
             found[f"{start}label"] = [question.classes[one] for one in given[at]]
             found |= {f"{start}{name}": chances[at][:, one].tolist() for one, name in enumerate(question.classes)}
             found[f"{start}target"] = [None if one == UNKNOWN else question.classes[one] for one in target[:, at]]
-    known = np.all([target != UNKNOWN for target, _, _ in every], axis=0)
     made = Outcome(found, notes=notes, settings={"system": system.card.name, "asked": int(known.sum())})
     if known.any():
         kept = [(target[known], chances[known], given[known]) for target, chances, given in every]
@@ -154,9 +214,12 @@ def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], a
 
 
 def _decided(
-    head: Head, logits: np.ndarray, fold: np.ndarray, stored: dict[str, Any] | None
+    head: Head, logits: np.ndarray, fold: np.ndarray, stored: dict[str, Any] | None, kept: np.ndarray | None
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Chances (N, C) and decisions (N,) a question: all networks together, or the one that did not see the row."""
+    """Chances (N, C) and decisions (N,) a question: all networks together, or the one that did not see the row.
+
+    The latter decides as it is `kept` [rows, questions], or where that is None by the rules `stored` for all such rows.
+    """
     chances = head.probabilities(logits)
     given = [rule.decide(part) for rule, part in zip(head.rules, chances, strict=True)]
     here = np.flatnonzero(fold >= 0)
@@ -164,26 +227,34 @@ def _decided(
         single = Head.from_dict({"name": head.name, **stored})
         alone = single.probabilities(logits[fold[here], here])
         for number, part in enumerate(alone):
-            chances[number][here], given[number][here] = part, single.rules[number].decide(part)
+            chances[number][here] = part
+            given[number][here] = single.rules[number].decide(part) if kept is None else kept[here, number]
     return chances, given
 
 
-def _fold_of(system: TrainedSystem, rows: Sequence[Row], task: str, networks: int) -> np.ndarray:
-    """The network that did not see each row, UNSEEN for rows that none has learned from, LEARNED for those all have."""
-    file = system.card.folder / evaluation.PREDICTIONS
-    found = np.full(len(rows), UNSEEN)
+def _unseen(system: TrainedSystem, rows: Sequence[Row], task: Task, networks: int) -> tuple[np.ndarray, np.ndarray]:
+    """The network that did not see each row, and what it was kept to answer [rows, questions], UNKNOWN elsewhere.
+
+    UNSEEN stands for rows that no network has learned from, LEARNED for those that all have.
+    """
+    file, name = system.card.folder / evaluation.PREDICTIONS, task.name
+    fold, given = np.full(len(rows), UNSEEN), np.full((len(rows), len(task.questions)), UNKNOWN)
     if not file.is_file():
-        return found
+        return fold, given
     with np.load(file) as held:
         learned = set(held[evaluation.LEARNED].tolist()) if evaluation.LEARNED in held else set()
-        known: dict[int, int] = {}
-        if f"{task}:key" in held and networks > 1:
-            here = held[f"{task}:part"] == 0
-            known = dict(zip(held[f"{task}:key"][here].tolist(), held[f"{task}:fold"][here].tolist(), strict=True))
+        known: dict[int, tuple[int, list[int]]] = {}
+        if f"{name}:key" in held and networks > 1:
+            here = held[f"{name}:part"] == 0
+            key, by, answers = (held[f"{name}:{what}"][here].tolist() for what in ("key", "fold", "given"))
+            known = dict(zip(key, zip(by, answers, strict=True), strict=True))
     for number, row in enumerate(rows):
-        key = evaluation.key(row.text, row.image)
-        found[number] = known.get(key, LEARNED if key in learned else UNSEEN)
-    return found
+        one = evaluation.key(row.text, row.image)
+        if one in known:
+            fold[number], given[number] = known[one]
+        elif one in learned:
+            fold[number] = LEARNED
+    return fold, given
 
 
 def _tell(problems: Sequence[str], what: str) -> None:

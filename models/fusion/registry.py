@@ -17,6 +17,8 @@ from models.fusion.experts import Experts, ExpertSettings
 from models.fusion.gated import GatedUnit
 from models.fusion.sides import SideSettings, State, both
 
+MOST, FEW = 30, 5  # names that a hint tells
+
 
 @dataclass(frozen=True)
 class CrossedSettings(SideSettings):
@@ -74,6 +76,11 @@ def build(name: str, image_width: int | None, text_width: int | None, options: M
 
 
 def near(name: str, known: Any) -> str:
-    """A hint at the nearest known name, or at all of them."""
+    """A hint at the nearest known name, or at all of them; of more than `MOST` at the `FEW` that are least unlike."""
     found = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {found[0]!r}?" if found else f" There are: {', '.join(sorted(known))}."
+    if found:
+        return f" Did you mean {found[0]!r}?"
+    if len(known) > MOST:
+        nearest = difflib.get_close_matches(name, list(known), n=FEW, cutoff=0)
+        return f" There are {len(known)}, of which the nearest are: {', '.join(nearest)}."
+    return f" There are: {', '.join(sorted(known))}."

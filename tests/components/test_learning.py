@@ -9,7 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components import record
-from components.trained import Trained
+from components.trained import TOGETHER, Trained
+from training.tasks import registry
 
 
 def page(curves: list) -> None:
@@ -45,6 +46,16 @@ def test_only_a_recipe_with_ablations_is_said_to_write_them() -> None:
     assert "`python -m training compare mental_health_target --ablations --data DATA` writes them" in line
     assert "published system's figure" in line
     assert "python -m training fit mental_health_target" in line
+
+
+def test_predictions_of_a_task_that_is_several_together_stand_under_its_parts() -> None:
+    assert TOGETHER == registry.TOGETHER
+    [(task, parts)] = TOGETHER.items()
+    held = {"parts": {name: {"rows": "out of fold"} for name in parts}}
+    line = record.missing(Trained("memotion_gmu", "GMU", Path(), evaluation=held), task, None)
+    assert f"predictions of this task (they stand under its parts: {', '.join(parts)})" in line
+    line = record.missing(Trained("memotion_gmu", "GMU", Path()), task, None)
+    assert "(`python -m training fit memotion_gmu --data DATA` writes those of its parts)" in line
 
 
 def test_nothing_is_said_of_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

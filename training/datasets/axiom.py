@@ -13,3 +13,8 @@ LAYOUT = meme_folder.Layout("axiom", ("meme_anxiety_category", "meme_anxiety_cat
 def load(part: str, folder: str | Path | None = None) -> tuple[list[Row], list[str]]:
     """`label`: the category as it is written."""
     return meme_folder.load(LAYOUT, part, folder)
+
+
+def of_file(path: Path) -> tuple[list[Row], list[str]]:
+    """The same of one file, whatever part it is."""
+    return meme_folder.of_file(LAYOUT, path)

@@ -35,10 +35,10 @@ def load(part: str, folder: str | Path | None = None) -> tuple[list[Row], list[s
     there = [place for place in (root / "dreaddit", root) if (place / FILES["train"]).is_file()]
     if (root / "dreaddit.train.parquet").is_file() or not there:
         return read(part, folder), []
-    return read_csv(there[0] / FILES[part]) if part in FILES else ([], [])
+    return of_file(there[0] / FILES[part]) if part in FILES else ([], [])
 
 
-def read_csv(path: Path) -> tuple[list[Row], list[str]]:
+def of_file(path: Path) -> tuple[list[Row], list[str]]:
     """Rows of an official file. A missing column is an error; a row without words or of another forum a sentence."""
     table = read_table(path)
     words, label, forum = (column(table, (name,), path) for name in ("text", "label", "subreddit"))

@@ -37,8 +37,13 @@ def load(part: str, folder: str | Path | None = None) -> tuple[list[Row], list[s
     there = sorted(own.rglob(FILES[part]))
     if not there:
         raise BadInput(f"{FILES[part]} is missing under {own}: unpack HarMeme's official files there.")
-    beside = [place / "images" for place in (there[0].parent, there[0].parent.parent, own)]
-    return read_lines(there[0], next((place for place in beside if place.is_dir()), own / "images"))
+    return of_file(there[0], own)
+
+
+def of_file(path: Path, *further: Path) -> tuple[list[Row], list[str]]:
+    """Rows of an official file, with the pictures in `images/` beside it, beside its folder or in a `further` one."""
+    beside = [place / "images" for place in (path.parent, path.parent.parent, *further)]
+    return read_lines(path, next((place for place in beside if place.is_dir()), beside[-1]))
 
 
 def read_lines(path: Path, images: Path) -> tuple[list[Row], list[str]]:

@@ -22,6 +22,7 @@ from training.datasets.tables import column, first_folder, group_of, picture_or_
 PARTS = {
     "train": ("train", "anxiety_train", "depressive_train"),
     "validation": ("validation", "val", "anxiety_val", "depressive_val"),
+    "test": ("test", "anxiety_test", "depressive_test"),
 }
 ENDINGS = (".json", ".jsonl", ".csv")
 
@@ -47,7 +48,13 @@ def load(layout: Layout, part: str, folder: str | Path | None) -> tuple[list[Row
             f"{root} has no {layout.name} rows: its owners give them out on request; put {tables[0].name} (or .csv) and "
             "images/ there."
         )
-    return rows_of(layout, there[0], first_folder(root, (f"{part}_images", "images")))
+    return of_file(layout, there[0])
+
+
+def of_file(layout: Layout, path: Path) -> tuple[list[Row], list[str]]:
+    """The rows of one table of any name, with the pictures of its part beside it, or those of all parts in `images/`."""
+    part = next((part for part, names in PARTS.items() if path.stem in names), path.stem)
+    return rows_of(layout, path, first_folder(path.parent, (f"{part}_images", "images")))
 
 
 def rows_of(layout: Layout, path: Path, images: Path) -> tuple[list[Row], list[str]]:

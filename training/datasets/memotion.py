@@ -33,7 +33,12 @@ def load(part: str, folder: str | Path | None = None) -> tuple[list[Row], list[s
     own = first_folder(root, FOLDERS)
     if (root / "memotion.train.parquet").is_file() or not own.is_dir():
         return read(part, folder), []
-    return ([], []) if part != "train" else read_csv(own / "labels.csv", own / "images")
+    return ([], []) if part != "train" else of_file(own / "labels.csv")
+
+
+def of_file(path: Path) -> tuple[list[Row], list[str]]:
+    """Rows of a table like `labels.csv`, with the pictures in `images/` beside it."""
+    return read_csv(path, path.parent / "images")
 
 
 def read_csv(path: Path, images: Path) -> tuple[list[Row], list[str]]:

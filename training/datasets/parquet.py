@@ -50,6 +50,7 @@ def read_file(
     read, lacks a column that is needed, or has neither words nor pictures.
     """
     path = Path(path)
+    present(path)
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
@@ -81,6 +82,12 @@ def read_file(
             zip(column(identity), column("text"), column("image"), labels, column("group"), strict=True)
         )
     ]
+
+
+def present(path: Path) -> None:
+    """`BadInput` where somebody named a file that is not there."""
+    if not path.exists():
+        raise BadInput(f"There is no file {path}: check its name and its folder.")
 
 
 def require(path: str | Path, have: Sequence[str], needed: Iterable[str], who: str) -> None:

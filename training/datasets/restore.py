@@ -15,3 +15,8 @@ LAYOUT = meme_folder.Layout(
 def load(part: str, folder: str | Path | None = None) -> tuple[list[Row], list[str]]:
     """`label`: a tuple of categories as they are written."""
     return meme_folder.load(LAYOUT, part, folder)
+
+
+def of_file(path: Path) -> tuple[list[Row], list[str]]:
+    """The same of one file, whatever part it is."""
+    return meme_folder.of_file(LAYOUT, path)

@@ -110,3 +110,12 @@ def test_gates_are_shares_and_leave_with_the_experts() -> None:
 def test_wrong_names_and_settings_are_one_sentence(name: str, options: dict, told: str) -> None:
     with pytest.raises(BadInput, match=told):
         registry.build(name, 10, 6, options)
+
+
+def test_of_many_names_a_hint_tells_the_nearest() -> None:
+    known = [f"ViT-{letter}-{size}" for letter in "BLHG" for size in range(14, 40)]
+    assert registry.near("ViT-B-33x", known) == " Did you mean 'ViT-B-33'?"
+    told = registry.near("ResNet-33", known)
+    assert told.startswith(" There are 104, of which the nearest are: ViT-")
+    assert told.count(",") == 1 + registry.FEW - 1
+    assert registry.near("words", ["image", "text"]) == " There are: image, text."

@@ -169,7 +169,7 @@ def test_several_missing_columns_are_named_at_once(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="cannot be read as a Parquet file"):
+    with pytest.raises(BadInput, match=r"There is no file .*nowhere\.parquet: check its name"):
         read_file(tmp_path / "nowhere.parquet")
     (tmp_path / "text.parquet").write_text("not Parquet")
     with pytest.raises(BadInput, match="cannot be read as a Parquet file"):
