@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 
 from models.heads import Head, columns
-from training import evaluation, fold, rules, system_run, wide_path
+from training import evaluation, fold, rules, run_file, system_run, wide_path
 from training import system as systems
 from training.curves import by_epoch
 from training.datasets.rows import Row
@@ -82,18 +82,23 @@ def run(
         "curves": trained.curves,
         "problems": data.problems,
     }
-    keys = [evaluation.key(data.rows[row].text, data.rows[row].image) for row in data.training]
-    system_run.write(system, trained, heads, answers, figures, described, np.array(keys, np.uint64), out, limit)
+    system_run.write(system, trained, heads, answers, figures, described, data.learned(), out, limit)
     return figures
 
 
 def train(system: System, data: Data, out: Path, args: argparse.Namespace | None = None) -> Trained:
     """All folds; with `--resume` those that are done are read, and the one under way goes on from its last epoch.
+    `BadInput` where they are of another run than this one.
 
     Over several devices every process goes through all of this and comes out with the same; the first one alone writes.
     """
     recipe, resume = system.recipe, bool(getattr(args, "resume", False))
     part = systems.folds(recipe, data)
+    asked = run_file.described(recipe, system.measured_with, getattr(args, "limit", None), data.identity())
+    if resume:
+        run_file.check(out, asked)
+    if rank_zero_only.rank == 0:
+        run_file.begin(out, asked, resume=resume)
     networks, curves, logits = [], [], []
     for number in range(recipe.schedule.folds):
         L.seed_everything(recipe.schedule.seed + number, verbose=False)
@@ -198,6 +203,6 @@ def _answers(
     system: System,
 ) -> evaluation.Answers:
     target = rules.split(system.heads, data.prepared.target[rows])[number]
-    keys = [evaluation.key(data.rows[row].text, data.rows[row].image) for row in rows]
+    keys = systems.keys([data.rows[row] for row in rows])
     place = np.array([data.rows[row].place for row in rows])
-    return evaluation.Answers(head, how, target, raw, given, place, data.part[rows], fold, np.array(keys, np.uint64))
+    return evaluation.Answers(head, how, target, raw, given, place, data.part[rows], fold, keys)

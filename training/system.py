@@ -6,6 +6,7 @@ import copy
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from models.encoders.words import cleaned
 from models.errors import BadInput
 from models.fusion import registry as fusions
 from models.heads import Head
+from training import evaluation
 from training.datasets.problems import readable
 from training.datasets.rows import Row
 from training.encoders import registry as encoders
@@ -44,6 +46,16 @@ class Data:
     @property
     def validation(self) -> np.ndarray:
         return np.flatnonzero(self.part == 1)
+
+    def learned(self) -> np.ndarray:
+        """`evaluation.key` of all training rows, uint64."""
+        return keys([self.rows[row] for row in self.training])
+
+    def identity(self) -> str:
+        """Tells training rows apart, and the folds that they fall into: by key, group and answers, in their order."""
+        groups = "\n".join(self.rows[row].group for row in self.training)
+        parts = (self.learned().tobytes(), groups.encode(), self.prepared.target[self.training].tobytes())
+        return sha256(b"".join(sha256(part).digest() for part in parts)).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -139,6 +151,11 @@ def load(
     parts = np.asarray(part)[asked]
     prepared = prepare(system, kept_rows, target[asked], training=parts == 0)
     return Data(kept_rows, parts, prepared, problems)
+
+
+def keys(rows: Sequence[Row]) -> np.ndarray:
+    """`evaluation.key` of each row, uint64."""
+    return np.array([evaluation.key(row.text, row.image) for row in rows], np.uint64)
 
 
 def read(name: str, part: str, folder: str | Path | None) -> tuple[list[Row], list[str]]:
