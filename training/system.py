@@ -123,7 +123,14 @@ def load(
     system: System, folder: str | Path | None, *, limit: int | None = None, ready: Sequence[Row] | None = None
 ) -> Data:
     """The rows with prepared sides and targets. `ready` rows take the place of those in the folder."""
-    recipe = system.recipe
+    rows, part, target, problems = chosen(system.recipe, folder, limit=limit, ready=ready)
+    return Data(rows, part, prepare(system, rows, target, training=part == 0), problems)
+
+
+def chosen(
+    recipe: SystemRecipe, folder: str | Path | None, *, limit: int | None = None, ready: Sequence[Row] | None = None
+) -> tuple[list[Row], np.ndarray, np.ndarray, list[str]]:
+    """The rows that answer any of the recipe's tasks, with the part of each and its targets; and what is wrong with rows."""
     rows: list[Row] = []
     part: list[int] = []
     problems: list[str] = []
@@ -132,7 +139,7 @@ def load(
         if ready is not None and number:
             break
         problems += strange
-        kept, strange = (found, []) if system.image is None else readable(found)
+        kept, strange = (found, []) if recipe.image is None else readable(found)
         problems += strange
         kept = kept[:limit]
         rows += kept
@@ -148,9 +155,7 @@ def load(
     if not asked[np.asarray(part) == 0].any():
         raise BadInput(f"No row of {recipe.data} answers any of {', '.join(recipe.tasks)}.")
     kept_rows = [row for row, here in zip(rows, asked, strict=True) if here]
-    parts = np.asarray(part)[asked]
-    prepared = prepare(system, kept_rows, target[asked], training=parts == 0)
-    return Data(kept_rows, parts, prepared, problems)
+    return kept_rows, np.asarray(part)[asked], target[asked], problems
 
 
 def keys(rows: Sequence[Row]) -> np.ndarray:
