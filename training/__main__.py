@@ -52,17 +52,19 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--out", help="where checkpoints and curves go, with several names OUT/NAME for each (default: runs/NAME)"
     )
-    fit.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
+    fit.add_argument("--resume", action="store_true", help="go on with the same run from the last checkpoint in --out")
     fit.add_argument("--seed", type=int, help="instead of the recipe's")
-    fit.add_argument("--epochs", type=positive, help="instead of the recipe's")
+    fit.add_argument("--epochs", type=positive, help="instead of the recipe's; of a system a try, as with --limit")
     fit.add_argument("--profile", choices=("mini", "clip"), default="mini")
     clip = fit.add_argument_group("with --profile clip, where --data may also be a data set of the Hub")
     clip.add_argument("--model", default="ViT-B-32", help="any of open_clip's, or hf-hub:ORGANISATION/NAME")
     clip.add_argument("--pretrained", default="openai", help="which of the model's weights")
     clip.add_argument("--revision", default="", help="a commit of the weights' repository (default: the pinned one)")
     clip.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
-    fit.add_argument("--limit", type=positive, help="use this many rows, to try things out")
-    fit.add_argument("--folds", type=positive, help="instead of the recipe's")
+    fit.add_argument(
+        "--limit", type=positive, help="use this many rows, to try things out: a system in weights/ stays as it is"
+    )
+    fit.add_argument("--folds", type=positive, help="instead of the recipe's; of a system a try, as with --limit")
     fit.add_argument(
         "--devices",
         help="how many GPUs (2), or which (0,1), for recipes of systems (default: auto, what Lightning finds)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,15 @@ class Trained:
 
 
 def fit(args: argparse.Namespace) -> None:
-    """Trains the recipe `args.name`; checkpoints stay in `args.out`, what is shipped goes into `weights/`."""
+    """Trains the recipe `args.name`; checkpoints stay in `args.out`, what is shipped goes into `weights/`.
+
+    With other folds or epochs than the recipe's it is a try, as with `--limit`: nothing is shipped.
+    """
     recipe = read(args.name, args)
     out = Path(args.out)
-    found = run(recipe, args.data, out, args)
+    given, own = recipe.schedule, read(args.name).schedule
+    other = [name for name in ("folds", "epochs") if getattr(given, name) != getattr(own, name)]
+    found = run(recipe, args.data, out, args, tried=[f"with --{name} {getattr(given, name)}" for name in other])
     told = rank_zero_only(print)
     told(json.dumps({name: _short(figures) for name, figures in found.items() if isinstance(figures, dict)}, indent=2))
 
@@ -56,12 +62,17 @@ def run(
     args: argparse.Namespace | None = None,
     *,
     rows: list[Row] | None = None,
+    tried: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Trains and writes everything; returns the figures as `metrics.json` has them."""
+    """Trains and writes everything; returns the figures as `metrics.json` has them.
+
+    Nothing ships of a run that only tries things out: on `args.limit` rows, or as `tried` says ("with --epochs 1").
+    """
     started = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
     system = systems.build(recipe, out.parent / "cache")
     limit = getattr(args, "limit", None)
+    tried = ["on a few rows", *tried] if limit else tried
     data = systems.load(system, folder, limit=limit, ready=rows)
     for problem in data.problems[:10]:
         print(problem)
@@ -82,7 +93,7 @@ def run(
         "curves": trained.curves,
         "problems": data.problems,
     }
-    system_run.write(system, trained, heads, answers, figures, described, data.learned(), out, limit)
+    system_run.write(system, trained, heads, answers, figures, described, data.learned(), out, limit, tried)
     return figures
 
 
