@@ -49,18 +49,22 @@ def parser() -> argparse.ArgumentParser:
         "--data",
         help="the folder with NAME.train.parquet (default: SUBTEXT_DATA, else data/); for joint_emotic that of convert-emotic",
     )
-    fit.add_argument("--out", help="where checkpoints and curves go (default: runs/NAME for each)")
-    fit.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
+    fit.add_argument(
+        "--out", help="where checkpoints and curves go, with several names OUT/NAME for each (default: runs/NAME)"
+    )
+    fit.add_argument("--resume", action="store_true", help="go on with the same run from the last checkpoint in --out")
     fit.add_argument("--seed", type=int, help="instead of the recipe's")
-    fit.add_argument("--epochs", type=positive, help="instead of the recipe's")
+    fit.add_argument("--epochs", type=positive, help="instead of the recipe's; of a system a try, as with --limit")
     fit.add_argument("--profile", choices=("mini", "clip"), default="mini")
     clip = fit.add_argument_group("with --profile clip, where --data may also be a data set of the Hub")
     clip.add_argument("--model", default="ViT-B-32", help="any of open_clip's, or hf-hub:ORGANISATION/NAME")
     clip.add_argument("--pretrained", default="openai", help="which of the model's weights")
     clip.add_argument("--revision", default="", help="a commit of the weights' repository (default: the pinned one)")
     clip.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
-    fit.add_argument("--limit", type=positive, help="use this many rows, to try things out")
-    fit.add_argument("--folds", type=positive, help="instead of the recipe's")
+    fit.add_argument(
+        "--limit", type=positive, help="use this many rows, to try things out: a system in weights/ stays as it is"
+    )
+    fit.add_argument("--folds", type=positive, help="instead of the recipe's; of a system a try, as with --limit")
     fit.add_argument(
         "--devices",
         help="how many GPUs (2), or which (0,1), for recipes of systems (default: auto, what Lightning finds)",
@@ -72,8 +76,8 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--ablations", action="store_true", help="train each recipe's ablations and set them beside it"
     )
-    compare.add_argument("--data", help="as for fit; needed where something has to be trained first")
-    compare.add_argument("--out", default="runs", help="the folder of runs (default: runs)")
+    compare.add_argument("--data", help="as for fit; what learned from other rows is then not shown, but trained anew")
+    compare.add_argument("--out", default="runs", help="the folder of runs, tries in NAME--try (default: runs)")
     compare.add_argument("--json", help="where the table goes as JSON")
     compare.add_argument("--limit", type=positive, help="use this many rows, to try things out")
     compare.add_argument("--folds", type=positive, help="instead of the recipe's")
@@ -156,7 +160,9 @@ def main(words: Sequence[str] | None = None) -> int:
         if args.command == "fit":
             several(args)
             for name in args.names:
-                one = argparse.Namespace(**vars(args) | {"name": name, "out": args.out or str(Path("runs") / name)})
+                alone = args.out if len(args.names) == 1 else None
+                out = alone or str(Path(args.out or "runs") / name)
+                one = argparse.Namespace(**vars(args) | {"name": name, "out": out})
                 module, function = FITS.get(name, "training.fit:fit").split(":")
                 getattr(importlib.import_module(module), function)(one)
         elif args.command == "download":

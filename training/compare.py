@@ -1,8 +1,9 @@
 """`python -m training compare RECIPE…`: trained systems side by side, or a system and its ablations.
 
 Nothing is trained that has been: figures are those that runs wrote (`runs/NAME/metrics.json`, else `weights/NAME/`), where
-they were made with the folds, epochs, seed and rows that are asked for now. An ablation, or a system without such a run, is
-trained first; an ablation's figures also go into `weights/NAME/evaluation.json`, unless it was only tried out.
+they were made with the folds, epochs and seed that are asked for now, and learned from the rows in `--data` where that is
+given. An ablation, or a system without such a run, is trained first, a try in `runs/NAME--try`; what ships already stays.
+An ablation's figures also go into `weights/NAME/evaluation.json`, unless it was only tried out, or on other rows.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from models import weights
 from training import evaluation
@@ -29,7 +32,7 @@ def compare(args: argparse.Namespace) -> str:
         if args.ablations:
             ablated = {one: _of(recipe.ablated(one), args) for one in recipe.ablations}
             found |= {f"{name}, {one}": figures for one, figures in ablated.items()}
-            if not _tried(args):
+            if not _tried(args) and _learned_from(weights.root() / recipe.name, recipe, args):
                 keep(recipe.name, ablated)
     if args.json:
         Path(args.json).parent.mkdir(parents=True, exist_ok=True)
@@ -44,16 +47,28 @@ def _tried(args: argparse.Namespace) -> bool:
 
 def _of(recipe: SystemRecipe, args: argparse.Namespace) -> Figures:
     """The figures of a run that is there, else of one that is made now."""
-    out, shipped = Path(args.out) / recipe.name, weights.root() / recipe.name
+    tried, shipped = _tried(args), weights.root() / recipe.name
+    out = Path(args.out) / (f"{recipe.name}--try" if tried else recipe.name)
     here = [out] if _like(out, recipe, args.limit) else []
-    for folder in here if _tried(args) else [*here, shipped]:
+    for folder in here if tried else [*here, shipped]:
         file = folder / "metrics.json"
-        if file.is_file():
+        if file.is_file() and _learned_from(folder, recipe, args):
             figures: Figures = json.loads(file.read_text(encoding="utf-8"))
             return figures
     from training import fit
 
-    return fit.run(replace(recipe, ship=recipe.ship and not _tried(args)), args.data, out, args)
+    return fit.run(replace(recipe, ship=recipe.ship and not tried and not shipped.is_dir()), args.data, out, args)
+
+
+def _learned_from(folder: Path, recipe: SystemRecipe, args: argparse.Namespace) -> bool:
+    """Whether what is in this folder learned from the rows in `args.data`, in any order; where none is given it counts."""
+    if args.data is None:
+        return True
+    from training import system
+
+    rows, part, _, _ = system.chosen(recipe, args.data, limit=args.limit)
+    asked = system.keys([row for row, number in zip(rows, part, strict=True) if number == 0])
+    return np.array_equal(np.sort(evaluation.learned(folder)), np.sort(asked))
 
 
 def _like(out: Path, recipe: SystemRecipe, limit: int | None) -> bool:

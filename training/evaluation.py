@@ -112,6 +112,15 @@ def read(folder: Path) -> dict[str, Any]:
     return found
 
 
+def learned(folder: Path) -> np.ndarray:
+    """The keys of all rows that the model in this folder learned from, empty where it does not tell."""
+    if not (folder / PREDICTIONS).is_file():
+        return np.zeros(0, np.uint64)
+    with np.load(folder / PREDICTIONS) as file:
+        found: np.ndarray = file[LEARNED] if LEARNED in file.files else np.zeros(0, np.uint64)
+        return found
+
+
 def key(text: str | None, image: bytes | None) -> int:
     """64 bits that tell whether a row is one that was learned from; they tell nothing else about it."""
     digest = hashlib.sha256((text or "").strip().encode() + b"\0" + (image or b"")).digest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 
 from models.heads import Head, columns
-from training import evaluation, fold, rules, system_run, wide_path
+from training import evaluation, fold, rules, run_file, system_run, wide_path
 from training import system as systems
 from training.curves import by_epoch
 from training.datasets.rows import Row
@@ -36,10 +37,15 @@ class Trained:
 
 
 def fit(args: argparse.Namespace) -> None:
-    """Trains the recipe `args.name`; checkpoints stay in `args.out`, what is shipped goes into `weights/`."""
+    """Trains the recipe `args.name`; checkpoints stay in `args.out`, what is shipped goes into `weights/`.
+
+    With other folds or epochs than the recipe's it is a try, as with `--limit`: nothing is shipped.
+    """
     recipe = read(args.name, args)
     out = Path(args.out)
-    found = run(recipe, args.data, out, args)
+    given, own = recipe.schedule, read(args.name).schedule
+    other = [name for name in ("folds", "epochs") if getattr(given, name) != getattr(own, name)]
+    found = run(recipe, args.data, out, args, tried=[f"with --{name} {getattr(given, name)}" for name in other])
     told = rank_zero_only(print)
     told(json.dumps({name: _short(figures) for name, figures in found.items() if isinstance(figures, dict)}, indent=2))
 
@@ -56,12 +62,17 @@ def run(
     args: argparse.Namespace | None = None,
     *,
     rows: list[Row] | None = None,
+    tried: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Trains and writes everything; returns the figures as `metrics.json` has them."""
+    """Trains and writes everything; returns the figures as `metrics.json` has them.
+
+    Nothing ships of a run that only tries things out: on `args.limit` rows, or as `tried` says ("with --epochs 1").
+    """
     started = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
     system = systems.build(recipe, out.parent / "cache")
     limit = getattr(args, "limit", None)
+    tried = ["on a few rows", *tried] if limit else tried
     data = systems.load(system, folder, limit=limit, ready=rows)
     for problem in data.problems[:10]:
         print(problem)
@@ -82,18 +93,23 @@ def run(
         "curves": trained.curves,
         "problems": data.problems,
     }
-    keys = [evaluation.key(data.rows[row].text, data.rows[row].image) for row in data.training]
-    system_run.write(system, trained, heads, answers, figures, described, np.array(keys, np.uint64), out, limit)
+    system_run.write(system, trained, heads, answers, figures, described, data.learned(), out, limit, tried)
     return figures
 
 
 def train(system: System, data: Data, out: Path, args: argparse.Namespace | None = None) -> Trained:
     """All folds; with `--resume` those that are done are read, and the one under way goes on from its last epoch.
+    `BadInput` where they are of another run than this one.
 
     Over several devices every process goes through all of this and comes out with the same; the first one alone writes.
     """
     recipe, resume = system.recipe, bool(getattr(args, "resume", False))
     part = systems.folds(recipe, data)
+    asked = run_file.described(recipe, system.measured_with, getattr(args, "limit", None), data.identity())
+    if resume:
+        run_file.check(out, asked)
+    if rank_zero_only.rank == 0:
+        run_file.begin(out, asked, resume=resume)
     networks, curves, logits = [], [], []
     for number in range(recipe.schedule.folds):
         L.seed_everything(recipe.schedule.seed + number, verbose=False)
@@ -198,6 +214,6 @@ def _answers(
     system: System,
 ) -> evaluation.Answers:
     target = rules.split(system.heads, data.prepared.target[rows])[number]
-    keys = [evaluation.key(data.rows[row].text, data.rows[row].image) for row in rows]
+    keys = systems.keys([data.rows[row] for row in rows])
     place = np.array([data.rows[row].place for row in rows])
-    return evaluation.Answers(head, how, target, raw, given, place, data.part[rows], fold, np.array(keys, np.uint64))
+    return evaluation.Answers(head, how, target, raw, given, place, data.part[rows], fold, keys)

@@ -6,6 +6,7 @@ import copy
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from models.encoders.words import cleaned
 from models.errors import BadInput
 from models.fusion import registry as fusions
 from models.heads import Head
+from training import evaluation
 from training.datasets.problems import readable
 from training.datasets.rows import Row
 from training.encoders import registry as encoders
@@ -44,6 +46,16 @@ class Data:
     @property
     def validation(self) -> np.ndarray:
         return np.flatnonzero(self.part == 1)
+
+    def learned(self) -> np.ndarray:
+        """`evaluation.key` of all training rows, uint64."""
+        return keys([self.rows[row] for row in self.training])
+
+    def identity(self) -> str:
+        """Tells training rows apart, and the folds that they fall into: by key, group and answers, in their order."""
+        groups = "\n".join(self.rows[row].group for row in self.training)
+        parts = (self.learned().tobytes(), groups.encode(), self.prepared.target[self.training].tobytes())
+        return sha256(b"".join(sha256(part).digest() for part in parts)).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -111,7 +123,14 @@ def load(
     system: System, folder: str | Path | None, *, limit: int | None = None, ready: Sequence[Row] | None = None
 ) -> Data:
     """The rows with prepared sides and targets. `ready` rows take the place of those in the folder."""
-    recipe = system.recipe
+    rows, part, target, problems = chosen(system.recipe, folder, limit=limit, ready=ready)
+    return Data(rows, part, prepare(system, rows, target, training=part == 0), problems)
+
+
+def chosen(
+    recipe: SystemRecipe, folder: str | Path | None, *, limit: int | None = None, ready: Sequence[Row] | None = None
+) -> tuple[list[Row], np.ndarray, np.ndarray, list[str]]:
+    """The rows that answer any of the recipe's tasks, with the part of each and its targets; and what is wrong with rows."""
     rows: list[Row] = []
     part: list[int] = []
     problems: list[str] = []
@@ -120,7 +139,7 @@ def load(
         if ready is not None and number:
             break
         problems += strange
-        kept, strange = (found, []) if system.image is None else readable(found)
+        kept, strange = (found, []) if recipe.image is None else readable(found)
         problems += strange
         kept = kept[:limit]
         rows += kept
@@ -136,9 +155,12 @@ def load(
     if not asked[np.asarray(part) == 0].any():
         raise BadInput(f"No row of {recipe.data} answers any of {', '.join(recipe.tasks)}.")
     kept_rows = [row for row, here in zip(rows, asked, strict=True) if here]
-    parts = np.asarray(part)[asked]
-    prepared = prepare(system, kept_rows, target[asked], training=parts == 0)
-    return Data(kept_rows, parts, prepared, problems)
+    return kept_rows, np.asarray(part)[asked], target[asked], problems
+
+
+def keys(rows: Sequence[Row]) -> np.ndarray:
+    """`evaluation.key` of each row, uint64."""
+    return np.array([evaluation.key(row.text, row.image) for row in rows], np.uint64)
 
 
 def read(name: str, part: str, folder: str | Path | None) -> tuple[list[Row], list[str]]:

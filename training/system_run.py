@@ -71,14 +71,15 @@ def write(
     learned: np.ndarray,
     out: Path,
     limit: int | None = None,
+    tried: Sequence[str] = (),
 ) -> None:
     """The run's folder, then the same into `weights/<name>/` with the networks' graph where the recipe ships them.
 
-    Nothing ships of a try on `limit` rows, or with a tower that the app cannot run. The run is whole before the graph is
+    Nothing ships of a run that was `tried` only, or with a tower that the app cannot run. The run is whole before the graph is
     made, which may fail.
     """
     recipe, sets = system.recipe, kept(answers)
-    run_only = "on a few rows, to try things out" if limit else unservable(system)
+    run_only = f"{' and '.join(tried)}, to try things out" if tried else unservable(system)
     card = system_card.text(system, figures, trained)
     _evaluated(out, sets, learned, described)
     (out / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -254,3 +254,23 @@ def test_fit_calls_the_function_of_that_name(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(faces, "fit", seen.append)
     assert main(["fit", "face_expressions", "--limit", "9", "--seed", "4"]) == 0
     assert (seen[0].out, seen[0].limit, seen[0].seed, seen[0].resume) == ("runs/face_expressions", 9, 4, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "folders"),
+    [
+        (["mini_words", "face_expressions"], ["runs/mini_words", "runs/face_expressions"]),
+        (["mini_words", "--out", "X"], ["X"]),
+        (["mini_words", "face_expressions", "--out", "X"], ["X/mini_words", "X/face_expressions"]),
+    ],
+)
+def test_each_of_several_is_fitted_in_a_folder_of_its_own(
+    given: list[str], folders: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training import faces, mini_words
+
+    seen = []
+    monkeypatch.setattr(faces, "fit", seen.append)
+    monkeypatch.setattr(mini_words, "fit", seen.append)
+    assert main(["fit", *given]) == 0
+    assert [one.out for one in seen] == folders

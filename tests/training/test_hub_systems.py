@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import BertConfig, BertModel, BertTokenizer
 
 from tests.training import test_recipes
 from tests.training.test_recipes import drawn, small
-from training import fit, system
+from training import fit, system, system_recipe
 from training.encoders import registry
 
 BUILD = registry.build
@@ -60,4 +61,35 @@ def test_a_try_on_a_few_rows_leaves_what_ships(shelf: Path, tmp_path: Path, caps
     recipe = replace(recipe, schedule=replace(recipe.schedule, epochs=1))
     fit.run(recipe, None, tmp_path / "run", fit.argparse.Namespace(limit=40), rows=drawn(recipe.data))
     assert not (shelf / "memotion_gmu").exists()
-    assert "weights/memotion_gmu stays as it was" in capsys.readouterr().out
+    assert "Trained on a few rows, to try things out: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"epochs": 1}, "with --epochs 1"),
+        ({"folds": 3}, "with --folds 3"),
+        ({"folds": 3, "epochs": 1, "limit": 40}, "on a few rows and with --folds 3 and with --epochs 1"),
+        ({"folds": 2, "epochs": 4}, ""),  # the recipe's own
+    ],
+)
+def test_other_folds_or_epochs_than_the_recipe_s_are_a_try(
+    options: dict[str, int],
+    told: str,
+    shelf: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    def read(name: str, args: Any = None) -> system_recipe.SystemRecipe:
+        own = small(name)
+        given = {key: getattr(args, key, None) or getattr(own.schedule, key) for key in ("folds", "epochs")}
+        return replace(own, schedule=replace(own.schedule, **given))
+
+    monkeypatch.setattr(fit, "read", read)
+    monkeypatch.setattr(system, "read", lambda data, part, _: (drawn(data), []))
+    given = {"name": "memotion_gmu", "data": None, "out": str(tmp_path / "run"), **options}
+    fit.fit(fit.argparse.Namespace(**given))
+    assert (shelf / "memotion_gmu").exists() == (not told)
+    way = f"Trained {told}, to try things out: all of it is in {tmp_path / 'run'}, and weights/memotion_gmu stays as it was."
+    assert (way in capsys.readouterr().out) == bool(told)

@@ -255,22 +255,29 @@ GATED = "You are trying to access a gated repo.\nMake sure to have access to it 
 
 
 @pytest.fixture
-def refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hubs that give nothing out."""
+def refused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Hubs that give nothing out, and what they were asked for."""
     import timm
     import torchvision.models
     import transformers
 
-    def refuse(*_: object, **__: object) -> None:
+    from training.encoders import registry as encoders
+
+    asked: list[str] = []
+
+    def refuse(name: str, *_: object, **__: object) -> None:
+        asked.append(name)
         raise OSError(GATED)
 
+    monkeypatch.setattr(encoders, "unavailable", {})
     monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", refuse)
     monkeypatch.setattr(torchvision.models, "get_model", refuse)
     monkeypatch.setattr(timm, "create_model", refuse)
+    return asked
 
 
 @pytest.mark.parametrize("spec", ["hf:roberta-base", "torchvision:resnet50", "timm:resnet18"])
-def test_an_encoder_that_cannot_be_had_says_why_and_the_way_out(spec: str, refused: None, tmp_path: Path) -> None:
+def test_an_encoder_that_cannot_be_had_says_why_and_the_way_out(spec: str, refused: list[str], tmp_path: Path) -> None:
     from training.encoders import registry as encoders
     from training.encoders.encoder import Asked
 
@@ -279,6 +286,20 @@ def test_an_encoder_that_cannot_be_had_says_why_and_the_way_out(spec: str, refus
     ) as told:
         encoders.build("text" if spec.startswith("hf") else "image", Asked(spec), tmp_path)
     assert "Make sure" not in str(told.value)
+
+
+@pytest.mark.parametrize("spec", ["hf:roberta-base", "torchvision:resnet50", "timm:resnet18"])
+def test_an_encoder_that_cannot_be_had_is_asked_for_once(spec: str, refused: list[str], tmp_path: Path) -> None:
+    from training.encoders import registry as encoders
+    from training.encoders.encoder import Asked
+
+    told = []
+    for options in ({}, {}, {"pretrained": True}, {}):
+        with pytest.raises(EncoderUnavailable) as error:
+            encoders.build("text" if spec.startswith("hf") else "image", Asked(spec, options=options), tmp_path)
+        told.append(str(error.value))
+    assert refused == [spec.partition(":")[2]] * 2  # with other options it may be there
+    assert len(set(told)) == 1
 
 
 def test_a_setting_that_the_tower_does_not_have_is_no_reason_for_the_fallback(tmp_path: Path) -> None:
@@ -290,7 +311,7 @@ def test_a_setting_that_the_tower_does_not_have_is_no_reason_for_the_fallback(tm
 
 
 def test_what_is_measured_is_said_before_training(
-    tiny: Tiny, refused: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tiny: Tiny, refused: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tiny.root))
     mini.shipped.cache_clear()

@@ -43,7 +43,7 @@ def test_two_processes_train_one_system(tiny: Tiny, tmp_path: Path) -> None:
     written(tmp_path, "train", 150)
     written(tmp_path, "validation", 12)
     words = [
-        "fit", NAME, "--devices", "2", "--strategy", "ddp", "--epochs", "2", "--data", str(tmp_path), "--out", str(run)
+        "fit", NAME, "--devices", "2", "--strategy", "ddp", "--data", str(tmp_path), "--out", str(run)
     ]  # fmt: skip
     alone = {key: value for key, value in os.environ.items() if key not in {"LOCAL_RANK", "WORLD_SIZE", "RANK"}}
     settings = {"SUBTEXT_WEIGHTS": str(shelf), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
@@ -57,11 +57,12 @@ def test_two_processes_train_one_system(tiny: Tiny, tmp_path: Path) -> None:
     for number in range(2):
         place = run / f"fold{number}"
         newest = torch.load(place / "last.ckpt", weights_only=False)
-        assert newest["global_step"] == 2  # 75 rows in batches of 64 for two processes: 1 step an epoch, not 2
+        assert newest["global_step"] == 3  # 75 rows in batches of 64 for two processes: 1 step an epoch, not 2
         assert newest["lr_schedulers"][0]["_last_lr"] == [0.0]  # the rate came down to its end
         state = torch.load(run / f"fold{number}.pt", weights_only=True)
         best = torch.load(place / "best.ckpt", weights_only=False)["state_dict"]
         assert all(torch.equal(value, best[f"network.{key}"]) for key, value in state.items())
     curves = json.loads((run / "evaluation.json").read_text())["curves"]
-    assert [[point["epoch"] for point in curve] for curve in curves] == [[0, 1], [0, 1]]
+    assert [[point["epoch"] for point in curve] for curve in curves] == [[0, 1, 2], [0, 1, 2]]
+    assert json.loads((run / "run.json").read_text())["recipe"]["name"] == NAME
     assert (shelf / NAME / "graph.onnx").is_file()

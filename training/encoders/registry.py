@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from models.errors import BadInput
 from models.fusion.registry import near
 from training.encoders import bilstm, hub, mini, minilm, vision
-from training.encoders.encoder import Asked, SideEncoder
+from training.encoders.encoder import Asked, EncoderUnavailable, SideEncoder
 
 Modality = Literal["image", "text"]
 
@@ -29,9 +29,14 @@ ENCODERS: dict[str, Registered] = {
     "timm": Registered(vision.Picture, ("image",)),
 }
 
+unavailable: dict[str, str] = {}
+"""Why an encoder, with its options, could not be fetched in this process: its hub lets every try wait most of a minute."""
+
 
 def build(modality: Modality, asked: Asked, cache: Path) -> SideEncoder:
-    """The encoder of that spec. `BadInput` if there is none, `EncoderUnavailable` if it cannot be fetched."""
+    """The encoder of that spec. `BadInput` if there is none, `EncoderUnavailable` if it cannot be fetched,
+    which is tried once in a process.
+    """
     kind, colon, name = asked.encoder.partition(":")
     if kind not in ENCODERS:
         raise BadInput(f"There is no encoder {asked.encoder!r}.{near(kind, ENCODERS)}")
@@ -43,4 +48,11 @@ def build(modality: Modality, asked: Asked, cache: Path) -> SideEncoder:
         raise BadInput(
             f"An encoder is named like mini, bilstm, hf:roberta-base or timm:resnet18, not {asked.encoder!r}."
         )
-    return registered.build(modality, asked, cache)  # type: ignore[no-any-return]
+    wanted = f"{asked.encoder} {dict(asked.options)}"
+    if wanted in unavailable:
+        raise EncoderUnavailable(unavailable[wanted])
+    try:
+        return registered.build(modality, asked, cache)  # type: ignore[no-any-return]
+    except EncoderUnavailable as error:
+        unavailable[wanted] = str(error)
+        raise
