@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import re
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from models import weights
 from models.errors import BadInput, SubtextError
 
 ROBUSTNESS = ("robustness_flickr8k", "robustness_hate", "robustness_oasis")
@@ -153,6 +157,24 @@ def several(args: argparse.Namespace) -> None:
         raise BadInput(f"--devices and --strategy are for recipes of systems: {', '.join(alone)} trains on one device.")
 
 
+@contextmanager
+def aside(out: Path) -> Iterator[None]:
+    """A try writes into a copy of the weights, `out`/weights, and `weights/` stays as it is."""
+    copy, named = out / "weights", os.environ.get("SUBTEXT_WEIGHTS")
+    shutil.copytree(weights.root(), copy, dirs_exist_ok=True)
+    os.environ["SUBTEXT_WEIGHTS"] = str(copy)
+    try:
+        yield
+    finally:
+        if named is None:
+            del os.environ["SUBTEXT_WEIGHTS"]
+        else:
+            os.environ["SUBTEXT_WEIGHTS"] = named
+    print(
+        f"Trained on a few rows, to try things out: what it writes is in {copy}, and {weights.root()} stays as it was."
+    )
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command; what the user can mend is told in a sentence, with exit status 2."""
     args = parser().parse_args(words)
@@ -164,7 +186,8 @@ def main(words: Sequence[str] | None = None) -> int:
                 out = alone or str(Path(args.out or "runs") / name)
                 one = argparse.Namespace(**vars(args) | {"name": name, "out": out})
                 module, function = FITS.get(name, "training.fit:fit").split(":")
-                getattr(importlib.import_module(module), function)(one)
+                with aside(Path(out)) if name in FITS and args.limit else nullcontext():  # a system sees to it itself
+                    getattr(importlib.import_module(module), function)(one)
         elif args.command == "download":
             from training.datasets.kaggle import download
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from models import weights
 from models.analysis import Bands, Emotion, Harm, Label, Line, Meme, TextEmotions, Verdict
 from models.emotions import expressions
 from models.emotions.text import LABELS
@@ -252,8 +253,29 @@ def test_fit_calls_the_function_of_that_name(monkeypatch: pytest.MonkeyPatch) ->
 
     seen = []
     monkeypatch.setattr(faces, "fit", seen.append)
-    assert main(["fit", "face_expressions", "--limit", "9", "--seed", "4"]) == 0
-    assert (seen[0].out, seen[0].limit, seen[0].seed, seen[0].resume) == ("runs/face_expressions", 9, 4, False)
+    assert main(["fit", "face_expressions", "--epochs", "9", "--seed", "4"]) == 0
+    assert (seen[0].out, seen[0].epochs, seen[0].seed, seen[0].resume) == ("runs/face_expressions", 9, 4, False)
+
+
+def test_a_try_leaves_the_weights_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from training import faces
+
+    ships = tmp_path / "weights"
+    (ships / "face_expressions").mkdir(parents=True)
+    (ships / "face_expressions" / "config.json").write_text("as it was")
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(ships))
+
+    def fit(args: Namespace) -> None:
+        (weights.root() / "face_expressions" / "config.json").write_text(f"of {args.limit} rows")
+
+    monkeypatch.setattr(faces, "fit", fit)
+    out = tmp_path / "runs"
+    assert main(["fit", "face_expressions", "--limit", "9", "--out", str(out)]) == 0
+    assert (ships / "face_expressions" / "config.json").read_text() == "as it was"
+    assert (out / "weights" / "face_expressions" / "config.json").read_text() == "of 9 rows"
+    assert weights.root() == ships
+    assert main(["fit", "face_expressions", "--out", str(out)]) == 0
+    assert (ships / "face_expressions" / "config.json").read_text() == "of None rows"
 
 
 @pytest.mark.parametrize(
