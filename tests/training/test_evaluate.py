@@ -232,7 +232,7 @@ def test_what_cannot_be_measured_is_said(tmp_path: Path, task: str, columns: dic
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = str(tmp_path / "missing.parquet")
     assert main(["evaluate", "hate", "--data", missing, "--json", str(tmp_path / "out.json")]) == 2
-    assert "missing.parquet cannot be read" in capsys.readouterr().err
+    assert f"There is no file {missing}" in capsys.readouterr().err
     args = parser().parse_args(
         ["evaluate", "harm", "--data", "x", "--json", "y", "--modality", "text", "--captions", "ocr"]
     )
