@@ -131,8 +131,10 @@ def chosen(
     recipe: SystemRecipe, folder: str | Path | None, *, limit: int | None = None, ready: Sequence[Row] | None = None
 ) -> tuple[list[Row], np.ndarray, np.ndarray, list[str]]:
     """The rows that answer any of the recipe's tasks, with the part of each and its targets; and what is wrong with rows."""
+    wanted = tuple(task for name in recipe.tasks for task in tasks.parts(name))
     rows: list[Row] = []
     part: list[int] = []
+    targets: list[np.ndarray] = []
     problems: list[str] = []
     for number, name in enumerate(("train", "validation")):
         found, strange = read(recipe.data, name, folder) if ready is None else (list(ready), [])
@@ -140,17 +142,15 @@ def chosen(
             break
         problems += strange
         kept, strange = (found, []) if recipe.image is None else readable(found)
-        problems += strange
         kept = kept[:limit]
+        answers, outside = zip(*(task.targets(kept) for task in wanted), strict=True)
+        # a word outside the set is strange to each task that asks for it, and the same row may stand in both parts
+        strange = list(dict.fromkeys([*strange, *(one for several in outside for one in several)]))
+        problems += [f"{recipe.data}, {name}: {one}" for one in strange]
         rows += kept
         part += [number] * len(kept)
-    wanted = tuple(task for name in recipe.tasks for task in tasks.parts(name))
-    targets = []
-    for task in wanted:
-        target, strange = task.targets(rows)
-        targets.append(target)
-        problems += strange
-    target = np.concatenate(targets, axis=1)
+        targets.append(np.concatenate(answers, axis=1))
+    target = np.concatenate(targets)
     asked = (target != UNKNOWN).any(axis=1)
     if not asked[np.asarray(part) == 0].any():
         raise BadInput(f"No row of {recipe.data} answers any of {', '.join(recipe.tasks)}.")

@@ -169,7 +169,15 @@ def test_labels_outside_the_set_leave_the_rest(shelf: Path, tmp_path: Path) -> N
     fit.run(small("mental_health_axiom"), None, tmp_path / "run", rows=rows)
     told = json.loads((tmp_path / "run" / "evaluation.json").read_text())["problems"]
     assert len(told) == 1
-    assert "Row 3: 'hunger' is no answer to anxiety" in told[0]
+    assert told[0].startswith("axiom, train: Row 3: 'hunger' is no answer to anxiety")
+
+
+def test_a_label_that_several_tasks_ask_for_is_told_once() -> None:
+    rows = drawn("memotion")
+    rows[3] = replace(rows[3], details={**rows[3].details, "humour": "rofl"})
+    *_, told = system.chosen(small("memotion_gmu"), None, ready=rows)  # types and the intensity of humour
+    assert len(told) == 1
+    assert told[0].startswith(f"memotion, train: Row {rows[3].id}: 'rofl' is no answer to humour")
 
 
 def test_a_missing_column_is_told_before_anything_is_trained(
