@@ -172,8 +172,9 @@ def beside(task: str, trained: Trained) -> None:
     if others:
         st.caption("Others' figures are on their own test rows, ours on rows named here: compare them with care.")
     if copies:
+        kappa, low, high = (f"{copies[name]:.2f}".replace("-", "−") for name in ("kappa", "kappa_low", "kappa_high"))
         st.caption(
             f"The data set holds {int(copies['groups'])} memes more than once, in {int(copies['rows'])} rows, each annotated"
-            f" for itself. Their labels agree beyond chance by {interval(copies, 'kappa')} (Cohen's kappa: 1 is always, 0 as"
-            " often as by chance). Where copies of one meme do not agree, reading the meme cannot tell much of its label."
+            f" for itself. Their labels agree beyond chance by {kappa} (Cohen's kappa, 95% interval {low} to {high}: 1 is always,"
+            " 0 as often as by chance). Where copies of one meme do not agree, reading the meme cannot tell much of its label."
         )
