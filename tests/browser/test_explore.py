@@ -144,7 +144,7 @@ def test_compare_fits_a_phone_and_remembers(fake: str, visitor: Any) -> None:
     words = page.get_by_role("textbox", name="Its words")
     words.fill("we love mondays")
     words.press("Control+Enter")
-    page.get_by_text("Subtext's own verdict (hate 12%)").wait_for()
+    page.get_by_role("cell", name="Subtext's own verdict 12%").wait_for()
     tables = page.get_by_test_id("stTable")
     expect(tables).to_have_count(2)
     wider = tables.evaluate_all(
@@ -156,4 +156,4 @@ def test_compare_fits_a_phone_and_remembers(fake: str, visitor: Any) -> None:
     page.get_by_role("heading", name="Search pictures by what is on them").wait_for()
     page.get_by_role("link", name="Compare").click()
     expect(words).to_have_value("we love mondays")
-    page.get_by_text("Subtext's own verdict (hate 12%)").wait_for()
+    page.get_by_role("cell", name="Subtext's own verdict 12%").wait_for()
