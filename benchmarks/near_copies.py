@@ -45,11 +45,12 @@ def main() -> None:
     parser.add_argument("--json", help="where the figures go")
     args = parser.parse_args()
     sets = {name: of_set(name, args.data) for name in ("memotion", "harmeme", "dreaddit")}
+    pairs = {name: list(copies(rows)) for name, rows in sets.items()}
     found = {
         name: figures
         for name in (*registry.EVALUATED, *registry.TOGETHER["memotion-intensity"])
-        if (task := registry.parts(name)[0]).data in sets
-        and (figures := agreement(sets[task.data], registry.parts(name)))
+        if (data := registry.parts(name)[0].data) in sets
+        and (figures := agreement(sets[data], pairs[data], registry.parts(name)))
     }
     text = json.dumps(found, indent=2)
     print(text)
@@ -77,11 +78,14 @@ def copies(rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
                 yield one, other
 
 
-def agreement(rows: Sequence[Row], tasks: Sequence[Task]) -> dict[str, float]:
-    """Means over all questions of the tasks, on rows that answer all of them; empty where under FEWEST memes lie there twice."""
-    pairs = np.array(list(copies(rows)))
-    if not len(pairs):
+def agreement(rows: Sequence[Row], copied: Sequence[tuple[int, int]], tasks: Sequence[Task]) -> dict[str, float]:
+    """Means over all questions of the tasks, on rows that answer all of them; empty where under FEWEST memes lie there twice.
+
+    copied: `copies(rows)`.
+    """
+    if not copied:
         return {}
+    pairs = np.array(copied)
     targets = np.concatenate([task.targets(rows)[0] for task in tasks], axis=1)
     classes = [len(question.classes) for task in tasks for question in task.questions]
     pairs = pairs[(targets[pairs] != UNKNOWN).all((1, 2))]

@@ -5,7 +5,7 @@
 Logistic regression on what all-MiniLM-L6-v2 makes of a post (mean and maximum of its word pieces' states, by layer), on its
 words and on its letters (TF-IDF), and on means of their log-probabilities. Training and validation rows are answered out of
 fold, a post's segments in one fold. Each reader's strength was chosen on these very rows among a few, which flatters it a
-little. The maintainers ask for a macro-F1 of .70 on their own rows; none of these gets there, nor does any mean of them.
+little. The maintainers ask for a macro-F1 of .70 on their own rows; none of these gets there.
 """
 
 from __future__ import annotations

@@ -167,7 +167,11 @@ def confusion(found: Predictions, number: int) -> None:
         [{k: f"{v:.3f}" if isinstance(v, float) else v for k, v in row.items()} for row in report(counts, names)],
         hide_index=True,
     )
-    cut = f" Answered “{names[1]}” from a probability of {_cut(found, number):.2f} on." if len(names) == 2 else ""
+    cut = (
+        f" Answered “{names[1]}” from a probability of {found.head.rules[number].threshold():.2f} on."
+        if len(names) == 2
+        else ""
+    )
     st.caption(_on(found, number) + cut)
 
 
@@ -197,7 +201,7 @@ def thresholds(found: Predictions, number: int, bands: tuple[float, float] | Non
     names = [name.replace("_", " ") for name in classes]
     one = 1 if len(classes) == 2 else names.index(st.selectbox("Class", names, key="threshold-class"))
     target, chance = (found.target[known, number] == one).astype(int), found.chances[number][known][:, one]
-    start = _cut(found, number) if len(classes) == 2 else float(target.mean())
+    start = found.head.rules[number].threshold() if len(classes) == 2 else float(target.mean())
     start = min(0.99, max(0.01, round(start, 2)))
     begin = (max(0.0, round(start - 0.1, 2)), start) if bands is None else (round(bands[0], 2), round(bands[1], 2))
     low, high = st.slider(
@@ -223,11 +227,6 @@ def thresholds(found: Predictions, number: int, bands: tuple[float, float] | Non
 
 def _on(found: Predictions, number: int) -> str:
     return f"On {int((found.target[:, number] != UNKNOWN).sum()):,} rows ({found.rows.replace('_', ' ')})."
-
-
-def _cut(found: Predictions, number: int) -> float:
-    """From which probability on the second of two classes is answered."""
-    return found.head.rules[number].threshold()
 
 
 def _axes(figure: go.Figure, x: str, y: str) -> None:

@@ -14,11 +14,10 @@ from models.errors import BadPicture
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_PIXELS = 20_000_000
-MOST_PIXELS_JPEG = (
-    60_000_000  # as phones take them; a JPEG above MOST_PIXELS is decoded at a half, a quarter or an eighth
-)
+MOST_PIXELS_JPEG = 60_000_000  # as phones take them: above MOST_PIXELS it is decoded at half its sides
 LONGEST_SIDE = 16_384  # pixels; what WebP allows, and more than any screen shows
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+JPEGS = ("JPEG", "MPO")  # the latter with further pictures behind the first, as some phones take them
 NAMES = {"WEBP": "WebP"}
 TAKEN = "JPEG, PNG, WebP, GIF or BMP"
 HEIC = "This is a HEIC picture, as phones take them, which cannot be read here"
@@ -77,8 +76,9 @@ def open_picture(data: bytes) -> Picture:
             warnings.simplefilter("ignore")  # Pillow's bomb warning and its EXIF remarks: the limits here are stricter
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 name = str(image.format)
-                check_size(*image.size, most=MOST_PIXELS_JPEG if name == "JPEG" else MOST_PIXELS)
-                shrink(image)
+                check_size(*image.size, most=MOST_PIXELS_JPEG if name in JPEGS else MOST_PIXELS)
+                if image.width * image.height > MOST_PIXELS:
+                    image.draft("RGB", (image.width // 2, image.height // 2))
                 image.seek(0)
                 image.load()
                 rgb = upright_rgb(image)
@@ -100,13 +100,6 @@ def open_picture(data: bytes) -> Picture:
             f"The picture is damaged or cut off and cannot be opened: download it again, or save it anew as {TAKEN}."
         ) from error
     return Picture(rgb, name, hashlib.sha256(data).hexdigest())
-
-
-def shrink(image: Image.Image) -> None:
-    """Has a JPEG above the limit decoded at the largest scale that its format offers below it; others stay as they are."""
-    for scale in (2, 4, 8):
-        if image.width * image.height > MOST_PIXELS and image.format == "JPEG":
-            image.draft("RGB", (image.width // scale, image.height // scale))
 
 
 def check_size(width: int, height: int, most: int = MOST_PIXELS) -> None:

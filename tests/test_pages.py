@@ -175,6 +175,9 @@ def test_thresholds_of_the_verdict_begin_where_the_app_has_them(
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(Path(APP).parent / "weights"))  # those that ship
     bands = json.loads((Path(APP).parent / "weights" / "hate_cross_attention" / "config.json").read_text())["bands"]
     app = fine(page("pages/evaluation/models.py"))
+    assert list(app.dataframe[0].value.columns[:3]) == ["Model", "Task", "Measured on"]
+    assert app.dataframe[0].value["Model"].iloc[0] == TITLES["hate_cross_attention"]
+    assert "A line for each of the 5 networks of a cross-validation." in [one.value for one in app.caption]
     [slider] = [one for one in app.slider if one.key.startswith("threshold-hate-")]
     assert slider.value == (round(bands["review_from"], 2), round(bands["hateful_from"], 2))
     told = " ".join(one.value for one in app.caption)

@@ -65,9 +65,7 @@ def parser() -> argparse.ArgumentParser:
     clip.add_argument("--pretrained", default="openai", help="which of the model's weights")
     clip.add_argument("--revision", default="", help="a commit of the weights' repository (default: the pinned one)")
     clip.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
-    fit.add_argument(
-        "--limit", type=positive, help="use this many rows, to try things out: a system in weights/ stays as it is"
-    )
+    fit.add_argument("--limit", type=positive, help="use this many rows, to try things out: weights/ stays as it is")
     fit.add_argument("--folds", type=positive, help="instead of the recipe's; of a system a try, as with --limit")
     fit.add_argument(
         "--devices",

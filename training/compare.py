@@ -21,18 +21,20 @@ from training import evaluation
 from training.system_recipe import SystemRecipe, read
 
 Figures = dict[str, Any]
+Keys = dict[tuple[Any, ...], np.ndarray]
 
 
 def compare(args: argparse.Namespace) -> str:
     """The table as Markdown, a line for each system, task and set of rows; all of it as JSON in `args.json`."""
     found: dict[str, Figures] = {}
+    read_keys: Keys = {}
     for name in args.names:
         recipe = read(name, args)
-        found[recipe.name] = _of(recipe, args)
+        found[recipe.name] = _of(recipe, args, read_keys)
         if args.ablations:
-            ablated = {one: _of(recipe.ablated(one), args) for one in recipe.ablations}
+            ablated = {one: _of(recipe.ablated(one), args, read_keys) for one in recipe.ablations}
             found |= {f"{name}, {one}": figures for one, figures in ablated.items()}
-            if not _tried(args) and _learned_from(weights.root() / recipe.name, recipe, args):
+            if not _tried(args) and _learned_from(weights.root() / recipe.name, recipe, args, read_keys):
                 keep(recipe.name, ablated)
     if args.json:
         Path(args.json).parent.mkdir(parents=True, exist_ok=True)
@@ -45,14 +47,14 @@ def _tried(args: argparse.Namespace) -> bool:
     return any(getattr(args, name, None) is not None for name in ("limit", "folds", "epochs"))
 
 
-def _of(recipe: SystemRecipe, args: argparse.Namespace) -> Figures:
+def _of(recipe: SystemRecipe, args: argparse.Namespace, read_keys: Keys) -> Figures:
     """The figures of a run that is there, else of one that is made now."""
     tried, shipped = _tried(args), weights.root() / recipe.name
     out = Path(args.out) / (f"{recipe.name}--try" if tried else recipe.name)
     here = [out] if _like(out, recipe, args.limit) else []
     for folder in here if tried else [*here, shipped]:
         file = folder / "metrics.json"
-        if file.is_file() and _learned_from(folder, recipe, args):
+        if file.is_file() and _learned_from(folder, recipe, args, read_keys):
             figures: Figures = json.loads(file.read_text(encoding="utf-8"))
             return figures
     from training import fit
@@ -60,15 +62,20 @@ def _of(recipe: SystemRecipe, args: argparse.Namespace) -> Figures:
     return fit.run(replace(recipe, ship=recipe.ship and not tried and not shipped.is_dir()), args.data, out, args)
 
 
-def _learned_from(folder: Path, recipe: SystemRecipe, args: argparse.Namespace) -> bool:
-    """Whether what is in this folder learned from the rows in `args.data`, in any order; where none is given it counts."""
+def _learned_from(folder: Path, recipe: SystemRecipe, args: argparse.Namespace, read_keys: Keys) -> bool:
+    """Whether what is in this folder learned from the rows in `args.data`, in any order; where none is given it counts.
+
+    `read_keys`: of the training rows that were read already, since a system and its ablations ask for the same.
+    """
     if args.data is None:
         return True
     from training import system
 
-    rows, part, _, _ = system.chosen(recipe, args.data, limit=args.limit)
-    asked = system.keys([row for row, number in zip(rows, part, strict=True) if number == 0])
-    return np.array_equal(np.sort(evaluation.learned(folder)), np.sort(asked))
+    which = recipe.data, recipe.tasks, recipe.image is None
+    if which not in read_keys:
+        rows, part, _, _ = system.chosen(recipe, args.data, limit=args.limit)
+        read_keys[which] = np.sort(system.keys([row for row, number in zip(rows, part, strict=True) if number == 0]))
+    return np.array_equal(np.sort(evaluation.learned(folder)), read_keys[which])
 
 
 def _like(out: Path, recipe: SystemRecipe, limit: int | None) -> bool:

@@ -114,7 +114,7 @@ def train(system: System, data: Data, out: Path, args: argparse.Namespace | None
     for number in range(recipe.schedule.folds):
         L.seed_everything(recipe.schedule.seed + number, verbose=False)
         network = system.network()
-        L.seed_everything(recipe.schedule.seed + number, verbose=False)
+        L.seed_everything(recipe.schedule.seed + number, verbose=False)  # however much was drawn for the network
         seen, unseen = data.training[part != number], data.training[part == number]
         place, file = out / f"fold{number}", out / f"fold{number}.pt"
         if resume and file.is_file():

@@ -86,10 +86,10 @@ class Schedule:
 class SystemRecipe:
     """`weights` names the weight of each task's loss (1 where it is not named).
 
-    `ship` says whether the trained networks go into `weights/` or their figures alone; `bits` 8
-    stores matrices as int8. `wide` asks for a linear path beside the network: `strength` of its ridge, the weight of each
-    side's features in it, and what is different for single `tasks`; with `after` it is added once the network is trained,
-    for labels that a linear path could learn by heart.
+    `ship` says whether the trained networks go into `weights/` or their figures alone; `bits` 8 stores matrices as int8.
+    `wide` asks for a linear path beside the network: `strength` of its ridge, the weight of each side's features in it, and
+    what is different for single `tasks`; with `after` it is added once the network is trained, for labels that a linear path
+    could learn by heart.
     """
 
     name: str

@@ -183,13 +183,14 @@ def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], a
     _tell(unreadable, "pictures that cannot be read")
     stored = evaluation.read(system.card.folder).get("parts", {})
     whole = asked.modality is None and asked.captions == "given"
+    keys = [evaluation.key(row.text, row.image) for row in rows]
     found: dict[str, list[Any]] = {}
     every: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     names: list[str] = []
     for task, target in zip(wanted, targets, strict=True):
         number = system.tasks.index(task.name)
         head, where = system.heads[number], columns(system.heads)[number]
-        fold, answered = _unseen(system, rows, task, len(logits))
+        fold, answered = _unseen(system, keys, task, len(logits))
         notes["out_of_fold"], notes["learned_from"] = int((fold >= 0).sum()), int((fold == LEARNED).sum())
         chances, given = _decided(head, logits[:, :, where], fold, stored.get(task.name), answered if whole else None)
         for at, question in enumerate(head.questions):
@@ -232,24 +233,23 @@ def _decided(
     return chances, given
 
 
-def _unseen(system: TrainedSystem, rows: Sequence[Row], task: Task, networks: int) -> tuple[np.ndarray, np.ndarray]:
+def _unseen(system: TrainedSystem, keys: Sequence[int], task: Task, networks: int) -> tuple[np.ndarray, np.ndarray]:
     """The network that did not see each row, and what it was kept to answer [rows, questions], UNKNOWN elsewhere.
 
-    UNSEEN stands for rows that no network has learned from, LEARNED for those that all have.
+    keys: `evaluation.key` of each row. UNSEEN stands for rows that no network has learned from, LEARNED for those that all have.
     """
     file, name = system.card.folder / evaluation.PREDICTIONS, task.name
-    fold, given = np.full(len(rows), UNSEEN), np.full((len(rows), len(task.questions)), UNKNOWN)
+    fold, given = np.full(len(keys), UNSEEN), np.full((len(keys), len(task.questions)), UNKNOWN)
     if not file.is_file():
         return fold, given
+    learned = set(evaluation.learned(system.card.folder).tolist())
     with np.load(file) as held:
-        learned = set(held[evaluation.LEARNED].tolist()) if evaluation.LEARNED in held else set()
         known: dict[int, tuple[int, list[int]]] = {}
         if f"{name}:key" in held and networks > 1:
             here = held[f"{name}:part"] == 0
             key, by, answers = (held[f"{name}:{what}"][here].tolist() for what in ("key", "fold", "given"))
             known = dict(zip(key, zip(by, answers, strict=True), strict=True))
-    for number, row in enumerate(rows):
-        one = evaluation.key(row.text, row.image)
+    for number, one in enumerate(keys):
         if one in known:
             fold[number], given[number] = known[one]
         elif one in learned:

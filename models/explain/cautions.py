@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from models.analysis import Analysis, Verdict
 from models.captions import normalize
-from models.explain.facts import Ledger, two_decimals
+from models.explain.facts import Ledger
 
 NEAR = 0.05  # of probability; closer than this to a threshold, small changes may turn the label
 FOREIGN = 0.3  # of the letters; more of them outside the Latin script, and the words are hardly English
@@ -108,8 +108,8 @@ def foreign(text: str) -> bool:
 
 def distance_shown(verdict: Verdict, band: str) -> float:
     """Between the probability and a threshold as they are printed, with two decimals, so that what is read adds up."""
-    at = float(getattr(verdict.bands, band))
-    return round(abs(float(two_decimals(verdict.probability)) - float(two_decimals(at))), 2)
+    at: float = getattr(verdict.bands, band)
+    return round(abs(round(verdict.probability, 2) - round(at, 2)), 2)
 
 
 def nearest_band(verdict: Verdict) -> tuple[str, float, float]:

@@ -10,6 +10,7 @@ from benchmarks import near_copies
 from components import published
 from training.datasets.rows import Row
 from training.tasks import registry
+from training.tasks.task import Task
 
 SENTIMENT = registry.parts("memotion-sentiment")
 CLASSES = ("negative", "neutral", "positive")
@@ -28,6 +29,10 @@ def drawn(agree: float) -> list[Row]:
     return [meme(number, str(number // 2), label) for number, label in enumerate(labels)]
 
 
+def agreement(rows: list[Row], tasks: tuple[Task, ...]) -> dict[str, float]:
+    return near_copies.agreement(rows, list(near_copies.copies(rows)), tasks)
+
+
 def test_copies_are_of_one_group_with_words_alike() -> None:
     rows = [
         meme(0, "a", "neutral"), meme(1, "a", "neutral", "One does not simply draw a meme."),
@@ -42,7 +47,7 @@ def test_figures_are_scikit_learns(agree: float) -> None:
     rows = drawn(agree)
     truth = [row.label for row in rows]
     other = [rows[number ^ 1].label for number in range(len(rows))]
-    found = near_copies.agreement(rows, SENTIMENT)
+    found = agreement(rows, SENTIMENT)
     assert (found["rows"], found["groups"]) == (60, 30)
     assert found["macro_f1"] == pytest.approx(f1_score(truth, other, average="macro"))
     assert found["kappa"] == pytest.approx(cohen_kappa_score(truth, other))
@@ -51,7 +56,7 @@ def test_figures_are_scikit_learns(agree: float) -> None:
 
 
 def test_copies_that_always_agree_tell_everything() -> None:
-    found = near_copies.agreement(drawn(1.0), SENTIMENT)
+    found = agreement(drawn(1.0), SENTIMENT)
     assert (found["macro_f1"], found["accuracy"], found["kappa"]) == pytest.approx((1, 1, 1))
     assert found["accuracy_majority"] < 0.6
 
@@ -59,15 +64,15 @@ def test_copies_that_always_agree_tell_everything() -> None:
 def test_a_row_counts_once_however_many_copies_it_has() -> None:
     rows = drawn(1.0)
     crowd = [meme(100 + number, "crowd", CLASSES[number == 0]) for number in range(5)]  # one against four
-    found = near_copies.agreement([*rows, *crowd], SENTIMENT)
+    found = agreement([*rows, *crowd], SENTIMENT)
     assert found["accuracy"] == pytest.approx((60 + 0 + 4 * 3 / 4) / 65)
 
 
 def test_little_is_told_by_few_memes_and_by_rows_without_an_answer() -> None:
-    assert near_copies.agreement(drawn(1.0)[:20], SENTIMENT) == {}
-    assert near_copies.agreement([meme(number, "", "neutral") for number in range(60)], SENTIMENT) == {}
+    assert agreement(drawn(1.0)[:20], SENTIMENT) == {}
+    assert agreement([meme(number, "", "neutral") for number in range(60)], SENTIMENT) == {}
     silent = [*drawn(1.0), meme(200, "0", None)]
-    assert near_copies.agreement(silent, SENTIMENT)["rows"] == 60
+    assert agreement(silent, SENTIMENT)["rows"] == 60
 
 
 def test_the_readme_tells_what_was_measured() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from components import curves
+from components import curves, trained
 
 
 @pytest.fixture
@@ -50,3 +50,12 @@ def test_thresholds(rows: tuple[np.ndarray, np.ndarray]) -> None:
     assert seen.review + seen.yes == pytest.approx((chance >= 0.3).mean())
     assert curves.at_threshold(target, chance, 1.1, 1.1).precision is None
     assert curves.at_threshold(np.zeros(4, int), np.ones(4), 0.5, 0.5).recall is None
+
+
+def test_the_page_s_calibration_error_is_that_of_the_figures() -> None:
+    [verdict] = [one for one in trained.models() if one.name == "hate_cross_attention"]
+    found = verdict.predictions("hate")
+    assert found is not None
+    [line] = [one for one in verdict.lines if one.rows == found.rows]
+    bins = curves.reliability((found.target[:, 0] == 1).astype(float), found.chances[0][:, 1])
+    assert bins.ece == pytest.approx(line.figures["ece"], abs=1e-3)

@@ -164,6 +164,7 @@ def test_twenty_megapixels_are_taken():
 def test_a_phone_s_jpeg_comes_out_smaller():
     assert open_picture(encoded(Image.new("L", (6_000, 4_000), 90), "JPEG")).image.size == (3_000, 2_000)
     assert open_picture(encoded(Image.new("RGB", (5_000, 4_000)), "JPEG")).image.size == (5_000, 4_000)
+    assert open_picture(encoded(Image.new("L", (6_000, 4_000), 90), "MPO", save_all=True)).image.size == (3_000, 2_000)
     assert "at most 60" in refusal(encoded(Image.new("L", (8_000, 7_501)), "JPEG"))
 
 
