@@ -25,7 +25,7 @@ from models import captions
 from models.analysis import Meme
 from models.analyzer import Analyzer
 from training import metrics
-from training.counterfactuals import sentences
+from training.datasets.counterfactuals import sentences
 from training.datasets.folder import data_folder
 from training.hate_card import KINDLY
 

@@ -31,8 +31,8 @@ from models.images import open_picture
 from models.retrieval import JointSpace, MiniSpace
 from training import bootstrap
 from training.datasets import harmeme, religious_hateful
+from training.datasets.base import Row
 from training.datasets.folder import data_folder
-from training.datasets.rows import Row
 from training.robustness_kept import remembered
 
 SETS = {"religious_hateful": religious_hateful, "harmeme": harmeme}

@@ -27,8 +27,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from training import bootstrap
+from training.datasets.base import Row
 from training.datasets.folder import data_folder
-from training.datasets.rows import Row
 from training.heads import UNKNOWN
 from training.tasks import registry
 from training.tasks.task import Task

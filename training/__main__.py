@@ -187,7 +187,7 @@ def main(words: Sequence[str] | None = None) -> int:
                 with aside(Path(out)) if name in FITS and args.limit else nullcontext():  # a system sees to it itself
                     getattr(importlib.import_module(module), function)(one)
         elif args.command == "download":
-            from training.datasets.kaggle import download
+            from training.datasets.download import download
 
             print(f"Memotion is in {download(args)}")
         elif args.command == "compare":

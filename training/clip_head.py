@@ -29,7 +29,7 @@ from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from training import clip_card
 from training.clip_features import Side, Store
 from training.datasets import memes
-from training.datasets.rows import Row
+from training.datasets.base import Row
 from training.recipe import read as read_recipe
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # image, mask, text, mask, label

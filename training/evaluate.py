@@ -30,8 +30,8 @@ from models.errors import BadInput, BadPicture
 from models.images import open_picture
 from models.ocr.reader import Reader
 from training import evaluate_pictures, keep, metrics
+from training.datasets.base import Row
 from training.datasets.parquet import read_file
-from training.datasets.rows import Row
 from training.tasks import registry
 
 BATCH = 32

@@ -16,8 +16,8 @@ from tqdm import tqdm
 from models.emotions.people import CONTINUOUS, PeopleReader
 from models.errors import BadInput
 from training import emotic_data, emotic_metrics
+from training.datasets.base import Row
 from training.datasets.emotic import CATEGORIES
-from training.datasets.rows import Row
 from training.evaluate_pictures import Answer
 
 AT_ONCE = 64

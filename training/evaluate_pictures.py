@@ -20,8 +20,8 @@ from models.errors import BadInput, BadPicture
 from models.images import open_picture
 from models.retrieval import JointSpace, MiniSpace, open_space
 from training import regression_metrics, retrieval_metrics
+from training.datasets.base import Row
 from training.datasets.parquet import read_file
-from training.datasets.rows import Row
 
 DETAILS = {"flickr8k": ("captions",), "oasis": ("valence_mean", "arousal_mean")}
 RATINGS = ("valence", "arousal")

@@ -13,8 +13,8 @@ import pandas as pd
 
 from models.encoders.mini import MiniEncoder
 from training import features
-from training.counterfactuals import misspell
-from training.counterfactuals import sentences as counterfactual_sentences
+from training.datasets.counterfactuals import misspell
+from training.datasets.counterfactuals import sentences as counterfactual_sentences
 from training.recipe import read as read_recipe
 
 if TYPE_CHECKING:

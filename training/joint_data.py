@@ -23,7 +23,7 @@ from transformers import AutoTokenizer
 
 from models.encoders.mini import prepare
 from training import export
-from training.datasets.rows import Row
+from training.datasets.base import Row
 from training.joint_net import FROZEN_MEANS, READ, SIDE, Stages, Words
 from training.sentences import WIDTH, minilm_folder
 from training.towers import efficientnet

@@ -27,8 +27,8 @@ from models.images import open_picture
 from models.retrieval import JointSpace
 from training import export, joint_baseline, recipe, retrieval_metrics
 from training.datasets import flickr8k
+from training.datasets.base import Row
 from training.datasets.folder import data_folder
-from training.datasets.rows import Row
 from training.joint_card import PICTURE_CARD, WORDS_CARD, compared, same_threshold, table
 from training.joint_data import PLAIN, Captions, Photographs, Told, photographs, through, told
 from training.joint_net import SIDE, Joint, PictureForExport, WordsForExport, info_nce

@@ -20,7 +20,7 @@ from models import weights
 from models.errors import BadInput
 from models.heads import Head, Question, Rule
 from training import evaluation
-from training.datasets.rows import Row
+from training.datasets.base import Row
 from training.heads import UNKNOWN
 
 if TYPE_CHECKING:

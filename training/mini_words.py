@@ -17,8 +17,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from training import recipe, sentences
-from training.counterfactuals import misspell
-from training.counterfactuals import sentences as counterfactual_sentences
+from training.datasets.counterfactuals import misspell
+from training.datasets.counterfactuals import sentences as counterfactual_sentences
 from training.datasets.folder import data_folder
 
 

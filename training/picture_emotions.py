@@ -29,8 +29,8 @@ from models.emotions.affect import GROUPS, MEANS, SIDES, Looker, kernel
 from models.images import open_picture
 from training import export, recipe, regression_metrics
 from training.datasets import oasis
+from training.datasets.base import Row
 from training.datasets.folder import data_folder
-from training.datasets.rows import Row
 from training.towers import efficientnet
 
 TARGETS = ("valence", "arousal")

@@ -15,7 +15,7 @@ from models.weights import Card
 from training import joint_baseline, mini_towers
 from training import robustness_figures as figures
 from training.datasets import flickr8k
-from training.datasets.rows import Row
+from training.datasets.base import Row
 from training.robustness_samples import Sample
 from training.robustness_targets import (
     ANSWERED_RIGHT,

@@ -17,7 +17,7 @@ from models.images import open_picture
 from models.retrieval import JointSpace, MiniSpace, open_space
 from models.robustness.pixel_attack import view
 from models.weights import Card
-from training.datasets.rows import Row
+from training.datasets.base import Row
 from training.robustness_kept import remembered
 
 Settings = dict[str, Any]

@@ -18,8 +18,8 @@ from models.errors import BadInput
 from models.fusion import registry as fusions
 from models.heads import Head
 from training import evaluation
+from training.datasets.base import Row
 from training.datasets.problems import readable
-from training.datasets.rows import Row
 from training.encoders import registry as encoders
 from training.encoders.encoder import EncoderUnavailable, SideEncoder, Store
 from training.heads import UNKNOWN

@@ -35,9 +35,9 @@ from models.ocr.rapid import RapidReader
 from models.ocr.reader import Reader
 from models.systems import AT_ONCE, TrainedSystem
 from training import evaluation, metrics, system_recipe
+from training.datasets.base import Row
 from training.datasets.memotion import ASPECTS
 from training.datasets.parquet import present, read_file, require
-from training.datasets.rows import Row
 from training.heads import UNKNOWN
 from training.tasks import registry
 from training.tasks.task import Task

@@ -8,7 +8,7 @@ from sklearn.metrics import cohen_kappa_score, f1_score
 
 from benchmarks import near_copies
 from components import published
-from training.datasets.rows import Row
+from training.datasets.base import Row
 from training.tasks import registry
 from training.tasks.task import Task
 

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training import counterfactuals, wide
+from training import wide
+from training.datasets import counterfactuals
 from training.hate_card import (
     FALSE_ALARMS,
     KINDLY,

@@ -18,7 +18,7 @@ from PIL import Image
 from models.errors import BadInput
 from models.systems import TrainedSystem
 from training import fit, fold, system, system_recipe
-from training.datasets.rows import Row
+from training.datasets.base import Row
 from training.encoders import mini
 from training.encoders.encoder import EncoderUnavailable
 from training.tasks import registry

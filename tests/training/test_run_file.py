@@ -14,7 +14,7 @@ from models.errors import BadInput
 from tests.training import test_recipes
 from tests.training.test_recipes import drawn, small
 from training import fit, fold
-from training.datasets.rows import Row
+from training.datasets.base import Row
 from training.system_recipe import SystemRecipe
 
 shelf = test_recipes.shelf

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from training.datasets.base import Row
 from training.datasets.folder import data_folder
 from training.datasets.parquet import read_part
-from training.datasets.rows import Row
 from training.datasets.tables import column, group_of, read_table
 
 FILES = {"train": "dreaddit-train.csv", "test": "dreaddit-test.csv"}

@@ -10,8 +10,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from models.errors import BadInput
+from training.datasets.base import Row
 from training.datasets.parquet import read_part
-from training.datasets.rows import Row
 
 LISTS = {"train": "trainImages", "validation": "devImages", "test": "testImages"}
 TOKENS = "Flickr8k.token.txt"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from training.datasets.base import Row
 from training.datasets.parquet import read_part
-from training.datasets.rows import Row
 
 
 def read(part: str, folder: str | Path | None = None) -> list[Row]:

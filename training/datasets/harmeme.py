@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BadInput
+from training.datasets.base import Row
 from training.datasets.folder import data_folder
 from training.datasets.parquet import read_part
-from training.datasets.rows import Row
 from training.datasets.tables import column, group_of, picture_or_words, read_table
 
 FILES = {"train": "train.jsonl", "validation": "val.jsonl", "test": "test.jsonl"}

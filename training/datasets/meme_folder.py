@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BadInput
+from training.datasets.base import Label, Row
 from training.datasets.folder import data_folder
-from training.datasets.rows import Label, Row
 from training.datasets.tables import column, first_folder, group_of, picture_or_words, read_table
 
 PARTS = {

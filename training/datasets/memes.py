@@ -18,8 +18,8 @@ import pandas as pd
 
 from models import hub
 from models.errors import BadInput
+from training.datasets.base import Row
 from training.datasets.parquet import picture_bytes, read_file
-from training.datasets.rows import Row
 
 PARTS = {"train": "train", "dev": "validation", "val": "validation", "valid": "validation", "validation": "validation",
          "test": "test"}  # fmt: skip

@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.errors import BadInput
+from training.datasets.base import Row
 from training.datasets.folder import data_folder
 from training.datasets.parquet import read_part
-from training.datasets.rows import Row
 from training.datasets.tables import column, first_folder, group_of, picture, read_table
 
 ASPECTS = ("humour", "sarcasm", "offensive", "motivational", "overall_sentiment")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from models.encoders.words import cleaned
 from training.datasets import memotion
+from training.datasets.base import Row
 from training.datasets.problems import readable
-from training.datasets.rows import Row
 
 
 def load(part: str, folder: str | Path | None = None) -> tuple[list[Row], list[str]]:

@@ -10,8 +10,8 @@ import csv
 from pathlib import Path
 
 from models.errors import BadInput
+from training.datasets.base import Row
 from training.datasets.parquet import read_part
-from training.datasets.rows import Row
 
 RATINGS = ("valence_mean", "valence_sd", "arousal_mean", "arousal_sd")
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.errors import BadInput
+from training.datasets.base import Row
 from training.datasets.folder import data_folder
-from training.datasets.rows import Row
 
 PARTS = ("train", "validation")
 

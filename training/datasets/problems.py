@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from models.errors import BadPicture
 from models.images import open_picture
-from training.datasets.rows import Row
+from training.datasets.base import Row
 
 
 def readable(rows: Iterable[Row]) -> tuple[list[Row], list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from training.datasets import meme_folder
-from training.datasets.rows import Row
+from training.datasets.base import Row
 
 LAYOUT = meme_folder.Layout(
     "restore", ("meme_depressive_categories", "meme_depressive_category", "categories", "category"), meme_folder.several

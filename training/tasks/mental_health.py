@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.heads import Question
-from training.datasets.rows import Row
+from training.datasets.base import Row
 from training.tasks.task import Task, outside, yes_or_no
 
 ANXIETY = (

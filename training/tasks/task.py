@@ -9,7 +9,7 @@ import numpy as np
 
 from models.errors import BadInput
 from models.heads import Head, Kind, Question
-from training.datasets.rows import Row
+from training.datasets.base import Row
 from training.heads import UNKNOWN
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import BadInput
-from training.datasets import kaggle
+from training.datasets import download
 
 GOOD = "Basic " + base64.b64encode(b"somebody:secret").decode()
 
@@ -83,7 +83,7 @@ def token(path: Path, **held: object) -> str:
 
 def test_downloads_and_unpacks(server: type[Handler], tmp_path: Path) -> None:
     name = token(tmp_path / "kaggle.json", username="somebody", key="secret")
-    found = kaggle.download(Namespace(name="memotion", kaggle_json=name, data=str(tmp_path / "data")))
+    found = download.download(Namespace(name="memotion", kaggle_json=name, data=str(tmp_path / "data")))
     assert found == tmp_path / "data" / "memotion_dataset_7k" / "labels.csv"
     assert found.read_text() == "image_name\n"
     assert any(path.endswith("DownloadDataset") for path in server.asked)
@@ -94,7 +94,7 @@ def test_downloads_and_unpacks(server: type[Handler], tmp_path: Path) -> None:
 def test_a_refused_token_is_one_sentence(server: type[Handler], tmp_path: Path) -> None:
     name = token(tmp_path / "kaggle.json", username="somebody", key="wrong")
     with pytest.raises(BadInput, match=r"refuses this kaggle\.json") as caught:
-        kaggle.download(Namespace(name="memotion", kaggle_json=name, data=str(tmp_path / "data")))
+        download.download(Namespace(name="memotion", kaggle_json=name, data=str(tmp_path / "data")))
     assert "wrong" not in str(caught.value)
 
 
@@ -106,9 +106,9 @@ def test_a_refused_token_is_one_sentence(server: type[Handler], tmp_path: Path) 
 def test_a_wrong_file_is_one_sentence(tmp_path: Path, held: str, told: str) -> None:
     (tmp_path / "kaggle.json").write_text(held)
     with pytest.raises(BadInput, match=told):
-        kaggle.credentials(tmp_path / "kaggle.json")
+        download.credentials(tmp_path / "kaggle.json")
 
 
 def test_a_missing_file_names_where_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"kaggle\.com, under Settings"):
-        kaggle.credentials(tmp_path / "none.json")
+        download.credentials(tmp_path / "none.json")

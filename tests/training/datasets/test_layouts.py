@@ -14,8 +14,8 @@ from PIL import Image
 from models.errors import BadInput
 from training.datasets import axiom, memotion, memotion_polarity, restore
 from training.datasets import problems as problems_of
+from training.datasets.base import Row
 from training.datasets.problems import readable
-from training.datasets.rows import Row
 from training.heads import UNKNOWN
 from training.tasks import registry
 from training.tasks.memotion import GRADES

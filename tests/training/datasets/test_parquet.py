@@ -21,8 +21,8 @@ from training.datasets import (
     oasis,
     religious_hateful,
 )
+from training.datasets.base import Row
 from training.datasets.parquet import part_path, read_file
-from training.datasets.rows import Row
 
 
 def write(path: Path, **columns: list) -> Path:

@@ -5,7 +5,14 @@ from collections import defaultdict
 
 import pytest
 
-from training.counterfactuals import FORMS, GROUPS, OTHERS, Sentence, misspell, sentences
+from training.datasets.counterfactuals import (
+    FORMS,
+    GROUPS,
+    OTHERS,
+    Sentence,
+    misspell,
+    sentences,
+)
 
 SPLITS = {split: sentences(split) for split in ("train", "validation")}
 

@@ -14,7 +14,7 @@ import hashlib
 import random
 from dataclasses import dataclass
 
-from training.templates import (
+from training.datasets.templates import (
     GROUPS,
     HATEFUL,
     HOSTILE_TO_OTHERS,
