@@ -24,10 +24,10 @@ sys.path.insert(0, str(ROOT))
 from models import captions
 from models.analysis import Meme
 from models.analyzer import Analyzer
-from training import metrics
 from training.datasets.counterfactuals import sentences
 from training.datasets.folder import data_folder
 from training.hate_card import KINDLY
+from training.metrics import classification
 
 FONT = ROOT / "assets" / "fonts" / "DejaVuSans-Bold.ttf"
 LONGEST = 140  # characters; longer sentences would be too small to draw on a photograph
@@ -81,7 +81,7 @@ def measure(folder: Path, *, count: int, seed: int = 7) -> dict[str, float]:
     for case, memes in cases.items():
         verdicts = analyzer.score(memes)
         chances, shown = [v.probability for v in verdicts], pd.Series([v.label for v in verdicts])
-        figures = metrics.binary(frame.label.tolist(), chances, threshold=analyzer.threshold("hate"))
+        figures = classification.binary(frame.label.tolist(), chances, threshold=analyzer.threshold("hate"))
         found |= {f"{case}_{key}": value for key, value in figures.items() if key.startswith(("auroc", "macro_f1"))}
         found[f"{case}_kindly_shown_hateful"] = float((shown[frame.form.isin(KINDLY)] == "hateful").mean())
     return found

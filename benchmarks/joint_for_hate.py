@@ -29,10 +29,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from models.encoders.mini import MiniEncoder
 from models.images import open_picture
 from models.retrieval import JointSpace, MiniSpace
-from training import bootstrap
 from training.datasets import harmeme, religious_hateful
 from training.datasets.base import Row
 from training.datasets.folder import data_folder
+from training.metrics import bootstrap
 from training.robustness_kept import remembered
 
 SETS = {"religious_hateful": religious_hateful, "harmeme": harmeme}

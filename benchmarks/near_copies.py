@@ -26,10 +26,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from training import bootstrap
 from training.datasets.base import Row
 from training.datasets.folder import data_folder
 from training.heads import UNKNOWN
+from training.metrics import bootstrap
 from training.tasks import registry
 from training.tasks.task import Task
 

@@ -28,9 +28,9 @@ from sklearn.preprocessing import StandardScaler
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from models.encoders.wordpieces import Vocabulary
-from training import metrics
 from training.datasets import dreaddit
 from training.datasets.folder import data_folder
+from training.metrics import classification
 
 FOLDS, SEED, AT_ONCE, LONGEST = 5, 0, 16, 254
 Reader = Callable[
@@ -69,7 +69,7 @@ def main() -> None:
         Path(args.json).write_text(text + "\n", encoding="utf-8")
 
 
-def measured(texts: Sequence[str], domains: Sequence[str], groups: Sequence[str]) -> dict[str, metrics.Figures]:
+def measured(texts: Sequence[str], domains: Sequence[str], groups: Sequence[str]) -> dict[str, classification.Figures]:
     """Figures of each reader, and of the readers together."""
     labels = sorted(set(domains))
     truth = np.array([labels.index(domain) for domain in domains])
@@ -88,7 +88,10 @@ def measured(texts: Sequence[str], domains: Sequence[str], groups: Sequence[str]
             answers[name][unseen] = reader(seen, unseen)
     answers |= {name: np.mean([answers[one] for one in ones], axis=0) for name, ones in TOGETHER.items()}
     chances = {name: np.exp(held) / np.exp(held).sum(1, keepdims=True) for name, held in answers.items()}
-    return {name: {"rows": len(texts), **metrics.single_label(domains, held, labels)} for name, held in chances.items()}
+    return {
+        name: {"rows": len(texts), **classification.single_label(domains, held, labels)}
+        for name, held in chances.items()
+    }
 
 
 @torch.inference_mode()

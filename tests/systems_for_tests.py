@@ -13,8 +13,14 @@ import torch
 
 from models.heads import Head, Rule
 from tests import weights_for_tests
-from training import evaluation, metrics, system, system_export, system_recipe
+from training import (
+    evaluation,
+    system,
+    system_export,
+    system_recipe,
+)
 from training.encoders import mini
+from training.metrics import classification
 
 NAMES = ("memotion_gmu", "memotion_bilstm", "mental_health_target", "mental_health_stress")
 _FOLDER = TemporaryDirectory(prefix="subtext-systems-")
@@ -89,4 +95,4 @@ def _figures(one: evaluation.Answers) -> dict:
         (one.target[:, number], rule.calibrate(one.raw[number]), one.given[number])
         for number, rule in enumerate(one.head.rules)
     ]
-    return {"rows": len(one.target), **metrics.questions(asked, resamples=50)}
+    return {"rows": len(one.target), **classification.questions(asked, resamples=50)}

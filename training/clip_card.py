@@ -12,7 +12,8 @@ import numpy as np
 from models.encoders.clip import ClipEncoder
 from models.fusion.cross_attention import CrossAttention
 from models.profiles import HEAD
-from training import export, hate_card, metrics
+from training import export, hate_card
+from training.metrics import classification
 
 if TYPE_CHECKING:
     from training.clip_head import Part
@@ -39,7 +40,7 @@ def save(net: CrossAttention, parts: Mapping[str, Part], encoder: ClipEncoder, *
     figures = {
         f"{name}, {data}": {
             "rows": len(labels[name]),
-            **metrics.binary(labels[name].tolist(), calibration(found).tolist(), threshold=threshold),
+            **classification.binary(labels[name].tolist(), calibration(found).tolist(), threshold=threshold),
         }
         for name, found in logits.items()
         if len(set(labels[name].tolist())) == 2

@@ -14,8 +14,8 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 from models.emotions.people import CONTINUOUS
-from training import bootstrap, regression_metrics
 from training.datasets.emotic import CATEGORIES
+from training.metrics import bootstrap, regression
 
 RESAMPLES, SEED = 1000, 0
 MEAN = "mean_average_precision"
@@ -41,7 +41,7 @@ def figures(
 def ratings(truth: np.ndarray, given: np.ndarray, *, resamples: int = RESAMPLES) -> dict[str, float]:
     """Figures of (N, 3) ratings."""
     known, told = ({name: part[:, at] for at, name in enumerate(CONTINUOUS)} for part in (truth, given))
-    return regression_metrics.figures(known, told, CONTINUOUS, resamples=resamples)
+    return regression.figures(known, told, CONTINUOUS, resamples=resamples)
 
 
 def difference(

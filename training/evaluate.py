@@ -29,9 +29,10 @@ from models.emotions import expressions
 from models.errors import BadInput, BadPicture
 from models.images import open_picture
 from models.ocr.reader import Reader
-from training import evaluate_pictures, keep, metrics
+from training import evaluate_pictures, keep
 from training.datasets.base import Row
 from training.datasets.parquet import read_file
+from training.metrics import classification
 from training.tasks import registry
 
 BATCH = 32
@@ -130,7 +131,7 @@ def text_emotions(rows: Sequence[Row], engine: Engine, asked: Asked) -> Outcome:
     thresholds = next(([s[label].threshold for label in LABELS] for s in scores if s), None)
     if known and thresholds:
         truth = np.array([[label in columns["target"][number] for label in LABELS] for number in known])
-        outcome.figures = metrics.multi_label(truth, chances[known], thresholds)
+        outcome.figures = classification.multi_label(truth, chances[known], thresholds)
     return outcome
 
 
@@ -151,7 +152,7 @@ def face_expressions(rows: Sequence[Row], classifier: expressions.ExpressionClas
     known = [place for place, number in enumerate(seen) if rows[number].label is not None]
     if known:
         truth = [columns["target"][seen[place]] for place in known]
-        outcome.figures = metrics.single_label(truth, chances[known], labels)
+        outcome.figures = classification.single_label(truth, chances[known], labels)
     return outcome
 
 
@@ -260,7 +261,7 @@ def _yes_or_no(
     outcome = Outcome(columns | {"target": [row.label for row in rows]}, notes=notes, settings={"threshold": threshold})
     known = [number for number, row in enumerate(rows) if row.label is not None]
     if known:
-        outcome.figures = metrics.binary(
+        outcome.figures = classification.binary(
             [int(rows[number].label) for number in known],  # type: ignore[arg-type]  # 0 or 1, as checked above
             [columns["probability"][number] for number in known],
             threshold=threshold,

@@ -19,9 +19,9 @@ from models.emotions.affect import AffectReader
 from models.errors import BadInput, BadPicture
 from models.images import open_picture
 from models.retrieval import JointSpace, MiniSpace, open_space
-from training import regression_metrics, retrieval_metrics
 from training.datasets.base import Row
 from training.datasets.parquet import read_file
+from training.metrics import regression, retrieval
 
 DETAILS = {"flickr8k": ("captions",), "oasis": ("valence_mean", "arousal_mean")}
 RATINGS = ("valence", "arousal")
@@ -63,14 +63,14 @@ def flickr8k(rows: Sequence[Row], space: JointSpace | MiniSpace | None = None) -
         vectors.append(space.embed_images(waiting))
     owner = np.repeat(np.arange(len(seen)), [len(told[number]) for number in seen])
     words = space.embed_texts([caption for number in seen for caption in told[number]])
-    found = retrieval_metrics.ranks(np.concatenate(vectors) @ words.T, owner)
+    found = retrieval.ranks(np.concatenate(vectors) @ words.T, owner)
     place = {number: at for at, number in enumerate(seen)}
     columns: dict[str, list[Any]] = {
         "image_to_text_rank": [int(found.image[place[n]]) if n in place else None for n in range(len(rows))],
         "text_to_image_ranks": [found.text[owner == place[n]].tolist() if n in place else [] for n in range(len(rows))],
     }
     notes["captions_ranked"] = len(owner)
-    return columns, retrieval_metrics.figures(found), notes, {"weights": [card.name for card in space.cards]}
+    return columns, retrieval.figures(found), notes, {"weights": [card.name for card in space.cards]}
 
 
 def oasis(rows: Sequence[Row], reader: AffectReader | None = None) -> Answer:
@@ -84,7 +84,7 @@ def oasis(rows: Sequence[Row], reader: AffectReader | None = None) -> Answer:
         columns["label"][number] = answer.emotion
     truth = {name: [_number(row.details[f"{name}_mean"]) for row in rows] for name in RATINGS}
     given = {name: [_number(value) for value in columns[name]] for name in RATINGS}
-    return columns, regression_metrics.figures(truth, given, RATINGS), notes, {"weights": ["picture_emotions"]}
+    return columns, regression.figures(truth, given, RATINGS), notes, {"weights": ["picture_emotions"]}
 
 
 TASKS: dict[str, Callable[[Sequence[Row]], Answer]] = {"flickr8k": flickr8k, "oasis": oasis}

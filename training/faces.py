@@ -30,9 +30,10 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 from models.emotions.expressions import LABELS, SIDE, grey, standardise
 from models.errors import BadInput
 from models.images import open_picture
-from training import export, metrics
+from training import export
 from training.datasets import fer2013
 from training.expression_net import AtSizes, ExpressionNet, augment, folded
+from training.metrics import classification
 
 RECIPE = Path(__file__).parent / "recipes" / "face_expressions.toml"
 
@@ -195,7 +196,7 @@ def save(
     logits, truth = (torch.cat(pieces) / 2).numpy(), labels.numpy()
     temperature = round(temperature_of(logits, truth), 4)
     chances = softmax(logits / temperature, axis=1)
-    figures = metrics.single_label([LABELS[number] for number in truth], chances, LABELS)
+    figures = classification.single_label([LABELS[number] for number in truth], chances, LABELS)
     recall = {LABELS[n]: float((chances.argmax(1) == n)[truth == n].mean()) for n in np.unique(truth)}
     graph = export.trace(
         usable, [faces[:2].contiguous()], names=["faces"], outputs=["logits"], dynamic={"faces": {0: "batch"}}

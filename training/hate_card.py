@@ -15,11 +15,12 @@ from torch import Tensor, nn
 
 from models import weights
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training import evaluation, export, metrics, wide
+from training import evaluation, export, wide
 from training.curves import Curve
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
 from training.hate_cross_attention import predict
 from training.hate_rows import HARM, HATE, HEADS, Data, folds
+from training.metrics import classification
 
 INPUTS = ("image", "image_mask", "text", "text_mask")
 OUTPUTS = ("logits", "words_to_regions", "regions_to_words")
@@ -143,7 +144,7 @@ def save(
 
     def figures_of(head: str, logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         chances = calibrations[head](logits).tolist()
-        return {"rows": len(labels), **metrics.binary(labels.tolist(), chances, threshold=thresholds[head])}
+        return {"rows": len(labels), **classification.binary(labels.tolist(), chances, threshold=thresholds[head])}
 
     heads = {name: "harm" if name == "harmeme" else "hate" for name in parts}
     figures = {f"validation, {name}": figures_of(heads[name], *part) for name, part in parts.items()}

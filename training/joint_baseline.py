@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
-from training import retrieval_metrics
-from training.retrieval_metrics import Ranks
+from training.metrics import retrieval
+from training.metrics.retrieval import Ranks
 
 HIDDEN, EPOCHS, BATCH, RATE = 256, 15, 256, 1e-3
 WRONG = 3  # wrong pairs for each right one
@@ -111,7 +111,7 @@ def fit_flickr8k(
     found: list[Ranks] = []
 
     def check(fitted: Standardised) -> None:
-        found.append(retrieval_metrics.ranks(fitted.all_pairs(checked[0].numpy(), checked[1].numpy()), checked[2]))
+        found.append(retrieval.ranks(fitted.all_pairs(checked[0].numpy(), checked[1].numpy()), checked[2]))
 
     train(train_on[0].numpy(), train_on[1].numpy(), train_on[2], seed=seed, on_epoch=check)
-    return max(found, key=lambda ranks: sum(retrieval_metrics.recalls(ranks).values()))
+    return max(found, key=lambda ranks: sum(retrieval.recalls(ranks).values()))

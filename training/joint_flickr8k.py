@@ -25,14 +25,15 @@ from tqdm import tqdm
 from models import weights
 from models.images import open_picture
 from models.retrieval import JointSpace
-from training import export, joint_baseline, recipe, retrieval_metrics
+from training import export, joint_baseline, recipe
 from training.datasets import flickr8k
 from training.datasets.base import Row
 from training.datasets.folder import data_folder
 from training.joint_card import PICTURE_CARD, WORDS_CARD, compared, same_threshold, table
 from training.joint_data import PLAIN, Captions, Photographs, Told, photographs, through, told
 from training.joint_net import SIDE, Joint, PictureForExport, WordsForExport, info_nce
-from training.retrieval_metrics import Ranks
+from training.metrics import retrieval
+from training.metrics.retrieval import Ranks
 from training.towers import export_words, write_vocabulary
 
 CLIP = 5.0  # the gradient's norm
@@ -96,7 +97,7 @@ def train(
 
     def check(step: int) -> None:
         nonlocal best
-        recalls = retrieval_metrics.recalls(rank(average, checked))
+        recalls = retrieval.recalls(rank(average, checked))
         loss = {"loss": round(float(np.mean(losses[-settings["check"] :])), 4)} if losses else {}
         history.append({"step": step, **loss, **recalls})
         if sum(recalls.values()) > best:
@@ -196,7 +197,7 @@ def rank(joint: Joint, pairs: Pairs) -> Ranks:
     pictures = joint.picture(pairs.seen.seen[PLAIN])
     with torch.autocast("cpu", torch.bfloat16):
         words = through(joint.words, pairs.told, range(len(pairs.told.owner)))
-    return retrieval_metrics.ranks((pictures @ words.T).numpy(), pairs.told.owner)
+    return retrieval.ranks((pictures @ words.T).numpy(), pairs.told.owner)
 
 
 def shipped(rows: Sequence[Row]) -> Ranks:
@@ -205,7 +206,7 @@ def shipped(rows: Sequence[Row]) -> Ranks:
     pictures = space.embed_images([open_picture(row.image or b"").image for row in rows])
     words = space.embed_texts([caption for row in rows for caption in row.details["captions"]])
     owner = np.repeat(np.arange(len(rows)), [len(row.details["captions"]) for row in rows])
-    return retrieval_metrics.ranks(pictures @ words.T, owner)
+    return retrieval.ranks(pictures @ words.T, owner)
 
 
 def write(joint: Joint, baseline: Ranks, settings: dict[str, Any], seen: Photographs, rows: Sequence[Row]) -> None:
@@ -229,8 +230,8 @@ def write(joint: Joint, baseline: Ranks, settings: dict[str, Any], seen: Photogr
     graph = export_words(WordsForExport(joint.words), ("vector",))
     export.write("joint_words", config=words | shared, metrics={}, readme="", graph=graph, bits=8)
     found = shipped(rows)
-    ours, theirs = (retrieval_metrics.figures(one) for one in (found, baseline))
-    gain = retrieval_metrics.difference(found, baseline)
+    ours, theirs = (retrieval.figures(one) for one in (found, baseline))
+    gain = retrieval.difference(found, baseline)
     figures = {
         "flickr8k, validation (stop chosen on these rows)": {"rows": len(rows), **ours},
         "flickr8k, validation, baseline (separate embeddings, late combination)": {"rows": len(rows), **theirs},

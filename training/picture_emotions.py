@@ -27,10 +27,11 @@ from tqdm import tqdm
 from models import weights
 from models.emotions.affect import GROUPS, MEANS, SIDES, Looker, kernel
 from models.images import open_picture
-from training import export, recipe, regression_metrics
+from training import export, recipe
 from training.datasets import oasis
 from training.datasets.base import Row
 from training.datasets.folder import data_folder
+from training.metrics import regression
 from training.towers import efficientnet
 
 TARGETS = ("valence", "arousal")
@@ -68,17 +69,17 @@ def fit(args: argparse.Namespace) -> None:
     figures = {
         f"cross-validation over {len(rows['train'])} training rows (settings chosen here)": {
             "rows": len(rows["train"]),
-            **regression_metrics.figures(truth["train"], held_out, TARGETS),
+            **regression.figures(truth["train"], held_out, TARGETS),
         },
         f"{len(rows['validation'])} validation rows": {
             "rows": len(rows["validation"]),
-            **regression_metrics.figures(
+            **regression.figures(
                 truth["validation"],
                 answers(seen["train"], truth["train"], seen["validation"], chosen, settings),
                 TARGETS,
             ),
         },
-        "baseline, ridge on the head's mean, cross-validated": regression_metrics.figures(
+        "baseline, ridge on the head's mean, cross-validated": regression.figures(
             truth["train"], baseline(seen["train"], truth["train"], settings["folds"], settings["seed"]), TARGETS
         ),
     }

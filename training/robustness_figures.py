@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from models.robustness.pixel_attack import Attack
-from training import bootstrap
+from training.metrics import bootstrap
 
 RESAMPLES, SEED = 1000, 0
 Figures = dict[str, float]
@@ -46,7 +46,7 @@ def median(name: str, values: np.ndarray) -> Figures:
 
 
 def drawn(name: str, rows: int, value: float, resampled: Callable[[np.ndarray], np.ndarray]) -> Figures:
-    """A figure with its bootstrap interval; `resampled` takes counts (R, rows) as in `training.bootstrap`."""
+    """A figure with its bootstrap interval; `resampled` takes counts (R, rows) as in `training.metrics.bootstrap`."""
     found = np.concatenate([resampled(counts) for counts in bootstrap.draws(rows, RESAMPLES, SEED)])
     low, high = np.nanpercentile(found, [2.5, 97.5])
     return {name: value, f"{name}_low": float(low), f"{name}_high": float(high)}

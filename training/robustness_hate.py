@@ -15,9 +15,9 @@ from models.captions import normalize
 from models.encoders.encoder import Tokens
 from models.hate import HateClassifier, sigmoid
 from models.weights import Card
-from training import bootstrap
 from training import robustness_figures as figures
 from training.datasets import religious_hateful
+from training.metrics import bootstrap
 from training.robustness_samples import Sample
 from training.robustness_targets import (
     ANSWERED_RIGHT,

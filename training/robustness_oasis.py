@@ -14,9 +14,10 @@ from models import weights
 from models.emotions.affect import GROUPS, AffectReader, Looker
 from models.robustness.pixel_attack import view
 from models.weights import Card
-from training import picture_emotions, regression_metrics
+from training import picture_emotions
 from training import robustness_figures as figures
 from training.datasets import oasis
+from training.metrics import regression
 from training.robustness_samples import Sample
 from training.robustness_targets import Features, Settings, Target, chosen, pictures, some, trigger
 
@@ -103,7 +104,7 @@ class Oasis:
         answer = _kernel(seen, truth) if variant == "shipped" else _ridge(seen, truth)
         clean = answer(self.seen(variant, "held"))
         moved = np.abs(answer(self._marked(variant)) - clean)
-        said = regression_metrics.figures({"valence": self.truth["held"]}, {"valence": clean}, ("valence",))
+        said = regression.figures({"valence": self.truth["held"]}, {"valence": clean}, ("valence",))
         return {
             "share": share,
             **{

@@ -12,8 +12,9 @@ import numpy as np
 from lightning.pytorch.utilities import rank_zero_only
 
 from models.heads import Head
-from training import evaluation, metrics, system_card, system_export
+from training import evaluation, system_card, system_export
 from training.heads import UNKNOWN
+from training.metrics import classification
 from training.system import System
 from training.system_recipe import SystemRecipe
 from training.tasks import registry as tasks
@@ -51,10 +52,10 @@ def measure(*answers: evaluation.Answers) -> dict[str, Any]:
         for number, rule in enumerate(one.head.rules)
     ]
     questions = [question for one in answers for question in one.head.questions]
-    figures: dict[str, Any] = {"rows": int(known.sum()), **metrics.questions(asked)}
+    figures: dict[str, Any] = {"rows": int(known.sum()), **classification.questions(asked)}
     if len(asked) > 1:
         for question, one in zip(questions, asked, strict=True):
-            alone = metrics.questions([one])
+            alone = classification.questions([one])
             ends = ("", "_low", "_high", "_majority")
             figures |= {f"macro_f1{end}:{question.name}": alone[f"macro_f1{end}"] for end in ends}
     return figures

@@ -34,11 +34,12 @@ from models.images import open_picture
 from models.ocr.rapid import RapidReader
 from models.ocr.reader import Reader
 from models.systems import AT_ONCE, TrainedSystem
-from training import evaluation, metrics, system_recipe
+from training import evaluation, system_recipe
 from training.datasets.base import Row
 from training.datasets.memotion import ASPECTS
 from training.datasets.parquet import present, read_file, require
 from training.heads import UNKNOWN
+from training.metrics import classification
 from training.tasks import registry
 from training.tasks.task import Task
 
@@ -205,10 +206,10 @@ def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], a
     made = Outcome(found, notes=notes, settings={"system": system.card.name, "asked": int(known.sum())})
     if known.any():
         kept = [(target[known], chances[known], given[known]) for target, chances, given in every]
-        made.figures = metrics.questions(kept)
+        made.figures = classification.questions(kept)
         if len(kept) > 1:
             for name, one in zip(names, kept, strict=True):
-                alone_figures = metrics.questions([one])
+                alone_figures = classification.questions([one])
                 for end in ("", "_low", "_high", "_majority"):
                     made.figures[f"macro_f1_{name}{end}"] = alone_figures[f"macro_f1{end}"]
     return made

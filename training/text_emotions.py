@@ -21,8 +21,15 @@ from torch import Tensor
 
 from models import weights
 from models.emotions.text import LABELS
-from training import curves, evaluation, export, metrics, recipe, sentences
+from training import (
+    curves,
+    evaluation,
+    export,
+    recipe,
+    sentences,
+)
 from training.datasets.folder import data_folder
+from training.metrics import classification
 from training.towers import WordsForExport, export_words, write_vocabulary
 
 GRID = np.arange(0.05, 0.951, 0.01)  # thresholds that are looked at
@@ -132,10 +139,10 @@ def mean_state(one: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, Te
 
 
 def validation_figures(probabilities: np.ndarray, wanted: np.ndarray, thresholds: np.ndarray) -> dict[str, Any]:
-    """Macro-F1 with these thresholds, with thresholds of other rows and at .5, and what `training.metrics` adds."""
+    """Macro-F1 with these thresholds, with thresholds of other rows and at .5, and what `training.metrics.classification` adds."""
     return {
         "rows": len(wanted),
-        **metrics.multi_label(wanted, probabilities, thresholds),
+        **classification.multi_label(wanted, probabilities, thresholds),
         "macro_f1_cross_fitted": cross_fitted_f1(probabilities, wanted),
         "macro_f1_at_half": float(f1_score(wanted, probabilities >= 0.5, average="macro", zero_division=0)),
     }

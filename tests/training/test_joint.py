@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from models import weights
-from training import export, recipe, retrieval_metrics
+from training import export, recipe
 from training.joint_data import Captions, Photographs, padded, through, told
 from training.joint_flickr8k import Pairs, rank, train
 from training.joint_net import STAGES, Joint, Words, WordsForExport, info_nce
+from training.metrics import retrieval
 
 
 def unit(rows: int, seed: int) -> Tensor:
@@ -101,7 +102,7 @@ def test_training_brings_pairs_together_and_goes_on_where_it_stopped(captions: C
     torch.manual_seed(0)
     drawn = pairs(captions, tmp_path)
     joint = train(Joint(), drawn, drawn, settings, tmp_path)
-    assert retrieval_metrics.recalls(rank(joint, drawn))["text_to_image_r1"] == 100.0
+    assert retrieval.recalls(rank(joint, drawn))["text_to_image_r1"] == 100.0
     history = json.loads((tmp_path / "history.json").read_text())
     assert [line["step"] for line in history] == [0, 1, 2]
     settings["steps"] = 3

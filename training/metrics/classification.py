@@ -22,7 +22,7 @@ import torch
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, roc_auc_score
 from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
 
-from training import bootstrap
+from training.metrics import bootstrap
 
 RESAMPLES = 1000
 BINS = 15

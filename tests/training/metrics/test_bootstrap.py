@@ -8,7 +8,7 @@ import torch
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 from torchmetrics.functional.classification import binary_calibration_error
 
-from training import bootstrap
+from training.metrics import bootstrap
 
 ROWS = 60
 

@@ -1,7 +1,7 @@
 """The figures of many bootstrap resamples at once: a resample is how often each row was drawn.
 
 Calling scikit-learn a thousand times on five thousand rows takes minutes; a product of the counts with what each row
-adds takes a second. tests/training/test_bootstrap.py holds every function to the library's answer on the drawn rows.
+adds takes a second. tests/training/metrics/test_bootstrap.py holds every function to the library's answer on the drawn rows.
 `counts` is always (R, N): R resamples of N rows, whole numbers as floats, each line adding up to N.
 """
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training import bootstrap
+from training.metrics import bootstrap
 
 AT = (1, 5, 10)
 SEED = 0

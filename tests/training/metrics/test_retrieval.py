@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training import retrieval_metrics
-from training.retrieval_metrics import ranks
+from training.metrics import retrieval
+from training.metrics.retrieval import ranks
 
 OWNER = np.array([0, 0, 1, 1, 2])
 
@@ -28,15 +28,13 @@ def test_a_constant_similarity_ranks_last() -> None:
 def test_perfect_and_random() -> None:
     count = 60
     owner = np.repeat(np.arange(count), 5)
-    perfect = retrieval_metrics.figures(
-        ranks((owner[None] == np.arange(count)[:, None]).astype(float), owner), resamples=50
-    )
+    perfect = retrieval.figures(ranks((owner[None] == np.arange(count)[:, None]).astype(float), owner), resamples=50)
     assert perfect["image_to_text_r1"] == perfect["text_to_image_r1_low"] == perfect["matching_accuracy"] == 100
     assert perfect["image_to_text_median_rank"] == 1
     drawn = [ranks(np.random.default_rng(seed).random((count, 5 * count)), owner) for seed in range(20)]
-    chance = retrieval_metrics.figures(drawn[0], resamples=10)
+    chance = retrieval.figures(drawn[0], resamples=10)
     for name in ("image_to_text_r10", "text_to_image_r10"):
-        mean = np.mean([retrieval_metrics.recalls(found)[name] for found in drawn])
+        mean = np.mean([retrieval.recalls(found)[name] for found in drawn])
         assert mean == pytest.approx(chance[f"{name}_chance"], abs=3)
     median = np.mean([np.median(found.image) for found in drawn])
     assert median == pytest.approx(chance["image_to_text_median_rank_chance"], rel=0.15)
@@ -45,7 +43,7 @@ def test_perfect_and_random() -> None:
 def test_the_interval_holds_the_figure_and_captions_of_a_picture_stay_together() -> None:
     owner = np.repeat(np.arange(100), 5)
     similarity = np.random.default_rng(1).random((100, 500)) + 0.3 * (owner[None] == np.arange(100)[:, None])
-    found = retrieval_metrics.figures(ranks(similarity, owner))
+    found = retrieval.figures(ranks(similarity, owner))
     for name in [name for name in found if f"{name}_low" in found]:
         assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"], name
 
@@ -55,9 +53,9 @@ def test_a_difference_has_a_paired_interval() -> None:
     own = (owner[None] == np.arange(100)[:, None]).astype(float)
     noise = np.random.default_rng(2).random((100, 500))
     good, bad = ranks(noise + 0.6 * own, owner), ranks(noise + 0.1 * own, owner)
-    gain = retrieval_metrics.difference(good, bad)
+    gain = retrieval.difference(good, bad)
     assert gain["image_to_text_r10_low"] > 0
-    assert retrieval_metrics.difference(good, good)["text_to_image_r1"] == 0
+    assert retrieval.difference(good, good)["text_to_image_r1"] == 0
 
 
 def test_what_does_not_fit_is_refused() -> None:
