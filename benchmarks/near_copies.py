@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from training.datasets.base import Row
 from training.datasets.folder import data_folder
-from training.heads import UNKNOWN
+from training.engine.losses import UNKNOWN
 from training.metrics import bootstrap
 from training.tasks import registry
 from training.tasks.task import Task

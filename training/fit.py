@@ -18,8 +18,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from models.heads import Head, columns
 from training import evaluation, fold, rules, run_file, system_run, wide_path
 from training import system as systems
-from training.curves import by_epoch
 from training.datasets.base import Row
+from training.engine.curves import by_epoch
 from training.network import Network
 from training.system import Data, System
 from training.system_recipe import SystemRecipe, read

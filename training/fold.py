@@ -19,8 +19,8 @@ from torchmetrics.functional.classification import multiclass_accuracy, multicla
 
 from models.errors import BadInput
 from models.heads import Head, columns
-from training import heads as losses
-from training.curves import by_epoch, until
+from training.engine import losses
+from training.engine.curves import by_epoch, until
 from training.network import Network, parts
 from training.rows_of_systems import Batches, Prepared
 from training.system_recipe import SystemRecipe

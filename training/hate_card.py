@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from models import weights
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from training import evaluation, export, wide
-from training.curves import Curve
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
+from training.engine.curves import Curve
 from training.hate_cross_attention import predict
 from training.hate_rows import HARM, HATE, HEADS, Data, folds
 from training.metrics import classification

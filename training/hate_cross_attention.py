@@ -24,8 +24,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training import curves, hate_rows
+from training import hate_rows
 from training.datasets.folder import data_folder
+from training.engine import curves
 from training.hate_rows import HARM, HATE, Data, Rows
 from training.recipe import read as read_recipe
 

@@ -21,7 +21,7 @@ from models.errors import BadInput
 from models.heads import Head, Question, Rule
 from training import evaluation
 from training.datasets.base import Row
-from training.heads import UNKNOWN
+from training.engine.losses import UNKNOWN
 
 if TYPE_CHECKING:
     from training.evaluate import Outcome

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from models.fusion.sides import State
 from models.heads import Head, columns
-from training import heads as losses
+from training.engine import losses
 from training.system_recipe import Schedule
 
 ALIGNED = 64  # width of the space in which the contrastive loss compares

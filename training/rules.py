@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from models.heads import SMALLEST, Head, Rule, columns, softmax
-from training.heads import UNKNOWN
+from training.engine.losses import UNKNOWN
 
 TURNS = 200
 NEAR = 1e-7

@@ -22,7 +22,7 @@ from training.datasets.base import Row
 from training.datasets.problems import readable
 from training.encoders import registry as encoders
 from training.encoders.encoder import EncoderUnavailable, SideEncoder, Store
-from training.heads import UNKNOWN
+from training.engine.losses import UNKNOWN
 from training.network import Network
 from training.rows_of_systems import Prepared
 from training.system_recipe import SideRecipe, SystemRecipe

@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from models.heads import Head
 from training import evaluation, system_card, system_export
-from training.heads import UNKNOWN
+from training.engine.losses import UNKNOWN
 from training.metrics import classification
 from training.system import System
 from training.system_recipe import SystemRecipe

@@ -38,7 +38,7 @@ from training import evaluation, system_recipe
 from training.datasets.base import Row
 from training.datasets.memotion import ASPECTS
 from training.datasets.parquet import present, read_file, require
-from training.heads import UNKNOWN
+from training.engine.losses import UNKNOWN
 from training.metrics import classification
 from training.tasks import registry
 from training.tasks.task import Task

@@ -22,13 +22,13 @@ from torch import Tensor
 from models import weights
 from models.emotions.text import LABELS
 from training import (
-    curves,
     evaluation,
     export,
     recipe,
     sentences,
 )
 from training.datasets.folder import data_folder
+from training.engine import curves
 from training.metrics import classification
 from training.towers import WordsForExport, export_words, write_vocabulary
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training import curves, features, hate_cross_attention
+from training import features, hate_cross_attention
+from training.engine import curves
 from training.hate_cross_attention import Draw, Recipe, _drop_sides, predict
 from training.hate_rows import HARM, HATE, Data, Rows, folds
 from training.recipe import read as read_recipe

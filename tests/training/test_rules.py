@@ -7,7 +7,7 @@ import pytest
 
 from models.heads import Head, Question, softmax
 from training import rules
-from training.heads import UNKNOWN
+from training.engine.losses import UNKNOWN
 
 HEAD = Head("t", "single", (Question("q", ("a", "b", "c")),))
 

@@ -10,7 +10,7 @@ import numpy as np
 from models.errors import BadInput
 from models.heads import Head, Kind, Question
 from training.datasets.base import Row
-from training.heads import UNKNOWN
+from training.engine.losses import UNKNOWN
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from training.datasets import axiom, memotion, memotion_polarity, restore
 from training.datasets import problems as problems_of
 from training.datasets.base import Row
 from training.datasets.problems import readable
-from training.heads import UNKNOWN
+from training.engine.losses import UNKNOWN
 from training.tasks import registry
 from training.tasks.memotion import GRADES
 

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from models.heads import Head, Question
-from training.heads import UNKNOWN, class_weights, loss
+from training.engine.losses import UNKNOWN, class_weights, loss
 
 THREE, TWO = Question("q", ("a", "b", "c")), Question("p", ("no", "yes"))
 

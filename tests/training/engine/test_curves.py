@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from training import curves
+from training.engine import curves
 
 LOG = """auroc,epoch,loss,loss_hate,step
 ,0,0.8,0.5,9
