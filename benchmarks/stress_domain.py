@@ -97,7 +97,7 @@ def measured(texts: Sequence[str], domains: Sequence[str], groups: Sequence[str]
 @torch.inference_mode()
 def states(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and maximum over the word pieces of the embeddings and of each layer's states, float32 [n, 7, 384]."""
-    tower, vocabulary = import_module("training.encoders.minilm").tower(), Vocabulary(longest=LONGEST)
+    tower, vocabulary = import_module("training.backbones.minilm").tower(), Vocabulary(longest=LONGEST)
     means, most = [], []
     for start in range(0, len(texts), AT_ONCE):
         pieces = vocabulary.look_up(texts[start : start + AT_ONCE])

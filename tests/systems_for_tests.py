@@ -19,7 +19,7 @@ from training import (
     system_export,
     system_recipe,
 )
-from training.encoders import mini
+from training.backbones import mini
 from training.metrics import classification
 
 NAMES = ("memotion_gmu", "memotion_bilstm", "mental_health_target", "mental_health_stress")

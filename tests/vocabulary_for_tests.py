@@ -19,7 +19,7 @@ PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", *_WORDS, *_LETTERS, *(f"##{letter}
 
 
 def write(folder: Path, *, seed: int = 0) -> None:
-    """`folder` as `training.towers.write_vocabulary` leaves it, made without torch."""
+    """`folder` as `training.backbones.pretrained.write_vocabulary` leaves it, made without torch."""
     tokenizer = Tokenizer(models.WordPiece({piece: row for row, piece in enumerate(PIECES)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

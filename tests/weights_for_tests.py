@@ -22,8 +22,14 @@ from models.emotions.text import LABELS as EMOTIONS
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from tests import vocabulary_for_tests
 from training import export, hate_card, wide
+from training.backbones.pretrained import (
+    PictureForExport,
+    WordsForExport,
+    WordTokensForExport,
+    export_picture,
+    export_words,
+)
 from training.expression_net import ExpressionNet, folded
-from training.towers import PictureForExport, WordsForExport, WordTokensForExport, export_picture, export_words
 
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
 _FOLDER = tempfile.TemporaryDirectory(prefix="subtext-")

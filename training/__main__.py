@@ -20,8 +20,8 @@ from models.errors import BadInput, SubtextError
 ROBUSTNESS = ("robustness_flickr8k", "robustness_hate", "robustness_oasis")
 FITS = {
     "hate_cross_attention": "training.hate_cross_attention:fit",
-    "mini_words": "training.mini_words:fit",
-    "mini_towers": "training.mini_towers:fit",
+    "mini_words": "training.backbones.mini_words:fit",
+    "mini_towers": "training.backbones.mini_towers:fit",
     "text_emotions": "training.text_emotions:fit",
     "face_expressions": "training.faces:fit",
     "joint_flickr8k": "training.joint_flickr8k:fit",

@@ -18,10 +18,10 @@ from transformers import AutoModel, AutoTokenizer
 
 from models.emotions.people import CONTINUOUS
 from models.encoders.encoder import JOINT
+from training.backbones.pretrained import efficientnet, mean
+from training.backbones.sentences import WIDTH, minilm_folder
 from training.datasets.emotic import CATEGORIES
 from training.joint_net import HOTTEST, STAGES, Stages, info_nce
-from training.sentences import WIDTH, minilm_folder
-from training.towers import efficientnet, mean
 
 HIDDEN = 768
 SIDE = sum(STAGES)  # what the stages say of one picture

@@ -23,10 +23,10 @@ from transformers import AutoTokenizer
 
 from models.encoders.mini import prepare
 from training import export
+from training.backbones.pretrained import efficientnet
+from training.backbones.sentences import WIDTH, minilm_folder
 from training.datasets.base import Row
 from training.joint_net import FROZEN_MEANS, READ, SIDE, Stages, Words
-from training.sentences import WIDTH, minilm_folder
-from training.towers import efficientnet
 
 AT_ONCE = 4
 PLAIN, MIRRORED = 0, 1  # variants; from 2 on random crops

@@ -26,6 +26,7 @@ from models import weights
 from models.images import open_picture
 from models.retrieval import JointSpace
 from training import export, joint_baseline, recipe
+from training.backbones.pretrained import export_words, write_vocabulary
 from training.datasets import flickr8k
 from training.datasets.base import Row
 from training.datasets.folder import data_folder
@@ -34,7 +35,6 @@ from training.joint_data import PLAIN, Captions, Photographs, Told, photographs,
 from training.joint_net import SIDE, Joint, PictureForExport, WordsForExport, info_nce
 from training.metrics import retrieval
 from training.metrics.retrieval import Ranks
-from training.towers import export_words, write_vocabulary
 
 CLIP = 5.0  # the gradient's norm
 HEADS = 1  # keeps the random numbers of the first stage apart from those of the second

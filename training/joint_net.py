@@ -18,8 +18,8 @@ from torch.nn.functional import cross_entropy, normalize
 from transformers import AutoModel
 
 from models.encoders.encoder import JOINT
-from training.sentences import WIDTH, minilm_folder
-from training.towers import efficientnet, mean
+from training.backbones.pretrained import efficientnet, mean
+from training.backbones.sentences import WIDTH, minilm_folder
 
 SIDE = 320  # pixels
 FROZEN_LAYERS = 3  # of MiniLM's six

@@ -28,11 +28,11 @@ from models import weights
 from models.emotions.affect import GROUPS, MEANS, SIDES, Looker, kernel
 from models.images import open_picture
 from training import export, recipe
+from training.backbones.pretrained import efficientnet
 from training.datasets import oasis
 from training.datasets.base import Row
 from training.datasets.folder import data_folder
 from training.metrics import regression
-from training.towers import efficientnet
 
 TARGETS = ("valence", "arousal")
 Groups = list[np.ndarray]  # one [rows, width] for each of GROUPS

@@ -12,8 +12,9 @@ from PIL import Image
 from torch import nn
 
 from models.weights import Card
-from training import joint_baseline, mini_towers
+from training import joint_baseline
 from training import robustness_figures as figures
+from training.backbones import mini_towers
 from training.datasets import flickr8k
 from training.datasets.base import Row
 from training.robustness_samples import Sample

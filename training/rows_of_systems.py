@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
-from training.encoders.encoder import Store
+from training.backbones.base import Store
 from training.system_recipe import Schedule
 
 CHUNK = 16  # batches that are sorted by length together

@@ -18,10 +18,10 @@ from models.errors import BadInput
 from models.fusion import registry as fusions
 from models.heads import Head
 from training import evaluation
+from training.backbones import registry as encoders
+from training.backbones.base import EncoderUnavailable, SideEncoder, Store
 from training.datasets.base import Row
 from training.datasets.problems import readable
-from training.encoders import registry as encoders
-from training.encoders.encoder import EncoderUnavailable, SideEncoder, Store
 from training.engine.losses import UNKNOWN
 from training.network import Network
 from training.rows_of_systems import Prepared

@@ -16,9 +16,9 @@ from models import weights
 from models.encoders.encoder import GRID
 from models.heads import Head
 from training import export
-from training.encoders.encoder import SideEncoder
+from training.backbones.base import SideEncoder
+from training.backbones.sentences import WIDTH
 from training.network import Network
-from training.sentences import WIDTH
 from training.system import System
 
 WORDS = "words.json"

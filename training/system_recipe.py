@@ -11,7 +11,7 @@ from typing import Any
 
 from models.errors import BadInput
 from models.fusion.registry import near
-from training.encoders.encoder import Asked
+from training.backbones.base import Asked
 from training.recipe import FOLDER
 
 WIDE = ("strength", "image", "text", "after", "tasks")  # what [wide] may hold, and each task of [wide.tasks]

@@ -21,16 +21,12 @@ from torch import Tensor
 
 from models import weights
 from models.emotions.text import LABELS
-from training import (
-    evaluation,
-    export,
-    recipe,
-    sentences,
-)
+from training import evaluation, export, recipe
+from training.backbones import sentences
+from training.backbones.pretrained import WordsForExport, export_words, write_vocabulary
 from training.datasets.folder import data_folder
 from training.engine import curves
 from training.metrics import classification
-from training.towers import WordsForExport, export_words, write_vocabulary
 
 GRID = np.arange(0.05, 0.951, 0.01)  # thresholds that are looked at
 SMOOTHING = 5.0  # steps of the grid

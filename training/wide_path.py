@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from models import weights as weights_of
 from models.heads import Head
-from training.encoders.mini import Mean
+from training.backbones.mini import Mean
 from training.engine.losses import UNKNOWN
 from training.rows_of_systems import Prepared
 

@@ -28,7 +28,7 @@ PICTURE = Image.new("RGB", (60, 40), (200, 60, 20))
 def root(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The tiny weights with the systems of all lenses."""
     from tests import systems_for_tests
-    from training.encoders import mini
+    from training.backbones import mini
 
     folder = tmp_path_factory.mktemp("lenses") / "weights"
     folder.mkdir()

@@ -36,7 +36,7 @@ def analyzer(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     folder.mkdir()
     for one in tiny.root.iterdir():
         (folder / one.name).symlink_to(one)
-    mini: Any = import_module("training.encoders.mini")
+    mini: Any = import_module("training.backbones.mini")
     write: Any = import_module("tests.systems_for_tests").write
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SUBTEXT_WEIGHTS", str(folder))

@@ -289,7 +289,8 @@ def test_a_try_leaves_the_weights_as_they_are(tmp_path: Path, monkeypatch: pytes
 def test_each_of_several_is_fitted_in_a_folder_of_its_own(
     given: list[str], folders: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from training import faces, mini_words
+    from training import faces
+    from training.backbones import mini_words
 
     seen = []
     monkeypatch.setattr(faces, "fit", seen.append)

@@ -12,7 +12,7 @@ from transformers import BertConfig, BertModel, BertTokenizer
 from tests.training import test_recipes
 from tests.training.test_recipes import drawn, small
 from training import fit, system, system_recipe
-from training.encoders import registry
+from training.backbones import registry
 
 BUILD = registry.build
 shelf = test_recipes.shelf

@@ -18,9 +18,9 @@ from PIL import Image
 from models.errors import BadInput
 from models.systems import TrainedSystem
 from training import fit, fold, system, system_recipe
+from training.backbones import mini
+from training.backbones.base import EncoderUnavailable
 from training.datasets.base import Row
-from training.encoders import mini
-from training.encoders.encoder import EncoderUnavailable
 from training.tasks import registry
 
 if TYPE_CHECKING:
@@ -244,16 +244,16 @@ def test_a_wrong_recipe_is_one_sentence(tmp_path: Path, text: str, told: str) ->
     ],
 )
 def test_an_unknown_encoder_is_one_sentence(spec: str, told: str, tmp_path: Path) -> None:
-    from training.encoders import registry as encoders
-    from training.encoders.encoder import Asked
+    from training.backbones import registry as encoders
+    from training.backbones.base import Asked
 
     with pytest.raises(BadInput, match=told):
         encoders.build("image" if spec.startswith("timm") else "text", Asked(spec), tmp_path)
 
 
 def test_weights_that_open_clip_does_not_know_are_one_sentence(tmp_path: Path) -> None:
-    from training.encoders import registry as encoders
-    from training.encoders.encoder import Asked
+    from training.backbones import registry as encoders
+    from training.backbones.base import Asked
 
     with pytest.raises(BadInput, match=r"no weights 'opnai' for ViT-B-32.*Did you mean 'openai'"):
         encoders.build("image", Asked("open_clip:ViT-B-32", options={"weights": "opnai"}), tmp_path)
@@ -269,7 +269,7 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     import torchvision.models
     import transformers
 
-    from training.encoders import registry as encoders
+    from training.backbones import registry as encoders
 
     asked: list[str] = []
 
@@ -286,8 +286,8 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.parametrize("spec", ["hf:roberta-base", "torchvision:resnet50", "timm:resnet18"])
 def test_an_encoder_that_cannot_be_had_says_why_and_the_way_out(spec: str, refused: list[str], tmp_path: Path) -> None:
-    from training.encoders import registry as encoders
-    from training.encoders.encoder import Asked
+    from training.backbones import registry as encoders
+    from training.backbones.base import Asked
 
     with pytest.raises(
         EncoderUnavailable, match=r"\(OSError: You are trying to access a gated repo\.\).*fallback"
@@ -298,8 +298,8 @@ def test_an_encoder_that_cannot_be_had_says_why_and_the_way_out(spec: str, refus
 
 @pytest.mark.parametrize("spec", ["hf:roberta-base", "torchvision:resnet50", "timm:resnet18"])
 def test_an_encoder_that_cannot_be_had_is_asked_for_once(spec: str, refused: list[str], tmp_path: Path) -> None:
-    from training.encoders import registry as encoders
-    from training.encoders.encoder import Asked
+    from training.backbones import registry as encoders
+    from training.backbones.base import Asked
 
     told = []
     for options in ({}, {}, {"pretrained": True}, {}):
@@ -311,8 +311,8 @@ def test_an_encoder_that_cannot_be_had_is_asked_for_once(spec: str, refused: lis
 
 
 def test_a_setting_that_the_tower_does_not_have_is_no_reason_for_the_fallback(tmp_path: Path) -> None:
-    from training.encoders import registry as encoders
-    from training.encoders.encoder import Asked
+    from training.backbones import registry as encoders
+    from training.backbones.base import Asked
 
     with pytest.raises(BadInput, match=r"cannot be built with these options.*wdth"):
         encoders.build("image", Asked("timm:resnet18", options={"pretrained": True, "wdth": 3}), tmp_path)

@@ -31,7 +31,7 @@ ROWS = 24
 @pytest.fixture(scope="module")
 def shelf(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     from tests import systems_for_tests
-    from training.encoders import mini
+    from training.backbones import mini
 
     folder = tmp_path_factory.mktemp("tasks") / "weights"
     folder.mkdir()

@@ -20,8 +20,8 @@ from models import weights
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput
 from training import features
-from training.encoders.encoder import Asked, Store, Through
-from training.sentences import WIDTH, minilm_folder
+from training.backbones.base import Asked, Store, Through
+from training.backbones.sentences import WIDTH, minilm_folder
 
 TOWERS = {"image": ("mini_picture",), "text": ("mini_words", "mini_vocabulary")}
 LAYERS = 3  # those above the state that `mini_words` gives first

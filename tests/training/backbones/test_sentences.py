@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from torch import Tensor, nn
 
-from training.sentences import Buckets, Schedule, predict
+from training.backbones.sentences import Buckets, Schedule, predict
 
 SCHEDULE = Schedule(batch=4, longest=12)
 TEXTS = [" ".join(["word"] * (1 + (5 * row) % 9)) + f" {row}" for row in range(23)]

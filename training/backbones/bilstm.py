@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from models.encoders.words import UNKNOWN, WordList, split
-from training.encoders.encoder import Asked, Store
-from training.encoders.mini import sparse
+from training.backbones.base import Asked, Store
+from training.backbones.mini import sparse
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,13 @@ from torch import Tensor, nn
 
 from models.errors import BadInput
 from models.fusion.registry import near
-from training.encoders.encoder import Asked, EncoderUnavailable, Store, reason
-from training.encoders.mini import sparse
+from training.backbones.base import (
+    Asked,
+    EncoderUnavailable,
+    Store,
+    reason,
+)
+from training.backbones.mini import sparse
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,15 @@ from models import weights
 from models.encoders.wordpieces import Vocabulary
 from models.errors import BadInput
 from training import features
-from training.encoders.encoder import Asked, Store, Through
-from training.encoders.mini import LAYERS, Mean, Means, Upper, sparse
-from training.sentences import WIDTH, minilm_folder
+from training.backbones.base import Asked, Store, Through
+from training.backbones.mini import (
+    LAYERS,
+    Mean,
+    Means,
+    Upper,
+    sparse,
+)
+from training.backbones.sentences import WIDTH, minilm_folder
 
 AT_ONCE = 32
 VERSION = b"states in bfloat16, 1"  # names the cache together with the vocabulary and the texts

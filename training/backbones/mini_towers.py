@@ -24,9 +24,7 @@ from models.encoders.encoder import JOINT
 from models.encoders.wordpieces import Vocabulary
 from models.errors import BadWeights
 from training import export
-from training.datasets.folder import data_folder
-from training.sentences import WIDTH, Schedule, SentenceTower
-from training.towers import (
+from training.backbones.pretrained import (
     PictureForExport,
     WordTokensForExport,
     efficientnet,
@@ -34,6 +32,8 @@ from training.towers import (
     export_words,
     write_vocabulary,
 )
+from training.backbones.sentences import WIDTH, Schedule, SentenceTower
+from training.datasets.folder import data_folder
 
 EPOCHS, BATCH, RATE, SEED = 12, 256, 1e-3, 7
 TOKENS = ("tokens", "pooled")

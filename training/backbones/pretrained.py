@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from models import weights
 from models.errors import BadWeights
 from training import export
-from training.sentences import WIDTH, minilm_folder
+from training.backbones.sentences import WIDTH, minilm_folder
 
 
 class WordsForExport(nn.Module):

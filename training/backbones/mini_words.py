@@ -16,7 +16,8 @@ import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
-from training import recipe, sentences
+from training import recipe
+from training.backbones import sentences
 from training.datasets.counterfactuals import misspell
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
 from training.datasets.folder import data_folder

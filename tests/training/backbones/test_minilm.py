@@ -11,8 +11,8 @@ import torch
 
 from models.encoders.wordpieces import Vocabulary
 from models.errors import BadInput
-from training.encoders.encoder import Asked
-from training.encoders.minilm import MiniLM, States
+from training.backbones.base import Asked
+from training.backbones.minilm import MiniLM, States
 
 if TYPE_CHECKING:
     from tests.weights_for_tests import Tiny
