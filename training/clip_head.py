@@ -27,9 +27,9 @@ from models.encoders.clip import ClipEncoder, ClipSource
 from models.errors import BadInput
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from training import clip_card
-from training.clip_features import Side, Store
 from training.datasets import memes
 from training.datasets.base import Row
+from training.features.clip import Side, Store
 from training.recipe import read as read_recipe
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # image, mask, text, mask, label

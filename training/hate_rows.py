@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from models.encoders.mini import MiniEncoder
-from training import features
 from training.datasets.counterfactuals import misspell
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
+from training.features import tokens
 from training.recipe import read as read_recipe
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class Rows:
 class Data:
     """Features of both sides and, by name, the rows that point into them; `photographs` are free to be set beside text."""
 
-    texts: features.Texts
-    pictures: features.Pictures
+    texts: tokens.Texts
+    pictures: tokens.Pictures
     rows: dict[str, Rows]
     photographs: np.ndarray
 
@@ -88,8 +88,8 @@ def read(folder: Path, split: str, cache: Path, recipe: Recipe, *, limit: int | 
         all_pictures += list(frame.image)
     encoder = MiniEncoder()
     return Data(
-        features.texts(all_texts, encoder, cache),
-        features.pictures(all_pictures, encoder, cache),
+        tokens.texts(all_texts, encoder, cache),
+        tokens.pictures(all_pictures, encoder, cache),
         rows,
         np.arange(len(photographs)),
     )

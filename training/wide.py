@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
-from training.features import Pictures, Texts
+from training.features.tokens import Pictures, Texts
 from training.hate_rows import HEADS, Data, Rows
 
 

@@ -22,8 +22,8 @@ from tests.weights_for_tests import SHIPPED
 from training import clip_head
 from training.__main__ import main
 from training.clip_card import bands
-from training.clip_features import Store
 from training.datasets import memes
+from training.features.clip import Store
 
 VILE, KIND = "vile words about them", "kind words about them"
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training import features, hate_cross_attention
+from training import hate_cross_attention
 from training.engine import curves
+from training.features import tokens
 from training.hate_cross_attention import Draw, Recipe, _drop_sides, predict
 from training.hate_rows import HARM, HATE, Data, Rows, folds
 from training.recipe import read as read_recipe
@@ -36,8 +37,8 @@ def data() -> Data:
     texts = np.repeat(np.arange(20), lengths)[:, None] * np.ones(768)
     pictures = np.arange(20)[:, None, None] * np.ones((49, 1280))
     return Data(
-        features.Texts(texts.astype(np.float16), np.concatenate([[0], np.cumsum(lengths)])),
-        features.Pictures(pictures.astype(np.float16)),
+        tokens.Texts(texts.astype(np.float16), np.concatenate([[0], np.cumsum(lengths)])),
+        tokens.Pictures(pictures.astype(np.float16)),
         {
             "sentences": rows(40, picture=False, seed=0),
             "counterfactuals": rows(30, picture=False, seed=1),

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from training import wide
-from training.features import Pictures, Texts
+from training.features.tokens import Pictures, Texts
 from training.hate_rows import HARM, HATE, Data, Rows
 
 RNG = np.random.default_rng(0)

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from models import weights
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput
-from training import features
 from training.backbones.base import Asked, Store, Through
 from training.backbones.sentences import WIDTH, minilm_folder
+from training.features import tokens as features
 
 TOWERS = {"image": ("mini_picture",), "text": ("mini_words", "mini_vocabulary")}
 LAYERS = 3  # those above the state that `mini_words` gives first

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from models import weights
 from models.encoders.wordpieces import Vocabulary
 from models.errors import BadInput
-from training import features
 from training.backbones.base import Asked, Store, Through
 from training.backbones.mini import (
     LAYERS,
@@ -28,6 +27,7 @@ from training.backbones.mini import (
     sparse,
 )
 from training.backbones.sentences import WIDTH, minilm_folder
+from training.features import tokens
 
 AT_ONCE = 32
 VERSION = b"states in bfloat16, 1"  # names the cache together with the vocabulary and the texts
@@ -78,10 +78,10 @@ class MiniLM:
         found = sparse(data, self._states)
         return Means.of(found) if self.asked.pooled else found
 
-    def _states(self, texts: Sequence[str]) -> features.Texts:
+    def _states(self, texts: Sequence[str]) -> tokens.Texts:
         """Computed once, or taken from the cache."""
         identity = f"{self.vocabulary.card.identity} {self.asked.longest} {self.front.below} {VERSION!r}"
-        return features.kept_texts(texts, self._compute, identity, self.cache)
+        return tokens.kept_texts(texts, self._compute, identity, self.cache)
 
     @torch.inference_mode()
     def _compute(self, texts: Sequence[str]) -> list[np.ndarray]:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from models.encoders.encoder import Tokens
 from models.weights import Card
-from training import features
+from training.features import tokens as features
 
 
 class Encoder:
