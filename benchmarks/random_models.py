@@ -92,7 +92,8 @@ def _write_weights(place: Path) -> None:
     from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
     from models.profiles import HEAD
     from models.weights import sha256
-    from training import export, hate_card
+    from training import hate_card
+    from training.export import weights_folder
 
     shelf = place / "weights"
     shelf.mkdir()
@@ -106,7 +107,7 @@ def _write_weights(place: Path) -> None:
     before = os.environ.get("SUBTEXT_WEIGHTS")
     os.environ["SUBTEXT_WEIGHTS"] = str(shelf)
     try:
-        export.write(
+        weights_folder.write(
             HEAD,
             config={
                 "labels": ["hate"],

@@ -1,4 +1,4 @@
-"""What runs wrote beside their weights, read for the Evaluation page (the layout: `training/evaluation.py`).
+"""What runs wrote beside their weights, read for the Evaluation page (the layout: `models/evaluation_files.py`).
 
 Nothing here computes a model's answers: figures, predictions and curves are those of the files.
 """

@@ -2,7 +2,7 @@
 
 A folder holds `config.json` (what it is, how it is fed, its labels and thresholds, the SHA-256 of its other files),
 `model.safetensors`, and where the `mini` profile runs it, `graph.onnx`: the graph alone, whose weights are external
-data pointing into `model.safetensors` by offset (`training/export.py` writes it). onnxruntime then needs neither
+data pointing into `model.safetensors` by offset (`training/export/weights_folder.py` writes it). onnxruntime then needs neither
 torch in the process nor a second copy of the weights on the disk.
 """
 

@@ -116,11 +116,12 @@ def write_head(encoder_identity: dict[str, object], *, image_width: int, text_wi
     """A `clip` head of random weights in weights/, as training writes it."""
     from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
     from models.profiles import HEAD
-    from training import export, hate_card
+    from training import hate_card
+    from training.export import weights_folder
 
     torch.manual_seed(8)
     net = CrossAttention(CrossAttentionSettings(image_width, text_width, width=12, heads=2, outputs=1))
-    return export.write(
+    return weights_folder.write(
         HEAD,
         config={
             "labels": ["hate"],

@@ -11,14 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from models import evaluation_files
 from models.heads import Head, Rule
 from tests import weights_for_tests
-from training import (
-    evaluation,
-    system,
-    system_export,
-    system_recipe,
-)
+from training import system, system_export, system_recipe
 from training.backbones import mini
 from training.metrics import classification
 
@@ -60,7 +56,7 @@ def write(name: str, cache: Path) -> list[Head]:
     folder = system_export.write(made, heads, system_export.graph(made, networks), figures, f"# {name}", plain)
     curves = [[{"epoch": epoch, "loss": 1 / (1 + epoch), "macro_f1": epoch / 4} for epoch in range(3)]] * 2
     ablations = [{"name": "without experts", "figures": figures}]
-    evaluation.write(
+    evaluation_files.write(
         folder, answers, np.zeros(0, np.uint64), title=recipe.title, summary=recipe.summary, data=recipe.data,
         measured_with=made.measured_with, curves=curves, ablations=ablations,
     )  # fmt: skip
@@ -71,7 +67,7 @@ def _rule(classes: int) -> Rule:
     return Rule(1.3, tuple([0.0] * classes), tuple([0.0] * classes))
 
 
-def drawn(head: Head, rows: int = 80) -> evaluation.Answers:
+def drawn(head: Head, rows: int = 80) -> evaluation_files.Answers:
     """Answers that are right more often than not."""
     rng = np.random.default_rng(3)
     target, raw, given = [], [], []
@@ -84,13 +80,13 @@ def drawn(head: Head, rows: int = 80) -> evaluation.Answers:
         raw.append(chances)
         given.append(rule.decide(rule.calibrate(chances)))
     places = np.arange(rows)
-    return evaluation.Answers(
+    return evaluation_files.Answers(
         head, "out of fold", np.stack(target, axis=1), raw, given, places, np.zeros(rows, int), places % 2,
         places.astype(np.uint64),
     )  # fmt: skip
 
 
-def _figures(one: evaluation.Answers) -> dict:
+def _figures(one: evaluation_files.Answers) -> dict:
     asked = [
         (one.target[:, number], rule.calibrate(one.raw[number]), one.given[number])
         for number, rule in enumerate(one.head.rules)

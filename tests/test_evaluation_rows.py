@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from components import trained
+from models import evaluation_files
 from tests import test_pages
 from tests.test_pages import fine, page
-from training import evaluation, system_run
+from training import system_run
 
 if TYPE_CHECKING:
     from tests.fakes import FakeAnalyzer
@@ -37,18 +38,18 @@ def both(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for rows, count in (("out of fold", 0), ("validation", 5))
     ]
     described = {key: held.evaluation[key] for key in ("title", "summary", "data", "curves")}
-    evaluation.write(folder / NAME, learned=np.zeros(0, np.uint64), **system_run.kept(answers), **described)
+    evaluation_files.write(folder / NAME, learned=np.zeros(0, np.uint64), **system_run.kept(answers), **described)
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(folder))
     return folder
 
 
-def _answers(held: trained.Trained, task: str, rows: str, count: int) -> evaluation.Answers:
+def _answers(held: trained.Trained, task: str, rows: str, count: int) -> evaluation_files.Answers:
     """What the system answered, on the first `count` rows alone (0: all), as if they were those `rows`."""
     found = held.predictions(task)
     assert found is not None
     some = slice(None, count or None)
     nobody = np.zeros(len(found.target[some]), int)
-    return evaluation.Answers(
+    return evaluation_files.Answers(
         found.head, rows, found.target[some], [raw[some] for raw in found.raw], list(found.given[some].T),
         found.place[some], found.part[some], nobody, nobody.astype(np.uint64),
     )  # fmt: skip

@@ -21,7 +21,7 @@ from models.emotions.expressions import SIDE
 from models.emotions.text import LABELS as EMOTIONS
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from tests import vocabulary_for_tests
-from training import export, hate_card, wide
+from training import hate_card, wide
 from training.backbones.pretrained import (
     PictureForExport,
     WordsForExport,
@@ -29,6 +29,7 @@ from training.backbones.pretrained import (
     export_picture,
     export_words,
 )
+from training.export import weights_folder
 from training.expression_net import ExpressionNet, folded
 
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
@@ -72,7 +73,7 @@ def write(root: Path) -> Tiny:
             thresholds=dict.fromkeys(EMOTIONS, 0.5),
         )
         net = folded(ExpressionNet([4, 4], [1, 1]))
-        graph = export.trace(
+        graph = weights_folder.trace(
             net, [torch.randn(2, 1, SIDE, SIDE)], names=["faces"], outputs=["logits"], dynamic={"faces": {0: "batch"}}
         )
         _write("face_expressions", graph, labels=list(EXPRESSIONS), side=SIDE, temperature=1.0)
@@ -122,4 +123,4 @@ def _bert() -> nn.Module:
 
 
 def _write(name: str, graph: object, **config: object) -> None:
-    export.write(name, config=config, metrics={}, readme="tiny", graph=graph)  # type: ignore[arg-type]
+    weights_folder.write(name, config=config, metrics={}, readme="tiny", graph=graph)  # type: ignore[arg-type]

@@ -12,7 +12,8 @@ import numpy as np
 from models.encoders.clip import ClipEncoder
 from models.fusion.cross_attention import CrossAttention
 from models.profiles import HEAD
-from training import export, hate_card
+from training import hate_card
+from training.export import weights_folder
 from training.metrics import classification
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def save(net: CrossAttention, parts: Mapping[str, Part], encoder: ClipEncoder, *
         if len(set(labels[name].tolist())) == 2
     }
     repo = encoder.source.repo()
-    return export.write(
+    return weights_folder.write(
         HEAD,
         config={
             "kind": f"co-attention over tokens of {encoder.source}",

@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from models import weights
-from training import evaluation
+from models import evaluation_files, weights
 from training.system_recipe import SystemRecipe, read
 
 Figures = dict[str, Any]
@@ -75,7 +74,7 @@ def _learned_from(folder: Path, recipe: SystemRecipe, args: argparse.Namespace, 
     if which not in read_keys:
         rows, part, _, _ = system.chosen(recipe, args.data, limit=args.limit)
         read_keys[which] = np.sort(system.keys([row for row, number in zip(rows, part, strict=True) if number == 0]))
-    return np.array_equal(np.sort(evaluation.learned(folder)), read_keys[which])
+    return np.array_equal(np.sort(evaluation_files.learned(folder)), read_keys[which])
 
 
 def _like(out: Path, recipe: SystemRecipe, limit: int | None) -> bool:
@@ -92,9 +91,9 @@ def keep(name: str, ablated: dict[str, Figures]) -> None:
     """Ablations beside the figures of the system, where it has been trained."""
     folder = weights.root() / name
     if folder.is_dir():
-        held = evaluation.read(folder)
+        held = evaluation_files.read(folder)
         held["ablations"] = [{"name": one, "figures": figures} for one, figures in ablated.items()]
-        evaluation.save(folder, held)
+        evaluation_files.save(folder, held)
 
 
 def table(found: dict[str, Figures]) -> str:

@@ -30,8 +30,8 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 from models.emotions.expressions import LABELS, SIDE, grey, standardise
 from models.errors import BadInput
 from models.images import open_picture
-from training import export
 from training.datasets import fer2013
+from training.export import weights_folder
 from training.expression_net import AtSizes, ExpressionNet, augment, folded
 from training.metrics import classification
 
@@ -198,10 +198,10 @@ def save(
     chances = softmax(logits / temperature, axis=1)
     figures = classification.single_label([LABELS[number] for number in truth], chances, LABELS)
     recall = {LABELS[n]: float((chances.argmax(1) == n)[truth == n].mean()) for n in np.unique(truth)}
-    graph = export.trace(
+    graph = weights_folder.trace(
         usable, [faces[:2].contiguous()], names=["faces"], outputs=["logits"], dynamic={"faces": {0: "batch"}}
     )
-    export.write(
+    weights_folder.write(
         "face_expressions",
         config={
             "kind": "face expressions: small residual convolutional net, 7 classes",

@@ -15,8 +15,15 @@ import numpy as np
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 
+from models import evaluation_files
 from models.heads import Head, columns
-from training import evaluation, fold, rules, run_file, system_run, wide_path
+from training import (
+    fold,
+    rules,
+    run_file,
+    system_run,
+    wide_path,
+)
 from training import system as systems
 from training.datasets.base import Row
 from training.engine.curves import by_epoch
@@ -77,7 +84,7 @@ def run(
     for problem in data.problems[:10]:
         print(problem)
     if len(data.problems) > 10:
-        print(f"... and {len(data.problems) - 10} more: all of them are in {out / evaluation.EVALUATION}")
+        print(f"... and {len(data.problems) - 10} more: all of them are in {out / evaluation_files.EVALUATION}")
     trained = train(system, data, out, args)
     heads = ruled(system, data, trained)
     answers = [*out_of_fold(system, data, trained), *validation(system, data, trained, heads)]
@@ -166,7 +173,7 @@ def ensemble(networks: list[Network], data: Data, rows: np.ndarray) -> np.ndarra
     return np.mean([fold.predict(network, data.prepared, rows) for network in networks], axis=0)
 
 
-def out_of_fold(system: System, data: Data, trained: Trained) -> list[evaluation.Answers]:
+def out_of_fold(system: System, data: Data, trained: Trained) -> list[evaluation_files.Answers]:
     """Every training row by the network that did not see it, decided by rules from the other folds, or where there is one
     fold from the other fifths of its rows."""
     single = system.recipe.schedule.folds == 1
@@ -188,7 +195,7 @@ def out_of_fold(system: System, data: Data, trained: Trained) -> list[evaluation
     return found
 
 
-def validation(system: System, data: Data, trained: Trained, heads: tuple[Head, ...]) -> list[evaluation.Answers]:
+def validation(system: System, data: Data, trained: Trained, heads: tuple[Head, ...]) -> list[evaluation_files.Answers]:
     """The validation rows by all networks together; no label of theirs was used for anything."""
     if not len(data.validation):
         return []
@@ -198,7 +205,9 @@ def validation(system: System, data: Data, trained: Trained, heads: tuple[Head, 
         raw = head.raw(logits[:, where])
         given = [rule.decide(rule.calibrate(one)) for rule, one in zip(head.rules, raw, strict=True)]
         nobody = np.full(len(data.validation), -1)
-        found.append(_answers(head, evaluation.VALIDATION, data, data.validation, raw, given, nobody, number, system))
+        found.append(
+            _answers(head, evaluation_files.VALIDATION, data, data.validation, raw, given, nobody, number, system)
+        )
     return found
 
 
@@ -212,8 +221,8 @@ def _answers(
     fold: np.ndarray,
     number: int,
     system: System,
-) -> evaluation.Answers:
+) -> evaluation_files.Answers:
     target = rules.split(system.heads, data.prepared.target[rows])[number]
     keys = systems.keys([data.rows[row] for row in rows])
     place = np.array([data.rows[row].place for row in rows])
-    return evaluation.Answers(head, how, target, raw, given, place, data.part[rows], fold, keys)
+    return evaluation_files.Answers(head, how, target, raw, given, place, data.part[rows], fold, keys)

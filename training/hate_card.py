@@ -13,11 +13,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
-from models import weights
+from models import evaluation_files, weights
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training import evaluation, export, wide
+from training import wide
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
 from training.engine.curves import Curve
+from training.export import weights_folder
 from training.hate_cross_attention import predict
 from training.hate_rows import HARM, HATE, HEADS, Data, folds
 from training.metrics import classification
@@ -154,7 +155,7 @@ def save(
         f"out of fold, {name}": figures_of(heads[name], logits, data.rows[name].label) for name, logits in alone.items()
     }
     told = figures | {f"{on} without the linear paths": row for on, row in without.items()}
-    folder = export.write(
+    folder = weights_folder.write(
         "hate_cross_attention",
         config={
             "kind": f"co-attention over mini tokens, {len(nets)} networks of a cross-validation by group together",
@@ -175,7 +176,7 @@ def save(
         graph=_graph(together),
     )
     ablated = [{"name": "without the linear paths", "figures": without}]
-    evaluation.save(folder, evaluation.read(folder) | {"curves": list(curves), "ablations": ablated})
+    evaluation_files.save(folder, evaluation_files.read(folder) | {"curves": list(curves), "ablations": ablated})
 
 
 def _graph(together: Together | CrossAttention) -> Any:
@@ -184,7 +185,9 @@ def _graph(together: Together | CrossAttention) -> Any:
     masks = torch.ones(2, 49, dtype=torch.bool), torch.ones(2, 9, dtype=torch.bool)
     regions, words = {0: "batch", 1: "regions"}, {0: "batch", 1: "words"}
     axes = {"image": regions, "image_mask": regions, "text": words, "text_mask": words}
-    return export.trace(together, (image, masks[0], text, masks[1]), names=INPUTS, outputs=OUTPUTS, dynamic=axes)
+    return weights_folder.trace(
+        together, (image, masks[0], text, masks[1]), names=INPUTS, outputs=OUTPUTS, dynamic=axes
+    )
 
 
 def _table(figures: dict[str, Any]) -> str:

@@ -22,10 +22,10 @@ from tqdm import tqdm
 from transformers import AutoTokenizer
 
 from models.encoders.mini import prepare
-from training import export
 from training.backbones.pretrained import efficientnet
 from training.backbones.sentences import WIDTH, minilm_folder
 from training.datasets.base import Row
+from training.export import weights_folder
 from training.joint_net import FROZEN_MEANS, READ, SIDE, Stages, Words
 
 AT_ONCE = 4
@@ -174,7 +174,7 @@ def varied(image: Image.Image, variant: int, seed: tuple[int, ...]) -> Image.Ima
 
 def stages_session(side: int, threads: int = 0) -> onnxruntime.InferenceSession:
     """The frozen stages on pixels (B, 3, side, side): onnxruntime runs them several times faster than torch on a CPU."""
-    graph = export.trace(
+    graph = weights_folder.trace(
         Stages(efficientnet()), [torch.randn(2, 3, side, side)], names=["pixels"], outputs=["seen"],
         dynamic={"pixels": {0: "batch"}},
     )  # fmt: skip

@@ -24,13 +24,14 @@ from models.emotions.people import CONTINUOUS, NAME, PeopleReader
 from models.encoders.mini import MEAN as CENTRE
 from models.encoders.mini import SIDE, STD
 from models.errors import BadInput
-from training import emotic_data, emotic_metrics, export, recipe
+from training import emotic_data, emotic_metrics, recipe
 from training.datasets.emotic import CATEGORIES
 from training.datasets.folder import data_folder
 from training.emotic_card import card
 from training.emotic_data import Part
 from training.emotic_metrics import MEAN
 from training.emotic_net import Joint, Late, PersonForExport, System, described
+from training.export import weights_folder
 
 CLIP = 5.0  # the gradient's norm
 AT_ONCE = 1024
@@ -145,14 +146,14 @@ def write(
     """The folder with its card."""
     axes = {name: {0: "batch"} for name in ("context", "body")}
     pixels: list[Tensor] = [torch.randn(2, 3, 224, 224) for _ in axes]
-    graph = export.trace(
+    graph = weights_folder.trace(
         PersonForExport(joint).eval(),
         pixels,
         names=list(axes),
         outputs=["categories", "continuous", "vector"],
         dynamic=axes,
     )
-    export.write(
+    weights_folder.write(
         NAME,
         config={
             "kind": "people in photographs: EMOTIC's categories and ratings from a joint space",

@@ -25,11 +25,12 @@ from tqdm import tqdm
 from models import weights
 from models.images import open_picture
 from models.retrieval import JointSpace
-from training import export, joint_baseline, recipe
+from training import joint_baseline, recipe
 from training.backbones.pretrained import export_words, write_vocabulary
 from training.datasets import flickr8k
 from training.datasets.base import Row
 from training.datasets.folder import data_folder
+from training.export import weights_folder
 from training.joint_card import PICTURE_CARD, WORDS_CARD, compared, same_threshold, table
 from training.joint_data import PLAIN, Captions, Photographs, Told, photographs, through, told
 from training.joint_net import SIDE, Joint, PictureForExport, WordsForExport, info_nce
@@ -213,7 +214,7 @@ def write(joint: Joint, baseline: Ranks, settings: dict[str, Any], seen: Photogr
     """Both folders, then their figures on the validation rows."""
     write_vocabulary()
     picture = PictureForExport(joint.picture).eval()
-    graph = export.trace(
+    graph = weights_folder.trace(
         picture, [torch.randn(2, 3, SIDE, SIDE)], names=["pixels"], outputs=["vector"], dynamic={"pixels": {0: "batch"}}
     )
     shared = {"width": 512, "temperature": round(1 / joint.temperature().item(), 4), "recipe": settings}
@@ -226,9 +227,9 @@ def write(joint: Joint, baseline: Ranks, settings: dict[str, Any], seen: Photogr
         "kind": "MiniLM-L6 in a joint space of pictures and words",
         "vocabulary": weights.card("mini_vocabulary").identity,
     }
-    export.write("joint_picture", config=pictures | shared, metrics={}, readme="", graph=graph, bits=8)
+    weights_folder.write("joint_picture", config=pictures | shared, metrics={}, readme="", graph=graph, bits=8)
     graph = export_words(WordsForExport(joint.words), ("vector",))
-    export.write("joint_words", config=words | shared, metrics={}, readme="", graph=graph, bits=8)
+    weights_folder.write("joint_words", config=words | shared, metrics={}, readme="", graph=graph, bits=8)
     found = shipped(rows)
     ours, theirs = (retrieval.figures(one) for one in (found, baseline))
     gain = retrieval.difference(found, baseline)
@@ -239,4 +240,4 @@ def write(joint: Joint, baseline: Ranks, settings: dict[str, Any], seen: Photogr
     }
     values = {"table": table(ours, theirs, gain), "verdict": compared(gain), **ours}
     for name, card in (("joint_picture", PICTURE_CARD), ("joint_words", WORDS_CARD)):
-        export.report(name, metrics=figures, readme=card.format(**values))
+        weights_folder.report(name, metrics=figures, readme=card.format(**values))

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models import weights
+from models import evaluation_files, weights
 from models.errors import BadInput
 from models.heads import Head, Question, Rule
-from training import evaluation
 from training.datasets.base import Row
 from training.engine.losses import UNKNOWN
 
@@ -89,13 +88,13 @@ def keep(args: argparse.Namespace, outcome: Outcome, rows: Sequence[Row]) -> Non
     raw = [rule.before(part[known]) for rule, part in zip(head.rules, chances, strict=True)]
     given = [rule.decide(part[known]) for rule, part in zip(head.rules, chances, strict=True)]
     count = int(known.sum())
-    keys = [evaluation.key(row.text, row.image) for row, here in zip(rows, known, strict=True) if here]
-    answers = evaluation.Answers(
+    keys = [evaluation_files.key(row.text, row.image) for row, here in zip(rows, known, strict=True) if here]
+    answers = evaluation_files.Answers(
         head, f"{data}, validation", target[known], raw, given, np.flatnonzero(known),
         np.ones(count, int), np.full(count, UNKNOWN), np.array(keys, np.uint64),
     )  # fmt: skip
-    made_by = {**evaluation.read(card.folder).get("made_by", {}), args.task: card.identity}
-    evaluation.add(card.folder, [answers], title=TITLES[card.name], data=data, made_by=made_by)
+    made_by = {**evaluation_files.read(card.folder).get("made_by", {}), args.task: card.identity}
+    evaluation_files.add(card.folder, [answers], title=TITLES[card.name], data=data, made_by=made_by)
 
 
 def _head(task: str, card: weights.Card) -> Head:

@@ -27,11 +27,12 @@ from tqdm import tqdm
 from models import weights
 from models.emotions.affect import GROUPS, MEANS, SIDES, Looker, kernel
 from models.images import open_picture
-from training import export, recipe
+from training import recipe
 from training.backbones.pretrained import efficientnet
 from training.datasets import oasis
 from training.datasets.base import Row
 from training.datasets.folder import data_folder
+from training.export import weights_folder
 from training.metrics import regression
 
 TARGETS = ("valence", "arousal")
@@ -233,13 +234,13 @@ def _graph() -> onnx.ModelProto:
 def _traced() -> onnx.ModelProto:
     axes = {"pixels": {0: "batch", 2: "height", 3: "width"}}
     example = [torch.randn(2, 3, 224, 256)]
-    return export.trace(Stages().eval(), example, names=["pixels"], outputs=[*MEANS, "classes"], dynamic=axes)
+    return weights_folder.trace(Stages().eval(), example, names=["pixels"], outputs=[*MEANS, "classes"], dynamic=axes)
 
 
 def _write(
     settings: dict[str, Any], tensors: dict[str, np.ndarray], config: dict[str, Any], figures: dict[str, Any], card: str
 ) -> None:
-    export.write(
+    weights_folder.write(
         "picture_emotions",
         config={
             "kind": "valence and arousal of photographs: kernel ridge on EfficientNet-Lite0",

@@ -13,11 +13,11 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 from torch import nn
 
+from models import evaluation_files
 from models.encoders.words import cleaned
 from models.errors import BadInput
 from models.fusion import registry as fusions
 from models.heads import Head
-from training import evaluation
 from training.backbones import registry as encoders
 from training.backbones.base import EncoderUnavailable, SideEncoder, Store
 from training.datasets.base import Row
@@ -160,7 +160,7 @@ def chosen(
 
 def keys(rows: Sequence[Row]) -> np.ndarray:
     """`evaluation.key` of each row, uint64."""
-    return np.array([evaluation.key(row.text, row.image) for row in rows], np.uint64)
+    return np.array([evaluation_files.key(row.text, row.image) for row in rows], np.uint64)
 
 
 def read(name: str, part: str, folder: str | Path | None) -> tuple[list[Row], list[str]]:

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from models import weights
 from models.encoders.encoder import GRID
 from models.heads import Head
-from training import export
 from training.backbones.base import SideEncoder
 from training.backbones.sentences import WIDTH
+from training.export import weights_folder
 from training.network import Network
 from training.system import System
 
@@ -68,7 +68,7 @@ def graph(system: System, networks: Sequence[Network]) -> onnx.ModelProto:
     both = len(inputs) == 4
     fronts = {name: encoder.front for name, encoder in sides.items() if getattr(encoder, "front", None) is not None}  # type: ignore[union-attr]
     module = Together(plain, fronts) if both else Alone(plain, fronts, image=system.image is not None)
-    return export.trace(module, tuple(inputs.values()), names=tuple(inputs), outputs=("logits",), dynamic=axes)
+    return weights_folder.trace(module, tuple(inputs.values()), names=tuple(inputs), outputs=("logits",), dynamic=axes)
 
 
 def _example(side: str, encoder: SideEncoder) -> tuple[Tensor, Tensor, dict[int, str]]:
@@ -111,7 +111,7 @@ def write(
     }
     if system.text is not None:
         inputs["text"] |= cleans
-    return export.write(
+    return weights_folder.write(
         name,
         config={
             "kind": "system",

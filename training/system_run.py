@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_only
 
+from models import evaluation_files
 from models.heads import Head
-from training import evaluation, system_card, system_export
+from training import system_card, system_export
 from training.engine.losses import UNKNOWN
 from training.metrics import classification
 from training.system import System
@@ -29,7 +30,7 @@ def unservable(system: System) -> str:
     return f"with {' and '.join(towers)}, which the app cannot run (it can run mini)" if towers else ""
 
 
-def figures_of(recipe: SystemRecipe, answers: Sequence[evaluation.Answers]) -> dict[str, Any]:
+def figures_of(recipe: SystemRecipe, answers: Sequence[evaluation_files.Answers]) -> dict[str, Any]:
     """`TASK, ROWS` to figures, for each head, and for a task of several heads (Memotion's intensities) over all of them."""
     figures = {f"{one.head.name}, {one.rows}": measure(one) for one in answers}
     for task in recipe.tasks:
@@ -41,7 +42,7 @@ def figures_of(recipe: SystemRecipe, answers: Sequence[evaluation.Answers]) -> d
     return figures
 
 
-def measure(*answers: evaluation.Answers) -> dict[str, Any]:
+def measure(*answers: evaluation_files.Answers) -> dict[str, Any]:
     """The figures over rows that answer every question, the plain mean over the questions; then macro-F1 of each."""
     known = np.all([(one.target != UNKNOWN).all(axis=1) for one in answers], axis=0)
     if not known.any():
@@ -66,7 +67,7 @@ def write(
     system: System,
     trained: Trained,
     heads: tuple[Head, ...],
-    answers: list[evaluation.Answers],
+    answers: list[evaluation_files.Answers],
     figures: dict[str, Any],
     described: dict[str, Any],
     learned: np.ndarray,
@@ -98,21 +99,21 @@ def write(
 
 
 def _evaluated(
-    folder: Path, sets: dict[str, list[evaluation.Answers]], learned: np.ndarray, described: dict[str, Any]
+    folder: Path, sets: dict[str, list[evaluation_files.Answers]], learned: np.ndarray, described: dict[str, Any]
 ) -> None:
-    before = {key: value for key, value in evaluation.read(folder).items() if key == "ablations"}
-    evaluation.write(folder, learned=learned, **sets, **before, **described)
+    before = {key: value for key, value in evaluation_files.read(folder).items() if key == "ablations"}
+    evaluation_files.write(folder, learned=learned, **sets, **before, **described)
 
 
-def kept(answers: list[evaluation.Answers]) -> dict[str, list[evaluation.Answers]]:
+def kept(answers: list[evaluation_files.Answers]) -> dict[str, list[evaluation_files.Answers]]:
     """What `evaluation.write` takes: rows by networks that did not see them, and beside them validation rows by what ships."""
     return {
-        "answers": [one for one in answers if one.rows != evaluation.VALIDATION],
-        "validation": [one for one in answers if one.rows == evaluation.VALIDATION],
+        "answers": [one for one in answers if one.rows != evaluation_files.VALIDATION],
+        "validation": [one for one in answers if one.rows == evaluation_files.VALIDATION],
     }
 
 
-def confusion(answers: evaluation.Answers) -> dict[str, Any]:
+def confusion(answers: evaluation_files.Answers) -> dict[str, Any]:
     """For each question rows of true and columns of given classes."""
     found = {}
     for number, question in enumerate(answers.head.questions):

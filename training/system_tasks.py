@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from tqdm import tqdm
 
-from models import captions, weights
+from models import captions, evaluation_files, weights
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, BadPicture
 from models.heads import Head, columns
@@ -34,7 +34,7 @@ from models.images import open_picture
 from models.ocr.rapid import RapidReader
 from models.ocr.reader import Reader
 from models.systems import AT_ONCE, TrainedSystem
-from training import evaluation, system_recipe
+from training import system_recipe
 from training.datasets.base import Row
 from training.datasets.memotion import ASPECTS
 from training.datasets.parquet import present, read_file, require
@@ -101,7 +101,7 @@ def _load(name: str) -> TrainedSystem:
     if not (weights.root() / name).is_dir():
         recipe, run = system_recipe.read(name), RUNS / name
         lacking = f"weights/ has no {name}, which answers {' and '.join(recipe.tasks)}"
-        measured = evaluation.read(run).get("measured_with", {}).values()
+        measured = evaluation_files.read(run).get("measured_with", {}).values()
         towers = [one for one in measured if one.startswith(OF_HUBS)]
         if towers and (run / "metrics.json").is_file():
             raise BadInput(
@@ -182,9 +182,9 @@ def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], a
     logits, unreadable = _logits(system, rows, asked, notes)
     notes["unreadable_pictures"] = len(unreadable)
     _tell(unreadable, "pictures that cannot be read")
-    stored = evaluation.read(system.card.folder).get("parts", {})
+    stored = evaluation_files.read(system.card.folder).get("parts", {})
     whole = asked.modality is None and asked.captions == "given"
-    keys = [evaluation.key(row.text, row.image) for row in rows]
+    keys = [evaluation_files.key(row.text, row.image) for row in rows]
     found: dict[str, list[Any]] = {}
     every: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     names: list[str] = []
@@ -239,11 +239,11 @@ def _unseen(system: TrainedSystem, keys: Sequence[int], task: Task, networks: in
 
     keys: `evaluation.key` of each row. UNSEEN stands for rows that no network has learned from, LEARNED for those that all have.
     """
-    file, name = system.card.folder / evaluation.PREDICTIONS, task.name
+    file, name = system.card.folder / evaluation_files.PREDICTIONS, task.name
     fold, given = np.full(len(keys), UNSEEN), np.full((len(keys), len(task.questions)), UNKNOWN)
     if not file.is_file():
         return fold, given
-    learned = set(evaluation.learned(system.card.folder).tolist())
+    learned = set(evaluation_files.learned(system.card.folder).tolist())
     with np.load(file) as held:
         known: dict[int, tuple[int, list[int]]] = {}
         if f"{name}:key" in held and networks > 1:

@@ -19,13 +19,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from torch import Tensor
 
-from models import weights
+from models import evaluation_files, weights
 from models.emotions.text import LABELS
-from training import evaluation, export, recipe
+from training import recipe
 from training.backbones import sentences
 from training.backbones.pretrained import WordsForExport, export_words, write_vocabulary
 from training.datasets.folder import data_folder
 from training.engine import curves
+from training.export import weights_folder
 from training.metrics import classification
 
 GRID = np.arange(0.05, 0.951, 0.01)  # thresholds that are looked at
@@ -156,7 +157,7 @@ def save(
     """Writes `weights/text_emotions` and, if it is not there, the shared `weights/mini_vocabulary`."""
     write_vocabulary()
     graph = export_words(WordsForExport(module.tower, module.head))
-    folder = export.write(
+    folder = weights_folder.write(
         "text_emotions",
         config={
             "kind": "text emotions: MiniLM-L6 word pieces, mean pooling, 28 sigmoids",
@@ -172,7 +173,7 @@ def save(
         ),
         graph=graph,
     )  # fmt: skip
-    evaluation.save(folder, evaluation.read(folder) | {"curves": [curve] if curve else []})
+    evaluation_files.save(folder, evaluation_files.read(folder) | {"curves": [curve] if curve else []})
 
 
 CARD = """

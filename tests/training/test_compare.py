@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from models import evaluation_files
 from tests.training.test_recipes import drawn
 from training import __main__ as command
-from training import evaluation, fit, system, system_recipe
+from training import fit, system, system_recipe
 
 NAME = "mental_health_target"
 
@@ -60,7 +61,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[system_recipe.SystemRecipe]
 
 
 def kept(runs: Path) -> list[str]:
-    held = evaluation.read(runs.parent / "weights" / NAME)
+    held = evaluation_files.read(runs.parent / "weights" / NAME)
     return [one["name"] for one in held.get("ablations", [])]
 
 
@@ -128,7 +129,9 @@ def rows(tmp_path: Path) -> Path:
 def learned(folder: Path, data: Path, *, other: bool = False) -> None:
     rows, part, _, _ = system.chosen(system_recipe.read(NAME), data)
     keys = system.keys([row for row, number in zip(rows, part, strict=True) if not number])
-    np.savez(folder / evaluation.PREDICTIONS, **{evaluation.LEARNED: keys + np.uint64(1) if other else keys})
+    np.savez(
+        folder / evaluation_files.PREDICTIONS, **{evaluation_files.LEARNED: keys + np.uint64(1) if other else keys}
+    )
 
 
 @pytest.mark.parametrize("other", [False, True])

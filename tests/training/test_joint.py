@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from models import weights
-from training import export, recipe
+from training import recipe
+from training.export import weights_folder
 from training.joint_data import Captions, Photographs, padded, through, told
 from training.joint_flickr8k import Pairs, rank, train
 from training.joint_net import STAGES, Joint, Words, WordsForExport, info_nce
@@ -140,10 +141,10 @@ def test_eight_bits_are_small_and_close(tmp_path: Path, monkeypatch: pytest.Monk
     with torch.no_grad():
         expected = module(pixels).numpy()
     for name, bits in (("half", 16), ("eight", 8)):
-        graph = export.trace(
+        graph = weights_folder.trace(
             module, [torch.randn(2, 3, 32, 32)], names=["pixels"], outputs=["answer"], dynamic={"pixels": {0: "batch"}}
         )
-        export.write(name, config={}, metrics={}, readme="x", graph=graph, bits=bits)
+        weights_folder.write(name, config={}, metrics={}, readme="x", graph=graph, bits=bits)
         [given] = weights.session(weights.card(name)).run(None, {"pixels": pixels.numpy()})
         assert np.abs(given - expected).max() < 0.02 * np.abs(expected).max(), name
         sizes[name] = (tmp_path / name / "model.safetensors").stat().st_size

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from models import evaluation_files
 from models.errors import BadInput, BadWeights
 from training import evaluate as evaluating
-from training import evaluation
 from training.tasks import registry
 
 if TYPE_CHECKING:
@@ -142,11 +142,12 @@ def test_rows_that_were_learned_from_are_answered_out_of_fold(shelf: Path, tmp_p
         with np.load(folder / "predictions.npz") as file:
             arrays = {name: file[name] for name in file.files}
         keys = np.array(
-            [evaluation.key(text, image) for text, image in zip(held["text"], held["image"], strict=True)], np.uint64
+            [evaluation_files.key(text, image) for text, image in zip(held["text"], held["image"], strict=True)],
+            np.uint64,
         )
         arrays["memotion-sentiment:key"] = np.concatenate([keys[:10], arrays["memotion-sentiment:key"][10:]])
         arrays["memotion-sentiment:given"][:10] = np.arange(10)[:, None] % 3
-        arrays[evaluation.LEARNED] = keys[:14]
+        arrays[evaluation_files.LEARNED] = keys[:14]
         np.savez(folder / "predictions.npz", **arrays)
         report, after = run("memotion-sentiment", tmp_path)
         _, half = run("memotion-sentiment", tmp_path, modality="text")
@@ -277,11 +278,11 @@ def test_a_system_that_no_checkout_brings(shelf: Path, tmp_path: Path, monkeypat
     folder = tmp_path / "runs" / "mental_health_axiom"
     measured = {"image": "mini in its place (the recipe's open_clip:ViT-B-32 could not be fetched)", "text": "hf:bert"}
     folder.mkdir(parents=True)
-    evaluation.save(folder, {"measured_with": {**measured, "text": "mini"}})
+    evaluation_files.save(folder, {"measured_with": {**measured, "text": "mini"}})
     (folder / "metrics.json").write_text("{}")
     with pytest.raises(BadInput, match="on request"):
         run("axiom", tmp_path, held)
-    evaluation.save(folder, {"measured_with": measured})
+    evaluation_files.save(folder, {"measured_with": measured})
     with pytest.raises(BadInput, match=r"trained with hf:bert, which the app cannot run, .*axiom/metrics\.json\.$"):
         run("axiom", tmp_path, held)
 

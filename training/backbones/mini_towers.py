@@ -23,7 +23,6 @@ from models.encoders import mini
 from models.encoders.encoder import JOINT
 from models.encoders.wordpieces import Vocabulary
 from models.errors import BadWeights
-from training import export
 from training.backbones.pretrained import (
     PictureForExport,
     WordTokensForExport,
@@ -34,6 +33,7 @@ from training.backbones.pretrained import (
 )
 from training.backbones.sentences import WIDTH, Schedule, SentenceTower
 from training.datasets.folder import data_folder
+from training.export import weights_folder
 
 EPOCHS, BATCH, RATE, SEED = 12, 256, 1e-3, 7
 TOKENS = ("tokens", "pooled")
@@ -107,14 +107,14 @@ def write(picture: PictureForExport, tower: WordTokensForExport, *, recall: floa
         "mean": mini.MEAN.tolist(),
         "std": mini.STD.tolist(),
     }
-    export.write(
+    weights_folder.write(
         "mini_picture",
         config={"kind": "EfficientNet-Lite0 patch tokens", "preprocessing": preprocessing, "tokens": 49, "width": 1280},
         metrics=figures,
         readme=PICTURE_CARD.format(recall=recall),
         graph=export_picture(picture),
     )
-    export.write(
+    weights_folder.write(
         "mini_words",
         config={
             "kind": "MiniLM-L6 word-piece tokens, third and last layer",

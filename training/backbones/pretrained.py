@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from models import weights
 from models.errors import BadWeights
-from training import export
 from training.backbones.sentences import WIDTH, minilm_folder
+from training.export import weights_folder
 
 
 class WordsForExport(nn.Module):
@@ -85,14 +85,14 @@ def export_words(module: nn.Module, outputs: tuple[str, ...] = ("logits",)) -> o
     # On the CPU the example's batch and length must not be 1, or the axes would be fixed.
     example = (torch.randn(2, 9, WIDTH), torch.ones(2, 9, dtype=torch.long))
     axes = {0: "batch", 1: "words"}
-    return export.trace(
+    return weights_folder.trace(
         module, example, names=("embedded", "mask"), outputs=outputs, dynamic={"embedded": axes, "mask": axes}
     )
 
 
 def export_picture(module: PictureForExport) -> onnx.ModelProto:
     """The graph of the picture tower: input `pixels`."""
-    return export.trace(
+    return weights_folder.trace(
         module, (torch.randn(2, 3, 224, 224),), names=("pixels",), outputs=("tokens", "pooled"),
         dynamic={"pixels": {0: "batch"}},
     )  # fmt: skip
@@ -108,7 +108,7 @@ def write_vocabulary() -> None:
 
     table = AutoModel.from_pretrained(str(minilm_folder())).embeddings.word_embeddings.weight.detach().numpy()
     shutil.copyfile(minilm_folder() / "tokenizer.json", folder / "tokenizer.json")
-    export.write(
+    weights_folder.write(
         "mini_vocabulary",
         config={"kind": "word pieces and their embeddings", "lower_case": True, "longest": 256},
         metrics={"largest_rounding_error": float(np.abs(table - table.astype(np.float16).astype(np.float32)).max())},

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from models import weights
-from training import export
+from training.export import weights_folder
 
 
 class Net(nn.Module):
@@ -42,10 +42,10 @@ def half(request: pytest.FixtureRequest) -> bool:
 def folder(net: Net, half: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     axes = {0: "batch", 1: "rows"}
     inputs = torch.randn(2, 5, 8), torch.ones(2, 5)
-    graph = export.trace(net, inputs, names=("x", "mask"), outputs=("y",), dynamic={"x": axes, "mask": axes})
+    graph = weights_folder.trace(net, inputs, names=("x", "mask"), outputs=("y",), dynamic={"x": axes, "mask": axes})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SUBTEXT_WEIGHTS", str(tmp_path_factory.mktemp("weights")))
-        yield export.write(
+        yield weights_folder.write(
             "net", config={"kind": "tiny"}, metrics={"rows": 3}, readme="\n# net\n", graph=graph, half=half
         )
 
@@ -63,7 +63,7 @@ def test_the_folder_runs_as_the_module_does_whatever_the_batch(net: Net, folder:
 def test_the_tensors_lie_in_safetensors_and_nowhere_else(net: Net, folder: Path, half: bool) -> None:
     stored = load_file(folder / "model.safetensors")
     assert {value.dtype for value in stored.values()} == {np.dtype(np.float16 if half else np.float32)}
-    large = [weight.numel() for weight in net.parameters() if weight.numel() >= export.SMALLEST]
+    large = [weight.numel() for weight in net.parameters() if weight.numel() >= weights_folder.SMALLEST]
     assert sorted(value.size for value in stored.values()) == sorted(large)
     first = net.first.weight.detach().numpy().ravel()
     kept = next(value for value in stored.values() if value.size == first.size)
@@ -82,7 +82,7 @@ def test_the_card_describes_the_folder(folder: Path) -> None:
 
 def test_the_graph_tells_nothing_of_the_machine_that_wrote_it(folder: Path) -> None:
     data = (folder / "graph.onnx").read_bytes()
-    for path in (Path(__file__).parents[2], Path(torch.__file__).parent, Path.home()):
+    for path in (Path(__file__).parents[3], Path(torch.__file__).parent, Path.home()):
         assert str(path).encode() not in data
     assert b".py" not in data
 
@@ -92,7 +92,7 @@ def test_tensors_alone_and_further_files(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "table").mkdir()
     (tmp_path / "table" / "words.txt").write_text("we")
     rows = np.arange(6, dtype=np.float16).reshape(2, 3)
-    export.write("table", config={}, metrics={}, readme="", tensors={"rows": rows.T}, files=("words.txt",))
+    weights_folder.write("table", config={}, metrics={}, readme="", tensors={"rows": rows.T}, files=("words.txt",))
     card = weights.card("table")
     assert set(card.sha256) == {"words.txt", "model.safetensors"}
     np.testing.assert_array_equal(weights.tensor(card, "rows"), rows.T)

@@ -3,7 +3,8 @@
 `weights/<name>/` of any model, or a run's folder, may hold beside its weights and its card:
 
 - `metrics.json`: {where: figures}. `where` says what was asked on which rows ("stress, validation"); figures are those of
-  `training.metrics.classification` with `rows`, each as name, name_low, name_high, name_majority. Entries that are no dict are notes.
+  `training.metrics.classification` with `rows`, each as name, name_low, name_high, name_majority. Entries that are no dict
+  are notes.
 - `evaluation.json`: {"title", "summary", "data", "measured_with", "parts": {task: {"kind", "questions": [{"name",
   "classes"}], "rules": [{"scale", "bias", "offsets"}], "rows": which rows `predictions.npz` holds}}, "curves": [[{"epoch",
   "loss", "validation_loss", ...}]: one list a fold], "ablations": [{"name", "figures": {task: figures}}],
