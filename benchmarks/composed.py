@@ -26,7 +26,7 @@ from models.analysis import Meme
 from models.analyzer import Analyzer
 from training.datasets.counterfactuals import sentences
 from training.datasets.folder import data_folder
-from training.hate_card import KINDLY
+from training.hate.report import KINDLY
 from training.metrics import classification
 
 FONT = ROOT / "assets" / "fonts" / "DejaVuSans-Bold.ttf"

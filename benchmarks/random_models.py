@@ -92,8 +92,8 @@ def _write_weights(place: Path) -> None:
     from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
     from models.profiles import HEAD
     from models.weights import sha256
-    from training import hate_card
     from training.export import weights_folder
+    from training.hate import report
 
     shelf = place / "weights"
     shelf.mkdir()
@@ -122,7 +122,7 @@ def _write_weights(place: Path) -> None:
             },
             metrics={},
             readme="random weights, for timing",
-            graph=hate_card._graph(net.eval()),
+            graph=report._graph(net.eval()),
         )  # fmt: skip
     finally:
         os.environ.pop("SUBTEXT_WEIGHTS")

@@ -116,8 +116,8 @@ def write_head(encoder_identity: dict[str, object], *, image_width: int, text_wi
     """A `clip` head of random weights in weights/, as training writes it."""
     from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
     from models.profiles import HEAD
-    from training import hate_card
     from training.export import weights_folder
+    from training.hate import report
 
     torch.manual_seed(8)
     net = CrossAttention(CrossAttentionSettings(image_width, text_width, width=12, heads=2, outputs=1))
@@ -133,5 +133,5 @@ def write_head(encoder_identity: dict[str, object], *, image_width: int, text_wi
         },
         metrics={},
         readme="tiny",
-        graph=hate_card._graph(net.eval()),
+        graph=report._graph(net.eval()),
     )

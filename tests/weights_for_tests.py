@@ -21,7 +21,6 @@ from models.emotions.expressions import SIDE
 from models.emotions.text import LABELS as EMOTIONS
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from tests import vocabulary_for_tests
-from training import hate_card, wide
 from training.backbones.pretrained import (
     PictureForExport,
     WordsForExport,
@@ -31,6 +30,7 @@ from training.backbones.pretrained import (
 )
 from training.export import weights_folder
 from training.expression_net import ExpressionNet, folded
+from training.hate import linear_branch, report
 
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
 _FOLDER = tempfile.TemporaryDirectory(prefix="subtext-")
@@ -41,7 +41,7 @@ class Tiny:
     """The folder, and the torch modules whose graphs lie in it."""
 
     root: Path
-    together: hate_card.Together
+    together: report.Together
     tower: WordTokensForExport
     picture: PictureForExport
 
@@ -78,10 +78,10 @@ def write(root: Path) -> Tiny:
         )
         _write("face_expressions", graph, labels=list(EXPRESSIONS), side=SIDE, temperature=1.0)
         settings = CrossAttentionSettings(width=12, heads=2)
-        together = hate_card.Together([CrossAttention(settings) for _ in range(2)], _paths()).eval()
+        together = report.Together([CrossAttention(settings) for _ in range(2)], _paths()).eval()
         _write(
             "hate_cross_attention",
-            hate_card._graph(together),
+            report._graph(together),
             labels=["hate", "harm"],
             architecture={"image_width": 1280, "text_width": 768},
             encoder={name: shelf.card(name).identity for name in ("mini_picture", "mini_words", "mini_vocabulary")},
@@ -92,8 +92,8 @@ def write(root: Path) -> Tiny:
     return Tiny(root, together, tower, picture)
 
 
-def _paths() -> wide.LinearPaths:
-    paths = wide.LinearPaths(1280, 768, 2)
+def _paths() -> linear_branch.LinearPaths:
+    paths = linear_branch.LinearPaths(1280, 768, 2)
     for layer in (paths.words, paths.picture):
         nn.init.normal_(layer.weight, std=0.02)
     return paths

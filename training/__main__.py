@@ -19,7 +19,7 @@ from models.errors import BadInput, SubtextError
 
 ROBUSTNESS = ("robustness_flickr8k", "robustness_hate", "robustness_oasis")
 FITS = {
-    "hate_cross_attention": "training.hate_cross_attention:fit",
+    "hate_cross_attention": "training.hate.train:fit",
     "mini_words": "training.backbones.mini_words:fit",
     "mini_towers": "training.backbones.mini_towers:fit",
     "text_emotions": "training.text_emotions:fit",

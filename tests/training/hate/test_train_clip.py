@@ -19,11 +19,11 @@ from models.encoders.clip import ClipEncoder, ClipSource
 from models.errors import BadInput
 from tests import hub_for_tests, models_for_tests
 from tests.weights_for_tests import SHIPPED
-from training import clip_head
 from training.__main__ import main
-from training.clip_card import bands
 from training.datasets import memes
 from training.features.clip import Store
+from training.hate import train_clip
+from training.hate.report_clip import bands
 
 VILE, KIND = "vile words about them", "kind words about them"
 
@@ -165,9 +165,9 @@ def test_one_command_trains_what_the_app_then_takes(
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("SUBTEXT_MODELS", str(models_for_tests.shared()))
     monkeypatch.setitem(device._measured, "cpu", "float32")
-    real = clip_head.read_recipe  # few rows want smaller batches, larger steps and more patience
+    real = train_clip.read_recipe  # few rows want smaller batches, larger steps and more patience
     few = {"batch": 16, "rate": 3e-3, "patience": 30}
-    monkeypatch.setattr(clip_head, "read_recipe", lambda *given: real(*given) | few)
+    monkeypatch.setattr(train_clip, "read_recipe", lambda *given: real(*given) | few)
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "face_detector").symlink_to(SHIPPED / "face_detector")
     data, out = hateful_memes(tmp_path / "hateful_memes"), tmp_path / "run"

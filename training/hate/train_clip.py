@@ -26,10 +26,10 @@ from models import device
 from models.encoders.clip import ClipEncoder, ClipSource
 from models.errors import BadInput
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training import clip_card
 from training.datasets import memes
 from training.datasets.base import Row
 from training.features.clip import Side, Store
+from training.hate import report_clip
 from training.recipe import read as read_recipe
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # image, mask, text, mask, label
@@ -221,5 +221,5 @@ def fit(args: argparse.Namespace) -> None:
     store = Store(out / "cache", encoder)
     parts = {name: encoded(some, store) for name, some in rows.items()}
     net = train(parts, recipe, out, place=encoder.placed.device.name, resume=args.resume)
-    folder = clip_card.save(net, parts, encoder, recipe=recipe, data=Path(args.data).name)
+    folder = report_clip.save(net, parts, encoder, recipe=recipe, data=Path(args.data).name)
     print(f"Wrote {folder}. The app takes it as its profile clip: streamlit run app.py")

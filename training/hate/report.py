@@ -15,12 +15,18 @@ from torch import Tensor, nn
 
 from models import evaluation_files, weights
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training import wide
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
 from training.engine.curves import Curve
 from training.export import weights_folder
-from training.hate_cross_attention import predict
-from training.hate_rows import HARM, HATE, HEADS, Data, folds
+from training.hate import linear_branch
+from training.hate.data import (
+    HARM,
+    HATE,
+    HEADS,
+    Data,
+    folds,
+)
+from training.hate.train import predict
 from training.metrics import classification
 
 INPUTS = ("image", "image_mask", "text", "text_mask")
@@ -35,7 +41,7 @@ MISSED = 0.10  # at most this share of hateful sentences may be shown as not hat
 class Together(nn.Module):
     """Networks that answer as one: the mean of their logits and of their attention, and the linear paths beside them."""
 
-    def __init__(self, nets: Sequence[CrossAttention], paths: wide.LinearPaths) -> None:
+    def __init__(self, nets: Sequence[CrossAttention], paths: linear_branch.LinearPaths) -> None:
         super().__init__()
         self.nets = nn.ModuleList(nets)
         self.paths = paths
@@ -108,9 +114,9 @@ def paths_out_of_fold(data: Data, recipe: dict[str, Any]) -> dict[str, np.ndarra
     groups = [data.rows[name].group for name in HEAD_OF]
     added = {name: np.zeros(len(data.rows[name]), np.float32) for name in HEAD_OF}
     for name, part in zip(HEAD_OF, folds(groups, recipe["folds"], recipe["seed"]), strict=True):
-        for path in (wide.Path(**settings) for settings in recipe["paths"]):
+        for path in (linear_branch.Path(**settings) for settings in recipe["paths"]):
             if path.head == HEAD_OF[name]:
-                added[name] += wide.out_of_fold(data, path, np.asarray(part), name)
+                added[name] += linear_branch.out_of_fold(data, path, np.asarray(part), name)
     return added
 
 
@@ -124,9 +130,9 @@ def save(
 ) -> None:
     """Writes `weights/hate_cross_attention`; `curves` are the folds'."""
     settings = nets[0].settings
-    paths = wide.fit(
+    paths = linear_branch.fit(
         data,
-        [wide.Path(**path) for path in recipe["paths"]],
+        [linear_branch.Path(**path) for path in recipe["paths"]],
         image_width=settings.image_width,
         text_width=settings.text_width,
     )
@@ -210,8 +216,8 @@ hate_cross_attention`.
 
 - `hate`: sentences (Dynahate, HatemojiBuild, HateXplain, Davidson, CONAN; our counterfactual templates), alone and beside
   photographs of Flickr8k and OASIS that have nothing to do with them, and religiously hateful memes (194 validation rows).
-- The linear paths (`training/wide.py`) lead from sentences and from the religiously hateful memes' words to `hate`, and from
-  HarMeme's words and pictures to `harm`.
+- The linear paths (`training/hate/linear_branch.py`) lead from sentences and from the religiously hateful memes' words to
+  `hate`, and from HarMeme's words and pictures to `harm`.
 - `harm`: HarMeme / Harm-C (Pramanick et al. 2021), COVID-19 memes.
 
 {table}

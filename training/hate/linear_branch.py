@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from training.features.tokens import Pictures, Texts
-from training.hate_rows import HEADS, Data, Rows
+from training.hate.data import HEADS, Data, Rows
 
 
 @dataclass(frozen=True)

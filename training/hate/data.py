@@ -18,7 +18,7 @@ from training.features import tokens
 from training.recipe import read as read_recipe
 
 if TYPE_CHECKING:
-    from training.hate_cross_attention import Recipe
+    from training.hate.train import Recipe
 
 HEADS = ("hate", "harm")
 HATE, HARM = 0, 1  # which head a row belongs to

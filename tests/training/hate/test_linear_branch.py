@@ -10,15 +10,20 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from training import wide
 from training.features.tokens import Pictures, Texts
-from training.hate_rows import HARM, HATE, Data, Rows
+from training.hate import linear_branch
+from training.hate.data import (
+    HARM,
+    HATE,
+    Data,
+    Rows,
+)
 
 RNG = np.random.default_rng(0)
 COUNT, WIDTHS = 60, {"words": 5, "picture": 4}
 PATHS = {
-    "words": wide.Path("hate", "memes", "words", strength=0.1, weight=0.5),
-    "picture": wide.Path("harm", "memes", "picture", strength=0.1, weight=2.0),
+    "words": linear_branch.Path("hate", "memes", "words", strength=0.1, weight=0.5),
+    "picture": linear_branch.Path("harm", "memes", "picture", strength=0.1, weight=2.0),
 }
 
 
@@ -36,8 +41,8 @@ def memes() -> Data:
 @pytest.mark.parametrize("side", ["words", "picture"])
 def test_a_path_is_the_regression_on_standardised_means(side: str) -> None:
     data, path = memes(), PATHS[side]
-    layers = wide.fit(data, [path], image_width=4, text_width=5)
-    features, here = wide.mean_tokens(data, data.rows["memes"], side)
+    layers = linear_branch.fit(data, [path], image_width=4, text_width=5)
+    features, here = linear_branch.mean_tokens(data, data.rows["memes"], side)
     scaler = StandardScaler().fit(features[here])
     model = LogisticRegression(C=0.1, max_iter=300).fit(
         scaler.transform(features[here]), data.rows["memes"].label[here]
@@ -55,7 +60,7 @@ def test_paths_of_both_sides_add_up() -> None:
     data = memes()
     sides = *data.pictures.batch(np.arange(8)), *data.texts.batch(np.arange(8))
     both, *single = (
-        wide.fit(data, paths, image_width=4, text_width=5)(*sides)
+        linear_branch.fit(data, paths, image_width=4, text_width=5)(*sides)
         for paths in ([*PATHS.values()], [PATHS["words"]], [PATHS["picture"]])
     )
     torch.testing.assert_close(both, single[0] + single[1])
@@ -64,11 +69,11 @@ def test_paths_of_both_sides_add_up() -> None:
 @pytest.mark.parametrize("side", ["words", "picture"])
 def test_out_of_fold_no_row_is_judged_by_a_path_that_saw_it(side: str) -> None:
     data, parts = memes(), np.arange(COUNT) % 3
-    added = wide.out_of_fold(data, PATHS[side], parts)
+    added = linear_branch.out_of_fold(data, PATHS[side], parts)
     turned = data.rows["memes"].label.copy()
     turned[parts == 0] = 1 - turned[parts == 0]
     other = replace(data, rows={"memes": replace(data.rows["memes"], label=turned)})
-    again = wide.out_of_fold(other, PATHS[side], parts)
+    again = linear_branch.out_of_fold(other, PATHS[side], parts)
     np.testing.assert_array_equal(added[parts == 0], again[parts == 0])
     assert np.abs(added[parts == 1] - again[parts == 1]).max() > 0.01
     assert added[-1] == 0  # it has no such side
@@ -78,8 +83,8 @@ def test_a_path_from_other_rows_adds_what_it_ships() -> None:
     data = memes()
     shown = data.rows["memes"].take(np.arange(10))
     data = replace(data, rows=data.rows | {"others": shown})
-    added = wide.out_of_fold(data, PATHS["words"], np.zeros(10, int), "others")
-    layers = wide.fit(data, [PATHS["words"]], image_width=4, text_width=5)
+    added = linear_branch.out_of_fold(data, PATHS["words"], np.zeros(10, int), "others")
+    layers = linear_branch.fit(data, [PATHS["words"]], image_width=4, text_width=5)
     sides = *data.pictures.batch(shown.picture), *data.texts.batch(shown.text)
     np.testing.assert_allclose(added, layers(*sides)[:, HATE].numpy(), atol=1e-3)
 
@@ -90,12 +95,12 @@ def test_the_mean_leaves_out_what_is_not_there() -> None:
     index = np.array([1, -1, 0])
     data = Data(texts, Pictures(patches), {}, index)
     rows = Rows(index, index, index, index)
-    words, here = wide.mean_tokens(data, rows, "words")
+    words, here = linear_branch.mean_tokens(data, rows, "words")
     np.testing.assert_array_equal(words, [[6, 7, 8], [0, 0, 0], [0, 1, 2]])
-    np.testing.assert_array_equal(wide.mean_tokens(data, rows, "picture")[0], [[1, 3], [0, 0], [5, 5]])
+    np.testing.assert_array_equal(linear_branch.mean_tokens(data, rows, "picture")[0], [[1, 3], [0, 0], [5, 5]])
     assert here.tolist() == [True, False, True]
 
 
 def test_a_path_from_nowhere_is_refused() -> None:
     with pytest.raises(ValueError, match="words or picture"):
-        wide.Path("hate", "memes", "sound", strength=1, weight=1)
+        linear_branch.Path("hate", "memes", "sound", strength=1, weight=1)

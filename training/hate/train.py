@@ -24,10 +24,15 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training import hate_rows
 from training.datasets.folder import data_folder
 from training.engine import curves
-from training.hate_rows import HARM, HATE, Data, Rows
+from training.hate import data as hate_rows
+from training.hate.data import (
+    HARM,
+    HATE,
+    Data,
+    Rows,
+)
 from training.recipe import read as read_recipe
 
 Batch = dict[str, tuple[Tensor, Tensor, Tensor, Tensor, Tensor, int]]  # image, mask, text, mask, label, head
@@ -219,11 +224,11 @@ def _train_fold(
 def fit(args: argparse.Namespace) -> None:
     """Trains the folds, calibrates and writes `weights/hate_cross_attention` with its curves; checkpoints stay in `args.out`."""
     if getattr(args, "profile", "mini") == "clip":
-        from training import clip_head
+        from training.hate import train_clip
 
-        clip_head.fit(args)
+        train_clip.fit(args)
         return
-    from training import hate_card
+    from training.hate import report
 
     folder, out = data_folder(args.data), Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
@@ -235,4 +240,4 @@ def fit(args: argparse.Namespace) -> None:
     nets, out_of_fold = train_folds(data, recipe, out, resume=args.resume)
     logs = [out / f"fold{fold}" / "metrics.csv" for fold in range(recipe.folds)]
     learned = [curves.by_check(log, "auroc") for log in logs if log.is_file()]
-    hate_card.save(nets, asdict(recipe), data, held_out, out_of_fold, learned)
+    report.save(nets, asdict(recipe), data, held_out, out_of_fold, learned)

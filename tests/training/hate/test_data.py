@@ -9,11 +9,22 @@ import pytest
 import torch
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training import hate_cross_attention
 from training.engine import curves
 from training.features import tokens
-from training.hate_cross_attention import Draw, Recipe, _drop_sides, predict
-from training.hate_rows import HARM, HATE, Data, Rows, folds
+from training.hate import train
+from training.hate.data import (
+    HARM,
+    HATE,
+    Data,
+    Rows,
+    folds,
+)
+from training.hate.train import (
+    Draw,
+    Recipe,
+    _drop_sides,
+    predict,
+)
 from training.recipe import read as read_recipe
 
 GROUPS = [np.array(list("aabbccddeeffgghhii")), np.array([f"meme {row // 3}" for row in range(60)])]
@@ -120,9 +131,9 @@ def test_folds_are_trained_and_answer_for_the_rows_they_did_not_see(
     data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = CrossAttentionSettings(width=12, heads=2)
-    monkeypatch.setattr(hate_cross_attention, "CrossAttentionSettings", lambda: small)
+    monkeypatch.setattr(train, "CrossAttentionSettings", lambda: small)
     asked = recipe(folds=2, steps=2, check_every=1, warmup=1)
-    nets, out_of_fold = hate_cross_attention.train_folds(data, asked, tmp_path, resume=False)
+    nets, out_of_fold = train.train_folds(data, asked, tmp_path, resume=False)
     assert len(nets) == 2
     assert {name: len(logits) for name, logits in out_of_fold.items()} == {"religious_hateful": 24, "harmeme": 36}
     parts = folds([data.rows[name].group for name in out_of_fold], 2, asked.seed)
@@ -136,7 +147,7 @@ def test_folds_are_trained_and_answer_for_the_rows_they_did_not_see(
     assert [point["step"] for point in checks] == [1, 2]
     assert all({"auroc", "auroc_harmeme", "auroc_religious_hateful"} <= set(point) for point in checks)
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold*.pt")}
-    again, _ = hate_cross_attention.train_folds(data, asked, tmp_path, resume=True)
+    again, _ = train.train_folds(data, asked, tmp_path, resume=True)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold*.pt")} == kept, "trained again"
     assert torch.equal(again[0].place, nets[0].place)
     assert not torch.equal(nets[0].place, nets[1].place)

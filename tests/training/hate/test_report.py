@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training import wide
 from training.datasets import counterfactuals
-from training.hate_card import (
+from training.hate import linear_branch
+from training.hate.report import (
     FALSE_ALARMS,
     KINDLY,
     MISSED,
@@ -123,7 +123,7 @@ def test_networks_together_are_the_mean_of_each_and_each_linear_path_adds_its_ow
     torch.manual_seed(0)
     settings = CrossAttentionSettings(image_width=6, text_width=4, width=8, heads=2)
     nets = [CrossAttention(settings).eval() for _ in range(3)]
-    paths = wide.LinearPaths(6, 4, 2)
+    paths = linear_branch.LinearPaths(6, 4, 2)
     for layer in (paths.words, paths.picture):
         nn.init.normal_(layer.weight)
         nn.init.normal_(layer.bias)

@@ -12,12 +12,12 @@ import numpy as np
 from models.encoders.clip import ClipEncoder
 from models.fusion.cross_attention import CrossAttention
 from models.profiles import HEAD
-from training import hate_card
 from training.export import weights_folder
+from training.hate import report
 from training.metrics import classification
 
 if TYPE_CHECKING:
-    from training.clip_head import Part
+    from training.hate.train_clip import Part
 
 FALSE_ALARMS = 0.10  # at most this share of validation memes without hate may be shown as hateful,
 MISSED = 0.10  # and at most this share of the hateful ones as not hateful, where both can be had
@@ -32,12 +32,12 @@ def bands(chances: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 def save(net: CrossAttention, parts: Mapping[str, Part], encoder: ClipEncoder, *, recipe: Any, data: str) -> Path:
     """Writes `weights/hate_cross_attention_clip` and returns its folder."""
-    from training.clip_head import predict
+    from training.hate.train_clip import predict
 
     logits = {name: predict(net, part) for name, part in parts.items() if name != "train"}
     labels = {name: part.label for name, part in parts.items()}
-    calibration = hate_card.calibrate([(logits["validation"], labels["validation"])])
-    threshold = hate_card.choose_threshold([(logits["validation"], labels["validation"])], calibration)
+    calibration = report.calibrate([(logits["validation"], labels["validation"])])
+    threshold = report.choose_threshold([(logits["validation"], labels["validation"])], calibration)
     figures = {
         f"{name}, {data}": {
             "rows": len(labels[name]),
@@ -63,9 +63,9 @@ def save(net: CrossAttention, parts: Mapping[str, Part], encoder: ClipEncoder, *
         },
         metrics=figures,
         readme=CARD.format(
-            name=HEAD, model=encoder.source, data=data, rows=len(parts["train"]), table=hate_card._table(figures)
+            name=HEAD, model=encoder.source, data=data, rows=len(parts["train"]), table=report._table(figures)
         ),
-        graph=hate_card._graph(net.eval()),
+        graph=report._graph(net.eval()),
     )
 
 
