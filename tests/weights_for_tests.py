@@ -28,8 +28,8 @@ from training.backbones.pretrained import (
     export_picture,
     export_words,
 )
+from training.emotions.face_model import ExpressionNet, folded
 from training.export import weights_folder
-from training.expression_net import ExpressionNet, folded
 from training.hate import linear_branch, report
 
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"

@@ -22,11 +22,11 @@ FITS = {
     "hate_cross_attention": "training.hate.train:fit",
     "mini_words": "training.backbones.mini_words:fit",
     "mini_towers": "training.backbones.mini_towers:fit",
-    "text_emotions": "training.text_emotions:fit",
-    "face_expressions": "training.faces:fit",
+    "text_emotions": "training.emotions.text:fit",
+    "face_expressions": "training.emotions.faces:fit",
     "joint_flickr8k": "training.joint_flickr8k:fit",
     "joint_emotic": "training.joint_emotic:fit",
-    "picture_emotions": "training.picture_emotions:fit",
+    "picture_emotions": "training.emotions.pictures:fit",
 }
 TASKS = (
     "hate", "harm", "text-emotions", "face-expressions",

@@ -1,6 +1,6 @@
 """The expression of a face: a crop in, the seven FER-2013 expressions with their probabilities out.
 
-`training/faces.py` feeds its pictures through the same `grey` and `standardise`, so that fitting and use cannot drift.
+`training/emotions/faces.py` feeds its pictures through the same `grey` and `standardise`, so that fitting and use cannot drift.
 """
 
 from __future__ import annotations

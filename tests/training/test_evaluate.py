@@ -249,7 +249,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_fit_calls_the_function_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    from training import faces
+    from training.emotions import faces
 
     seen = []
     monkeypatch.setattr(faces, "fit", seen.append)
@@ -258,7 +258,7 @@ def test_fit_calls_the_function_of_that_name(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_try_leaves_the_weights_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from training import faces
+    from training.emotions import faces
 
     ships = tmp_path / "weights"
     (ships / "face_expressions").mkdir(parents=True)
@@ -289,8 +289,8 @@ def test_a_try_leaves_the_weights_as_they_are(tmp_path: Path, monkeypatch: pytes
 def test_each_of_several_is_fitted_in_a_folder_of_its_own(
     given: list[str], folders: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from training import faces
     from training.backbones import mini_words
+    from training.emotions import faces
 
     seen = []
     monkeypatch.setattr(faces, "fit", seen.append)

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from models.emotions.text import LABELS
-from training.text_emotions import (
+from training.emotions.text import (
     choose_thresholds,
     cross_fitted_f1,
     expected_thresholds,

@@ -31,11 +31,16 @@ from models.emotions.expressions import LABELS, SIDE, grey, standardise
 from models.errors import BadInput
 from models.images import open_picture
 from training.datasets import fer2013
+from training.emotions.face_model import (
+    AtSizes,
+    ExpressionNet,
+    augment,
+    folded,
+)
 from training.export import weights_folder
-from training.expression_net import AtSizes, ExpressionNet, augment, folded
 from training.metrics import classification
 
-RECIPE = Path(__file__).parent / "recipes" / "face_expressions.toml"
+RECIPE = Path(__file__).parents[1] / "recipes" / "face_expressions.toml"
 
 
 class Faces(Dataset):
