@@ -24,8 +24,8 @@ FITS = {
     "mini_towers": "training.backbones.mini_towers:fit",
     "text_emotions": "training.emotions.text:fit",
     "face_expressions": "training.emotions.faces:fit",
-    "joint_flickr8k": "training.joint_flickr8k:fit",
-    "joint_emotic": "training.joint_emotic:fit",
+    "joint_flickr8k": "training.retrieval.train:fit",
+    "joint_emotic": "training.emotic.train:fit",
     "picture_emotions": "training.emotions.pictures:fit",
 }
 TASKS = (

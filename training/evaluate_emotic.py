@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from models.emotions.people import CONTINUOUS, PeopleReader
 from models.errors import BadInput
-from training import emotic_data, emotic_metrics
 from training.datasets.base import Row
 from training.datasets.emotic import CATEGORIES
+from training.emotic import data, metrics
 from training.evaluate_pictures import Answer
 
 AT_ONCE = 64
@@ -30,7 +30,7 @@ def outcome(path: str | Path, limit: int | None = None, reader: PeopleReader | N
         raise BadInput(
             f"For emotic, --data is a table that convert-emotic wrote, such as FOLDER/test.csv; {path} is none."
         )
-    people = emotic_data.part(path.parent, path.stem, limit)
+    people = data.part(path.parent, path.stem, limit)
     reader = reader or PeopleReader()
     found = []
     for start in tqdm(range(0, len(people), AT_ONCE), disable=None, unit="batch"):
@@ -48,7 +48,7 @@ def outcome(path: str | Path, limit: int | None = None, reader: PeopleReader | N
     names = [tuple(name for name, there in zip(CATEGORIES, one, strict=True) if there) for one in people.categories]
     columns["target"] = [list(one) for one in names]
     rows = [Row("emotic", f"{path.stem}-{number}", label=name) for number, name in enumerate(names)]
-    figures = emotic_metrics.figures(people.categories, chances, people.pictures)
-    figures |= emotic_metrics.ratings(people.continuous, ratings)
+    figures = metrics.figures(people.categories, chances, people.pictures)
+    figures |= metrics.ratings(people.continuous, ratings)
     notes = Counter({"without_categories": sum(not one for one in names)})
     return rows, (columns, figures, notes, {"weights": [reader.card.name]})

@@ -12,11 +12,11 @@ from PIL import Image
 from torch import nn
 
 from models.weights import Card
-from training import joint_baseline
 from training import robustness_figures as figures
 from training.backbones import mini_towers
 from training.datasets import flickr8k
 from training.datasets.base import Row
+from training.retrieval import baseline
 from training.robustness_samples import Sample
 from training.robustness_targets import (
     ANSWERED_RIGHT,
@@ -71,7 +71,7 @@ class Flickr8k:
         return self._told[variant, part]
 
     @cached_property
-    def late(self) -> joint_baseline.Standardised:
+    def late(self) -> baseline.Standardised:
         """The baseline, fitted on clean rows."""
         return self._late(self.seen("baseline", "train"), self.told("baseline", "train"))
 
@@ -126,9 +126,9 @@ class Flickr8k:
             "clean_r10_chance": 100 * float(by_chance),
         }
 
-    def _late(self, seen: np.ndarray, words: np.ndarray) -> joint_baseline.Standardised:
+    def _late(self, seen: np.ndarray, words: np.ndarray) -> baseline.Standardised:
         seed = self.settings["seed"]
-        return joint_baseline.train(seen, words, self.owner["train"], seed=seed, epochs=self.settings["epochs"])
+        return baseline.train(seen, words, self.owner["train"], seed=seed, epochs=self.settings["epochs"])
 
 
 def _owner(rows: Sequence[Row]) -> np.ndarray:

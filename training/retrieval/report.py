@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from training.joint_data import PLAIN, Photographs
-from training.joint_net import Joint
+from training.retrieval.data import PLAIN, Photographs
+from training.retrieval.model import Joint
 
 FALSE_PAIRS = 1e-5  # share of pairs of different photographs that may be called the same
 
@@ -27,7 +27,7 @@ _NAMES = {
 _FIGURES = """
 By the graphs that ship, on the 1,000 validation photographs and their 5,000 captions, on which the stop was chosen (95%
 bootstrap intervals over photographs; baseline: the same frozen features kept apart and combined late,
-`training/joint_baseline.py`):
+`training/retrieval/baseline.py`):
 
 {table}
 

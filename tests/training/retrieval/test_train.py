@@ -15,10 +15,22 @@ from torch.nn.functional import cross_entropy, normalize
 from models import weights
 from training import recipe
 from training.export import weights_folder
-from training.joint_data import Captions, Photographs, padded, through, told
-from training.joint_flickr8k import Pairs, rank, train
-from training.joint_net import STAGES, Joint, Words, WordsForExport, info_nce
 from training.metrics import retrieval
+from training.retrieval.data import (
+    Captions,
+    Photographs,
+    padded,
+    through,
+    told,
+)
+from training.retrieval.model import (
+    STAGES,
+    Joint,
+    Words,
+    WordsForExport,
+    info_nce,
+)
+from training.retrieval.train import Pairs, rank, train
 
 
 def unit(rows: int, seed: int) -> Tensor:

@@ -18,11 +18,11 @@ from torch.nn.functional import cross_entropy, normalize
 
 from models.errors import BadInput
 from tests.training.datasets.test_emotic import cell, continuous, entry, struct, structs
-from training import emotic_data, emotic_metrics
 from training.__main__ import main
 from training.datasets.emotic import CATEGORIES
-from training.emotic_net import DESCRIPTIONS, align
-from training.joint_net import info_nce
+from training.emotic import data, metrics
+from training.emotic.model import DESCRIPTIONS, align
+from training.retrieval.model import info_nce
 
 # What is drawn: the colour of the person tells the categories, and how pleasant it is.
 KINDS = {
@@ -129,9 +129,9 @@ def test_a_killed_run_does_not_ask_the_network_again(trained: Trained, monkeypat
     def never() -> None:
         raise AssertionError("the features were kept")
 
-    monkeypatch.setattr(emotic_data, "stages_session", never)
-    people = emotic_data.part(trained.folder, "validation")
-    kept = emotic_data.seen(people, trained.out / "cache", variants=1, seed=7)
+    monkeypatch.setattr(data, "stages_session", never)
+    people = data.part(trained.folder, "validation")
+    kept = data.seen(people, trained.out / "cache", variants=1, seed=7)
     assert kept.shape == (1, 9, 2 * 1712) and np.isfinite(kept).all()
 
 
@@ -142,13 +142,13 @@ def test_what_is_missing_is_said(trained: Trained, tmp_path: Path, capsys: pytes
         if file.name != "validation_body.npy":
             os.link(file, tmp_path / file.name)
     with pytest.raises(BadInput, match=r"lacks validation_body.npy: make it with `python -m training convert-emotic"):
-        emotic_data.part(tmp_path, "validation")
+        data.part(tmp_path, "validation")
     np.save(tmp_path / "validation_body.npy", np.zeros((3, 128, 128, 3), np.uint8))
     with pytest.raises(BadInput, match="do not fit each other"):
-        emotic_data.part(tmp_path, "validation")
+        data.part(tmp_path, "validation")
     (tmp_path / "validation_body.npy").write_bytes(b"broken")
     with pytest.raises(BadInput, match="damaged"):
-        emotic_data.part(tmp_path, "validation")
+        data.part(tmp_path, "validation")
     assert (
         main(["evaluate", "emotic", "--data", str(tmp_path / "nothing.parquet"), "--json", str(tmp_path / "x.json")])
         == 2
@@ -192,7 +192,7 @@ def test_average_precision_with_intervals_and_the_constant_answer() -> None:
     truth[:, 3], truth[:20, 7] = rng.random(60) < 0.4, 1
     chances = np.round(truth * 0.5 + rng.random((60, 26)), 1)  # with ties
     pictures = np.repeat(np.arange(30), 2)
-    report = emotic_metrics.figures(truth, chances, pictures, resamples=50)
+    report = metrics.figures(truth, chances, pictures, resamples=50)
     each = [average_precision_score(truth[:, at], chances[:, at]) for at in (3, 7)]
     assert report["average_precision_anticipation"] == pytest.approx(each[0])
     assert report["mean_average_precision"] == pytest.approx(np.mean(each))
@@ -201,7 +201,7 @@ def test_average_precision_with_intervals_and_the_constant_answer() -> None:
         report["mean_average_precision_low"] < report["mean_average_precision"] < report["mean_average_precision_high"]
     )
     assert len([key for key in report if key.endswith("_majority")]) == 3  # no figure of categories that nobody has
-    assert emotic_metrics.figures(np.zeros((3, 26)), chances[:3], pictures[:3]) == {}
+    assert metrics.figures(np.zeros((3, 26)), chances[:3], pictures[:3]) == {}
 
 
 def test_each_category_is_described() -> None:

@@ -21,7 +21,12 @@ from models.encoders.encoder import JOINT
 from training.backbones.pretrained import efficientnet, mean
 from training.backbones.sentences import WIDTH, minilm_folder
 from training.datasets.emotic import CATEGORIES
-from training.joint_net import HOTTEST, STAGES, Stages, info_nce
+from training.retrieval.model import (
+    HOTTEST,
+    STAGES,
+    Stages,
+    info_nce,
+)
 
 HIDDEN = 768
 SIDE = sum(STAGES)  # what the stages say of one picture

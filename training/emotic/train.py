@@ -24,13 +24,20 @@ from models.emotions.people import CONTINUOUS, NAME, PeopleReader
 from models.encoders.mini import MEAN as CENTRE
 from models.encoders.mini import SIDE, STD
 from models.errors import BadInput
-from training import emotic_data, emotic_metrics, recipe
+from training import recipe
 from training.datasets.emotic import CATEGORIES
 from training.datasets.folder import data_folder
-from training.emotic_card import card
-from training.emotic_data import Part
-from training.emotic_metrics import MEAN
-from training.emotic_net import Joint, Late, PersonForExport, System, described
+from training.emotic import data, metrics
+from training.emotic.data import Part
+from training.emotic.metrics import MEAN
+from training.emotic.model import (
+    Joint,
+    Late,
+    PersonForExport,
+    System,
+    described,
+)
+from training.emotic.report import card
 from training.export import weights_folder
 
 CLIP = 5.0  # the gradient's norm
@@ -43,14 +50,14 @@ def fit(args: argparse.Namespace) -> None:
     """Trains both systems and writes the joint one with the figures of both."""
     settings = recipe.read(NAME, args)
     folder, out = data_folder(args.data), Path(args.out)
-    parts = {name: emotic_data.part(folder, name, args.limit) for name in ("train", "validation")}
+    parts = {name: data.part(folder, name, args.limit) for name in ("train", "validation")}
     if (folder / "test.csv").is_file():
-        parts["test"] = emotic_data.part(folder, "test", args.limit)
+        parts["test"] = data.part(folder, "test", args.limit)
     if not parts["validation"].categories.any():
         raise BadInput(f"No person of the validation part in {folder} has a category: an epoch cannot be chosen.")
     variants = dict.fromkeys(parts, 1) | {"train": settings["variants"]}
     seen = {
-        name: emotic_data.seen(people, out / "cache", variants=variants[name], seed=settings["seed"])
+        name: data.seen(people, out / "cache", variants=variants[name], seed=settings["seed"])
         for name, people in parts.items()
     }
     torch.manual_seed(settings["seed"])
@@ -89,7 +96,7 @@ def train(
         told: dict[str, list[float]] = {}
         order = rng.permutation(len(people))[: len(people) // size * size].reshape(-1, size)
         for rows in tqdm(order, desc=f"epoch {epoch + 1} of {settings['epochs']}", disable=None):
-            losses = system.losses(emotic_data.batch(features, people, rows, rng))
+            losses = system.losses(data.batch(features, people, rows, rng))
             loss = torch.stack([share[name] * part for name, part in losses.items()]).sum()
             optimizer.zero_grad()
             loss.backward()
@@ -100,7 +107,7 @@ def train(
                 told.setdefault(name, []).append(part.item())
         held = parts["validation"]
         logits, _ = answers(system, seen["validation"][0])
-        score = emotic_metrics.figures(held.categories, logits, held.pictures, resamples=1)[MEAN]
+        score = metrics.figures(held.categories, logits, held.pictures, resamples=1)[MEAN]
         history.append(
             {"epoch": epoch + 1, **{name: round(float(np.mean(part)), 5) for name, part in told.items()}, MEAN: score}
         )
@@ -130,9 +137,9 @@ def compared(joint: Joint, late: Late, seen: np.ndarray, people: Part, part: str
     chosen = " (epoch chosen on these rows)" if part == "validation" else ""
     report: dict[str, dict[str, float]] = {}
     for name, (logits, ratings) in (("", ours), (", baseline (separate embeddings, late combination)", theirs)):
-        figures = emotic_metrics.figures(people.categories, logits, people.pictures)
-        report[f"emotic, {part}{name}{chosen}"] = rows | figures | emotic_metrics.ratings(people.continuous, ratings)
-    more = emotic_metrics.difference(people.categories, ours[0], theirs[0], people.pictures)
+        figures = metrics.figures(people.categories, logits, people.pictures)
+        report[f"emotic, {part}{name}{chosen}"] = rows | figures | metrics.ratings(people.continuous, ratings)
+    more = metrics.difference(people.categories, ours[0], theirs[0], people.pictures)
     return report | {f"emotic, {part}, joint minus baseline": rows | more}
 
 

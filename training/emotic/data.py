@@ -21,8 +21,8 @@ from models.emotions.people import CONTINUOUS
 from models.encoders.mini import SIDE, prepare
 from models.errors import BadInput
 from training.datasets.emotic import CATEGORIES
-from training.joint_data import stages_session, varied
-from training.joint_net import STAGES
+from training.retrieval.data import stages_session, varied
+from training.retrieval.model import STAGES
 
 AT_ONCE = 4
 FILES = ("context.npy", "body.npy", "categories.npy", "continuous.npy")

@@ -2,7 +2,7 @@
 
 Two stages: both heads on what the frozen towers say, then the heads with the upper half of the words' tower. The
 running mean of the weights is checked every few steps by retrieval among the 1,000 validation photographs and their 5,000
-captions, and the best check ships; the card also tells the baseline of `training.joint_baseline`, which stands on the
+captions, and the best check ships; the card also tells the baseline of `training.retrieval.baseline`, which stands on the
 same frozen features, and the difference with its interval.
 """
 
@@ -25,17 +25,38 @@ from tqdm import tqdm
 from models import weights
 from models.images import open_picture
 from models.retrieval import JointSpace
-from training import joint_baseline, recipe
+from training import recipe
 from training.backbones.pretrained import export_words, write_vocabulary
 from training.datasets import flickr8k
 from training.datasets.base import Row
 from training.datasets.folder import data_folder
 from training.export import weights_folder
-from training.joint_card import PICTURE_CARD, WORDS_CARD, compared, same_threshold, table
-from training.joint_data import PLAIN, Captions, Photographs, Told, photographs, through, told
-from training.joint_net import SIDE, Joint, PictureForExport, WordsForExport, info_nce
 from training.metrics import retrieval
 from training.metrics.retrieval import Ranks
+from training.retrieval import baseline as joint_baseline
+from training.retrieval.data import (
+    PLAIN,
+    Captions,
+    Photographs,
+    Told,
+    photographs,
+    through,
+    told,
+)
+from training.retrieval.model import (
+    SIDE,
+    Joint,
+    PictureForExport,
+    WordsForExport,
+    info_nce,
+)
+from training.retrieval.report import (
+    PICTURE_CARD,
+    WORDS_CARD,
+    compared,
+    same_threshold,
+    table,
+)
 
 CLIP = 5.0  # the gradient's norm
 HEADS = 1  # keeps the random numbers of the first stage apart from those of the second

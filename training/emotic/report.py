@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models.emotions.people import CONTINUOUS
 from training.datasets.emotic import CATEGORIES
-from training.emotic_metrics import MEAN
+from training.emotic.metrics import MEAN
 
 
 def card(figures: dict[str, dict[str, float]], rows: dict[str, int]) -> str:
