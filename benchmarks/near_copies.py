@@ -31,7 +31,7 @@ from training.datasets.folder import data_folder
 from training.engine.losses import UNKNOWN
 from training.metrics import bootstrap
 from training.tasks import registry
-from training.tasks.task import Task
+from training.tasks.base import Task
 
 ALIKE = 0.9  # of the letters in order (Ratcliff and Obershelp); OCR leaves slips in the words of one and the same meme
 FEWEST = 20  # groups, below which nothing is told

@@ -14,9 +14,9 @@ import torch
 from models import evaluation_files
 from models.heads import Head, Rule
 from tests import weights_for_tests
-from training import system, system_export, system_recipe
 from training.backbones import mini
 from training.metrics import classification
+from training.multitask import config, data, export
 
 NAMES = ("memotion_gmu", "memotion_bilstm", "mental_health_target", "mental_health_stress")
 _FOLDER = TemporaryDirectory(prefix="subtext-systems-")
@@ -40,11 +40,11 @@ def once() -> Path:
 
 def write(name: str, cache: Path) -> list[Head]:
     """`weights/<name>/` of that recipe with small random networks, its figures and its predictions; returns its heads."""
-    recipe = system_recipe.read(name)
+    recipe = config.read(name)
     recipe = replace(recipe, fusion_options={**recipe.fusion_options, "width": 16}, wide={})
     if recipe.text is not None and recipe.text.tune:
         recipe = replace(recipe, text=replace(recipe.text, tune=False))
-    made = system.build(recipe, cache)
+    made = data.build(recipe, cache)
     if hasattr(made.text, "learn"):
         made.text.learn(["we love the good people", "we love mondays"])
     heads = [replace(head, rules=tuple(_rule(len(q.classes)) for q in head.questions)) for head in made.heads]
@@ -53,7 +53,7 @@ def write(name: str, cache: Path) -> list[Head]:
     answers = [drawn(head) for head in heads]
     figures = {f"{one.head.name}, out of fold": _figures(one) for one in answers}
     plain = {"name": name}
-    folder = system_export.write(made, heads, system_export.graph(made, networks), figures, f"# {name}", plain)
+    folder = export.write(made, heads, export.graph(made, networks), figures, f"# {name}", plain)
     curves = [[{"epoch": epoch, "loss": 1 / (1 + epoch), "macro_f1": epoch / 4} for epoch in range(3)]] * 2
     ablations = [{"name": "without experts", "figures": figures}]
     evaluation_files.write(

@@ -13,7 +13,7 @@ from components import trained
 from models import evaluation_files
 from tests import test_pages
 from tests.test_pages import fine, page
-from training import system_run
+from training.multitask import report
 
 if TYPE_CHECKING:
     from tests.fakes import FakeAnalyzer
@@ -38,7 +38,7 @@ def both(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for rows, count in (("out of fold", 0), ("validation", 5))
     ]
     described = {key: held.evaluation[key] for key in ("title", "summary", "data", "curves")}
-    evaluation_files.write(folder / NAME, learned=np.zeros(0, np.uint64), **system_run.kept(answers), **described)
+    evaluation_files.write(folder / NAME, learned=np.zeros(0, np.uint64), **report.kept(answers), **described)
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(folder))
     return folder
 

@@ -37,7 +37,7 @@ RECIPES = Path(__file__).parent / "recipes"
 SYSTEMS = tuple(
     sorted(file.stem for file in RECIPES.glob("*.toml") if "\ntasks = " in file.read_text(encoding="utf-8"))
 )
-"""Recipes that name tasks: all of them are fitted by `training.fit`, evaluated and compared alike."""
+"""Recipes that name tasks: all of them are fitted by `training.multitask.train`, evaluated and compared alike."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -183,7 +183,7 @@ def main(words: Sequence[str] | None = None) -> int:
                 alone = args.out if len(args.names) == 1 else None
                 out = alone or str(Path(args.out or "runs") / name)
                 one = argparse.Namespace(**vars(args) | {"name": name, "out": out})
-                module, function = FITS.get(name, "training.fit:fit").split(":")
+                module, function = FITS.get(name, "training.multitask.train:fit").split(":")
                 with aside(Path(out)) if name in FITS and args.limit else nullcontext():  # a system sees to it itself
                     getattr(importlib.import_module(module), function)(one)
         elif args.command == "download":
@@ -191,7 +191,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
             print(f"Memotion is in {download(args)}")
         elif args.command == "compare":
-            from training.compare import compare
+            from training.multitask.compare import compare
 
             print(compare(args))
         elif args.command == "robustness":

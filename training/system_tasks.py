@@ -34,14 +34,14 @@ from models.images import open_picture
 from models.ocr.rapid import RapidReader
 from models.ocr.reader import Reader
 from models.systems import AT_ONCE, TrainedSystem
-from training import system_recipe
 from training.datasets.base import Row
 from training.datasets.memotion import ASPECTS
 from training.datasets.parquet import present, read_file, require
 from training.engine.losses import UNKNOWN
 from training.metrics import classification
+from training.multitask import config
 from training.tasks import registry
-from training.tasks.task import Task
+from training.tasks.base import Task
 
 if TYPE_CHECKING:
     from training.evaluate import Asked, Outcome
@@ -99,7 +99,7 @@ def outcome(args: argparse.Namespace, asked: Asked, system: TrainedSystem | None
 def _load(name: str) -> TrainedSystem:
     """From `weights/`; `BadInput` for a system that is not there and that no checkout would bring."""
     if not (weights.root() / name).is_dir():
-        recipe, run = system_recipe.read(name), RUNS / name
+        recipe, run = config.read(name), RUNS / name
         lacking = f"weights/ has no {name}, which answers {' and '.join(recipe.tasks)}"
         measured = evaluation_files.read(run).get("measured_with", {}).values()
         towers = [one for one in measured if one.startswith(OF_HUBS)]

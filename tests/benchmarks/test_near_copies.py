@@ -10,7 +10,7 @@ from benchmarks import near_copies
 from components import published
 from training.datasets.base import Row
 from training.tasks import registry
-from training.tasks.task import Task
+from training.tasks.base import Task
 
 SENTIMENT = registry.parts("memotion-sentiment")
 CLASSES = ("negative", "neutral", "positive")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from models.heads import Question
 from training.datasets.base import Row
-from training.tasks.task import Task, outside, yes_or_no
+from training.tasks.base import Task, outside, yes_or_no
 
 DOMAINS = ("abuse", "anxiety", "financial", "ptsd", "social")
 STRESS = {0: "no_stress", 1: "stress"}

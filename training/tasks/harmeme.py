@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from models.heads import Question
 from training.datasets.base import Row
-from training.tasks.task import Task
+from training.tasks.base import Task
 
 TARGETS = ("nobody", "individual", "organization", "community", "society")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from models.heads import Question
 from training.datasets.base import Row
-from training.tasks.task import Task, outside, yes_or_no
+from training.tasks.base import Task, outside, yes_or_no
 
 SENTIMENTS = ("negative", "neutral", "positive")
 GRADES = ("very_negative", "negative", "neutral", "positive", "very_positive")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from models.errors import BadInput
 from models.fusion.registry import near
 from training.tasks import dreaddit, harmeme, memotion, mental_health
-from training.tasks.task import Task
+from training.tasks.base import Task
 
 TASKS: dict[str, Task] = {
     task.name: task for module in (memotion, dreaddit, harmeme, mental_health) for task in module.TASKS

@@ -105,7 +105,7 @@ def test_polarity_takes_each_meme_once_and_none_without_words(tmp_path: Path) ->
 
 
 def test_each_picture_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`training.system.load` asks `readable` again for the rows that the polarity's loader has tried."""
+    """`training.multitask.data.load` asks `readable` again for the rows that the polarity's loader has tried."""
     memotion_csv(tmp_path, [line("one.jpg"), line("copy.jpg"), line("two.jpg", "other words")])
     images = tmp_path / "memotion_dataset_7k" / "images"
     (images / "copy.jpg").write_bytes((images / "one.jpg").read_bytes())

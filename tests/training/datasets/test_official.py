@@ -13,9 +13,9 @@ import pytest
 
 from models.errors import BadInput
 from tests.conftest import drawn
-from training import system
 from training.datasets import dreaddit, flickr8k, harmeme, oasis
 from training.datasets.tables import group_of
+from training.multitask import data
 from training.tasks import registry
 
 
@@ -123,7 +123,7 @@ def test_dreaddit(place: str, tmp_path: Path) -> None:
     second = {"subreddit": "relationships", "id": "239", "label": "0", "confidence": ""}
     posts(tmp_path / place / "dreaddit-train.csv", {}, second)
     posts(tmp_path / place / "dreaddit-test.csv", {"id": "7"})
-    rows, problems = system.read("dreaddit", "train", tmp_path)
+    rows, problems = data.read("dreaddit", "train", tmp_path)
     assert problems == []
     assert [(row.id, row.label, row.group) for row in rows] == [("33181", 1, "8601tu"), ("239", 0, "8601tu")]
     assert rows[0].text == POST[4]
@@ -191,7 +191,7 @@ def test_harmeme(place: str, table: str, tmp_path: Path) -> None:
     rows = [meme(1), meme(2, ["somewhat harmful", "individual"]), meme(3, ["Very harmful", "society"], text="")]
     memes(tmp_path / place, "train", rows, table)
     memes(tmp_path / place, "val", [meme(4)], table)
-    found, problems = system.read("harmeme", "train", tmp_path)
+    found, problems = data.read("harmeme", "train", tmp_path)
     assert problems == []
     assert [(row.id, row.label, row.text) for row in found] == [
         ("covid_memes_1.png", 0, "words 1"),

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 from training.backbones.base import Store
-from training.system_recipe import Schedule
+from training.multitask.config import Schedule
 
 CHUNK = 16  # batches that are sorted by length together
 

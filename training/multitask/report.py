@@ -13,15 +13,16 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from models import evaluation_files
 from models.heads import Head
-from training import system_card, system_export
 from training.engine.losses import UNKNOWN
 from training.metrics import classification
-from training.system import System
-from training.system_recipe import SystemRecipe
+from training.multitask import card as system_card
+from training.multitask import export
+from training.multitask.config import SystemRecipe
+from training.multitask.data import System
 from training.tasks import registry as tasks
 
 if TYPE_CHECKING:
-    from training.fit import Trained
+    from training.multitask.train import Trained
 
 
 def unservable(system: System) -> str:
@@ -93,8 +94,8 @@ def write(
     if recipe.ship and run_only:
         print(f"Trained {run_only}: all of it is in {out}, and weights/{recipe.name} stays as it was.")
     elif recipe.ship:
-        graph = system_export.graph(system, trained.networks)
-        folder = system_export.write(system, heads, graph, figures, card, _plain(recipe))
+        graph = export.graph(system, trained.networks)
+        folder = export.write(system, heads, graph, figures, card, _plain(recipe))
         _evaluated(folder, sets, learned, described)
 
 

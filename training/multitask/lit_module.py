@@ -21,9 +21,9 @@ from models.errors import BadInput
 from models.heads import Head, columns
 from training.engine import losses
 from training.engine.curves import by_epoch, until
-from training.network import Network, parts
-from training.rows_of_systems import Batches, Prepared
-from training.system_recipe import SystemRecipe
+from training.multitask.config import SystemRecipe
+from training.multitask.datamodule import Batches, Prepared
+from training.multitask.model import Network, parts
 
 STEPS_SHOWN = 10
 UNUSED = {"ddp": "ddp_find_unused_parameters_true"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from training.system import System, parameters
+from training.multitask.data import System, parameters
 
 if TYPE_CHECKING:
-    from training.fit import Trained
+    from training.multitask.train import Trained
 
 SOURCES = {
     "memotion": "Memotion 7k (Sharma et al. 2020, SemEval 2020 task 8), split by groups of near-copies; no licence stated in "

@@ -18,8 +18,8 @@ from models.heads import Head
 from training.backbones.base import SideEncoder
 from training.backbones.sentences import WIDTH
 from training.export import weights_folder
-from training.network import Network
-from training.system import System
+from training.multitask.data import System
+from training.multitask.model import Network
 
 WORDS = "words.json"
 

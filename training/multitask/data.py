@@ -23,11 +23,11 @@ from training.backbones.base import EncoderUnavailable, SideEncoder, Store
 from training.datasets.base import Row
 from training.datasets.problems import readable
 from training.engine.losses import UNKNOWN
-from training.network import Network
-from training.rows_of_systems import Prepared
-from training.system_recipe import SideRecipe, SystemRecipe
+from training.multitask.config import SideRecipe, SystemRecipe
+from training.multitask.datamodule import Prepared
+from training.multitask.linear_branch import Wide
+from training.multitask.model import Network
 from training.tasks import registry as tasks
-from training.wide_path import Wide
 
 
 @dataclass(frozen=True)

@@ -7,29 +7,30 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.training import test_recipes
-from tests.training.test_recipes import drawn, small
-from training import fit, system, system_run
+from tests.training.multitask import test_train
+from tests.training.multitask.test_train import drawn, small
+from training.multitask import data as system
+from training.multitask import report, train
 
-shelf = test_recipes.shelf
+shelf = test_train.shelf
 
 
-def held_out(name: str, cache: Path) -> tuple[system.System, system.Data, fit.Trained]:
+def held_out(name: str, cache: Path) -> tuple[system.System, system.Data, train.Trained]:
     """A system with chance logits in the place of a network's on the rows of its one fold."""
     made = system.build(small(name), cache)
     data = system.load(made, None, ready=drawn("dreaddit", 60))
     rows = data.training
     logits = np.random.default_rng(3).normal(size=(len(rows), sum(head.logits for head in made.heads)))
-    return made, data, fit.Trained([], [], rows, np.zeros(len(rows), int), logits)
+    return made, data, train.Trained([], [], rows, np.zeros(len(rows), int), logits)
 
 
 def test_with_one_fold_no_row_decides_its_own_rule(shelf: Path, tmp_path: Path) -> None:
     made, data, trained = held_out("mental_health_stress", tmp_path)
     assert made.recipe.schedule.folds == 1
-    before = fit.out_of_fold(made, data, trained)
+    before = train.out_of_fold(made, data, trained)
     mine = system.fifths(data, trained.unseen, made.recipe.schedule.seed) == 0
     data.prepared.target[trained.unseen[mine], 0] = 1  # all of these rows stressed
-    after = fit.out_of_fold(made, data, trained)
+    after = train.out_of_fold(made, data, trained)
     assert (before[0].target != after[0].target).any()
     assert np.array_equal(before[0].given[0][mine], after[0].given[0][mine])
     assert not np.array_equal(before[0].given[0][~mine], after[0].given[0][~mine])
@@ -45,11 +46,11 @@ def test_near_copies_stand_in_one_fifth(shelf: Path, tmp_path: Path) -> None:
 
 def test_the_intensities_are_one_figure_over_all_four(shelf: Path, tmp_path: Path) -> None:
     recipe = small("memotion_gmu")
-    figures = fit.run(
+    figures = train.run(
         replace(recipe, schedule=replace(recipe.schedule, epochs=1)), None, tmp_path / "run", rows=drawn("memotion")
     )
     aspects = [figures[f"memotion-{name}, out of fold"] for name in ("humour", "sarcasm", "offence", "motivation")]
     whole = figures["memotion-intensity, out of fold"]
     assert len({one["rows"] for one in aspects}) == 1  # every drawn row answers all four
     assert np.isclose(whole["macro_f1"], np.mean([one["macro_f1"] for one in aspects]))
-    assert "memotion-sentiment, out of fold" in figures and system_run.figures_of(recipe, []) == {}
+    assert "memotion-sentiment, out of fold" in figures and report.figures_of(recipe, []) == {}

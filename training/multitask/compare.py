@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from models import evaluation_files, weights
-from training.system_recipe import SystemRecipe, read
+from training.multitask.config import SystemRecipe, read
 
 Figures = dict[str, Any]
 Keys = dict[tuple[Any, ...], np.ndarray]
@@ -56,9 +56,9 @@ def _of(recipe: SystemRecipe, args: argparse.Namespace, read_keys: Keys) -> Figu
         if file.is_file() and _learned_from(folder, recipe, args, read_keys):
             figures: Figures = json.loads(file.read_text(encoding="utf-8"))
             return figures
-    from training import fit
+    from training.multitask import train
 
-    return fit.run(replace(recipe, ship=recipe.ship and not tried and not shipped.is_dir()), args.data, out, args)
+    return train.run(replace(recipe, ship=recipe.ship and not tried and not shipped.is_dir()), args.data, out, args)
 
 
 def _learned_from(folder: Path, recipe: SystemRecipe, args: argparse.Namespace, read_keys: Keys) -> bool:
@@ -68,12 +68,12 @@ def _learned_from(folder: Path, recipe: SystemRecipe, args: argparse.Namespace, 
     """
     if args.data is None:
         return True
-    from training import system
+    from training.multitask import data
 
     which = recipe.data, recipe.tasks, recipe.image is None
     if which not in read_keys:
-        rows, part, _, _ = system.chosen(recipe, args.data, limit=args.limit)
-        read_keys[which] = np.sort(system.keys([row for row, number in zip(rows, part, strict=True) if number == 0]))
+        rows, part, _, _ = data.chosen(recipe, args.data, limit=args.limit)
+        read_keys[which] = np.sort(data.keys([row for row, number in zip(rows, part, strict=True) if number == 0]))
     return np.array_equal(np.sort(evaluation_files.learned(folder)), read_keys[which])
 
 

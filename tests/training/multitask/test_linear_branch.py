@@ -12,8 +12,8 @@ from torch import Tensor
 
 from models.errors import BadInput
 from models.heads import Head, Question
-from training import fit, system_recipe, wide_path
-from training.rows_of_systems import Prepared
+from training.multitask import config, linear_branch, train
+from training.multitask.datamodule import Prepared
 
 ROWS = 400
 YES = Question("a", ("no", "yes"))
@@ -43,8 +43,8 @@ def drawn() -> Prepared:
 
 def fitted(**tasks: dict[str, float]) -> np.ndarray:
     """The slopes [tasks, 10]."""
-    wide = wide_path.Wide({"image": 4, "text": 6}, 2)
-    wide_path.fit(wide, drawn(), np.arange(ROWS), HEADS, strength=1.0, weights={}, tasks=tasks)
+    wide = linear_branch.Wide({"image": 4, "text": 6}, 2)
+    linear_branch.fit(wide, drawn(), np.arange(ROWS), HEADS, strength=1.0, weights={}, tasks=tasks)
     return wide.layer.weight.detach().numpy()
 
 
@@ -70,7 +70,7 @@ def test_a_task_may_be_held_more_strongly() -> None:
 def test_what_the_verdict_says_stands_beside_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     hate = np.zeros((2, 6), np.float32)
     hate[0, 0] = 3.0  # it looks at the first number of the words alone
-    monkeypatch.setattr(wide_path, "_verdict", lambda: hate)
+    monkeypatch.setattr(linear_branch, "_verdict", lambda: hate)
     plain, told = fitted(), fitted(two={"verdict": 1.0})
     assert np.allclose(told[0], plain[0])
     assert told[1, 4] > plain[1, 4] > 0
@@ -80,12 +80,12 @@ def test_what_the_verdict_says_stands_beside_the_path(monkeypatch: pytest.Monkey
 
 
 def test_a_verdict_that_says_nothing_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wide_path, "_verdict", lambda: np.zeros((2, 6), np.float32))
+    monkeypatch.setattr(linear_branch, "_verdict", lambda: np.zeros((2, 6), np.float32))
     assert np.allclose(fitted(two={"verdict": 1.0}), fitted())
 
 
 def test_the_verdict_that_ships_has_a_layer_for_mean_word_pieces() -> None:
-    found = wide_path._verdict()
+    found = linear_branch._verdict()
     assert found.shape == (2, 768) and found.std() > 0
 
 
@@ -93,19 +93,19 @@ def test_another_tower_s_words_are_not_shown_to_the_verdict(monkeypatch: pytest.
     def never() -> None:
         raise AssertionError("these words are not mini's")
 
-    monkeypatch.setattr(wide_path, "_verdict", never)
-    wide = wide_path.Wide({"image": 4, "text": 6}, 2)
+    monkeypatch.setattr(linear_branch, "_verdict", never)
+    wide = linear_branch.Wide({"image": 4, "text": 6}, 2)
     system = SimpleNamespace(
         recipe=SimpleNamespace(wide={"strength": 1.0, "tasks": {"two": {"verdict": 1.0, "image": 0.0}}}),
         text=SimpleNamespace(reads="pieces"),
         heads=HEADS,
     )
-    fit._fit_wide(system, SimpleNamespace(wide=wide), SimpleNamespace(prepared=drawn()), np.arange(ROWS))  # type: ignore[arg-type]
+    train._fit_wide(system, SimpleNamespace(wide=wide), SimpleNamespace(prepared=drawn()), np.arange(ROWS))  # type: ignore[arg-type]
     assert np.allclose(wide.layer.weight.numpy(), fitted(two={"image": 0.0}))
 
 
 def test_only_words_of_mini_can_be_asked_for_the_verdict() -> None:
-    shipped = system_recipe.read("memotion_gmu")
+    shipped = config.read("memotion_gmu")
     with pytest.raises(BadInput, match='encoder = "mini"'):
         replace(shipped, text=None)
 

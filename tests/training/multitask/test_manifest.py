@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from models.errors import BadInput
-from tests.training import test_recipes
-from tests.training.test_recipes import drawn, small
-from training import fit, fold
+from tests.training.multitask import test_train
+from tests.training.multitask.test_train import drawn, small
 from training.datasets.base import Row
-from training.system_recipe import SystemRecipe
+from training.multitask import lit_module
+from training.multitask import train as fit
+from training.multitask.config import SystemRecipe
 
-shelf = test_recipes.shelf
+shelf = test_train.shelf
 ROWS = drawn("memotion")
 RESUME = Namespace(resume=True)
 
@@ -34,7 +35,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         (given[6] / "last.ckpt").touch()
         return []
 
-    monkeypatch.setattr(fold, "train", train)
+    monkeypatch.setattr(lit_module, "train", train)
     return found
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BadInput
-from training.system_recipe import SystemRecipe
+from training.multitask.config import SystemRecipe
 
 FILE = "run.json"
 UNTRAINED = ("title", "summary", "ablations", "ship", "bits")  # settings of a recipe that no network is trained by

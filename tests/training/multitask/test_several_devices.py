@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from tests.training.test_recipes import drawn
+from tests.training.multitask.test_train import drawn
 
 if TYPE_CHECKING:
     from tests.weights_for_tests import Tiny
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NAME = "memotion_early"  # layers of it get no gradient, and its linear path is fitted in each process
 
 

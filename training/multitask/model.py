@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy, normalize
 from models.fusion.sides import State
 from models.heads import Head, columns
 from training.engine import losses
-from training.system_recipe import Schedule
+from training.multitask.config import Schedule
 
 ALIGNED = 64  # width of the space in which the contrastive loss compares
 

@@ -17,16 +17,23 @@ from PIL import Image
 
 from models.errors import BadInput
 from models.systems import TrainedSystem
-from training import fit, fold, system, system_recipe
 from training.backbones import mini
 from training.backbones.base import EncoderUnavailable
 from training.datasets.base import Row
+from training.multitask import (
+    config,
+    lit_module,
+    train,
+)
+from training.multitask import (
+    data as system,
+)
 from training.tasks import registry
 
 if TYPE_CHECKING:
     from tests.weights_for_tests import Tiny
 
-NAMES = system_recipe.systems()
+NAMES = config.systems()
 MEMOTION = {
     "humour": ("not_funny", "hilarious"),
     "sarcasm": ("not_sarcastic", "very_twisted"),
@@ -84,9 +91,9 @@ def shelf(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     mini.shipped.cache_clear()
 
 
-def small(name: str) -> system_recipe.SystemRecipe:
+def small(name: str) -> config.SystemRecipe:
     """The recipe with small fusion and picture, two folds and rates that learn in a few steps."""
-    recipe = system_recipe.read(name)
+    recipe = config.read(name)
     schedule = replace(
         recipe.schedule, folds=min(2, recipe.schedule.folds), epochs=4, batch=8, rate=3e-3, encoder_rate=1e-3, warmup=0.0,
         drop_side=0.0,
@@ -101,7 +108,7 @@ def small(name: str) -> system_recipe.SystemRecipe:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_loss_falls_and_the_run_is_whole(name: str, shelf: Path, tmp_path: Path) -> None:
     recipe = small(name)
-    figures = fit.run(recipe, None, tmp_path / "run", rows=drawn(recipe.data))
+    figures = train.run(recipe, None, tmp_path / "run", rows=drawn(recipe.data))
     evaluation = json.loads((tmp_path / "run" / "evaluation.json").read_text())
     for curve in evaluation["curves"]:
         assert curve[-1]["loss"] < curve[0]["loss"]
@@ -115,7 +122,7 @@ def test_the_loss_falls_and_the_run_is_whole(name: str, shelf: Path, tmp_path: P
     _same_as_torch(name, recipe, tmp_path / "run", shelf)
 
 
-def _same_as_torch(name: str, recipe: system_recipe.SystemRecipe, run: Path, shelf: Path) -> None:
+def _same_as_torch(name: str, recipe: config.SystemRecipe, run: Path, shelf: Path) -> None:
     """The shipped graph answers as the networks do, through the app's own way of feeding it."""
     made = system.build(recipe, run.parent / "cache")
     rows = drawn(recipe.data)[:6]
@@ -126,7 +133,7 @@ def _same_as_torch(name: str, recipe: system_recipe.SystemRecipe, run: Path, she
     for number in range(recipe.schedule.folds):
         network = made.network()
         network.load_state_dict(torch.load(run / f"fold{number}.pt", weights_only=True))
-        networks.append(fold.predict(network, data.prepared, np.arange(6)))
+        networks.append(lit_module.predict(network, data.prepared, np.arange(6)))
     trained = TrainedSystem.load(name, mini.shipped())
     images = [Image.open(io.BytesIO(row.image or b"")).convert("RGB") for row in rows]
     found = trained.logits(images, [row.text or "" for row in rows])
@@ -147,16 +154,16 @@ def test_ablations_take_away_what_they_say(shelf: Path, tmp_path: Path) -> None:
     for name in recipe.ablations:
         one = recipe.ablated(name)
         one = replace(one, schedule=replace(one.schedule, epochs=1))
-        figures = fit.run(one, None, tmp_path / one.name, rows=drawn(recipe.data))
+        figures = train.run(one, None, tmp_path / one.name, rows=drawn(recipe.data))
         assert any("macro_f1" in row for row in figures.values() if isinstance(row, dict))
         assert not (shelf / one.name).exists()  # figures only: ablations are not shipped
 
 
 def test_training_resumes_and_repeats(shelf: Path, tmp_path: Path) -> None:
     recipe, rows = small("memotion_gmu"), drawn("memotion")
-    first = fit.run(recipe, None, tmp_path / "one", rows=rows)
-    again = fit.run(recipe, None, tmp_path / "two", rows=rows)
-    resumed = fit.run(recipe, None, tmp_path / "one", Namespace(resume=True), rows=rows)
+    first = train.run(recipe, None, tmp_path / "one", rows=rows)
+    again = train.run(recipe, None, tmp_path / "two", rows=rows)
+    resumed = train.run(recipe, None, tmp_path / "one", Namespace(resume=True), rows=rows)
     for figures in (again, resumed):
         assert {k: v for k, v in figures.items() if k != "seconds"} == {
             k: v for k, v in first.items() if k != "seconds"
@@ -166,7 +173,7 @@ def test_training_resumes_and_repeats(shelf: Path, tmp_path: Path) -> None:
 def test_labels_outside_the_set_leave_the_rest(shelf: Path, tmp_path: Path) -> None:
     rows = drawn("axiom")
     rows[3] = replace(rows[3], label="Hunger")
-    fit.run(small("mental_health_axiom"), None, tmp_path / "run", rows=rows)
+    train.run(small("mental_health_axiom"), None, tmp_path / "run", rows=rows)
     told = json.loads((tmp_path / "run" / "evaluation.json").read_text())["problems"]
     assert len(told) == 1
     assert told[0].startswith("axiom, train: Row 3: 'hunger' is no answer to anxiety")
@@ -189,16 +196,16 @@ def test_a_missing_column_is_told_before_anything_is_trained(
     columns["overall_sentiment"] = [row.label for row in rows]
     for part in ("train", "validation"):
         pq.write_table(pa.table(columns), tmp_path / f"memotion.{part}.parquet")
-    monkeypatch.setattr(fit, "train", lambda *_: pytest.fail("training began"))
+    monkeypatch.setattr(train, "train", lambda *_: pytest.fail("training began"))
     with pytest.raises(
         BadInput, match=r"memotion\.train\.parquet has no column 'sarcasm', which memotion needs: it has"
     ):
-        fit.run(small("memotion_gmu"), str(tmp_path), tmp_path / "run")
+        train.run(small("memotion_gmu"), str(tmp_path), tmp_path / "run")
 
 
 def test_an_aspect_that_no_row_answers_leaves_the_others(shelf: Path, tmp_path: Path) -> None:
     rows = [replace(row, details={**row.details, "sarcasm": None}) for row in drawn("memotion")]
-    figures = fit.run(small("memotion_gmu"), None, tmp_path / "run", rows=rows)
+    figures = train.run(small("memotion_gmu"), None, tmp_path / "run", rows=rows)
     found = {name.split(",")[0]: one["rows"] for name, one in figures.items() if isinstance(one, dict)}
     assert (found["memotion-sentiment"], found["memotion-humour"], found["memotion-sarcasm"]) == (
         len(rows),
@@ -228,7 +235,7 @@ HEAD = 'tasks = ["stress"]\ndata = "x"\ntitle = ""\nsummary = ""\n'
 def test_a_wrong_recipe_is_one_sentence(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "mine.toml").write_text(text)
     with pytest.raises(BadInput, match=told):
-        system_recipe.read(str(tmp_path / "mine.toml"))
+        config.read(str(tmp_path / "mine.toml"))
 
 
 @pytest.mark.parametrize(
@@ -323,16 +330,16 @@ def test_what_is_measured_is_said_before_training(
 ) -> None:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tiny.root))
     mini.shipped.cache_clear()
-    made = system.build(system_recipe.read("memotion_roberta"), tmp_path)
+    made = system.build(config.read("memotion_roberta"), tmp_path)
     why, what = capsys.readouterr().out.splitlines()
     assert why.startswith("hf:roberta-base cannot be fetched (OSError: You are trying to access a gated repo.)")
     assert what == f"Words are measured with {made.measured_with['text']}."
     assert "mini in its place" in what
-    system.build(system_recipe.read("memotion_cross_attention"), tmp_path)
+    system.build(config.read("memotion_cross_attention"), tmp_path)
     said = capsys.readouterr().out.splitlines()
     mini.shipped.cache_clear()
     assert said == ["Pictures are measured with mini.", "Words are measured with mini."]
-    typo = system_recipe.parse(
+    typo = config.parse(
         "mine", {"title": "t", "summary": "s", "data": "dreaddit", "tasks": ["stress"],
                  "text": {"encoder": "hf:no/such/id", "fallback": {"encoder": "mini"}}},
     )  # fmt: skip

@@ -14,11 +14,11 @@ from torch import Tensor
 from models.errors import BadInput
 from models.fusion import registry as fusions
 from models.heads import Head, Question
-from training import fold
 from training.__main__ import main
-from training.network import Network, parts
-from training.rows_of_systems import Prepared
-from training.system_recipe import Schedule, SideRecipe, SystemRecipe
+from training.multitask import lit_module
+from training.multitask.config import Schedule, SideRecipe, SystemRecipe
+from training.multitask.datamodule import Prepared
+from training.multitask.model import Network, parts
 
 ROWS, WIDTH = 24, 6
 HEADS = (Head("kind", "single", (Question("kind", ("a", "b")),)),)
@@ -64,23 +64,23 @@ def test_an_interrupted_fold_goes_on_from_its_newest_epoch_and_keeps_its_curve(
     rows: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[int] = []
-    monkeypatch.setattr(fold.Fold, "on_train_epoch_start", lambda module: begun.append(module.current_epoch))
+    monkeypatch.setattr(lit_module.Fold, "on_train_epoch_start", lambda module: begun.append(module.current_epoch))
     # Never better than in the first epoch: the newest checkpoint is not the best one.
-    monkeypatch.setattr(fold, "_figures", lambda *_: {"macro_f1": 0.5, "accuracy": 0.5})
+    monkeypatch.setattr(lit_module, "_figures", lambda *_: {"macro_f1": 0.5, "accuracy": 0.5})
 
-    def power_cut(module: fold.Fold) -> None:  # after the epoch was measured, before its checkpoint
+    def power_cut(module: lit_module.Fold) -> None:  # after the epoch was measured, before its checkpoint
         if module.current_epoch == 2:
             raise ConnectionError("the machine is gone")
 
     with monkeypatch.context() as cut:
-        cut.setattr(fold.Fold, "on_train_epoch_end", power_cut)
+        cut.setattr(lit_module.Fold, "on_train_epoch_end", power_cut)
         with pytest.raises(ConnectionError):
-            fold.train(network(), RECIPE, HEADS, rows, SEEN, UNSEEN, tmp_path, resume=False)
+            lit_module.train(network(), RECIPE, HEADS, rows, SEEN, UNSEEN, tmp_path, resume=False)
     before = logged(tmp_path)
     assert [row["epoch"] for row in before] == ["0", "0", "1", "1", "2"]
     assert begun == [0, 1, 2]
 
-    curve = fold.train(network(), RECIPE, HEADS, rows, SEEN, UNSEEN, tmp_path, resume=True)
+    curve = lit_module.train(network(), RECIPE, HEADS, rows, SEEN, UNSEEN, tmp_path, resume=True)
     assert begun == [0, 1, 2, 2, 3]
     assert [point["epoch"] for point in curve] == [0, 1, 2, 3]
     assert all({"loss", "validation_loss", "macro_f1"} <= set(point) for point in curve)
@@ -95,7 +95,7 @@ def test_an_interrupted_fold_goes_on_from_its_newest_epoch_and_keeps_its_curve(
 def test_a_run_from_the_start_forgets_an_earlier_ones_curve(rows: Prepared, tmp_path: Path) -> None:
     short = replace(RECIPE, schedule=replace(RECIPE.schedule, epochs=2))
     for _ in range(2):
-        curve = fold.train(network(), short, HEADS, rows, SEEN, UNSEEN, tmp_path, resume=False)
+        curve = lit_module.train(network(), short, HEADS, rows, SEEN, UNSEEN, tmp_path, resume=False)
         assert [point["epoch"] for point in curve] == [0, 1]
         assert len(logged(tmp_path)) == 4
 
@@ -126,7 +126,7 @@ def test_alignment_reaches_its_layers_whatever_the_batch_holds(rows: Prepared, b
 @pytest.mark.parametrize(("devices", "strategy"), [("0", "auto"), ("1", "ddpp"), ("two", "auto"), ("7,8", "auto")])
 def test_what_lightning_cannot_use_is_one_sentence(rows: Prepared, tmp_path: Path, devices: str, strategy: str) -> None:
     with pytest.raises(BadInput, match=f"cannot train with --devices {devices} and --strategy {strategy}"):
-        fold.train(
+        lit_module.train(
             network(), RECIPE, HEADS, rows, SEEN, UNSEEN, tmp_path, resume=False, devices=devices, strategy=strategy
         )
 

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from transformers import BertConfig, BertModel, BertTokenizer
 
-from tests.training import test_recipes
-from tests.training.test_recipes import drawn, small
-from training import fit, system, system_recipe
+from tests.training.multitask import test_train
+from tests.training.multitask.test_train import drawn, small
 from training.backbones import registry
+from training.multitask import config, train
+from training.multitask import data as system
 
 BUILD = registry.build
-shelf = test_recipes.shelf
+shelf = test_train.shelf
 NAME = "memotion_roberta"
 
 
@@ -49,7 +50,7 @@ def test_a_hub_s_tower_trains_to_the_end_and_ships_nothing(
     assert recipe.text is not None
     recipe = replace(recipe, text=replace(recipe.text, encoder=f"hf:{bert}", tune=tune, longest=16))
     recipe = replace(recipe, schedule=replace(recipe.schedule, epochs=1))
-    figures = fit.run(recipe, None, tmp_path / "run", rows=drawn(recipe.data))
+    figures = train.run(recipe, None, tmp_path / "run", rows=drawn(recipe.data))
     assert any("macro_f1" in row for row in figures.values() if isinstance(row, dict))
     assert {"metrics.json", "predictions.npz", "README.md"} <= {file.name for file in (tmp_path / "run").iterdir()}
     assert not (shelf / NAME).exists()
@@ -59,7 +60,7 @@ def test_a_hub_s_tower_trains_to_the_end_and_ships_nothing(
 def test_a_try_on_a_few_rows_leaves_what_ships(shelf: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     recipe = small("memotion_gmu")
     recipe = replace(recipe, schedule=replace(recipe.schedule, epochs=1))
-    fit.run(recipe, None, tmp_path / "run", fit.argparse.Namespace(limit=40), rows=drawn(recipe.data))
+    train.run(recipe, None, tmp_path / "run", train.argparse.Namespace(limit=40), rows=drawn(recipe.data))
     assert not (shelf / "memotion_gmu").exists()
     assert "Trained on a few rows, to try things out: " in capsys.readouterr().out
 
@@ -81,15 +82,15 @@ def test_other_folds_or_epochs_than_the_recipe_s_are_a_try(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    def read(name: str, args: Any = None) -> system_recipe.SystemRecipe:
+    def read(name: str, args: Any = None) -> config.SystemRecipe:
         own = small(name)
         given = {key: getattr(args, key, None) or getattr(own.schedule, key) for key in ("folds", "epochs")}
         return replace(own, schedule=replace(own.schedule, **given))
 
-    monkeypatch.setattr(fit, "read", read)
+    monkeypatch.setattr(train, "read", read)
     monkeypatch.setattr(system, "read", lambda data, part, _: (drawn(data), []))
     given = {"name": "memotion_gmu", "data": None, "out": str(tmp_path / "run"), **options}
-    fit.fit(fit.argparse.Namespace(**given))
+    train.fit(train.argparse.Namespace(**given))
     assert (shelf / "memotion_gmu").exists() == (not told)
     way = f"Trained {told}, to try things out: all of it is in {tmp_path / 'run'}, and weights/memotion_gmu stays as it was."
     assert (way in capsys.readouterr().out) == bool(told)

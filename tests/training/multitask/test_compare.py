@@ -13,9 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from models import evaluation_files
-from tests.training.test_recipes import drawn
+from tests.training.multitask.test_train import drawn
 from training import __main__ as command
-from training import fit, system, system_recipe
+from training.multitask import config as system_recipe
+from training.multitask import data as system
+from training.multitask import train
 
 NAME = "mental_health_target"
 
@@ -56,7 +58,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[system_recipe.SystemRecipe]
         made_as(out, recipe, args.limit)
         return figures(0.9)
 
-    monkeypatch.setattr(fit, "run", run)
+    monkeypatch.setattr(train, "run", run)
     return found
 
 

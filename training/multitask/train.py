@@ -17,19 +17,21 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from models import evaluation_files
 from models.heads import Head, columns
-from training import (
-    fold,
-    rules,
-    run_file,
-    system_run,
-    wide_path,
-)
-from training import system as systems
+from training.calibration import decision_rules
 from training.datasets.base import Row
 from training.engine.curves import by_epoch
-from training.network import Network
-from training.system import Data, System
-from training.system_recipe import SystemRecipe, read
+from training.multitask import data as systems
+from training.multitask import (
+    linear_branch,
+    manifest,
+    report,
+)
+from training.multitask import (
+    lit_module as fold,
+)
+from training.multitask.config import SystemRecipe, read
+from training.multitask.data import Data, System
+from training.multitask.model import Network
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def run(
     trained = train(system, data, out, args)
     heads = ruled(system, data, trained)
     answers = [*out_of_fold(system, data, trained), *validation(system, data, trained, heads)]
-    figures = system_run.figures_of(recipe, answers) | {
+    figures = report.figures_of(recipe, answers) | {
         "trained_on_rows": len(data.training),
         "seconds": round(time.perf_counter() - started),
     }
@@ -100,7 +102,7 @@ def run(
         "curves": trained.curves,
         "problems": data.problems,
     }
-    system_run.write(system, trained, heads, answers, figures, described, data.learned(), out, limit, tried)
+    report.write(system, trained, heads, answers, figures, described, data.learned(), out, limit, tried)
     return figures
 
 
@@ -112,11 +114,11 @@ def train(system: System, data: Data, out: Path, args: argparse.Namespace | None
     """
     recipe, resume = system.recipe, bool(getattr(args, "resume", False))
     part = systems.folds(recipe, data)
-    asked = run_file.described(recipe, system.measured_with, getattr(args, "limit", None), data.identity())
+    asked = manifest.described(recipe, system.measured_with, getattr(args, "limit", None), data.identity())
     if resume:
-        run_file.check(out, asked)
+        manifest.check(out, asked)
     if rank_zero_only.rank == 0:
-        run_file.begin(out, asked, resume=resume)
+        manifest.begin(out, asked, resume=resume)
     networks, curves, logits = [], [], []
     for number in range(recipe.schedule.folds):
         L.seed_everything(recipe.schedule.seed + number, verbose=False)
@@ -153,18 +155,20 @@ def _fit_wide(system: System, network: Network, data: Data, seen: np.ndarray) ->
         strength, tasks = weights.pop("strength", 100.0), system.recipe.wide.get("tasks", {})
         if system.text is None or system.text.reads != "mini":  # the verdict knows no other tower's words
             tasks = {name: {key: one for key, one in own.items() if key != "verdict"} for name, own in tasks.items()}
-        wide_path.fit(network.wide, data.prepared, seen, system.heads, strength=strength, weights=weights, tasks=tasks)
+        linear_branch.fit(
+            network.wide, data.prepared, seen, system.heads, strength=strength, weights=weights, tasks=tasks
+        )
 
 
 def ruled(system: System, data: Data, trained: Trained) -> tuple[Head, ...]:
     """The heads with calibration from out-of-fold logits, and decisions that fit the networks answering together."""
-    target = rules.split(system.heads, data.prepared.target[trained.unseen])
+    target = decision_rules.split(system.heads, data.prepared.target[trained.unseen])
     together = data.validation if len(data.validation) else data.training
     answers = ensemble(trained.networks, data, together)
     found = []
     for head, where, truth in zip(system.heads, columns(system.heads), target, strict=True):
-        fitted = rules.fit(head, trained.logits[:, where], truth)
-        found.append(rules.rematched(fitted, answers[:, where], rules.shares(truth, head)))
+        fitted = decision_rules.fit(head, trained.logits[:, where], truth)
+        found.append(decision_rules.rematched(fitted, answers[:, where], decision_rules.shares(truth, head)))
     return tuple(found)
 
 
@@ -178,7 +182,7 @@ def out_of_fold(system: System, data: Data, trained: Trained) -> list[evaluation
     fold from the other fifths of its rows."""
     single = system.recipe.schedule.folds == 1
     apart = systems.fifths(data, trained.unseen, system.recipe.schedule.seed) if single else trained.fold
-    heads = rules.nested(system.heads, trained.logits, data.prepared.target[trained.unseen], apart)
+    heads = decision_rules.nested(system.heads, trained.logits, data.prepared.target[trained.unseen], apart)
     found = []
     for number, (head, where) in enumerate(zip(system.heads, columns(system.heads), strict=True)):
         raw = head.raw(trained.logits[:, where])
@@ -187,8 +191,10 @@ def out_of_fold(system: System, data: Data, trained: Trained) -> list[evaluation
             here = apart == one
             for question, rule in enumerate(ruled_heads[number].rules):
                 given[question][here] = rule.decide(rule.calibrate(raw[question][here]))
-        shown = rules.fit(
-            head, trained.logits[:, where], rules.split(system.heads, data.prepared.target[trained.unseen])[number]
+        shown = decision_rules.fit(
+            head,
+            trained.logits[:, where],
+            decision_rules.split(system.heads, data.prepared.target[trained.unseen])[number],
         )
         how = "held-out share of the training rows" if single else "out of fold"
         found.append(_answers(shown, how, data, trained.unseen, raw, given, trained.fold, number, system))
@@ -222,7 +228,7 @@ def _answers(
     number: int,
     system: System,
 ) -> evaluation_files.Answers:
-    target = rules.split(system.heads, data.prepared.target[rows])[number]
+    target = decision_rules.split(system.heads, data.prepared.target[rows])[number]
     keys = systems.keys([data.rows[row] for row in rows])
     place = np.array([data.rows[row].place for row in rows])
     return evaluation_files.Answers(head, how, target, raw, given, place, data.part[rows], fold, keys)

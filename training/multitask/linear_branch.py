@@ -19,7 +19,7 @@ from models import weights as weights_of
 from models.heads import Head
 from training.backbones.mini import Mean
 from training.engine.losses import UNKNOWN
-from training.rows_of_systems import Prepared
+from training.multitask.datamodule import Prepared
 
 AT_ONCE = 256
 CONSTANT = 1e-4
