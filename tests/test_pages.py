@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components import published
-from training.keep import TITLES
+from training.evaluation.predictions import TITLES
 
 if TYPE_CHECKING:
     from tests.fakes import FakeAnalyzer

@@ -207,7 +207,7 @@ def main(words: Sequence[str] | None = None) -> int:
                     f"{part.part}: {part.people:,} people", *(f"{count:,} {why}" for why, count in part.skipped.items())
                 )
         else:
-            from training.evaluate import evaluate
+            from training.evaluation.run import evaluate
 
             print(json.dumps(evaluate(args), indent=2))
     except SubtextError as error:

@@ -29,9 +29,9 @@ from models.emotions import expressions
 from models.errors import BadInput, BadPicture
 from models.images import open_picture
 from models.ocr.reader import Reader
-from training import evaluate_pictures, keep
 from training.datasets.base import Row
 from training.datasets.parquet import read_file
+from training.evaluation import pictures, predictions
 from training.metrics import classification
 from training.tasks import registry
 
@@ -188,21 +188,21 @@ def evaluate(args: argparse.Namespace, engine: Engine | None = None) -> dict[str
     asked = Asked(args.modality, args.captions)
     kept = getattr(args, "keep", False)
     if kept:
-        keep.check(args)  # first, since answers may take an hour
-    if args.task in evaluate_pictures.TASKS:
-        rows = evaluate_pictures.rows_of(args.task, args.data, args.limit)
-        return _report(args, asked, rows, Outcome(*evaluate_pictures.TASKS[args.task](rows)))
+        predictions.check(args)  # first, since answers may take an hour
+    if args.task in pictures.TASKS:
+        rows = pictures.rows_of(args.task, args.data, args.limit)
+        return _report(args, asked, rows, Outcome(*pictures.TASKS[args.task](rows)))
     if args.task == "emotic":
-        from training import evaluate_emotic  # people with arrays beside their table
+        from training.evaluation import emotic  # people with arrays beside their table
 
-        people, answer = evaluate_emotic.outcome(args.data, args.limit)
+        people, answer = emotic.outcome(args.data, args.limit)
         return _report(args, asked, people, Outcome(*answer))
     if args.task not in TASKS:
-        from training import system_tasks  # the tasks of `training/tasks`, each answered by a trained system
+        from training.evaluation import multitask  # the tasks of `training/tasks`, each answered by a trained system
 
         if args.task not in registry.EVALUATED:  # a recipe's name
-            return _written(args, system_tasks.every(args, asked))
-        return _report(args, asked, *system_tasks.outcome(args, asked))
+            return _written(args, multitask.every(args, asked))
+        return _report(args, asked, *multitask.outcome(args, asked))
     label = "labels" if args.task == "text-emotions" else "label"
     rows = read_file(args.data, label=label, limit=args.limit)
     if not rows:
@@ -220,7 +220,7 @@ def _report(args: argparse.Namespace, asked: Asked, rows: Sequence[Row], outcome
         Path(args.predictions).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table(outcome.columns), args.predictions)
     if getattr(args, "keep", False):
-        keep.keep(args, outcome, rows)
+        predictions.keep(args, outcome, rows)
     return _written(args, described(args, asked, rows, outcome))
 
 

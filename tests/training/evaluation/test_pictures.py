@@ -14,8 +14,8 @@ from PIL import Image
 from models.emotions.affect import Affect
 from tests.conftest import drawn
 from tests.fakes import FakeSpace
-from training import evaluate_pictures
 from training.__main__ import main
+from training.evaluation import pictures
 
 COLOURS = {"red": (250, 5, 5), "green": (5, 250, 5), "blue": (5, 5, 250)}
 
@@ -38,7 +38,7 @@ def run(task: str, tmp_path: Path, **columns: list) -> tuple[dict, Path]:
 
 
 def test_retrieval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate_pictures, "open_space", FakeSpace)
+    monkeypatch.setattr(pictures, "open_space", FakeSpace)
     images = [drawn(colour=colour) for colour in COLOURS.values()]
     captions = [[f"a {name} thing", f"so {name}", "nothing at all"] for name in COLOURS]
     report, told = run(
@@ -53,7 +53,7 @@ def test_retrieval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_affect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate_pictures, "AffectReader", Bright)
+    monkeypatch.setattr(pictures, "AffectReader", Bright)
     images = [drawn(colour=(value, 0, 255 - value)) for value in (0, 60, 120, 180, 240)]
     report, told = run(
         "oasis",

@@ -23,7 +23,7 @@ from training.datasets.base import Row
 from training.engine.losses import UNKNOWN
 
 if TYPE_CHECKING:
-    from training.evaluate import Outcome
+    from training.evaluation.run import Outcome
 
 FOLDERS = {
     "hate": "hate_cross_attention",

@@ -18,7 +18,7 @@ from models.errors import BadInput
 from training.datasets.base import Row
 from training.datasets.emotic import CATEGORIES
 from training.emotic import data, metrics
-from training.evaluate_pictures import Answer
+from training.evaluation.pictures import Answer
 
 AT_ONCE = 64
 

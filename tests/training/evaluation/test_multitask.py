@@ -19,7 +19,7 @@ from PIL import Image
 
 from models import evaluation_files
 from models.errors import BadInput, BadWeights
-from training import evaluate as evaluating
+from training.evaluation import run as evaluating
 from training.tasks import registry
 
 if TYPE_CHECKING:

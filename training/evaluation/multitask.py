@@ -44,7 +44,7 @@ from training.tasks import registry
 from training.tasks.base import Task
 
 if TYPE_CHECKING:
-    from training.evaluate import Asked, Outcome
+    from training.evaluation.run import Asked, Outcome
 
 
 UNSEEN, LEARNED = -1, -2
@@ -118,7 +118,7 @@ def _load(name: str) -> TrainedSystem:
 
 def every(args: argparse.Namespace, asked: Asked) -> dict[str, Any]:
     """For a recipe's name in the place of a task: reports on all tasks of that system whose columns the file has."""
-    from training import evaluate
+    from training.evaluation import run as evaluate
 
     found: dict[str, Any] = {}
     problems: list[BadInput] = []
@@ -164,7 +164,7 @@ def _require_sides(path: str, system: TrainedSystem, asked: Asked) -> None:
 
 def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], asked: Asked) -> Outcome:
     """Predictions a row, and figures over the rows that answer all questions."""
-    from training.evaluate import Outcome
+    from training.evaluation.run import Outcome
 
     for task in wanted:
         if task.name not in system.tasks:

@@ -21,8 +21,8 @@ from models.analysis import Bands, Emotion, Harm, Label, Line, Meme, TextEmotion
 from models.emotions import expressions
 from models.emotions.text import LABELS
 from models.errors import BadInput
-from training import evaluate as evaluating
 from training.__main__ import main, parser
+from training.evaluation import run as evaluating
 
 BANDS = Bands(0.4, 0.7)
 
