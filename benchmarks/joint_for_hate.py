@@ -33,7 +33,7 @@ from training.datasets import harmeme, religious_hateful
 from training.datasets.base import Row
 from training.datasets.folder import data_folder
 from training.metrics import bootstrap
-from training.robustness_kept import remembered
+from training.robustness.results_cache import remembered
 
 SETS = {"religious_hateful": religious_hateful, "harmeme": harmeme}
 STRENGTHS = (1e-4, 1e-3, 1e-2)  # inverse, of columns with a spread of 1

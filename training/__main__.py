@@ -195,7 +195,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
             print(compare(args))
         elif args.command == "robustness":
-            from training.robustness import run
+            from training.robustness.run import run
 
             for recipe in args.recipes:
                 print(json.dumps(run(recipe, args), indent=2))

@@ -14,12 +14,12 @@ from PIL import Image
 
 from models import samples as gallery
 from models.images import open_picture
-from training.robustness_kept import Kept
-from training.robustness_search import search
-from training.robustness_targets import Settings
+from training.robustness.results_cache import Kept
+from training.robustness.search import search
+from training.robustness.targets import Settings
 
 if TYPE_CHECKING:
-    from training.robustness_tasks import Task
+    from training.robustness.registry import Task
 
 
 @dataclass(frozen=True)

@@ -21,16 +21,25 @@ from models.images import open_picture
 from models.robustness.pixel_attack import paint, view
 from models.weights import Card
 from tests.conftest import drawn
-from training import robustness, robustness_figures, robustness_targets, robustness_tasks
 from training.__main__ import main
-from training.robustness import run
-from training.robustness_figures import wilson
-from training.robustness_kept import Kept, remembered
-from training.robustness_samples import Sample, samples
-from training.robustness_targets import Target, standing, trigger
+from training.robustness import (
+    metrics,
+    registry,
+)
+from training.robustness import (
+    run as robustness,
+)
+from training.robustness import (
+    targets as robustness_targets,
+)
+from training.robustness.metrics import wilson
+from training.robustness.results_cache import Kept, remembered
+from training.robustness.run import run
+from training.robustness.samples import Sample, samples
+from training.robustness.targets import Target, standing, trigger
 
 GREY = Image.new("RGB", (60, 40), (90, 90, 90))
-SHIPPED = Path(__file__).parents[2] / "weights"
+SHIPPED = Path(__file__).parents[3] / "weights"
 
 
 class Easy:
@@ -65,7 +74,7 @@ class Easy:
 @pytest.fixture
 def easy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path / "weights"))
-    monkeypatch.setitem(robustness_tasks.TASKS, "hate", Easy)
+    monkeypatch.setitem(registry.TASKS, "hate", Easy)
     monkeypatch.setattr(Easy, "asked", 0)
     (tmp_path / "weights" / "easy").mkdir(parents=True)
     (tmp_path / "weights" / "easy" / "config.json").write_text('{"name": "easy"}')
@@ -246,7 +255,7 @@ def test_the_real_tasks_on_drawn_rows(task: str, tmp_path: Path, monkeypatch: py
     ]
     assert main(words) == 0
     report = json.loads((shelf / folder / robustness.FILE).read_text())
-    kind = robustness_tasks.TASKS[task]
+    kind = registry.TASKS[task]
     assert tuple(report["attack"]) == tuple(report["poisoning"]) == kind.variants  # type: ignore[attr-defined]
     for variant, lines in report["attack"].items():
         assert lines[0]["rows"] <= 2 and lines[0]["median_change"] <= 0, variant
@@ -291,7 +300,7 @@ def test_rows_poisoned_at_a_smaller_share_are_among_those_at_a_larger_one() -> N
 
 
 def test_summaries_of_nothing_are_no_number() -> None:
-    assert np.isnan(robustness_figures.summary([], 25)["success_rate"])
+    assert np.isnan(metrics.summary([], 25)["success_rate"])
 
 
 def test_arrays_are_computed_once_for_the_same_rows(tmp_path: Path) -> None:

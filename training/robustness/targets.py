@@ -18,7 +18,7 @@ from models.retrieval import JointSpace, MiniSpace, open_space
 from models.robustness.pixel_attack import view
 from models.weights import Card
 from training.datasets.base import Row
-from training.robustness_kept import remembered
+from training.robustness.results_cache import remembered
 
 Settings = dict[str, Any]
 AT_ONCE = 64

@@ -14,12 +14,20 @@ from models import weights
 from models.emotions.affect import GROUPS, AffectReader, Looker
 from models.robustness.pixel_attack import view
 from models.weights import Card
-from training import robustness_figures as figures
 from training.datasets import oasis
 from training.emotions import pictures as picture_emotions
 from training.metrics import regression
-from training.robustness_samples import Sample
-from training.robustness_targets import Features, Settings, Target, chosen, pictures, some, trigger
+from training.robustness import metrics as figures
+from training.robustness.samples import Sample
+from training.robustness.targets import (
+    Features,
+    Settings,
+    Target,
+    chosen,
+    pictures,
+    some,
+    trigger,
+)
 
 Answer = Callable[[np.ndarray], np.ndarray]
 

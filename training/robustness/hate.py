@@ -15,11 +15,11 @@ from models.captions import normalize
 from models.encoders.encoder import Tokens
 from models.hate import HateClassifier, sigmoid
 from models.weights import Card
-from training import robustness_figures as figures
 from training.datasets import religious_hateful
 from training.metrics import bootstrap
-from training.robustness_samples import Sample
-from training.robustness_targets import (
+from training.robustness import metrics as figures
+from training.robustness.samples import Sample
+from training.robustness.targets import (
     ANSWERED_RIGHT,
     Features,
     Settings,

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from models.weights import Card
-from training.robustness_flickr8k import Flickr8k
-from training.robustness_hate import Hate
-from training.robustness_oasis import Oasis
-from training.robustness_samples import Sample
-from training.robustness_targets import Settings, Target
+from training.robustness.flickr8k import Flickr8k
+from training.robustness.hate import Hate
+from training.robustness.oasis import Oasis
+from training.robustness.samples import Sample
+from training.robustness.targets import Settings, Target
 
 
 class Task(Protocol):

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from models.robustness.pixel_attack import attack, changed, view
-from training.robustness_targets import Settings, Target
+from training.robustness.targets import Settings, Target
 
 
 def search(target: Target, pixels: int, settings: Settings, seed: int) -> dict[str, Any]:

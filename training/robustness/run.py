@@ -30,11 +30,12 @@ from tqdm import tqdm
 from models import weights
 from models.errors import BadInput
 from models.robustness.pixel_attack import Attack, paint, view
-from training import recipe, robustness_samples, robustness_search, robustness_tasks
+from training import recipe
 from training.datasets.folder import data_folder
-from training.robustness_figures import summary
-from training.robustness_kept import Kept
-from training.robustness_targets import Settings, Target
+from training.robustness import registry, samples, search
+from training.robustness.metrics import summary
+from training.robustness.results_cache import Kept
+from training.robustness.targets import Settings, Target
 
 FILE = "robustness.json"
 EXAMPLES = 3  # pairs kept of each variant and number of pixels
@@ -52,7 +53,7 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
         settings[key] = getattr(args, key, None) or settings[key]
     settings["threads"] = getattr(args, "threads", None) or 0
     out = Path(args.out) / name
-    task = robustness_tasks.TASKS[settings["task"]](data_folder(args.data), settings, out / "cache")
+    task = registry.TASKS[settings["task"]](data_folder(args.data), settings, out / "cache")
     wanted = getattr(args, "variant", None) or task.variants
     unknown = [variant for variant in wanted if variant not in task.variants]
     if unknown:
@@ -77,7 +78,7 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
         for pixels in own["pixels"]:
             pairs = out / f"{variant}-{pixels}".replace(" ", "_")
             attacks.append({"pixels": pixels, **assault(targets, pixels, own, kept, pairs)})
-        examples = robustness_samples.examples(task, variant, own, kept)
+        examples = samples.examples(task, variant, own, kept)
         poisoning = [kept.get(f"poison {share}", partial(task.poisoned, variant, share)) for share in own["shares"]]
         report = _before(file, task.variants) | about  # anew: another variant may have been measured meanwhile
         parts = {"attack": attacks, "examples": examples, "poisoning": poisoning, "weights": made_by}
@@ -93,7 +94,7 @@ def assault(targets: Sequence[Target], pixels: int, settings: Settings, kept: Ke
     """The figures of one number of pixels; pictures before and after go to `pairs`."""
     done = []
     for number, target in enumerate(tqdm(targets, desc=f"{pixels} pixels", disable=None)):
-        find = partial(robustness_search.search, target, pixels, settings, settings["seed"] + number)
+        find = partial(search.search, target, pixels, settings, settings["seed"] + number)
         told = dict(kept.get(f"{pixels} {number} {target.unit}", find))
         changed = np.array(told.pop("pixels"), float)
         done.append(Attack(paint(view(target.image), changed), **told))

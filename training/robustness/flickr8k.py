@@ -12,13 +12,13 @@ from PIL import Image
 from torch import nn
 
 from models.weights import Card
-from training import robustness_figures as figures
 from training.backbones import mini_towers
 from training.datasets import flickr8k
 from training.datasets.base import Row
 from training.retrieval import baseline
-from training.robustness_samples import Sample
-from training.robustness_targets import (
+from training.robustness import metrics as figures
+from training.robustness.samples import Sample
+from training.robustness.targets import (
     ANSWERED_RIGHT,
     Features,
     Settings,
