@@ -14,7 +14,7 @@ from components import charts, gallery_of_answers, published
 from components.evaluation import COLOURS, NAMES, interval
 from components.trained import FIGURES, KEPT_BY_EVALUATE, TOGETHER, Line, Predictions, Trained
 
-RECIPES = Path(__file__).parents[1] / "training" / "recipes"
+RECIPES = Path(__file__).parents[1] / "training" / "configs"
 INTERVALS = ("macro_f1", "accuracy", "auroc")
 
 

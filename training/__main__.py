@@ -33,7 +33,7 @@ TASKS = (
     "memotion-sentiment", "memotion-types", "memotion-intensity", "memotion-polarity", "stress", "stress-domain", "target",
     "axiom", "restore", "flickr8k", "oasis", "emotic",
 )  # fmt: skip
-RECIPES = Path(__file__).parent / "recipes"
+RECIPES = Path(__file__).parent / "configs"
 SYSTEMS = tuple(
     sorted(file.stem for file in RECIPES.glob("*.toml") if "\ntasks = " in file.read_text(encoding="utf-8"))
 )
@@ -120,7 +120,7 @@ def parser() -> argparse.ArgumentParser:
 def _pictures(commands: Any) -> None:
     """The commands of the joint space's studies."""
     robust = commands.add_parser("robustness", help="attack by pixels, and poison the training rows with them")
-    robust.add_argument("recipes", nargs="+", choices=ROBUSTNESS, metavar="RECIPE", help=", ".join(ROBUSTNESS))
+    robust.add_argument("configs", nargs="+", choices=ROBUSTNESS, metavar="RECIPE", help=", ".join(ROBUSTNESS))
     robust.add_argument("--data", help="as for fit")
     robust.add_argument("--out", default="runs/robustness", help="where features and example pairs go")
     robust.add_argument("--rows", type=positive, help="attack this many rows instead of the recipe's")

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
-from training import recipe
+from training import config
 from training.backbones import sentences
 from training.datasets.counterfactuals import misspell
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
@@ -49,7 +49,7 @@ def fit(args: argparse.Namespace) -> None:
     folder = data_folder(args.data)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    settings = recipe.read("mini_words")
+    settings = config.read("mini_words")
     schedule = sentences.Schedule(**settings["schedule"]).asked(args)
     texts, labels = training_rows(folder, settings)
     held_out = validation_rows(folder)

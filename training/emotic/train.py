@@ -24,7 +24,7 @@ from models.emotions.people import CONTINUOUS, NAME, PeopleReader
 from models.encoders.mini import MEAN as CENTRE
 from models.encoders.mini import SIDE, STD
 from models.errors import BadInput
-from training import recipe
+from training import config
 from training.datasets.emotic import CATEGORIES
 from training.datasets.folder import data_folder
 from training.emotic import data, metrics
@@ -48,7 +48,7 @@ Answers = tuple[np.ndarray, np.ndarray]  # logits (N, 26), ratings (N, 3)
 
 def fit(args: argparse.Namespace) -> None:
     """Trains both systems and writes the joint one with the figures of both."""
-    settings = recipe.read(NAME, args)
+    settings = config.read(NAME, args)
     folder, out = data_folder(args.data), Path(args.out)
     parts = {name: data.part(folder, name, args.limit) for name in ("train", "validation")}
     if (folder / "test.csv").is_file():

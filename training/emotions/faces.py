@@ -40,7 +40,7 @@ from training.emotions.face_model import (
 from training.export import weights_folder
 from training.metrics import classification
 
-RECIPE = Path(__file__).parents[1] / "recipes" / "face_expressions.toml"
+RECIPE = Path(__file__).parents[1] / "configs" / "face_expressions.toml"
 
 
 class Faces(Dataset):

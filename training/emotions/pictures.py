@@ -27,7 +27,7 @@ from tqdm import tqdm
 from models import weights
 from models.emotions.affect import GROUPS, MEANS, SIDES, Looker, kernel
 from models.images import open_picture
-from training import recipe
+from training import config as recipe
 from training.backbones.pretrained import efficientnet
 from training.datasets import oasis
 from training.datasets.base import Row

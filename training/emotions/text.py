@@ -21,7 +21,7 @@ from torch import Tensor
 
 from models import evaluation_files, weights
 from models.emotions.text import LABELS
-from training import recipe
+from training import config
 from training.backbones import sentences
 from training.backbones.pretrained import WordsForExport, export_words, write_vocabulary
 from training.datasets.folder import data_folder
@@ -105,7 +105,7 @@ def fit(args: argparse.Namespace) -> None:
         frames = [frame[: args.limit] for frame in frames]
     train, held_out = ((frame.text.tolist(), targets(frame.labels)) for frame in frames)
     prior = torch.logit(torch.tensor(train[1].mean(axis=0)).clamp(1e-3, 1 - 1e-3))
-    settings = recipe.read("text_emotions")
+    settings = config.read("text_emotions")
     schedule = sentences.Schedule(**settings["schedule"]).asked(args)
     epochs = schedule.epochs
     before: dict[str, Tensor] = {}

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from models.encoders.mini import MiniEncoder
+from training.config import read as read_recipe
 from training.datasets.counterfactuals import misspell
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
 from training.features import tokens
-from training.recipe import read as read_recipe
 
 if TYPE_CHECKING:
     from training.hate.train import Recipe

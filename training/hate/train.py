@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
+from training.config import read as read_recipe
 from training.datasets.folder import data_folder
 from training.engine import curves
 from training.hate import data as hate_rows
@@ -33,14 +34,13 @@ from training.hate.data import (
     Data,
     Rows,
 )
-from training.recipe import read as read_recipe
 
 Batch = dict[str, tuple[Tensor, Tensor, Tensor, Tensor, Tensor, int]]  # image, mask, text, mask, label, head
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """`recipes/hate_cross_attention.toml`, which says what each setting means."""
+    """`configs/hate_cross_attention.toml`, which says what each setting means."""
 
     folds: int
     steps: int

@@ -26,11 +26,11 @@ from models import device
 from models.encoders.clip import ClipEncoder, ClipSource
 from models.errors import BadInput
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
+from training.config import read as read_recipe
 from training.datasets import memes
 from training.datasets.base import Row
 from training.features.clip import Side, Store
 from training.hate import report_clip
-from training.recipe import read as read_recipe
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # image, mask, text, mask, label
 ACCELERATORS = {"cuda": ("gpu", "16-mixed"), "mps": ("mps", "32-true"), "cpu": ("cpu", "bf16-mixed")}
@@ -38,7 +38,7 @@ ACCELERATORS = {"cuda": ("gpu", "16-mixed"), "mps": ("mps", "32-true"), "cpu": (
 
 @dataclass(frozen=True)
 class Recipe:
-    """`recipes/hate_cross_attention_clip.toml`, which says what each setting means."""
+    """`configs/hate_cross_attention_clip.toml`, which says what each setting means."""
 
     epochs: int
     batch: int

@@ -1,4 +1,4 @@
-"""What `recipes/NAME.toml` says of a system: data, tasks, encoders, fusion, schedule, ablations."""
+"""What `configs/NAME.toml` says of a system: data, tasks, encoders, fusion, schedule, ablations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from models.errors import BadInput
 from models.fusion.registry import near
 from training.backbones.base import Asked
-from training.recipe import FOLDER
+from training.config import FOLDER
 
 WIDE = ("strength", "image", "text", "after", "tasks")  # what [wide] may hold, and each task of [wide.tasks]
 WIDE_OF_TASK = ("strength", "image", "text", "third", "last", "verdict")

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from models import weights
 from models.images import open_picture
 from models.retrieval import JointSpace
-from training import recipe
+from training import config
 from training.backbones.pretrained import export_words, write_vocabulary
 from training.datasets import flickr8k
 from training.datasets.base import Row
@@ -64,7 +64,7 @@ HEADS = 1  # keeps the random numbers of the first stage apart from those of the
 
 def fit(args: argparse.Namespace) -> None:
     """Trains, or goes on from `args.out`, and writes both folders."""
-    settings = recipe.read("joint_flickr8k", args)
+    settings = config.read("joint_flickr8k", args)
     folder, out = data_folder(args.data), Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings["seed"])

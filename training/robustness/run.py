@@ -30,7 +30,7 @@ from tqdm import tqdm
 from models import weights
 from models.errors import BadInput
 from models.robustness.pixel_attack import Attack, paint, view
-from training import recipe
+from training import config
 from training.datasets.folder import data_folder
 from training.robustness import registry, samples, search
 from training.robustness.metrics import summary
@@ -48,7 +48,7 @@ OF_ROWS = ("rows", "pixels", "shares", "only", "threads")  # settings that do no
 
 def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
     """Attacks and poisons the variants asked for; returns what the file holds."""
-    settings = recipe.read(name, args)
+    settings = config.read(name, args)
     for key in ("rows", "queries"):
         settings[key] = getattr(args, key, None) or settings[key]
     settings["threads"] = getattr(args, "threads", None) or 0

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
+from training.config import read as read_recipe
 from training.engine import curves
 from training.features import tokens
 from training.hate import train
@@ -25,7 +26,6 @@ from training.hate.train import (
     _drop_sides,
     predict,
 )
-from training.recipe import read as read_recipe
 
 GROUPS = [np.array(list("aabbccddeeffgghhii")), np.array([f"meme {row // 3}" for row in range(60)])]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from models import weights
-from training import recipe
+from training import config
 from training.export import weights_folder
 from training.metrics import retrieval
 from training.retrieval.data import (
@@ -110,7 +110,7 @@ def test_a_caption_of_each_photograph_is_drawn_from_its_own(captions: Captions, 
 
 
 def test_training_brings_pairs_together_and_goes_on_where_it_stopped(captions: Captions, tmp_path: Path) -> None:
-    settings = recipe.read("joint_flickr8k", argparse.Namespace(seed=None, epochs=None))
+    settings = config.read("joint_flickr8k", argparse.Namespace(seed=None, epochs=None))
     settings |= {"steps_heads": 30, "steps": 2, "batch": 8, "batch_heads": 12, "warmup": 1, "check": 1}
     torch.manual_seed(0)
     drawn = pairs(captions, tmp_path)

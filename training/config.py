@@ -1,4 +1,4 @@
-"""Reads `recipes/NAME.toml`: what is trained, on what, with which schedule."""
+"""Reads `configs/NAME.toml`: what is trained, on what, with which schedule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent / "recipes"
+FOLDER = Path(__file__).parent / "configs"
 
 
 def read(name: str, args: argparse.Namespace | None = None) -> dict[str, Any]:
