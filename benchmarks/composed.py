@@ -21,9 +21,9 @@ from PIL import Image, ImageDraw, ImageFont
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from models import captions
 from models.analysis import Meme
 from models.analyzer import Analyzer
+from models.io import captions
 from training.datasets.counterfactuals import sentences
 from training.datasets.folder import data_folder
 from training.hate.report import KINDLY

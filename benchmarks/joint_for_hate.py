@@ -27,7 +27,7 @@ from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from models.encoders.mini import MiniEncoder
-from models.images import open_picture
+from models.io.images import open_picture
 from models.retrieval import JointSpace, MiniSpace
 from training.datasets import harmeme, religious_hateful
 from training.datasets.base import Row

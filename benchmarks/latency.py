@@ -28,10 +28,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks import random_models
 from benchmarks.full_size import FullSize
 from benchmarks.stack import Stack
-from models import captions
 from models.analysis import Analysis, Meme
 from models.analyzer import Analyzer
-from models.images import open_picture
+from models.io import captions
+from models.io.images import open_picture
 
 ROOT = Path(__file__).resolve().parents[1]
 GALLERY = ROOT / "assets" / "gallery"

@@ -27,8 +27,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from models import captions
-from models.images import open_picture
+from models.io import captions
+from models.io.images import open_picture
 from models.ocr.rapid import RapidReader
 
 SETS = ("harmeme", "religious_hateful")

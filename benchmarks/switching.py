@@ -21,9 +21,9 @@ import psutil
 from benchmarks import random_models
 from benchmarks.latency import GALLERY, WITH_A_FACE, WORDS
 from components.engine import Choice, Engine
-from models import captions
 from models.analysis import Meme
-from models.images import open_picture
+from models.io import captions
+from models.io.images import open_picture
 
 SWITCHES = 10
 

@@ -30,7 +30,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from models.analysis import Caption, Meme
 from models.analyzer import Analyzer
-from models.images import open_picture
+from models.io.images import open_picture
 from models.ocr.rapid import RapidReader
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from components.visit import Reading, Visit
-from models import captions
 from models.analysis import Analysis, Caption, Meme, Stage
 from models.errors import PartUnavailable
+from models.io import captions
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer

@@ -13,7 +13,7 @@ from PIL import Image
 
 from components import pictures
 from components.escaping import for_markdown
-from models.rows import Row
+from models.io.flat_row import Row
 
 PAGE = 100  # rows drawn at once: all 10,000 with their pictures would take the browser minutes
 ALL, ERRORS = "All", "Errors"

@@ -12,7 +12,7 @@ import streamlit as st
 
 from components.escaping import for_markdown, shorten
 from components.intake import KINDS
-from models.samples import samples
+from models.io.samples import samples
 
 SYSTEMS, SAMPLE, WORDS, PICTURE = "systems", "compare-sample", "compare-words", "compare-picture"
 _FILE = "compare-file"

@@ -12,7 +12,7 @@ import streamlit as st
 from components.escaping import for_markdown
 
 if TYPE_CHECKING:
-    from models.downloads import OnProgress, Progress
+    from models.io.downloads import OnProgress, Progress
 
 PAUSE = 0.2  # seconds between two messages to the page
 

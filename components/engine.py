@@ -18,7 +18,7 @@ from models.errors import SubtextError
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
-    from models.hub import OnProgress
+    from models.io.hub import OnProgress
     from models.retrieval import JointSpace, MiniSpace
 
 

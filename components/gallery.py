@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from components import pictures
 from components.escaping import for_markdown
-from models.samples import Sample, samples
+from models.io.samples import Sample, samples
 
 _THUMBNAIL = (240, 180)
 

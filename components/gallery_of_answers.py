@@ -15,7 +15,7 @@ from components import failures, pictures
 from components.escaping import for_markdown, shorten
 from components.trained import UNKNOWN, Predictions
 from models.errors import BadPicture
-from models.images import open_picture
+from models.io.images import open_picture
 
 SHOWN = 9
 PARTS = ("train", "validation")

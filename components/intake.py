@@ -6,8 +6,8 @@ import streamlit as st
 
 from components import failures, gallery, visit
 from models.errors import EmptyMeme
-from models.images import open_picture
-from models.samples import Sample
+from models.io.images import open_picture
+from models.io.samples import Sample
 
 KINDS = ["png", "jpg", "jpeg", "webp", "gif", "bmp"]
 UPLOAD, WORDS, CAMERA = "upload", "words_or_paste", "camera"

@@ -13,9 +13,9 @@ import streamlit as st
 from components import pictures, pixels
 from components.escaping import for_markdown
 from models import weights
-from models.images import open_picture
+from models.io.images import open_picture
+from models.io.samples import samples
 from models.robustness.pixel_attack import paint, view
-from models.samples import samples
 
 # pandas is imported up there since `st.dataframe` would do it in the middle of a run. Where a click overtakes that run, plotly
 # draws the next one's curve in another thread and breaks on a pandas that is half there.

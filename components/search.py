@@ -14,10 +14,10 @@ from components.escaping import for_markdown, shorten
 from components.verdict import percent
 from models import library
 from models.analysis import Bands, Caption, Meme
-from models.archives import PICTURES
-from models.images import open_picture
+from models.io.archives import PICTURES
+from models.io.images import open_picture
+from models.io.samples import samples
 from models.library import File, Found, Library
-from models.samples import samples
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer

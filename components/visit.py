@@ -18,7 +18,7 @@ import streamlit as st
 from models.analysis import Analysis, Caption, Stage
 
 if TYPE_CHECKING:
-    from models.images import Picture
+    from models.io.images import Picture
 
 KEPT_RESULTS = 6
 _KEY = "visit"

@@ -17,17 +17,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from models import captions, profiles
+from models import profiles
 from models.analysis import Caption, Meme, Stage, Status
 from models.device import NAMES
 from models.errors import BadInput, BadPicture, EmptyMeme, PartUnavailable, SubtextError
-from models.images import MOST_BYTES, Picture, open_picture
+from models.io import captions
+from models.io.images import MOST_BYTES, Picture, open_picture
+from models.io.terminal import describe, printable
 from models.ocr.engines import ENGINES
-from models.terminal import describe, printable
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
-    from models.hub import Progress
+    from models.io.hub import Progress
 
 USER_ERROR, UNFORESEEN, INTERRUPTED = 2, 1, 130
 

@@ -28,12 +28,12 @@ from models.analysis import (
     TextEmotions,
     Verdict,
 )
-from models.captions import normalize
 from models.encoders.encoder import Encoder, Tokens
 from models.errors import BadInput, SubtextError
 from models.explain import attention, evidence, narrative
 from models.gate import Gate
 from models.hate import Scored
+from models.io.captions import normalize
 from models.lenses import Lenses
 from models.memory import give_back_memory
 from models.ocr import engines
@@ -42,7 +42,7 @@ from models.parts import Parts, assemble, there
 from models.profiles import Profile
 
 if TYPE_CHECKING:
-    from models.hub import OnProgress
+    from models.io.hub import OnProgress
 
 OnStage = Callable[[Stage], None]
 Part = TypeVar("Part", TextEmotions, FaceEmotions, Attention, Evidence, Explanation)

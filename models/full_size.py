@@ -21,7 +21,7 @@ from models.hate import HateClassifier
 from models.parts import FacesReader, Parts, TextReader, loaded
 
 if TYPE_CHECKING:
-    from models.hub import OnProgress
+    from models.io.hub import OnProgress
 
 
 def assemble(named: str = "auto", *, threads: int = 0, on_progress: OnProgress | None = None) -> Parts:

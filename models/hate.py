@@ -10,11 +10,11 @@ from PIL import Image
 
 from models import weights
 from models.analysis import Bands, Harm, Label, Meme, Verdict
-from models.captions import normalize
 from models.encoders.encoder import Encoder, Tokens
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, BadWeights
 from models.fusion.fusion import Fused, Fusion, FusionSession
+from models.io.captions import normalize
 from models.weights import Card
 
 MEANING: dict[Label, str] = {

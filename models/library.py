@@ -17,11 +17,11 @@ from typing import BinaryIO, Literal, Protocol
 import numpy as np
 from PIL import Image
 
-from models import archives
-from models.archives import Archive
 from models.encoders.mini import PICTURES_AT_ONCE
 from models.errors import BadInput, BadPicture, PartUnavailable
-from models.images import open_picture
+from models.io import archives
+from models.io.archives import Archive
+from models.io.images import open_picture
 from models.retrieval import Hit, Index
 
 TEXT_KINDS = (".txt", ".csv", ".tsv")

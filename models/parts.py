@@ -16,7 +16,7 @@ from models.profiles import Profile
 
 if TYPE_CHECKING:
     from models.device import Placed
-    from models.hub import OnProgress
+    from models.io.hub import OnProgress
 
 Model = TypeVar("Model")
 

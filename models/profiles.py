@@ -83,7 +83,7 @@ def _automatic() -> Choice:
     except SubtextError as error:
         return Choice(mini, str(error))
     if lacking:
-        from models import hub
+        from models.io import hub
 
         if not hub.reachable():
             return Choice(mini, f"{lacking[0].split('/')[-1]} is not on this machine and the hub cannot be reached.")
@@ -96,8 +96,8 @@ def missing() -> list[str]:
 
     Raises `BadWeights` where the head's card is damaged.
     """
-    from models import hub
     from models.emotions import roberta, vit
+    from models.io import hub
 
     wanted = [roberta.REPO, vit.REPO]
     if head() == HEAD:

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from models.captions import MOST_CHARACTERS
 from models.errors import BadPicture
-from models.images import MOST_BYTES, TAKEN
+from models.io.captions import MOST_CHARACTERS
+from models.io.images import MOST_BYTES, TAKEN
 from serving.problems import TooLarge, Unreadable, WrongMedia, invalid
 from serving.work import Asked
 

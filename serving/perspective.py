@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from models.captions import MOST_CHARACTERS, normalize
+from models.io.captions import MOST_CHARACTERS, normalize
 from serving import problems
 from serving.schemas import body
 from serving.service import Service

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from models.analysis import Emotion, Meme
-from models.captions import normalize
+from models.io.captions import normalize
 from serving.systems import Answered, Prediction, System
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from models import captions
 from models.analysis import Analysis, Caption, Harm, Meme, Stage, Status, Verdict
 from models.errors import PartUnavailable
-from models.images import open_picture
+from models.io import captions
+from models.io.images import open_picture
 from serving import systems
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from components import downloads, intake, visit
 from components.failures import UNEXPECTED
 from models.analysis import Analysis, Line
 from models.errors import BadWeights, PartUnavailable
-from models.samples import samples
+from models.io.samples import samples
 from tests.conftest import drawn
 from tests.fakes import FakeAnalyzer
 
@@ -345,6 +345,6 @@ def test_the_download_is_the_analysis(app: AppTest, analyzer: FakeAnalyzer) -> N
 
 
 def test_the_kinds_of_file_are_those_that_can_be_opened() -> None:
-    from models.images import FORMATS
+    from models.io.images import FORMATS
 
     assert {kind.replace("jpg", "jpeg").upper() for kind in intake.KINDS} == set(FORMATS)

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from components import batch, engine, pictures
 from components.escaping import for_markdown
-from models.rows import Row
+from models.io.flat_row import Row
 from tests.conftest import drawn
 from tests.serving.test_schema import Scoring
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BadWeights
-from models.hub import Repo
+from models.io.hub import Repo
 
 
 def model_from(kind: Any, folder: Path, repo: Repo) -> Any:

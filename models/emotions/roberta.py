@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models import hub
 from models.analysis import Emotion, TextEmotions
-from models.captions import normalize
 from models.device import Device, Placed
 from models.emotions.pretrained import model_from, tool_from
 from models.emotions.text import LABELS
 from models.errors import BadWeights
+from models.io import hub
+from models.io.captions import normalize
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from models.hub import OnProgress
+    from models.io.hub import OnProgress
 
 REPO = hub.Repo(
     "SamLowe/roberta-base-go_emotions",

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from models import hub
 from models.analysis import Expression
 from models.device import Device, Placed
 from models.emotions.expressions import LABELS
 from models.emotions.pretrained import model_from, tool_from
 from models.errors import BadWeights
+from models.io import hub
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from models.hub import OnProgress
+    from models.io.hub import OnProgress
 
 REPO = hub.Repo(
     "trpakov/vit-face-expression",

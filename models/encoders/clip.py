@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from models import hub
 from models.device import Device, Placed
 from models.encoders.clip_words import ClipWords, from_transformers
 from models.encoders.encoder import GRID, Tokens
 from models.errors import BadInput, BadWeights, PartUnavailable
+from models.io import hub
 from models.weights import sha256
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from models.hub import OnProgress, Repo
+    from models.io.hub import OnProgress, Repo
 
 PICTURES_AT_ONCE, TEXTS_AT_ONCE = 8, 32
 PINNED = {  # what `main` was when this was written; other repositories are taken as they are

@@ -19,8 +19,8 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from models.analysis import Span
-from models.captions import Normalized, normalize
 from models.errors import PartUnavailable
+from models.io.captions import Normalized, normalize
 
 MERGES = 49152 - 256 - 2  # CLIP uses this many of the file's merges
 START, END = "<start_of_text>", "<end_of_text>"

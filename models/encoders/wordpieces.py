@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from models import weights
 from models.analysis import Span
-from models.captions import normalize
+from models.io.captions import normalize
 from models.weights import Card
 
 LONGEST = 256  # word pieces; MiniLM-L6 was trained up to here

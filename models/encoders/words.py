@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.captions import normalize
+from models.io.captions import normalize
 
 PADDING, UNKNOWN, FIRST = 0, 1, 2
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.analysis import Attention, Grid, Span, WordWeight
-from models.captions import words as split_words
 from models.encoders.encoder import GRID
 from models.fusion.fusion import Fused
+from models.io.captions import words as split_words
 
 
 def draw(fused: Fused, caption: str, spans: Sequence[Span], *, has_image: bool) -> Attention:

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Iterator
 
 from models.analysis import Analysis, Verdict
-from models.captions import normalize
 from models.explain.facts import Ledger
+from models.io.captions import normalize
 
 NEAR = 0.05  # of probability; closer than this to a threshold, small changes may turn the label
 FOREIGN = 0.3  # of the letters; more of them outside the Latin script, and the words are hardly English

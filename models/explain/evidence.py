@@ -6,12 +6,12 @@ import numpy as np
 from PIL import Image
 
 from models.analysis import Evidence, Meme, WordEffect
-from models.captions import normalize
-from models.captions import words as split_words
 from models.encoders.encoder import Tokens
 from models.explain.occlusion import MOST_CHUNKS, region_effects, word_effects
 from models.explain.shapley import two_player
 from models.hate import HateClassifier
+from models.io.captions import normalize
+from models.io.captions import words as split_words
 
 MOST_PIECES = 2400  # word pieces that all variants of a caption may have together: it bounds the time
 FEWEST_CHUNKS = 8

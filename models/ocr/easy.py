@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from models import hub
 from models.analysis import Box, Line
 from models.errors import BadWeights, PartUnavailable
+from models.io import hub
 from models.memory import give_back_memory
 from models.ocr import layout
 from models.ocr.reader import ReadLine, ReadWord

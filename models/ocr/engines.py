@@ -10,7 +10,7 @@ from models.ocr.rapid import RapidReader
 from models.ocr.reader import Reader
 
 if TYPE_CHECKING:
-    from models.hub import OnProgress
+    from models.io.hub import OnProgress
 
 ENGINES = {"rapid": "RapidOCR", "easy": "EasyOCR"}
 

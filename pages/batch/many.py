@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from components import batch, engine, failures, sidebar
-from models.rows import Row
+from models.io.flat_row import Row
 from serving import systems
 from serving.batch import results
 from serving.batch.jobs import Job, Jobs

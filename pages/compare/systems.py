@@ -4,10 +4,10 @@ import streamlit as st
 
 from components import compared, comparison, engine, failures, pictures, sidebar
 from components.caption import SOURCES
-from models import captions
 from models.analysis import Meme
 from models.errors import EmptyMeme
-from models.images import open_picture
+from models.io import captions
+from models.io.images import open_picture
 
 about = sidebar.draw()
 st.title("Compare systems", anchor=False)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import fsspec
 
 from models.errors import BadInput
-from models.images import MOST_BYTES
+from models.io.images import MOST_BYTES
 from serving.work import Asked
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 from PIL import Image
 
 from models.errors import BadInput, PartUnavailable
-from models.rows import Row
+from models.io.flat_row import Row
 from serving import problems
 from serving.batch import uploads
 from serving.batch.judge import Options, judged

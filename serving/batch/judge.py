@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from models import rows
 from models.analysis import Meme
+from models.io import flat_row
+from models.io.flat_row import Row
 from models.memory import give_back_memory
-from models.rows import Row
 from serving import problems, systems
 from serving.batch.items import Item
 from serving.work import opened
@@ -65,7 +65,7 @@ def _rows(
         if isinstance(meme, Meme):
             yield replace(next(found), id=item.name), meme
         else:
-            yield rows.bad(item.name, meme), None
+            yield flat_row.bad(item.name, meme), None
 
 
 def _judged(name: str, memes: Sequence[Meme], analyzer: Analyzer, further: Sequence[systems.System]) -> list[Row]:
@@ -73,7 +73,7 @@ def _judged(name: str, memes: Sequence[Meme], analyzer: Analyzer, further: Seque
         return []
     categories = {system.name: [one.category for one in system.predict(memes)] for system in further}
     return [
-        rows.good(name, meme, verdict, harm, {system: found[place] for system, found in categories.items()})
+        flat_row.good(name, meme, verdict, harm, {system: found[place] for system, found in categories.items()})
         for place, (meme, (verdict, harm)) in enumerate(zip(memes, analyzer.judge(memes), strict=True))
     ]
 
@@ -82,4 +82,4 @@ def _alone(meme: Meme, analyzer: Analyzer, further: Sequence[systems.System]) ->
     try:
         return _judged("", [meme], analyzer, further)[0]
     except Exception as error:
-        return rows.bad("", problems.sentence(error))
+        return flat_row.bad("", problems.sentence(error))

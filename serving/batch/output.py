@@ -15,7 +15,7 @@ import fsspec
 import pyarrow.parquet as pq
 
 from models.errors import BadInput
-from models.rows import Row
+from models.io.flat_row import Row
 from serving.batch import results
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.rows import COLUMNS, Row
+from models.io.flat_row import COLUMNS, Row
 
 NUMBERS = ("probability", "logit", "harm")
 FORMATS = ("parquet", "csv", "jsonl")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from components import downloading
-from models.downloads import Progress
+from models.io.downloads import Progress
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from components import engine
 from components.engine import Choice, Engine
 from models.errors import BadWeights
-from models.hub import Progress, Unreachable
+from models.io.hub import Progress, Unreachable
 from tests.fakes import INFO, FakeAnalyzer
 from tests.test_app import APP, button, everything
 

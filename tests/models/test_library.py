@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.archives import BadArchive
 from models.errors import BadInput, PartUnavailable
+from models.io.archives import BadArchive
 from models.library import File, Library, build
 from tests.conftest import drawn
 from tests.fakes import FakeSpace

@@ -15,7 +15,7 @@ from models import analyzer as engine
 from models.__main__ import main
 from models.analysis import Analysis
 from models.errors import PartUnavailable
-from models.images import MOST_BYTES
+from models.io.images import MOST_BYTES
 from models.profiles import PROFILES
 from tests.conftest import drawn
 from tests.fakes import FakeAnalyzer
@@ -178,9 +178,9 @@ def test_a_reader_that_has_seen_enough_is_no_failure() -> None:
 
 def test_the_terminal_and_the_library_agree(run: Run, meme: Path) -> None:
     """With the weights in the repository."""
-    from models import captions
     from models.analysis import Meme
-    from models.images import open_picture
+    from models.io import captions
+    from models.io.images import open_picture
 
     words = "Nobody told me that Mondays come with free cake"
     status, out, _ = run("analyze", meme, "--caption", words, "--json")

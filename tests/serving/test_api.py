@@ -13,10 +13,10 @@ from fastapi.testclient import TestClient
 
 from components import analysis as page
 from components.visit import Visit
-from models import captions
 from models.analysis import Analysis, Line, Meme
 from models.errors import BadWeights, PartUnavailable
-from models.images import MOST_BYTES, open_picture
+from models.io import captions
+from models.io.images import MOST_BYTES, open_picture
 from serving import api, problems
 from serving.settings import Settings
 from tests.conftest import drawn

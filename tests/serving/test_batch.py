@@ -23,8 +23,8 @@ import pytest
 
 from models.analysis import Caption, Meme
 from models.errors import BadInput
-from models.images import open_picture
-from models.rows import Row, bad
+from models.io.flat_row import Row, bad
+from models.io.images import open_picture
 from serving.batch import __main__ as command
 from serving.batch import local, results
 from serving.batch.items import refs_of

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from models.analysis import Caption, Meme
-from models.rows import Row
+from models.io.flat_row import Row
 from serving import systems, trained
 from serving.batch.items import Item
 from serving.batch.judge import Options, judged

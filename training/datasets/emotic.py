@@ -24,7 +24,7 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from models.errors import BadInput, BadPicture
-from models.images import open_picture
+from models.io.images import open_picture
 
 CATEGORIES = (
     "Affection", "Anger", "Annoyance", "Anticipation", "Aversion", "Confidence", "Disapproval", "Disconnection",

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models import hub
 from models.errors import BadInput
+from models.io import hub
 from training.datasets.base import Row
 from training.datasets.parquet import picture_bytes, read_file
 

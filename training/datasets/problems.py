@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from models.errors import BadPicture
-from models.images import open_picture
+from models.io.images import open_picture
 from training.datasets.base import Row
 
 

@@ -29,7 +29,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 
 from models.emotions.expressions import LABELS, SIDE, grey, standardise
 from models.errors import BadInput
-from models.images import open_picture
+from models.io.images import open_picture
 from training.datasets import fer2013
 from training.emotions.face_model import (
     AtSizes,

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from models import weights
 from models.emotions.affect import GROUPS, MEANS, SIDES, Looker, kernel
-from models.images import open_picture
+from models.io.images import open_picture
 from training import config as recipe
 from training.backbones.pretrained import efficientnet
 from training.datasets import oasis

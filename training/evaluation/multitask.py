@@ -26,11 +26,12 @@ import pyarrow.parquet as pq
 from PIL import Image
 from tqdm import tqdm
 
-from models import captions, evaluation_files, weights
+from models import evaluation_files, weights
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, BadPicture
 from models.heads import Head, columns
-from models.images import open_picture
+from models.io import captions
+from models.io.images import open_picture
 from models.ocr.rapid import RapidReader
 from models.ocr.reader import Reader
 from models.systems import AT_ONCE, TrainedSystem

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from models.emotions.affect import AffectReader
 from models.errors import BadInput, BadPicture
-from models.images import open_picture
+from models.io.images import open_picture
 from models.retrieval import JointSpace, MiniSpace, open_space
 from training.datasets.base import Row
 from training.datasets.parquet import read_file

@@ -23,11 +23,11 @@ import pyarrow.parquet as pq
 from PIL import Image
 from tqdm import tqdm
 
-from models import captions
 from models.analysis import Caption, Harm, Meme, TextEmotions, Verdict
 from models.emotions import expressions
 from models.errors import BadInput, BadPicture
-from models.images import open_picture
+from models.io import captions
+from models.io.images import open_picture
 from models.ocr.reader import Reader
 from training.datasets.base import Row
 from training.datasets.parquet import read_file

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from models.encoders.clip import ClipEncoder
 from models.encoders.encoder import GRID, Tokens
-from models.images import open_picture
+from models.io.images import open_picture
 
 AT_ONCE = 64
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from models import weights
-from models.images import open_picture
+from models.io.images import open_picture
 from models.retrieval import JointSpace
 from training import config
 from training.backbones.pretrained import export_words, write_vocabulary

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from models import samples as gallery
-from models.images import open_picture
+from models.io import samples as gallery
+from models.io.images import open_picture
 from training.robustness.results_cache import Kept
 from training.robustness.search import search
 from training.robustness.targets import Settings

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from models.encoders.mini import MiniEncoder
-from models.images import open_picture
+from models.io.images import open_picture
 from models.retrieval import JointSpace, MiniSpace, open_space
 from models.robustness.pixel_attack import view
 from models.weights import Card

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from models.analysis import Caption, Evidence, Meme
-from models.captions import words
 from models.encoders.encoder import Tokens
 from models.explain.evidence import MOST_PIECES, measure
 from models.fusion.fusion import Fused
 from models.hate import Scored
+from models.io.captions import words
 
 EFFECTS = {"hate": 2.0, "love": -3.0, "mondays": 0.5}
 NOTHING, NO_WORDS, BOTH = -1.0, 0.25, 0.125  # the base, what it adds to have no words, and words beside a picture

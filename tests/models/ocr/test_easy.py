@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from models import captions
 from models.errors import BadInput, BadWeights
-from models.hub import Unreachable
+from models.io import captions
+from models.io.hub import Unreachable
 from models.ocr import easy, engines
 from models.ocr.easy import EasyReader
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from models.analysis import Bands, Caption, Meme, Verdict
-from models.captions import normalize
 from models.errors import BadInput
+from models.io.captions import normalize
 from models.robustness.sweep import CHANGES, Change, fitting, smallest_flip, sweep
 
 WORDS = "These people are wonderful neighbours and bake exciting bread"

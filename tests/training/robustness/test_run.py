@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from components import robust_study
 from models import weights
 from models.errors import BadInput
-from models.images import open_picture
+from models.io.images import open_picture
 from models.robustness.pixel_attack import paint, view
 from models.weights import Card
 from tests.conftest import drawn

@@ -20,8 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from models.downloads import NoSuchFile, OnProgress, Progress, Unreachable, bar, sentences
 from models.errors import BadInput, BadWeights
+from models.io.downloads import (
+    NoSuchFile,
+    OnProgress,
+    Progress,
+    Unreachable,
+    bar,
+    sentences,
+)
 
 __all__ = [
     "OnProgress",

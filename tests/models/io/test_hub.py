@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import hub
 from models.errors import BadInput, BadWeights, SubtextError
+from models.io import hub
 from tests import hub_for_tests
 from tests.hub_for_tests import Hub
 

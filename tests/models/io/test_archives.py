@@ -8,7 +8,13 @@ import zipfile
 
 import pytest
 
-from models.archives import Archive, BadArchive, Limits, Member, is_zip
+from models.io.archives import (
+    Archive,
+    BadArchive,
+    Limits,
+    Member,
+    is_zip,
+)
 from tests.conftest import drawn
 
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from models.samples import samples
+from models.io.samples import samples
 from tests.conftest import drawn
 
 

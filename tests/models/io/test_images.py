@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from models.errors import BadPicture
-from models.images import MOST_BYTES, open_picture
+from models.io.images import MOST_BYTES, open_picture
 
 RED = (200, 50, 20)
 WHITE = (255, 255, 255)

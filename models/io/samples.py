@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[1] / "assets" / "gallery"
+FOLDER = Path(__file__).resolve().parents[2] / "assets" / "gallery"
 
 
 @dataclass(frozen=True)
