@@ -31,11 +31,11 @@ class FullSize(Timed):
 def serve(threads: int, dtype: str | None, asked: IO[str], answers: IO[str]) -> None:
     """One answer a line."""
     from benchmarks import latency
-    from models import device
     from models.analysis import Meme
     from models.analyzer import Analyzer
     from models.io import captions
     from models.io.images import open_picture
+    from models.runtime import device
 
     if dtype:
         device._measured["cpu"] = dtype

@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from models.encoders.wordpieces import Vocabulary
+from models.tokenizers.wordpieces import Vocabulary
 from training.datasets import dreaddit
 from training.datasets.folder import data_folder
 from training.metrics import classification

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """What is to run: names as in `models.profiles`, `models.device` and `models.ocr.engines`."""
+    """What is to run: names as in `models.profiles`, `models.runtime.device` and `models.ocr.engines`."""
 
     profile: str = "auto"
     device: str = "auto"
@@ -117,7 +117,7 @@ def _release() -> None:
     """Gives back what the models held, here and on the GPU."""
     import sys
 
-    from models.memory import give_back_memory
+    from models.runtime.memory import give_back_memory
 
     gc.collect()
     torch = sys.modules.get("torch")

@@ -9,8 +9,8 @@ import streamlit as st
 from components import engine, figures, pictures, visit
 from components.escaping import for_markdown
 from components.palette import AWAY
-from models.device import likely
 from models.ocr.engines import ENGINES
+from models.runtime.device import likely
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, TextIO
 
 from models import profiles
 from models.analysis import Caption, Meme, Stage, Status
-from models.device import NAMES
 from models.errors import BadInput, BadPicture, EmptyMeme, PartUnavailable, SubtextError
 from models.io import captions
 from models.io.images import MOST_BYTES, Picture, open_picture
 from models.io.terminal import describe, printable
 from models.ocr.engines import ENGINES
+from models.runtime.device import NAMES
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer

@@ -28,18 +28,18 @@ from models.analysis import (
     TextEmotions,
     Verdict,
 )
-from models.encoders.encoder import Encoder, Tokens
+from models.encoders.base import Encoder, Tokens
 from models.errors import BadInput, SubtextError
 from models.explain import attention, evidence, narrative
-from models.gate import Gate
 from models.hate import Scored
 from models.io.captions import normalize
 from models.lenses import Lenses
-from models.memory import give_back_memory
 from models.ocr import engines
 from models.ocr.reader import Reader
 from models.parts import Parts, assemble, there
 from models.profiles import Profile
+from models.runtime.memory import give_back_memory
+from models.runtime.usage_lock import Gate
 
 if TYPE_CHECKING:
     from models.io.hub import OnProgress

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models import device, profiles, weights
+from models import profiles, weights
 from models.analysis import Gradient, Meme, ProfileInfo
-from models.device import Device, Placed
 from models.emotions.reading import FaceReader
 from models.errors import BadWeights, PartUnavailable, SubtextError
-from models.fusion.fusion import FusionSession
+from models.fusion.base import FusionSession
 from models.hate import HateClassifier
 from models.parts import FacesReader, Parts, TextReader, loaded
+from models.runtime import device
+from models.runtime.device import Device, Placed
 
 if TYPE_CHECKING:
     from models.io.hub import OnProgress

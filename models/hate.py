@@ -10,10 +10,10 @@ from PIL import Image
 
 from models import weights
 from models.analysis import Bands, Harm, Label, Meme, Verdict
-from models.encoders.encoder import Encoder, Tokens
+from models.encoders.base import Encoder, Tokens
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, BadWeights
-from models.fusion.fusion import Fused, Fusion, FusionSession
+from models.fusion.base import Fused, Fusion, FusionSession
 from models.io.captions import normalize
 from models.weights import Card
 

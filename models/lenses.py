@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.analysis import Emotion, Lens
-from models.encoders.encoder import Encoder, Tokens
+from models.encoders.base import Encoder, Tokens
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, SubtextError
 from models.heads import columns

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from PIL import Image
 
 from models.analysis import FaceEmotions, Gradient, Meme, ProfileInfo, TextEmotions
-from models.encoders.encoder import Encoder
+from models.encoders.base import Encoder
 from models.errors import SubtextError
 from models.hate import HateClassifier
 from models.profiles import Profile
 
 if TYPE_CHECKING:
-    from models.device import Placed
     from models.io.hub import OnProgress
+    from models.runtime.device import Placed
 
 Model = TypeVar("Model")
 

@@ -15,10 +15,10 @@ import numpy as np
 from PIL import Image
 
 from models import weights
-from models.encoders.encoder import JOINT
+from models.encoders.base import JOINT
 from models.encoders.mini import PICTURES_AT_ONCE, SIDE, TEXTS_AT_ONCE, MiniEncoder, prepare
-from models.encoders.wordpieces import Vocabulary
 from models.errors import BadWeights
+from models.tokenizers.wordpieces import Vocabulary
 
 SAME = 0.95  # cosine from which two pictures are called near-duplicates; `joint_picture`'s card may say otherwise
 CANDIDATES = 24  # nearest neighbours of a picture that are looked at for near-duplicates

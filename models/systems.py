@@ -16,13 +16,13 @@ import numpy as np
 from PIL import Image
 
 from models import weights
-from models.encoders.encoder import GRID, Encoder, Tokens
+from models.encoders.base import GRID, Encoder, Tokens
 from models.encoders.mini import MEAN, STD, MiniEncoder
-from models.encoders.wordpieces import Vocabulary
-from models.encoders.words import WordList, cleaned
 from models.errors import BadWeights
 from models.heads import Head, columns
 from models.io.captions import normalize
+from models.tokenizers.wordpieces import Vocabulary
+from models.tokenizers.words import WordList, cleaned
 from models.weights import Card
 
 KIND = "system"

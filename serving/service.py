@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
 from models.errors import SubtextError
-from models.memory import give_back_memory
+from models.runtime.memory import give_back_memory
 from serving.problems import Overloaded, sentence
 from serving.queue import WorkQueue
 from serving.systems import System, registry

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModel
 
 from models.analysis import Gradient, Grid, Meme, WordEffect
-from models.device import Device, Placed
-from models.encoders.clip_words import ClipWords
-from models.encoders.encoder import GRID, Tokens
-from models.fusion.fusion import Fused
+from models.encoders.base import GRID, Tokens
+from models.fusion.base import Fused
 from models.io.captions import words as split_words
+from models.runtime.device import Device, Placed
+from models.tokenizers.clip import ClipWords
 from models.weights import Card
 
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])[:, None, None]

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.analysis import Emotion, TextEmotions
-from models.device import Device, Placed
 from models.emotions.pretrained import model_from, tool_from
 from models.emotions.text import LABELS
 from models.errors import BadWeights
 from models.io import hub
 from models.io.captions import normalize
+from models.runtime.device import Device, Placed
 
 if TYPE_CHECKING:
     from torch import Tensor

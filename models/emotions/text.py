@@ -8,9 +8,9 @@ import numpy as np
 
 from models import weights
 from models.analysis import Emotion, TextEmotions
-from models.encoders.wordpieces import Vocabulary, WordPieces
 from models.errors import BadWeights
 from models.io.captions import normalize
+from models.tokenizers.wordpieces import Vocabulary, WordPieces
 from models.weights import Card
 
 LABELS = (

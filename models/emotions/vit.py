@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from models.analysis import Expression
-from models.device import Device, Placed
 from models.emotions.expressions import LABELS
 from models.emotions.pretrained import model_from, tool_from
 from models.errors import BadWeights
 from models.io import hub
+from models.runtime.device import Device, Placed
 
 if TYPE_CHECKING:
     from torch import Tensor

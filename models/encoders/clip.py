@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from models.device import Device, Placed
-from models.encoders.clip_words import ClipWords, from_transformers
-from models.encoders.encoder import GRID, Tokens
+from models.encoders.base import GRID, Tokens
 from models.errors import BadInput, BadWeights, PartUnavailable
 from models.io import hub
+from models.runtime.device import Device, Placed
+from models.tokenizers.clip import ClipWords, from_transformers
 from models.weights import sha256
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 from models import weights
-from models.encoders.encoder import GRID, JOINT, Tokens
-from models.encoders.wordpieces import Vocabulary, WordPieces
+from models.encoders.base import GRID, JOINT, Tokens
+from models.tokenizers.wordpieces import Vocabulary, WordPieces
 from models.weights import Card
 
 SIDE = 224

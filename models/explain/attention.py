@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.analysis import Attention, Grid, Span, WordWeight
-from models.encoders.encoder import GRID
-from models.fusion.fusion import Fused
+from models.encoders.base import GRID
+from models.fusion.base import Fused
 from models.io.captions import words as split_words
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from models.analysis import Evidence, Meme, WordEffect
-from models.encoders.encoder import Tokens
+from models.encoders.base import Tokens
 from models.explain.occlusion import MOST_CHUNKS, region_effects, word_effects
 from models.explain.shapley import two_player
 from models.hate import HateClassifier

@@ -17,9 +17,9 @@ from PIL import Image
 from models.analysis import Box, Line
 from models.errors import BadWeights, PartUnavailable
 from models.io import hub
-from models.memory import give_back_memory
 from models.ocr import layout
 from models.ocr.reader import ReadLine, ReadWord
+from models.runtime.memory import give_back_memory
 
 LANGUAGES = ["en"]
 LEAST_CONFIDENCE = 0.3  # of a line; EasyOCR's own scale, on which a legible line often has .5
@@ -74,7 +74,7 @@ def load(device: str = "auto", on_progress: hub.OnProgress | None = None) -> Any
             raise BadWeights(
                 f"{file} is damaged or holds more than tensors: remove it and try again, or choose RapidOCR."
             ) from error
-    from models.device import choose
+    from models.runtime.device import choose
 
     place = choose(device).name
     try:

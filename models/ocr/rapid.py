@@ -18,10 +18,10 @@ from PIL import Image
 
 from models.analysis import Box, Line
 from models.errors import PartUnavailable
-from models.memory import give_back_memory
 from models.ocr import detect, layout, recognize
 from models.ocr.glue import unglue
 from models.ocr.reader import ReadLine, ReadWord
+from models.runtime.memory import give_back_memory
 
 DETECTOR, RECOGNIZER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 LEAST_HEIGHT = 7  # pixels of the picture as given; lower letters are not legible

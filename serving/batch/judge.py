@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from models.analysis import Meme
 from models.io import flat_row
 from models.io.flat_row import Row
-from models.memory import give_back_memory
+from models.runtime.memory import give_back_memory
 from serving import problems, systems
 from serving.batch.items import Item
 from serving.work import opened

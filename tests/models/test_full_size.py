@@ -15,15 +15,16 @@ import pytest
 import torch
 from PIL import Image
 
-from models import device, full_size, profiles
+from models import full_size, profiles
 from models.analysis import Analysis, Caption, Meme
 from models.analyzer import LEFT_THE_GPU, Analyzer
-from models.device import Device, Placed
 from models.emotions.expressions import LABELS as EXPRESSIONS
 from models.emotions.roberta import RobertaEmotions
 from models.emotions.vit import VitExpressions
 from models.encoders.clip import ClipEncoder, ClipSource
 from models.errors import BadInput, BadWeights, PartUnavailable
+from models.runtime import device
+from models.runtime.device import Device, Placed
 from tests import models_for_tests
 from tests.weights_for_tests import SHIPPED
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.encoders.encoder import Tokens
+from models.encoders.base import Tokens
 from models.errors import BadWeights
-from models.fusion.fusion import Fused
+from models.fusion.base import Fused
 from models.hate import HateClassifier, sigmoid
 from models.weights import Card
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.encoders.words import UNKNOWN, WordList, split
+from models.tokenizers.words import UNKNOWN, WordList, split
 from training.backbones.base import Asked, Store
 from training.backbones.mini import sparse
 

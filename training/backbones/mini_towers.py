@@ -20,9 +20,9 @@ from torch.nn.functional import cross_entropy, normalize
 
 from models import weights
 from models.encoders import mini
-from models.encoders.encoder import JOINT
-from models.encoders.wordpieces import Vocabulary
+from models.encoders.base import JOINT
 from models.errors import BadWeights
+from models.tokenizers.wordpieces import Vocabulary
 from training.backbones.pretrained import (
     PictureForExport,
     WordTokensForExport,

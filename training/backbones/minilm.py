@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from models import weights
-from models.encoders.wordpieces import Vocabulary
 from models.errors import BadInput
+from models.tokenizers.wordpieces import Vocabulary
 from training.backbones.base import Asked, Store, Through
 from training.backbones.mini import (
     LAYERS,

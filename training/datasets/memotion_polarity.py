@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from models.encoders.words import cleaned
+from models.tokenizers.words import cleaned
 from training.datasets import memotion
 from training.datasets.base import Row
 from training.datasets.problems import readable

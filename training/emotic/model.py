@@ -17,7 +17,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, normalize, smo
 from transformers import AutoModel, AutoTokenizer
 
 from models.emotions.people import CONTINUOUS
-from models.encoders.encoder import JOINT
+from models.encoders.base import JOINT
 from training.backbones.pretrained import efficientnet, mean
 from training.backbones.sentences import WIDTH, minilm_folder
 from training.datasets.emotic import CATEGORIES

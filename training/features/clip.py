@@ -19,8 +19,8 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from models.encoders.base import GRID, Tokens
 from models.encoders.clip import ClipEncoder
-from models.encoders.encoder import GRID, Tokens
 from models.io.images import open_picture
 
 AT_ONCE = 64

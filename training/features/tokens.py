@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from models.encoders.encoder import GRID
+from models.encoders.base import GRID
 from models.encoders.mini import MiniEncoder
 
 

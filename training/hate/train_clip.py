@@ -22,10 +22,10 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from models import device
 from models.encoders.clip import ClipEncoder, ClipSource
 from models.errors import BadInput
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
+from models.runtime import device
 from training.config import read as read_recipe
 from training.datasets import memes
 from training.datasets.base import Row

@@ -14,10 +14,10 @@ from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 from torch import nn
 
 from models import evaluation_files
-from models.encoders.words import cleaned
 from models.errors import BadInput
 from models.fusion import registry as fusions
 from models.heads import Head
+from models.tokenizers.words import cleaned
 from training.backbones import registry as encoders
 from training.backbones.base import EncoderUnavailable, SideEncoder, Store
 from training.datasets.base import Row

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models import weights
-from models.encoders.encoder import GRID
+from models.encoders.base import GRID
 from models.heads import Head
 from training.backbones.base import SideEncoder
 from training.backbones.sentences import WIDTH

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 from transformers import AutoModel
 
-from models.encoders.encoder import JOINT
+from models.encoders.base import JOINT
 from training.backbones.pretrained import efficientnet, mean
 from training.backbones.sentences import WIDTH, minilm_folder
 

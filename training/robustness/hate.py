@@ -11,7 +11,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from models.encoders.encoder import Tokens
+from models.encoders.base import Tokens
 from models.hate import HateClassifier, sigmoid
 from models.io.captions import normalize
 from models.weights import Card

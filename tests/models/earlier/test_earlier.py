@@ -18,11 +18,11 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVi
 from models import profiles, weights
 from models.__main__ import main
 from models.analysis import Caption, Meme
-from models.device import Device
 from models.earlier.checkpoint import CAUTION, import_checkpoint
 from models.earlier.network import EarlierModel, onto_picture
 from models.errors import BadInput, BadWeights
 from models.hate import HateClassifier
+from models.runtime.device import Device
 
 TINY = (
     {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 1, "image_size": 224},

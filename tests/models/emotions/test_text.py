@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from models.emotions.text import BATCH, LABELS, TextEmotionClassifier
-from models.encoders.wordpieces import Vocabulary
 from models.errors import BadWeights
+from models.tokenizers.wordpieces import Vocabulary
 from tests import vocabulary_for_tests
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from models.encoders.clip import PINNED, ClipEncoder, ClipSource
-from models.encoders.clip_words import ClipWords
 from models.errors import BadInput, BadWeights
 from models.io.hub import Unreachable
+from models.tokenizers.clip import ClipWords
 from tests import hub_for_tests, models_for_tests
 
 CAPTIONS = ["hello there", "a much longer sentence, with words!", "", "I HATE mondays 😂 " * 30]

@@ -7,7 +7,7 @@ import pytest
 
 from models.analysis import Attention as Drawn
 from models.explain.attention import draw
-from models.fusion.fusion import Attention, Fused
+from models.fusion.base import Attention, Fused
 
 CAPTION = "we ha\u200bte mondays!"
 SPANS = ((0, 0), (0, 2), (3, 6), (6, 8), (9, 16), (16, 17), (0, 0))  # start, we, ha, ##te, mondays, !, end

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from models.analysis import Caption, Evidence, Meme
-from models.encoders.encoder import Tokens
+from models.encoders.base import Tokens
 from models.explain.evidence import MOST_PIECES, measure
-from models.fusion.fusion import Fused
+from models.fusion.base import Fused
 from models.hate import Scored
 from models.io.captions import words
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from models import weights
-from models.encoders.encoder import Tokens
+from models.encoders.base import Tokens
+from models.fusion.base import FusionSession
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from models.fusion.fusion import FusionSession
 
 if TYPE_CHECKING:
     from tests.weights_for_tests import Tiny

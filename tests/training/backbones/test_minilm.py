@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.encoders.wordpieces import Vocabulary
 from models.errors import BadInput
+from models.tokenizers.wordpieces import Vocabulary
 from training.backbones.base import Asked
 from training.backbones.minilm import MiniLM, States
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from models.encoders.encoder import Tokens
+from models.encoders.base import Tokens
 from models.weights import Card
 from training.features import tokens as features
 

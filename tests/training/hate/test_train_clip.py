@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from models import device, profiles, weights
+from models import profiles, weights
 from models.analysis import Caption, Meme
 from models.analyzer import Analyzer
 from models.encoders.clip import ClipEncoder, ClipSource
 from models.errors import BadInput
+from models.runtime import device
 from tests import hub_for_tests, models_for_tests
 from tests.weights_for_tests import SHIPPED
 from training.__main__ import main

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from models import weights
-from models.encoders.wordpieces import Vocabulary
 from models.io.captions import words
+from models.tokenizers.wordpieces import Vocabulary
 from tests import vocabulary_for_tests
 
 LONGEST = vocabulary_for_tests.LONGEST

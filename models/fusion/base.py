@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from models import weights
-from models.encoders.encoder import Tokens
+from models.encoders.base import Tokens
 from models.weights import Card
 
 
