@@ -90,7 +90,7 @@ def _write_weights(place: Path) -> None:
     """The shipped weights by link, beside them a random head."""
     from models.encoders.clip import ClipSource
     from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-    from models.profiles import HEAD
+    from models.profiles.registry import HEAD
     from models.weights import sha256
     from training.export import weights_folder
     from training.hate import report

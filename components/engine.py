@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """What is to run: names as in `models.profiles`, `models.runtime.device` and `models.ocr.engines`."""
+    """What is to run: names as in `models.profiles.registry`, `models.runtime.device` and `models.ocr.engines`."""
 
     profile: str = "auto"
     device: str = "auto"
@@ -83,11 +83,11 @@ class Engine:
             _release()
 
     def _load(self, on_progress: OnProgress | None) -> None:
-        from models import profiles
+        from models.profiles import registry
 
         choice = self.state.choice
         try:
-            chosen = profiles.select(choice.profile)
+            chosen = registry.select(choice.profile)
             self._analyzer = self._build(replace(choice, profile=chosen.profile.name), on_progress)
             self.state = State(choice, chosen.why)
         except SubtextError as error:

@@ -17,13 +17,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from models import profiles
 from models.analysis import Caption, Meme, Stage, Status
 from models.errors import BadInput, BadPicture, EmptyMeme, PartUnavailable, SubtextError
 from models.io import captions
 from models.io.images import MOST_BYTES, Picture, open_picture
 from models.io.terminal import describe, printable
 from models.ocr.engines import ENGINES
+from models.profiles import registry
 from models.runtime.device import NAMES
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def list_profiles(_: argparse.Namespace) -> Iterator[str]:
     """A line each; the one that `auto` takes says why."""
-    chosen = profiles.select()
-    for profile in profiles.PROFILES.values():
+    chosen = registry.select()
+    for profile in registry.PROFILES.values():
         notes = ["default"] if profile == chosen.profile else []
         notes.append("downloads its weights" if profile.needs_download else "works without a connection")
         yield f"{profile.name}: {profile.summary} ({', '.join(notes)})"
@@ -94,8 +94,8 @@ def import_checkpoint(args: argparse.Namespace) -> Iterator[str]:
 
     folder = checkpoint.import_checkpoint(args.file)
     yield f"{printable(str(args.file))} is now {printable(str(folder))}."
-    if profiles.head() == profiles.HEAD:
-        yield f"The clip profile goes on with its trained head: remove weights/{profiles.HEAD} to use the checkpoint."
+    if registry.head() == registry.HEAD:
+        yield f"The clip profile goes on with its trained head: remove weights/{registry.HEAD} to use the checkpoint."
     else:
         yield "Use it with `python -m models analyze MEME --profile clip`, or choose clip in the app."
 
@@ -108,7 +108,7 @@ def analyze(args: argparse.Namespace) -> Iterator[str]:
     given = captions.from_override(args.caption) if args.caption is not None else None
     if picture is None and given is not None:
         Meme(None, given)  # raises `EmptyMeme` where the words are blank
-    profile = profiles.choose(args.profile)
+    profile = registry.choose(args.profile)
 
     from models.analyzer import Analyzer  # here, so that a wrong file name is told at once
 

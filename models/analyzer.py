@@ -9,7 +9,6 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from models import lenses as lens_specs
-from models import profiles
 from models.analysis import (
     Analysis,
     Attention,
@@ -36,8 +35,9 @@ from models.io.captions import normalize
 from models.lenses import Lenses
 from models.ocr import engines
 from models.ocr.reader import Reader
-from models.parts import Parts, assemble, there
-from models.profiles import Profile
+from models.profiles import registry
+from models.profiles.bundle import Parts, assemble, there
+from models.profiles.registry import Profile
 from models.runtime.memory import give_back_memory
 from models.runtime.usage_lock import Gate
 
@@ -73,7 +73,7 @@ class Analyzer:
         `reader` names the OCR. Raises `BadInput` for an unknown profile, device or reader, `BadWeights` if damaged,
         `PartUnavailable` if unreachable.
         """
-        self.profile = profile if isinstance(profile, Profile) else profiles.choose(profile)
+        self.profile = profile if isinstance(profile, Profile) else registry.choose(profile)
         self._parts = assemble(self.profile, device, threads=threads, on_progress=on_progress)
         self._lenses = Lenses(self._parts.encoder, threads=threads)
         self._gate = Gate()

@@ -115,7 +115,7 @@ def shared() -> Path:
 def write_head(encoder_identity: dict[str, object], *, image_width: int, text_width: int) -> Path:
     """A `clip` head of random weights in weights/, as training writes it."""
     from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-    from models.profiles import HEAD
+    from models.profiles.registry import HEAD
     from training.export import weights_folder
     from training.hate import report
 

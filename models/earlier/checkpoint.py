@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from models import weights
 from models.errors import BadInput, BadWeights
-from models.profiles import EARLIER
+from models.profiles.registry import EARLIER
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,8 +12,9 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from models import profiles, weights
+from models import weights
 from models.errors import BadInput, SubtextError
+from models.profiles import registry
 from serving.batch import local, results
 from serving.batch.items import Shard
 from serving.batch.judge import Options
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     for name in ("workers", "shard", "cpus"):
         if getattr(args, name) <= 0:
             raise BadInput(f"--{name} {getattr(args, name)} must be more than 0.")
-    profiles.choose(args.profile)
+    registry.choose(args.profile)
     whole = plan(args.input, size=args.shard)
     systems = tuple(name.strip() for name in args.systems.split(",") if name.strip())
     options = Options(read=not args.no_ocr, systems=systems)

@@ -16,7 +16,7 @@ from models.__main__ import main
 from models.analysis import Analysis
 from models.errors import PartUnavailable
 from models.io.images import MOST_BYTES
-from models.profiles import PROFILES
+from models.profiles.registry import PROFILES
 from tests.conftest import drawn
 from tests.fakes import FakeAnalyzer
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.encoders.clip import ClipEncoder
 from models.fusion.cross_attention import CrossAttention
-from models.profiles import HEAD
+from models.profiles.registry import HEAD
 from training.export import weights_folder
 from training.hate import report
 from training.metrics import classification

@@ -15,13 +15,14 @@ from PIL import Image
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModel
 
-from models import profiles, weights
+from models import weights
 from models.__main__ import main
 from models.analysis import Caption, Meme
 from models.earlier.checkpoint import CAUTION, import_checkpoint
 from models.earlier.network import EarlierModel, onto_picture
 from models.errors import BadInput, BadWeights
 from models.hate import HateClassifier
+from models.profiles import registry
 from models.runtime.device import Device
 
 TINY = (
@@ -191,7 +192,7 @@ def test_what_does_not_fit_is_said_and_nothing_is_written(
     with pytest.raises(kind, match=said):
         import_checkpoint(saved(spoil(built().state_dict()), shelf / "spoilt.pth"))
     assert not (shelf / "pickle-was-run").exists()
-    assert not (weights.root() / profiles.EARLIER).exists()
+    assert not (weights.root() / registry.EARLIER).exists()
 
 
 def test_a_plain_pickle_that_holds_code_is_not_run(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,8 +218,8 @@ def test_the_command_says_what_it_did(shelf: Path, capsys: pytest.CaptureFixture
     path = saved(built().state_dict(), shelf / "mine.pth")
     assert main(["import-checkpoint", str(path)]) == 0
     assert "--profile clip" in capsys.readouterr().out
-    assert profiles.head() == profiles.EARLIER
-    card = json.loads((weights.root() / profiles.EARLIER / "config.json").read_text())
+    assert registry.head() == registry.EARLIER
+    card = json.loads((weights.root() / registry.EARLIER / "config.json").read_text())
     assert card["source"] == {"file": "mine.pth", "sha256": weights.sha256(path)}
     assert main(["import-checkpoint", str(shelf / "none.pth")]) == 2
     assert "There is no file" in capsys.readouterr().err

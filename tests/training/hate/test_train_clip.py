@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from models import profiles, weights
+from models import weights
 from models.analysis import Caption, Meme
 from models.analyzer import Analyzer
 from models.encoders.clip import ClipEncoder, ClipSource
 from models.errors import BadInput
+from models.profiles import registry
 from models.runtime import device
 from tests import hub_for_tests, models_for_tests
 from tests.weights_for_tests import SHIPPED
@@ -175,7 +176,7 @@ def test_one_command_trains_what_the_app_then_takes(
     clip = f"local-dir:{models_for_tests.shared() / 'org' / 'clip'}"
     command = ["fit", "hate_cross_attention", "--profile", "clip", "--data", str(data), "--out", str(out)]
     assert main([*command, "--model", clip, "--epochs", "20", "--device", "cpu"]) == 0, capsys.readouterr().err
-    card = weights.card(profiles.HEAD)
+    card = weights.card(registry.HEAD)
     figures = json.loads((card.folder / "metrics.json").read_text())
     assert set(figures) == {"validation, hateful_memes", "test, hateful_memes"}
     test = figures["test, hateful_memes"]
@@ -183,7 +184,7 @@ def test_one_command_trains_what_the_app_then_takes(
     assert test["auroc"] > 0.8  # the words tell the label
     assert test["auroc_low"] <= test["auroc"] <= test["auroc_high"]
     assert "macro_f1_majority" in test
-    assert profiles.select().profile.name == "clip"
+    assert registry.select().profile.name == "clip"
     analyzer = Analyzer("auto", threads=1)
     vile, kind = analyzer.score([Meme(None, Caption(words, "override")) for words in (VILE, KIND)])
     assert vile.probability > kind.probability

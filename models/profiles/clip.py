@@ -11,13 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models import profiles, weights
+from models import weights
 from models.analysis import Gradient, Meme, ProfileInfo
 from models.emotions.reading import FaceReader
 from models.errors import BadWeights, PartUnavailable, SubtextError
 from models.fusion.base import FusionSession
 from models.hate import HateClassifier
-from models.parts import FacesReader, Parts, TextReader, loaded
+from models.profiles import registry
+from models.profiles.bundle import (
+    FacesReader,
+    Parts,
+    TextReader,
+    loaded,
+)
 from models.runtime import device
 from models.runtime.device import Device, Placed
 
@@ -35,14 +41,14 @@ def assemble(named: str = "auto", *, threads: int = 0, on_progress: OnProgress |
         ) from error
     if threads:
         torch.set_num_threads(threads)
-    head = profiles.head()
+    head = registry.head()
     if head is None:
         raise PartUnavailable(
             "The clip profile has no trained head yet: train one (docs/full-size.md), import a checkpoint with "
             "`python -m models import-checkpoint FILE`, or use the mini profile."
         )
     place = device.choose(named)
-    judge = (_trained if head == profiles.HEAD else _earlier)(place, threads, on_progress)
+    judge = (_trained if head == registry.HEAD else _earlier)(place, threads, on_progress)
 
     from models.emotions.roberta import RobertaEmotions
     from models.emotions.vit import VitExpressions
@@ -81,12 +87,12 @@ class Judge:
 def _trained(place: Device, threads: int, on_progress: OnProgress | None) -> Judge:
     from models.encoders.clip import ClipEncoder, ClipSource
 
-    card = weights.card(profiles.HEAD)
+    card = weights.card(registry.HEAD)
     told = card.setting("encoder")
     encoder = ClipEncoder(ClipSource(told["model"], told["pretrained"], told["revision"]), place, on_progress)
     if encoder.identity["weights"] != told["weights"]:
         raise BadWeights(
-            f"weights/{profiles.HEAD} was trained on other weights of {encoder.source} than those on this machine: train "
+            f"weights/{registry.HEAD} was trained on other weights of {encoder.source} than those on this machine: train "
             "it again with `python -m training fit hate_cross_attention --profile clip`."
         )
     return Judge(
@@ -103,7 +109,7 @@ def _earlier(place: Device, _: int, __: OnProgress | None) -> Judge:
 
     if not up_to_date():
         import_checkpoint(dropped())
-    card = weights.card(profiles.EARLIER)
+    card = weights.card(registry.EARLIER)
     model = EarlierModel(card, place)
     identity = {card.name: card.identity}
     return Judge(HateClassifier(model, model, card), model.placed, card.parameters, identity, model.gradient)
@@ -111,4 +117,4 @@ def _earlier(place: Device, _: int, __: OnProgress | None) -> Judge:
 
 def dropped() -> Path:
     """Where the earlier system's checkpoint is looked for."""
-    return weights.root() / f"{profiles.EARLIER}.pth"
+    return weights.root() / f"{registry.EARLIER}.pth"

@@ -12,7 +12,7 @@ from models.analysis import FaceEmotions, Gradient, Meme, ProfileInfo, TextEmoti
 from models.encoders.base import Encoder
 from models.errors import SubtextError
 from models.hate import HateClassifier
-from models.profiles import Profile
+from models.profiles.registry import Profile
 
 if TYPE_CHECKING:
     from models.io.hub import OnProgress
@@ -63,12 +63,12 @@ def assemble(
 ) -> Parts:
     """The parts of a profile. Only the profile that is asked for is imported: `mini` runs without torch."""
     if profile.name == "mini":
-        from models import mini
+        from models.profiles import mini
 
         return mini.assemble(device, threads=threads)
-    from models import full_size
+    from models.profiles import clip
 
-    return full_size.assemble(device, threads=threads, on_progress=on_progress)
+    return clip.assemble(device, threads=threads, on_progress=on_progress)
 
 
 def loaded(load: Callable[[], Model]) -> Model | SubtextError:

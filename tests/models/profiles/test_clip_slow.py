@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from benchmarks import random_models
-from models import profiles
 from models.analysis import Analysis, Caption, Meme
 from models.analyzer import Analyzer
+from models.profiles import registry
 
-FACES = Path(__file__).resolve().parents[2] / "assets" / "gallery" / "went_first.webp"
+FACES = Path(__file__).resolve().parents[3] / "assets" / "gallery" / "went_first.webp"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def analyzer() -> Iterator[Analyzer]:
 def test_a_meme_goes_all_the_way(analyzer: Analyzer) -> None:
     found = analyzer.analyze(Meme(Image.open(FACES).convert("RGB"), Caption("who went first", "override")))
     assert found.profile.name == "clip"
-    assert profiles.HEAD in found.profile.weights
+    assert registry.HEAD in found.profile.weights
     assert found.profile.parameters > 350_000_000
     assert [stage.status for stage in found.stages] == ["ok"] * len(found.stages)
     assert len(found.attention.word_regions) == 3

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from models.errors import BadInput
-from models.profiles import PROFILES, choose
+from models.profiles.registry import PROFILES, choose
 
 
 @pytest.mark.parametrize("name", sorted(PROFILES))

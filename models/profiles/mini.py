@@ -8,7 +8,7 @@ from models.emotions.text import TextEmotionClassifier
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput
 from models.hate import HateClassifier
-from models.parts import Parts, loaded
+from models.profiles.bundle import Parts, loaded
 
 
 def assemble(device: str = "auto", *, threads: int = 0) -> Parts:

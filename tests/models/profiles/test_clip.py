@@ -15,7 +15,6 @@ import pytest
 import torch
 from PIL import Image
 
-from models import full_size, profiles
 from models.analysis import Analysis, Caption, Meme
 from models.analyzer import LEFT_THE_GPU, Analyzer
 from models.emotions.expressions import LABELS as EXPRESSIONS
@@ -23,6 +22,7 @@ from models.emotions.roberta import RobertaEmotions
 from models.emotions.vit import VitExpressions
 from models.encoders.clip import ClipEncoder, ClipSource
 from models.errors import BadInput, BadWeights, PartUnavailable
+from models.profiles import clip, registry
 from models.runtime import device
 from models.runtime.device import Device, Placed
 from tests import models_for_tests
@@ -52,7 +52,7 @@ def full(head: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setitem(device._measured, "cpu", "float32")
     (tmp_path / "face_detector").symlink_to(SHIPPED / "face_detector")
-    shutil.copytree(head, tmp_path / profiles.HEAD)
+    shutil.copytree(head, tmp_path / registry.HEAD)
     return tmp_path
 
 
@@ -74,7 +74,7 @@ def test_everything_comes_out_and_survives_the_json(full: Path) -> None:
     assert found.harm is None
     assert "probability" in found.explanation.text
     assert Analysis.from_dict(json.loads(json.dumps(found.to_dict()))) == found
-    assert found.profile.weights.keys() >= {profiles.HEAD, "SamLowe/roberta-base-go_emotions", "face_detector"}
+    assert found.profile.weights.keys() >= {registry.HEAD, "SamLowe/roberta-base-go_emotions", "face_detector"}
     assert found.profile.parameters > 3_000_000
 
 
@@ -99,19 +99,19 @@ def test_batches_score_as_single_memes_do(full: Path) -> None:
 def test_auto_takes_clip_where_its_models_are_here_and_mini_where_not(
     full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert profiles.select() == profiles.Choice(
-        profiles.PROFILES["clip"], "There is a trained head in weights/, and its models are here."
+    assert registry.select() == registry.Choice(
+        registry.PROFILES["clip"], "There is a trained head in weights/, and its models are here."
     )
     monkeypatch.setenv("SUBTEXT_MODELS", str(tmp_path / "empty"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    chosen = profiles.select()
+    chosen = registry.select()
     assert chosen.profile.name == "mini"
     assert "roberta-base-go_emotions is not on this machine and the hub cannot be reached" in chosen.why
 
 
 def test_a_damaged_head_is_said_and_mini_is_taken(full: Path) -> None:
-    (full / profiles.HEAD / "config.json").write_text('{"encoder": ')
-    chosen = profiles.select()
+    (full / registry.HEAD / "config.json").write_text('{"encoder": ')
+    chosen = registry.select()
     assert chosen.profile.name == "mini"
     assert "config.json is damaged: train it again" in chosen.why
 
@@ -128,7 +128,7 @@ def test_without_emotion_models_there_is_still_a_verdict(
 
 
 def test_no_head_and_other_weights_are_said(full: Path) -> None:
-    card = full / profiles.HEAD / "config.json"
+    card = full / registry.HEAD / "config.json"
     settings = json.loads(card.read_text())
     settings["encoder"]["weights"] = "0" * 64
     card.write_text(json.dumps(settings))
@@ -340,9 +340,9 @@ def test_closing_waits_for_whoever_is_inside(full: Path) -> None:
 def test_the_earlier_checkpoint_is_used_where_it_was_dropped(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.models.earlier.test_earlier import built
 
-    (full / profiles.HEAD / "config.json").unlink()
-    torch.save(built().state_dict(), full_size.dropped())
-    assert profiles.select().profile.name == "clip"
+    (full / registry.HEAD / "config.json").unlink()
+    torch.save(built().state_dict(), clip.dropped())
+    assert registry.select().profile.name == "clip"
     found = Analyzer("clip", threads=1).analyze(meme())
     assert found.attention.status == "off"
     assert "1.0 by construction" in found.attention.detail
