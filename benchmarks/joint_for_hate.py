@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from models.encoders.mini import MiniEncoder
 from models.io.images import open_picture
-from models.retrieval import JointSpace, MiniSpace
+from models.search.joint_space import JointSpace, MiniSpace
 from training.datasets import harmeme, religious_hateful
 from training.datasets.base import Row
 from training.datasets.folder import data_folder

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from models.analyzer import Analyzer
-    from models.systems import Answer, TrainedSystem
+    from models.classifiers.multitask import Answer, TrainedSystem
 
 VERDICT = "hate_cross_attention"
 VERDICT_TITLE = "Subtext's own verdict"
@@ -56,7 +56,7 @@ class Compared:
 @st.cache_resource(show_spinner=False, max_entries=16)
 def system(name: str) -> TrainedSystem:
     """The system, with the towers that all of them share."""
-    from models.systems import TrainedSystem
+    from models.classifiers.multitask import TrainedSystem
 
     return TrainedSystem.load(name, towers())
 
@@ -82,13 +82,14 @@ def choices() -> dict[str, Choice]:
     """The systems in `weights/` by name."""
     import json
 
-    from models import systems, weights
+    from models import weights
+    from models.classifiers import multitask
 
     found = {}
-    for name in systems.names():
+    for name in multitask.names():
         card = json.loads((weights.root() / name / "config.json").read_text(encoding="utf-8"))
         tasks = frozenset(str(head["name"]) for head in card.get("heads", []))
-        found[name] = Choice(systems.titled(str(card.get("title", name)), card.get("measured_with", {})), tasks)
+        found[name] = Choice(multitask.titled(str(card.get("title", name)), card.get("measured_with", {})), tasks)
     return found
 
 

@@ -19,12 +19,12 @@ from models.errors import SubtextError
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
     from models.io.hub import OnProgress
-    from models.retrieval import JointSpace, MiniSpace
+    from models.search.joint_space import JointSpace, MiniSpace
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is to run: names as in `models.profiles.registry`, `models.runtime.device` and `models.ocr.engines`."""
+    """What is to run: names as in `models.profiles.registry`, `models.runtime.device` and `models.ocr.registry`."""
 
     profile: str = "auto"
     device: str = "auto"
@@ -68,7 +68,7 @@ class Engine:
                 return
             same = replace(choice, ocr=old.ocr) == old and not self.state.problem
             if same and self._analyzer is not None:
-                from models.ocr import engines
+                from models.ocr import registry as engines
 
                 self._analyzer.reader = engines.reader(choice.ocr, choice.device)
                 self.state = replace(self.state, choice=choice)
@@ -153,6 +153,6 @@ def choose(choice: Choice) -> None:
 @st.cache_resource(show_spinner=False, max_entries=1)
 def joint_space() -> JointSpace | MiniSpace:
     """The towers of the search; raises `SubtextError` as `analyzer` does."""
-    from models.retrieval import open_space
+    from models.search.joint_space import open_space
 
     return open_space()

@@ -12,16 +12,16 @@ import streamlit as st
 from components import failures, pictures
 from components.escaping import for_markdown, shorten
 from components.verdict import percent
-from models import library
 from models.analysis import Bands, Caption, Meme
 from models.io.archives import PICTURES
 from models.io.images import open_picture
 from models.io.samples import samples
-from models.library import File, Found, Library
+from models.search import collection as library
+from models.search.collection import File, Found, Library
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
-    from models.retrieval import JointSpace, MiniSpace
+    from models.search.joint_space import JointSpace, MiniSpace
 
 MOST_MEGABYTES = 500
 SHOWN = 12

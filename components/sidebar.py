@@ -9,7 +9,7 @@ import streamlit as st
 from components import engine, figures, pictures, visit
 from components.escaping import for_markdown
 from components.palette import AWAY
-from models.ocr.engines import ENGINES
+from models.ocr.registry import ENGINES
 from models.runtime.device import likely
 
 if TYPE_CHECKING:

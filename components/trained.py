@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from models import weights
-from models.heads import Head
-from models.systems import titled
+from models.classifiers.heads import Head
+from models.classifiers.multitask import titled
 
 UNKNOWN = -1
 ON_VALIDATION = "@validation"

@@ -22,7 +22,7 @@ from models.errors import BadInput, BadPicture, EmptyMeme, PartUnavailable, Subt
 from models.io import captions
 from models.io.images import MOST_BYTES, Picture, open_picture
 from models.io.terminal import describe, printable
-from models.ocr.engines import ENGINES
+from models.ocr.registry import ENGINES
 from models.profiles import registry
 from models.runtime.device import NAMES
 
@@ -90,7 +90,7 @@ def list_profiles(_: argparse.Namespace) -> Iterator[str]:
 
 def import_checkpoint(args: argparse.Namespace) -> Iterator[str]:
     """Converts the file, and says where it went and what uses it."""
-    from models.earlier import checkpoint
+    from models.legacy_checkpoint import convert as checkpoint
 
     folder = checkpoint.import_checkpoint(args.file)
     yield f"{printable(str(args.file))} is now {printable(str(folder))}."

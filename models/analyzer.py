@@ -27,13 +27,13 @@ from models.analysis import (
     TextEmotions,
     Verdict,
 )
+from models.classifiers.hate import Scored
 from models.encoders.base import Encoder, Tokens
 from models.errors import BadInput, SubtextError
 from models.explain import attention, evidence, narrative
-from models.hate import Scored
 from models.io.captions import normalize
 from models.lenses import Lenses
-from models.ocr import engines
+from models.ocr import registry as engines
 from models.ocr.reader import Reader
 from models.profiles import registry
 from models.profiles.bundle import Parts, assemble, there

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from models.heads import Head
+from models.classifiers.heads import Head
 
 PREDICTIONS, EVALUATION, LEARNED = "predictions.npz", "evaluation.json", "learned:key"
 VALIDATION = "validation"  # `rows` of validation rows

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.analysis import Emotion, Lens
+from models.classifiers.heads import columns
+from models.classifiers.multitask import TrainedSystem
 from models.encoders.base import Encoder, Tokens
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, SubtextError
-from models.heads import columns
-from models.systems import TrainedSystem
 from models.weights import Card
 
 

@@ -16,7 +16,7 @@ from serving.systems import Answered, Prediction, System
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
 
-MODULE = "models.systems"  # comes with the further systems: without it there are none
+MODULE = "models.classifiers.multitask"  # comes with the further systems: without it there are none
 _loaded: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()  # by encoder, so that they go with it
 _lock = threading.Lock()
 

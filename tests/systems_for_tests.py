@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from models import evaluation_files
-from models.heads import Head, Rule
+from models.classifiers.heads import Head, Rule
 from tests import weights_for_tests
 from training.backbones import mini
 from training.metrics import classification

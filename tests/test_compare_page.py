@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from components import comparison
 from components.comparison import Compared, Told
-from models.systems import Answer, titled
+from models.classifiers.multitask import Answer, titled
 from tests import test_pages
 from tests.conftest import drawn
 from tests.test_pages import fine, page

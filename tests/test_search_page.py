@@ -237,13 +237,13 @@ def test_a_stop_keeps_what_is_there(page: AppTest, monkeypatch: pytest.MonkeyPat
     class Rerun(BaseException):
         pass
 
-    from models import library
+    from models.search import collection
 
-    held: list[library.Library] = []
+    held: list[collection.Library] = []
 
-    def build(built: library.Library, files: object, space: object, **named: object) -> library.Library:
+    def build(built: collection.Library, files: object, space: object, **named: object) -> collection.Library:
         held.append(built)
-        built.add([library.Entry("a.png", picture((1, 2, 3)))], [Image.new("RGB", (224, 224))], space)  # type: ignore[arg-type]
+        built.add([collection.Entry("a.png", picture((1, 2, 3)))], [Image.new("RGB", (224, 224))], space)  # type: ignore[arg-type]
         named["on_done"](4, 8)  # type: ignore[operator]
         return built
 

@@ -4,8 +4,8 @@ Pictures: Liu 2020, EfficientNet-Lite (Tan and Le 2019); 224x224, the whole pict
 covers all of it. Words: MiniLM-L6 (Wang et al. 2020), fine-tuned by `training fit mini_words`; a token is the third
 layer's state beside the last one's: what the pretrained model knew beside what it learnt about hate.
 
-`pooled` is the towers' own projection and not the joint space of the search (`models/retrieval.py`). Measured for a linear hate
-classifier out of fold (`benchmarks/joint_for_hate.py`, figures in `benchmarks/results/joint_for_hate.json`): the joint space's
+`pooled` is the towers' own projection and not the joint space of the search (`models/search/joint_space.py`). Measured for a linear
+hate classifier out of fold (`benchmarks/joint_for_hate.py`, figures in `benchmarks/results/joint_for_hate.json`): the joint space's
 vectors in its place tell hateful memes no better and harmful ones a little better (AUROC +.012); both side by side do a little
 better (+.022, +.008), at the price of two further towers a meme. The verdict itself reads tokens, not `pooled`.
 """

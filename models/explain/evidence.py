@@ -6,10 +6,10 @@ import numpy as np
 from PIL import Image
 
 from models.analysis import Evidence, Meme, WordEffect
+from models.classifiers.hate import HateClassifier
 from models.encoders.base import Tokens
 from models.explain.occlusion import MOST_CHUNKS, region_effects, word_effects
 from models.explain.shapley import two_player
-from models.hate import HateClassifier
 from models.io.captions import normalize
 from models.io.captions import words as split_words
 

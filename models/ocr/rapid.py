@@ -19,8 +19,8 @@ from PIL import Image
 from models.analysis import Box, Line
 from models.errors import PartUnavailable
 from models.ocr import detect, layout, recognize
-from models.ocr.glue import unglue
 from models.ocr.reader import ReadLine, ReadWord
+from models.ocr.word_segmentation import unglue
 from models.runtime.memory import give_back_memory
 
 DETECTOR, RECOGNIZER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from PIL import Image
 
 from models.analysis import FaceEmotions, Gradient, Meme, ProfileInfo, TextEmotions
+from models.classifiers.hate import HateClassifier
 from models.encoders.base import Encoder
 from models.errors import SubtextError
-from models.hate import HateClassifier
 from models.profiles.registry import Profile
 
 if TYPE_CHECKING:

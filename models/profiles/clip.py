@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from models import weights
 from models.analysis import Gradient, Meme, ProfileInfo
-from models.emotions.reading import FaceReader
+from models.classifiers.hate import HateClassifier
+from models.emotions.face_pipeline import FaceReader
 from models.errors import BadWeights, PartUnavailable, SubtextError
 from models.fusion.base import FusionSession
-from models.hate import HateClassifier
 from models.profiles import registry
 from models.profiles.bundle import (
     FacesReader,
@@ -104,8 +104,8 @@ def _trained(place: Device, threads: int, on_progress: OnProgress | None) -> Jud
 
 
 def _earlier(place: Device, _: int, __: OnProgress | None) -> Judge:
-    from models.earlier.checkpoint import import_checkpoint, up_to_date
-    from models.earlier.network import EarlierModel
+    from models.legacy_checkpoint.convert import import_checkpoint, up_to_date
+    from models.legacy_checkpoint.model import EarlierModel
 
     if not up_to_date():
         import_checkpoint(dropped())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from models.analysis import ProfileInfo
-from models.emotions.reading import FaceReader
+from models.classifiers.hate import HateClassifier
+from models.emotions.face_pipeline import FaceReader
 from models.emotions.text import TextEmotionClassifier
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput
-from models.hate import HateClassifier
 from models.profiles.bundle import Parts, loaded
 
 

@@ -132,13 +132,13 @@ def test_the_sidebar_tells_what_kept_clip_from_running(page: tuple[AppTest, Shop
 
 
 def test_another_ocr_reads_the_picture_anew(page: tuple[AppTest, Shop], monkeypatch: pytest.MonkeyPatch) -> None:
-    from models.ocr import engines
+    from models.ocr import registry
     from tests.conftest import drawn
     from tests.fakes import FakeReader
 
     app, _ = page
     other = FakeReader()
-    monkeypatch.setattr(engines, "reader", lambda *_: other)
+    monkeypatch.setattr(registry, "reader", lambda *_: other)
     app.file_uploader[0].upload("meme.png", drawn(), "image/png")
     app.run()
     assert other.calls == 0

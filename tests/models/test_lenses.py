@@ -106,8 +106,8 @@ def test_a_damaged_system_leaves_the_rest(root: Path, tmp_path: Path, monkeypatc
 
 
 def test_other_towers_are_refused(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from models.classifiers.multitask import TrainedSystem
     from models.encoders.mini import MiniEncoder
-    from models.systems import TrainedSystem
 
     shutil.copytree(root, tmp_path / "weights")
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path / "weights"))
@@ -120,8 +120,8 @@ def test_other_towers_are_refused(root: Path, tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_batch_answers_as_each_alone(root: Path) -> None:
+    from models.classifiers.multitask import TrainedSystem, names
     from models.encoders.mini import MiniEncoder
-    from models.systems import TrainedSystem, names
 
     assert set(SYSTEMS) <= set(names())
     system = TrainedSystem.load("memotion_gmu", MiniEncoder())

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from models.classifiers.hate import HateClassifier
 from models.encoders.mini import MiniEncoder
-from models.hate import HateClassifier
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 GROUPS = ("women", "trans people", "gay people", "black people", "disabled people", "Muslims", "immigrants")

@@ -38,7 +38,7 @@ class Store(Protocol):
 class SideEncoder(Protocol):
     """One side of one system, built from its spec.
 
-    `reads` names what the app has to feed its graph with (see `models/systems.py`); `settings` go into the card. A
+    `reads` names what the app has to feed its graph with (see `models/classifiers/multitask.py`); `settings` go into the card. A
     `front`, where there is one, is the frozen part that `prepare` has run already: the shipped graph begins with it.
     """
 

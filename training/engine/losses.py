@@ -1,4 +1,4 @@
-"""The losses of the four kinds of head (`models/heads.py` tells what they answer), with class weights."""
+"""The losses of the four kinds of head (`models/classifiers/heads.py` tells what they answer), with class weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from models.heads import Head
+from models.classifiers.heads import Head
 
 UNKNOWN = -1  # a row without an answer to a question: it adds nothing to the loss
 

@@ -27,14 +27,14 @@ from PIL import Image
 from tqdm import tqdm
 
 from models import evaluation_files, weights
+from models.classifiers.heads import Head, columns
+from models.classifiers.multitask import AT_ONCE, TrainedSystem
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, BadPicture
-from models.heads import Head, columns
 from models.io import captions
 from models.io.images import open_picture
 from models.ocr.rapid import RapidReader
 from models.ocr.reader import Reader
-from models.systems import AT_ONCE, TrainedSystem
 from training.datasets.base import Row
 from training.datasets.memotion import ASPECTS
 from training.datasets.parquet import present, read_file, require

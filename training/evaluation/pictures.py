@@ -1,6 +1,6 @@
 """Tasks of `python -m training evaluate` on photographs: `flickr8k` (retrieval) and `oasis` (valence and arousal).
 
-Both run the app's own code: `models.retrieval.open_space` and `models.emotions.affect.AffectReader`. A photograph that
+Both run the app's own code: `models.search.joint_space.open_space` and `models.emotions.affect.AffectReader`. A photograph that
 cannot be opened is counted and left out; with it go its captions, since neither could be found.
 """
 
@@ -18,7 +18,7 @@ from tqdm import tqdm
 from models.emotions.affect import AffectReader
 from models.errors import BadInput, BadPicture
 from models.io.images import open_picture
-from models.retrieval import JointSpace, MiniSpace, open_space
+from models.search.joint_space import JointSpace, MiniSpace, open_space
 from training.datasets.base import Row
 from training.datasets.parquet import read_file
 from training.metrics import regression, retrieval

@@ -2,7 +2,7 @@
 
 Systems write theirs when they are fitted; these models are measured by the app's own code, so that their predictions
 come from `evaluate`. The page takes them for the shipped weights' answers to whole rows that were not learned from, so that
-nothing else is kept as such. Calibrations and thresholds of their cards become rules (`models/heads.py`): Platt scaling
+nothing else is kept as such. Calibrations and thresholds of their cards become rules (`models/classifiers/heads.py`): Platt scaling
 sigmoid(scale * logit + offset) is the rule with that scale and the offset split between no and yes.
 """
 
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models import evaluation_files, weights
+from models.classifiers.heads import Head, Question, Rule
 from models.errors import BadInput
-from models.heads import Head, Question, Rule
 from training.datasets.base import Row
 from training.engine.losses import UNKNOWN
 

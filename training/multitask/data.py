@@ -14,9 +14,9 @@ from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 from torch import nn
 
 from models import evaluation_files
+from models.classifiers.heads import Head
 from models.errors import BadInput
 from models.fusion import registry as fusions
-from models.heads import Head
 from models.tokenizers.words import cleaned
 from training.backbones import registry as encoders
 from training.backbones.base import EncoderUnavailable, SideEncoder, Store

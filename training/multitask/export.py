@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from models import weights
+from models.classifiers.heads import Head
 from models.encoders.base import GRID
-from models.heads import Head
 from training.backbones.base import SideEncoder
 from training.backbones.sentences import WIDTH
 from training.export import weights_folder

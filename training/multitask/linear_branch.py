@@ -16,7 +16,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from models import weights as weights_of
-from models.heads import Head
+from models.classifiers.heads import Head
 from training.backbones.mini import Mean
 from training.engine.losses import UNKNOWN
 from training.multitask.datamodule import Prepared

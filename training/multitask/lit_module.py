@@ -17,8 +17,8 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
+from models.classifiers.heads import Head, columns
 from models.errors import BadInput
-from models.heads import Head, columns
 from training.engine import losses
 from training.engine.curves import by_epoch, until
 from training.multitask.config import SystemRecipe

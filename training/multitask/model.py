@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from models.classifiers.heads import Head, columns
 from models.fusion.sides import State
-from models.heads import Head, columns
 from training.engine import losses
 from training.multitask.config import Schedule
 

@@ -12,7 +12,7 @@ import numpy as np
 from lightning.pytorch.utilities import rank_zero_only
 
 from models import evaluation_files
-from models.heads import Head
+from models.classifiers.heads import Head
 from training.engine.losses import UNKNOWN
 from training.metrics import classification
 from training.multitask import card as system_card

@@ -16,7 +16,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 
 from models import evaluation_files
-from models.heads import Head, columns
+from models.classifiers.heads import Head, columns
 from training.calibration import decision_rules
 from training.datasets.base import Row
 from training.engine.curves import by_epoch

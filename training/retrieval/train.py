@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from models import weights
 from models.io.images import open_picture
-from models.retrieval import JointSpace
+from models.search.joint_space import JointSpace
 from training import config
 from training.backbones.pretrained import export_words, write_vocabulary
 from training.datasets import flickr8k

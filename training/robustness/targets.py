@@ -14,8 +14,8 @@ from PIL import Image
 
 from models.encoders.mini import MiniEncoder
 from models.io.images import open_picture
-from models.retrieval import JointSpace, MiniSpace, open_space
 from models.robustness.pixel_attack import view
+from models.search.joint_space import JointSpace, MiniSpace, open_space
 from models.weights import Card
 from training.datasets.base import Row
 from training.robustness.results_cache import remembered

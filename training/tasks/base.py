@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.classifiers.heads import Head, Kind, Question
 from models.errors import BadInput
-from models.heads import Head, Kind, Question
 from training.datasets.base import Row
 from training.engine.losses import UNKNOWN
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.heads import Question
+from models.classifiers.heads import Question
 from training.datasets.base import Row
 from training.tasks.base import Task
 

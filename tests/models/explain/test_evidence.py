@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from models.analysis import Caption, Evidence, Meme
+from models.classifiers.hate import Scored
 from models.encoders.base import Tokens
 from models.explain.evidence import MOST_PIECES, measure
 from models.fusion.base import Fused
-from models.hate import Scored
 from models.io.captions import words
 
 EFFECTS = {"hate": 2.0, "love": -3.0, "mondays": 0.5}

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from models.errors import BadInput, BadWeights
 from models.io import captions
 from models.io.hub import Unreachable
-from models.ocr import easy, engines
+from models.ocr import easy, registry
 from models.ocr.easy import EasyReader
 
 
@@ -50,9 +50,9 @@ def test_lines_come_in_reading_order_with_boxes_and_doubts() -> None:
 
 
 def test_the_engine_is_found_by_name() -> None:
-    assert isinstance(engines.reader("easy"), EasyReader)
+    assert isinstance(registry.reader("easy"), EasyReader)
     with pytest.raises(BadInput, match=r"no OCR engine 'eesy'\. Did you mean 'easy'"):
-        engines.reader("eesy")
+        registry.reader("eesy")
 
 
 @pytest.fixture

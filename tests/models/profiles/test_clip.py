@@ -338,7 +338,7 @@ def test_closing_waits_for_whoever_is_inside(full: Path) -> None:
 
 
 def test_the_earlier_checkpoint_is_used_where_it_was_dropped(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.models.earlier.test_earlier import built
+    from tests.models.legacy_checkpoint.test_convert import built
 
     (full / registry.HEAD / "config.json").unlink()
     torch.save(built().state_dict(), clip.dropped())

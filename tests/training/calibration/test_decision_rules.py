@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.heads import Head, Question, softmax
+from models.classifiers.heads import Head, Question, softmax
 from training.calibration import decision_rules
 from training.engine.losses import UNKNOWN
 

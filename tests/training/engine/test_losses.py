@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from models.heads import Head, Question
+from models.classifiers.heads import Head, Question
 from training.engine.losses import UNKNOWN, class_weights, loss
 
 THREE, TWO = Question("q", ("a", "b", "c")), Question("p", ("no", "yes"))

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.classifiers.heads import Head, Question
 from models.errors import BadInput
-from models.heads import Head, Question
 from training.multitask import config, linear_branch, train
 from training.multitask.datamodule import Prepared
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.classifiers.heads import Head, Question
 from models.errors import BadInput
 from models.fusion import registry as fusions
-from models.heads import Head, Question
 from training.__main__ import main
 from training.multitask import lit_module
 from training.multitask.config import Schedule, SideRecipe, SystemRecipe

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from models.classifiers.multitask import TrainedSystem
 from models.errors import BadInput
-from models.systems import TrainedSystem
 from training.backbones import mini
 from training.backbones.base import EncoderUnavailable
 from training.datasets.base import Row

@@ -18,10 +18,10 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVi
 from models import weights
 from models.__main__ import main
 from models.analysis import Caption, Meme
-from models.earlier.checkpoint import CAUTION, import_checkpoint
-from models.earlier.network import EarlierModel, onto_picture
+from models.classifiers.hate import HateClassifier
 from models.errors import BadInput, BadWeights
-from models.hate import HateClassifier
+from models.legacy_checkpoint.convert import CAUTION, import_checkpoint
+from models.legacy_checkpoint.model import EarlierModel, onto_picture
 from models.profiles import registry
 from models.runtime.device import Device
 

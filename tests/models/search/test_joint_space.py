@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from models.retrieval import Index
+from models.search.joint_space import Index
 
 
 def unit(rows: int, seed: int = 0, width: int = 512) -> np.ndarray:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from models.errors import BadInput, PartUnavailable
 from models.io.archives import BadArchive
-from models.library import File, Library, build
+from models.search.collection import File, Library, build
 from tests.conftest import drawn
 from tests.fakes import FakeSpace
 

@@ -22,7 +22,7 @@ from models.errors import BadInput, BadPicture, PartUnavailable
 from models.io import archives
 from models.io.archives import Archive
 from models.io.images import open_picture
-from models.retrieval import Hit, Index
+from models.search.joint_space import Hit, Index
 
 TEXT_KINDS = (".txt", ".csv", ".tsv")
 THUMBNAIL = 256  # pixels of the longer side
@@ -31,7 +31,7 @@ MOST_CAPTION = 1_000  # characters
 
 
 class Space(Protocol):
-    """What is asked of `models.retrieval.JointSpace`."""
+    """What is asked of `models.search.joint_space.JointSpace`."""
 
     @property
     def side(self) -> int: ...

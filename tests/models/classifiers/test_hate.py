@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.classifiers.hate import HateClassifier, sigmoid
 from models.encoders.base import Tokens
 from models.errors import BadWeights
 from models.fusion.base import Fused
-from models.hate import HateClassifier, sigmoid
 from models.weights import Card
 
 CONFIG = {

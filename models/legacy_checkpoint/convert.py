@@ -163,7 +163,7 @@ def _check(state: Mapping[str, Tensor], architecture: Mapping[str, Any], path: P
     """Every name and shape must be the network's."""
     import torch
 
-    from models.earlier.network import Network
+    from models.legacy_checkpoint.model import Network
 
     with torch.device("meta"):
         wanted = Network(architecture).state_dict()

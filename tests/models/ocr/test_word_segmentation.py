@@ -2,8 +2,8 @@
 
 import pytest
 
-from models.ocr.glue import split, unglue, word_costs
 from models.ocr.recognize import Reading
+from models.ocr.word_segmentation import split, unglue, word_costs
 
 
 def reading(text: str, gaps: dict[int, float] | None = None) -> Reading:

@@ -16,10 +16,10 @@ import numpy as np
 from PIL import Image
 
 from models import weights
+from models.classifiers.heads import Head, columns
 from models.encoders.base import GRID, Encoder, Tokens
 from models.encoders.mini import MEAN, STD, MiniEncoder
 from models.errors import BadWeights
-from models.heads import Head, columns
 from models.io.captions import normalize
 from models.tokenizers.wordpieces import Vocabulary
 from models.tokenizers.words import WordList, cleaned
