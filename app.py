@@ -21,10 +21,10 @@ if __name__ == "__main__":  # a visitor's run
                 st.Page(
                     "pages/analyze/meme.py", title="Meme", icon=":material/image_search:", url_path="meme", default=True
                 ),
-                st.Page("pages/batch/many.py", title="Batch", icon=":material/stacks:", url_path="batch"),
+                st.Page("pages/batch/batch.py", title="Batch", icon=":material/stacks:", url_path="batch"),
             ],
             "Look closer": [
-                st.Page("pages/compare/systems.py", title="Compare", icon=":material/compare:", url_path="compare"),
+                st.Page("pages/compare/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
                 st.Page(
                     "pages/evaluation/models.py",
                     title="Evaluation",
@@ -46,7 +46,7 @@ else:  # the server's import: one process, and one analyzer in memory for pages 
 
     from streamlit.runtime.pages_manager import PagesManager
 
-    from components import engine
+    from components.shared import engine
     from serving import api
 
     # Streamlit sees a folder named pages/ and takes this for an app of the old kind until the first run has shown

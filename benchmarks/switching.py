@@ -20,7 +20,7 @@ import psutil
 
 from benchmarks import random_models
 from benchmarks.latency import GALLERY, WITH_A_FACE, WORDS
-from components.engine import Choice, Engine
+from components.shared.engine import Choice, Engine
 from models.analysis import Meme
 from models.io import captions
 from models.io.images import open_picture

@@ -30,7 +30,7 @@ def _main_module(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def analyzer(monkeypatch: pytest.MonkeyPatch) -> FakeAnalyzer:
     """The app's engine answers with this fake, which counts its calls."""
-    from components import engine
+    from components.shared import engine
 
     fake, space = FakeAnalyzer(), FakeSpace()
     monkeypatch.setattr(engine, "analyzer", lambda: fake)

@@ -2,17 +2,19 @@
 
 import streamlit as st
 
-from components import (
-    analysis,
+from components.analyze import (
     attention,
-    caption,
-    downloads,
     emotions,
-    engine,
     evidence,
     explanation,
-    failures,
+    export,
     gradient,
+)
+from components.shared import (
+    analysis,
+    caption_editor,
+    engine,
+    failures,
     intake,
     lenses,
     overlay,
@@ -55,7 +57,7 @@ progress.clear()
 image = seen.picture.image if seen.picture else None
 with tools, st.container(horizontal=True, horizontal_alignment="right"):
     if found is not None:
-        downloads.draw(found, image, seen.name)
+        export.draw(found, image, seen.name)
     st.button("Another meme", icon=":material/add_photo_alternate:", on_click=intake.start_over)
 
 picture, answer = st.columns([3, 5], gap="medium")
@@ -69,7 +71,7 @@ with picture:
             alt=f"{seen.alt}{', under a heat of where the model looks' if heated else ''}",
             height=280,
         )
-    caption.edit(seen, words)
+    caption_editor.edit(seen, words)
 if found is None:
     st.stop()
 title.title(verdict.title(found.verdict), anchor=False)

@@ -4,18 +4,17 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from components import (
-    comparison,
-    evaluation,
-    failures,
-    gallery_of_answers,
+from components.compare import comparison
+from components.evaluate import (
+    example_memes,
+    functional_suite_view,
     photographs,
-    record,
-    robust_study,
-    sidebar,
-    suite_view,
-    trained,
+    plots,
+    robustness_study,
+    run_details,
+    trained_models,
 )
+from components.shared import failures, sidebar
 
 MODELS, PHOTOGRAPHS, PIXELS, SUITE = "Trained models", "Photographs", "A few pixels", "Functional test suite"
 
@@ -42,14 +41,14 @@ if view == PHOTOGRAPHS:
 if view == PIXELS:
     st.header("What a few pixels do", anchor=False)
     with failures.contained():
-        robust_study.draw()
+        robustness_study.draw()
     st.stop()
 if view == SUITE:
     st.header("A functional test suite", anchor=False)
-    suite_view.draw()
+    functional_suite_view.draw()
     st.stop()
 
-held = sorted(trained.models(), key=lambda one: (one.name != comparison.VERDICT, not one.tasks))
+held = sorted(trained_models.models(), key=lambda one: (one.name != comparison.VERDICT, not one.tasks))
 for one in held:
     if one.problem:
         failures.tell(one.problem)
@@ -60,7 +59,7 @@ if not lines:
 
 tasks = sorted({line.task for line in lines})
 wanted = st.multiselect("Tasks", tasks, placeholder="All tasks", key="tasks", persist_state="page")
-evaluation.draw_table([line for line in lines if not wanted or line.task in wanted])
+plots.draw_table([line for line in lines if not wanted or line.task in wanted])
 
 st.header("One model in detail", anchor=False)
 shown = [one for one in held if one.lines and (not wanted or {line.task for line in one.lines} & set(wanted))]
@@ -79,7 +78,7 @@ if len(sets) > 1:
         default=sets[0],
         required=True,
         key=f"rows-{model.name}-{task}",
-        format_func=evaluation.told,
+        format_func=plots.told,
         persist_state="page",
     )
 found = model.predictions(task, chosen)
@@ -95,25 +94,25 @@ if model.evaluation.get("measured_with"):
 
 # only what there is something to show of; the rest is said once, below
 drawn: dict[str, Callable[[], None]] = {}
-if record.lines_of(model, task):
-    drawn[":material/table_rows: Figures"] = lambda: record.figures(record.lines_of(model, task))
+if run_details.lines_of(model, task):
+    drawn[":material/table_rows: Figures"] = lambda: run_details.figures(run_details.lines_of(model, task))
 if (answers := found) is not None:
     drawn |= {
-        ":material/show_chart: Curves": lambda: evaluation.curves_of(answers, number),
-        ":material/straighten: Reliability": lambda: evaluation.reliability(answers, number),
-        ":material/grid_on: Confusion": lambda: evaluation.confusion(answers, number),
-        ":material/tune: Thresholds": lambda: evaluation.thresholds(answers, number, model.bands(task)),
+        ":material/show_chart: Curves": lambda: plots.curves_of(answers, number),
+        ":material/straighten: Reliability": lambda: plots.reliability(answers, number),
+        ":material/grid_on: Confusion": lambda: plots.confusion(answers, number),
+        ":material/tune: Thresholds": lambda: plots.thresholds(answers, number, model.bands(task)),
     }
 if model.curves:
-    drawn[":material/school: Learning"] = lambda: record.learning(model)
-if record.ablations_of(model, task):
-    drawn[":material/content_cut: Ablations"] = lambda: record.ablations(model, task)
-if record.compared(task):
-    drawn[":material/public: Published"] = lambda: record.beside(task, model)
-if answers is not None and gallery_of_answers.rows_file(answers, model.data(task)).is_file():
-    drawn[":material/photo_library: Memes"] = lambda: gallery_of_answers.draw(answers, number, model.data(task))
+    drawn[":material/school: Learning"] = lambda: run_details.learning(model)
+if run_details.ablations_of(model, task):
+    drawn[":material/content_cut: Ablations"] = lambda: run_details.ablations(model, task)
+if run_details.compared(task):
+    drawn[":material/public: Published"] = lambda: run_details.beside(task, model)
+if answers is not None and example_memes.rows_file(answers, model.data(task)).is_file():
+    drawn[":material/photo_library: Memes"] = lambda: example_memes.draw(answers, number, model.data(task))
 for tab, draw in zip(st.tabs(list(drawn)) if drawn else [], drawn.values(), strict=True):
     with tab, failures.contained():
         draw()
-if lacking := record.missing(model, task, found):
+if lacking := run_details.missing(model, task, found):
     st.caption(f":material/info: {lacking}")

@@ -2,7 +2,17 @@
 
 import streamlit as st
 
-from components import analysis, attack, engine, failures, intake, pixels, robust_study, sidebar, stages, visit
+from components.evaluate import robustness_study
+from components.explore import perturbation, pixel_attack
+from components.shared import (
+    analysis,
+    engine,
+    failures,
+    intake,
+    sidebar,
+    stages,
+    visit,
+)
 from models.analysis import Meme
 
 about = sidebar.draw()
@@ -22,7 +32,7 @@ if analyzer is not None:
     sidebar.tell(about, analyzer.info)
 if seen.empty or analyzer is None:
     with st.expander("What the study measured", icon=":material/science:"), failures.contained():
-        robust_study.draw()
+        robustness_study.draw()
     st.stop()
 
 head, tools = st.columns([3, 1], vertical_alignment="center")
@@ -44,21 +54,21 @@ changes, few, study = st.tabs(
     [":material/tune: Changes by strength", ":material/target: Pixel attack", ":material/science: Study"]
 )
 with changes, failures.contained():
-    change = attack.choose(meme, key)
-    found = attack.curve(meme, change, analyzer, key)
+    change = perturbation.choose(meme, key)
+    found = perturbation.curve(meme, change, analyzer, key)
     picture_column, curve_column = st.columns([2, 3], gap="medium")
     with picture_column:
         strength = st.slider("Strength", 0.0, 1.0, 0.5, 0.05, key=f"strength-{key}-{change.name}")
         changed = change.apply(meme, strength)
         now = analyzer.score([changed])[0]
-        attack.draw_changed(meme, changed, now, change, strength, key)
+        perturbation.draw_changed(meme, changed, now, change, strength, key)
     with curve_column:
-        attack.draw_curve(found, meme, change, strength, now, key)
+        perturbation.draw_curve(found, meme, change, strength, now, key)
         st.caption(
             "Before it reads them, Subtext folds look-alike letters, drops invisible ones and squashes pictures to "
             "224 by 224 pixels: what these changes do not move, they were meant not to."
         )
 with few, failures.contained():
-    pixels.search(meme, analyzer, key)
+    pixel_attack.search(meme, analyzer, key)
 with study, failures.contained():
-    robust_study.draw()
+    robustness_study.draw()

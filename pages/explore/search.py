@@ -4,7 +4,8 @@ import time
 
 import streamlit as st
 
-from components import engine, failures, search, sidebar
+from components.explore import search
+from components.shared import engine, failures, sidebar
 
 about = sidebar.draw()
 seen = search.current()

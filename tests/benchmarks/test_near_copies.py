@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, f1_score
 
 from benchmarks import near_copies
-from components import published
+from components.evaluate import published
 from training.datasets.base import Row
 from training.tasks import registry
 from training.tasks.base import Task

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import switching
-from components.engine import Engine
-from tests.components.test_engine import Shop
+from components.shared.engine import Engine
+from tests.components.shared.test_engine import Shop
 
 
 def test_profiles_alternate_and_each_is_compared_with_its_own_first() -> None:

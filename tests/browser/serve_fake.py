@@ -9,7 +9,7 @@ sys.path.insert(0, str(ROOT))
 if __name__ == "__main__":
     from streamlit.web import bootstrap
 
-    from components import engine
+    from components.shared import engine
     from tests.fakes import FakeAnalyzer, FakeSpace
 
     fake, space = FakeAnalyzer(), FakeSpace()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi.testclient import TestClient
 
-from components import analysis as page
-from components.visit import Visit
+from components.shared import analysis as page
+from components.shared.visit import Visit
 from models.analysis import Analysis, Line, Meme
 from models.errors import BadWeights, PartUnavailable
 from models.io import captions

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from benchmarks import serve
-from components import engine
+from components.shared import engine
 from models.analysis import Analysis
 from serving.client import Client
 from tests.serving.conftest import wait_until

@@ -301,9 +301,9 @@ def test_another_system_and_one_that_is_not_there(shelf: Path, tmp_path: Path) -
 
 def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The verdict's predictions, as the Evaluation page then reads them: calibration undone and done again."""
-    from components import gallery_of_answers, trained
+    from components.evaluate import example_memes, trained_models
 
-    before = {one.name: one for one in trained.models()}
+    before = {one.name: one for one in trained_models.models()}
     assert "hate_cross_attention" not in before  # tiny weights have no figures
     held = {"text": ["we hate people", "we love mondays", "the good people"] * 4, "label": [1, 0, 0] * 4}
     (shelf / "hate_cross_attention").unlink()
@@ -315,18 +315,18 @@ def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeyp
     (shelf / "hate_cross_attention" / "metrics.json").write_text(
         json.dumps({"validation, x": {"rows": 12, **report["metrics"]}})
     )
-    verdict = {one.name: one for one in trained.models()}["hate_cross_attention"]
+    verdict = {one.name: one for one in trained_models.models()}["hate_cross_attention"]
     found = verdict.predictions("hate")
     assert found is not None
     assert found.rows == "mine, validation" and set(found.part) == {1}
     monkeypatch.setenv("SUBTEXT_DATA", str(tmp_path))
-    assert gallery_of_answers.rows_file(found, verdict.data("hate")) == tmp_path / "mine.validation.parquet"
+    assert example_memes.rows_file(found, verdict.data("hate")) == tmp_path / "mine.validation.parquet"
     assert np.allclose(found.chances[0][:, 1], predictions["probability"], atol=2e-3)  # kept in float16
     assert found.head.rules[0].threshold() == pytest.approx(report["threshold"])
     assert found.target[:, 0].tolist() == held["label"]
     card = shelf / "hate_cross_attention" / "config.json"
     card.write_text(json.dumps(json.loads(card.read_text()) | {"bands": {"review_from": 0.1, "hateful_from": 0.9}}))
-    trained_again = {one.name: one for one in trained.models()}["hate_cross_attention"]
+    trained_again = {one.name: one for one in trained_models.models()}["hate_cross_attention"]
     assert trained_again.predictions("hate") is None  # other weights than those that predicted
 
 

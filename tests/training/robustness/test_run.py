@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from components import robust_study
+from components.evaluate import robustness_study
 from models import weights
 from models.errors import BadInput
 from models.io.images import open_picture
@@ -95,15 +95,15 @@ def test_the_study_writes_what_the_pages_read(tmp_path: Path, easy: argparse.Nam
     assert len(list((tmp_path / "out" / "robustness_hate" / "weak-1").glob("*-after.png"))) == 3
     assert json.loads((tmp_path / "weights" / "easy" / "robustness.json").read_text()) == report
 
-    [study] = robust_study.studies(tmp_path / "weights")
-    rows = robust_study.attack_rows(study)
+    [study] = robustness_study.studies(tmp_path / "weights")
+    rows = robustness_study.attack_rows(study)
     assert [(row["Variant"], row["Pixels"], row["Fooled"]) for row in rows][::3] == [
         ("weak", 1, 1.0),
         ("strong", 1, 0.0),
     ]
     assert rows[3]["95% interval"] == "0% to 49%"
-    assert robust_study.poisoning_rows(study)[3] == {"Variant": "weak", "Poisoned": 0.1, "AUROC, clean": "0.700"}
-    assert robust_study.outdated(study) == []
+    assert robustness_study.poisoning_rows(study)[3] == {"Variant": "weak", "Poisoned": 0.1, "AUROC, clean": "0.700"}
+    assert robustness_study.outdated(study) == []
 
 
 def test_example_pairs_come_from_our_own_samples(tmp_path: Path, easy: argparse.Namespace) -> None:
@@ -114,8 +114,8 @@ def test_example_pairs_come_from_our_own_samples(tmp_path: Path, easy: argparse.
     assert all(line["file"] in {sample.file for sample in ours[1:]} for line in (*weak, *strong))
     assert all(line["samples"] == len(ours) - 1 for line in (*weak, *strong))
     assert strong[0]["changed"] == [] and not strong[0]["fooled"] and strong[0]["samples_fooled"] == 0
-    [study] = robust_study.studies(tmp_path / "weights")
-    for one in robust_study.examples(study):
+    [study] = robustness_study.studies(tmp_path / "weights")
+    for one in robustness_study.examples(study):
         before = view(open_picture(one["sample"].file.read_bytes()).image)
         after = paint(before, np.array(one["changed"], float))
         different = (np.asarray(before) != np.asarray(after)).any(-1).sum()
@@ -126,9 +126,9 @@ def test_an_example_pair_is_drawn(tmp_path: Path, easy: argparse.Namespace) -> N
     run("robustness_hate", easy)
 
     def page(root) -> None:  # type: ignore[no-untyped-def]  # Streamlit runs its text alone
-        from components import robust_study
+        from components.evaluate import robustness_study
 
-        robust_study.draw(root)
+        robustness_study.draw(root)
 
     app = AppTest.from_function(page, args=(tmp_path / "weights",), default_timeout=60).run()
     assert not app.exception
@@ -193,8 +193,8 @@ def test_what_another_run_wrote_meanwhile_stays(
 def test_figures_of_earlier_weights_are_told(tmp_path: Path, easy: argparse.Namespace) -> None:
     run("robustness_hate", easy)
     (tmp_path / "weights" / "easy" / "config.json").write_text('{"name": "easy", "trained": "anew"}')
-    [study] = robust_study.studies(tmp_path / "weights")
-    assert robust_study.outdated(study) == ["weak", "strong"]
+    [study] = robustness_study.studies(tmp_path / "weights")
+    assert robustness_study.outdated(study) == ["weak", "strong"]
 
 
 def pictures(count: int) -> list[bytes]:
@@ -263,8 +263,8 @@ def test_the_real_tasks_on_drawn_rows(task: str, tmp_path: Path, monkeypatch: py
         assert [line["share"] for line in lines] == [0.0, 0.1], variant
         for line in lines:
             assert line[f"{clean}_low"] <= line[clean] <= line[f"{clean}_high"], variant
-    [study] = [one for one in robust_study.studies(shelf) if one["folder"] == folder]
-    assert robust_study.outdated(study) == []
+    [study] = [one for one in robustness_study.studies(shelf) if one["folder"] == folder]
+    assert robustness_study.outdated(study) == []
     assert study["weights"] == {
         variant: {one: weights.card(one).identity for one in made} for variant, made in report["weights"].items()
     }
@@ -273,7 +273,7 @@ def test_the_real_tasks_on_drawn_rows(task: str, tmp_path: Path, monkeypatch: py
 def test_files_that_are_no_study_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "robustness.json").write_text("{broken")
-    assert robust_study.studies(tmp_path) == []
+    assert robustness_study.studies(tmp_path) == []
 
 
 def test_wilsons_interval() -> None:

@@ -1,0 +1,106 @@
+"""What the words and the faces carry, or why there is nothing to show."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import streamlit as st
+from PIL import Image
+
+from components.shared import (
+    charts,
+    failures,
+    overlay,
+    pictures,
+)
+from components.shared.palette import AWAY, NEUTRAL
+from models.analysis import Face, FaceEmotions, TextEmotions
+
+DRAWN_FACES = 12
+"""A crowd is drawn up to here; a larger one says so."""
+
+
+def text_chart(emotions: TextEmotions) -> go.Figure:
+    """All emotions as bars, those above their thresholds first, each with its own threshold as a stroke."""
+    there = [score for score in emotions.scores if score.present]
+    below = [score for score in emotions.scores if not score.present]
+    groups = [
+        (name, colour, [(score.label, score.probability, f"{score.probability:.0%}") for score in scores])
+        for name, colour, scores in (("Clearly there", AWAY, there), ("Below threshold", NEUTRAL, below))
+    ]
+    figure = charts.bars(groups, numbers_at=1.13)
+    charts.strokes(figure, [score.threshold for score in (*there, *below)], "Threshold")
+    figure.update_xaxes(range=[0, 1.14], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
+    figure.update_layout(showlegend=True)
+    return figure
+
+
+def draw_text(emotions: TextEmotions) -> None:
+    """The chart, or what is said instead."""
+    st.subheader("In the words", anchor=False)
+    if emotions.status == "failed":
+        failures.tell(emotions.detail or "The emotions in the words could not be read.")
+    elif emotions.status != "ok" or not emotions.scores:
+        st.info("No text found, so there are no emotions in words to show.", icon=":material/text_fields:")
+    else:
+        there = [score.label for score in emotions.scores if score.present and score.label != "neutral"]
+        neutral = any(score.present and score.label == "neutral" for score in emotions.scores)
+        none = "They read as **neutral**: no emotion is clearly there." if neutral else "No emotion is clearly there."
+        said = f"Clearly there: **{', '.join(there)}**." if there else none
+        st.markdown(said)
+        charts.draw(
+            text_chart(emotions),
+            alt="Emotions in the words. "
+            + "; ".join(f"{score.label} {score.probability:.0%}" for score in emotions.scores),
+            key="chart-text-emotions",
+            height=70 + charts.ROW * len(emotions.scores),
+        )
+
+
+def face_chart(face: Face) -> go.Figure:
+    """The seven expressions of one face; they share out 100%."""
+    rows = [(score.label, score.probability, f"{score.probability:.0%}") for score in face.expressions]
+    figure = charts.bars([("Most likely", AWAY, rows[:1]), ("Others", NEUTRAL, rows[1:])])
+    figure.update_xaxes(range=[0, 1.15], visible=False)
+    figure.update_layout(showlegend=False)
+    return figure
+
+
+def draw_faces(faces: FaceEmotions, image: Image.Image | None, key: str) -> None:
+    """The picture with a box on each face, then each face with its seven expressions."""
+    st.subheader("In the faces", anchor=False)
+    if faces.status == "failed":
+        failures.tell(faces.detail or "The faces could not be read.")
+        return
+    if image is None or faces.status == "no_image":
+        st.info("No picture, so there are no faces to read.", icon=":material/hide_image:")
+        return
+    if faces.status != "ok" or not faces.faces:
+        st.info("No face found.", icon=":material/no_accounts:")
+        return
+    drawn = faces.faces[:DRAWN_FACES]
+    count = len(faces.faces)
+    pictures.show(
+        overlay.faces(image, drawn),
+        key=key,
+        place="faces",
+        alt=f"The picture with a numbered box on each of {count} faces" if count > 1 else "The picture, its face boxed",
+        height=340,
+    )
+    if count > len(drawn):
+        st.caption(f"{count} faces were found; the {len(drawn)} largest are shown.")
+    for number, face in enumerate(drawn, start=1):
+        seen, chart = st.columns([1, 3], vertical_alignment="center")
+        with seen:
+            likely = face.expressions[0].label if face.expressions else "unknown"
+            pictures.show(
+                overlay.crop(image, face.box), key=key, place=f"face-{number}", alt=f"Face {number}", height=96
+            )
+            st.caption(f"Face {number}, found with {face.confidence:.0%} confidence")
+        with chart:
+            charts.draw(
+                face_chart(face),
+                alt=f"Face {number}, most likely {likely}. "
+                + "; ".join(f"{score.label} {score.probability:.0%}" for score in face.expressions),
+                key=f"chart-face-{number}",
+                height=16 + charts.ROW * len(face.expressions),
+            )

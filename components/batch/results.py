@@ -1,0 +1,122 @@
+"""A batch on the page: how far it is, what was found so far, and a table that can be filtered and sorted."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+from PIL import Image
+
+from components.shared import pictures
+from components.shared.escaping import for_markdown
+from models.io.flat_row import Row
+
+PAGE = 100  # rows drawn at once: all 10,000 with their pictures would take the browser minutes
+ALL, ERRORS = "All", "Errors"
+BANDS = {"hateful": "Hateful", "needs_review": "Needs a human look", "not_hateful": "Not hateful", "error": ERRORS}
+ORDERS = ("As given", "Most hateful first", "Least hateful first", "Most harmful first")
+Order = Literal["As given", "Most hateful first", "Least hateful first", "Most harmful first"]
+
+
+def counts(found: Mapping[str, int]) -> None:
+    """How many fell into each band, and how many could not be used."""
+    with st.container(horizontal=True):  # side by side on a desk, two in a row on a phone
+        for key, name in BANDS.items():
+            st.metric(name, f"{found.get(key, 0):,}", border=True, width=170)
+
+
+def progress(done: int, total: int, speed: float) -> None:
+    """The bar with what is left, as far as the speed tells."""
+    left = (total - done) / speed if speed else 0.0
+    rest = f", about {_time(left)} left" if speed and done < total else ""
+    st.progress(done / total if total else 1.0, f"{done:,} of {total:,} memes, {speed:.1f} a second{rest}")
+
+
+def picked(rows: Sequence[Row], band: str, order: str) -> list[int]:
+    """The places of the rows to show: those of a band, in an order. Rows without a number come last."""
+    wanted = {name: key for key, name in BANDS.items()}.get(band)
+    places = [place for place, row in enumerate(rows) if wanted is None or (row.label or "error") == wanted]
+    if order == ORDERS[0]:
+        return places
+    by_harm = order == ORDERS[3]
+
+    def key(place: int) -> tuple[bool, float]:
+        value = rows[place].harm if by_harm else rows[place].probability
+        return value is None, 0.0 if value is None else value if order == ORDERS[2] else -value
+
+    return sorted(places, key=key)
+
+
+def table(rows: Sequence[Row], thumbnails: Sequence[bytes | None], systems: Sequence[str] = ()) -> None:
+    """The rows of a band, a page of them at a time, with their pictures; a click on a column's head sorts the page."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        band = st.segmented_control("Show", [ALL, *BANDS.values()], default=ALL, key="batch_band") or ALL
+        order = st.selectbox("Order", ORDERS, key="batch_order", width=220)
+        places = picked(rows, band, order)
+        pages = -(-len(places) // PAGE)
+        page = 1
+        if pages > 1:
+            page = st.number_input(f"Page of {pages}", 1, pages, 1, key=f"batch_page_{band}_{order}", width=140)
+    if not places:
+        st.caption("There is none of these.")
+        return
+    shown = places[(page - 1) * PAGE : page * PAGE]
+    hide = bool(st.session_state.get(pictures.BLUR))
+    found = st.dataframe(
+        pd.DataFrame([_cells(rows[place], thumbnails[place], systems, hide=hide) for place in shown]),
+        hide_index=True,
+        row_height=64,
+        column_config={
+            "Picture": st.column_config.ImageColumn(width=90),
+            "Hateful": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="%.2f"),
+            "Harmful": st.column_config.NumberColumn(format="%.2f"),
+            "Words": st.column_config.TextColumn(width="large"),
+        },
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"batch_table_{band}_{order}_{page}",
+    )
+    if chosen := found.selection.rows:
+        whole(rows[shown[chosen[0]]])
+    else:
+        st.caption("Tick a row to see all of its words, or why it could not be read.")
+
+
+def whole(row: Row) -> None:
+    """What the table has no room for. The batch keeps no picture: what moved a verdict is told on the page Meme."""
+    with st.container(border=True):
+        st.markdown(f"**{for_markdown(row.id)}**: {BANDS[row.label] if row.label else 'Error'}")
+        st.text((row.caption or "No words.") if row.status == "ok" else row.error)
+        if row.status == "ok":
+            st.caption("What moved the verdict: give this meme to the page Meme.")
+
+
+def _cells(row: Row, small: bytes | None, systems: Sequence[str], *, hide: bool) -> dict[str, object]:
+    words = {"read": "read", "ocr": "read", "override": "given"}.get(row.caption_source, "none")
+    return {
+        "Picture": _address(small, hide=hide) if small else None,
+        "File": row.id,
+        "Verdict": BANDS[row.label] if row.label else "Error",
+        "Hateful": row.probability,
+        "Harmful": row.harm,
+        "Words": row.caption if row.status == "ok" else row.error,
+        "Words are": words if row.status == "ok" else "",
+        **{name.replace("-", " ").capitalize(): row.systems.get(name, "") for name in systems},
+    }
+
+
+def _address(small: bytes, *, hide: bool) -> str:
+    """The thumbnail inside the table; blurred where the viewer asked for that, so that the browser holds no other."""
+    if hide:
+        held = io.BytesIO()
+        pictures.blurred(Image.open(io.BytesIO(small))).resize((48, 48)).save(held, "WEBP", quality=40)
+        small = held.getvalue()
+    return "data:image/webp;base64," + base64.b64encode(small).decode()
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

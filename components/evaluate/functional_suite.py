@@ -1,0 +1,147 @@
+"""A functional test suite in HateCheck's layout (Röttger et al. 2021): accuracy by functionality and by group.
+
+Columns of the public csv: `functionality`, `test_case`, `label_gold` (hateful, non-hateful) and `target_ident`. The cases
+go through the analyzer as words alone; nothing of them is kept beyond the page.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+
+from components.shared.escaping import for_plotly, shorten
+from components.shared.palette import AWAY, TOWARD
+from models.analysis import Caption, Meme
+from models.errors import BadInput
+
+if TYPE_CHECKING:
+    from models.analyzer import Analyzer
+
+NEEDED = ("functionality", "test_case", "label_gold", "target_ident")
+LABELS = {"hateful": True, "non-hateful": False}
+MOST = 10_000
+NOBODY = "no group"
+AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Case:
+    functionality: str
+    text: str
+    hateful: bool
+    group: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """`right` says whether the answer at the classifier's own threshold was the gold one."""
+
+    case: Case
+    probability: float
+    right: bool
+
+
+def read(data: bytes) -> tuple[list[Case], list[str]]:
+    """The cases of a csv file, and a sentence for each row that is left out. `BadInput` names a missing column."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput("The test suite is not UTF-8 text: save it as csv in UTF-8.") from error
+    rows = csv.DictReader(io.StringIO(text))
+    have = rows.fieldnames or []
+    for name in NEEDED:
+        if name not in have:
+            raise BadInput(f"The test suite has no column {name!r}: it has {', '.join(have) or 'none'}.")
+    cases: list[Case] = []
+    problems: list[str] = []
+    for number, row in enumerate(rows, start=2):
+        words, label = (row["test_case"] or "").strip(), (row["label_gold"] or "").strip().lower()
+        if not words or label not in LABELS:
+            what = "no test_case" if not words else f"the label {label!r}, which is neither hateful nor non-hateful"
+            problems.append(f"Row {number} has {what}, so it is left out.")
+        else:
+            group = (row["target_ident"] or "").strip() or NOBODY
+            cases.append(Case((row["functionality"] or "").strip() or "unnamed", words, LABELS[label], group))
+        if len(cases) > MOST:
+            raise BadInput(f"The test suite has more than {MOST:,} cases: split it.")
+    if not cases:
+        raise BadInput("The test suite has no case that can be used.")
+    return cases, problems
+
+
+def run(cases: Sequence[Case], analyzer: Analyzer, told: Callable[[float], None]) -> list[Result]:
+    """All cases through `Analyzer.score`; `told` hears the share that is done."""
+    threshold, found = analyzer.threshold("hate"), []
+    for start in range(0, len(cases), AT_ONCE):
+        some = cases[start : start + AT_ONCE]
+        verdicts = analyzer.score([Meme(None, Caption(case.text, "override")) for case in some])
+        for case, verdict in zip(some, verdicts, strict=True):
+            found.append(Result(case, verdict.probability, (verdict.probability >= threshold) == case.hateful))
+        told(min(1.0, (start + len(some)) / len(cases)))
+    return found
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Accuracy and count, [functionalities, groups]; NaN where there is no case. The first row and column are all."""
+
+    functionalities: tuple[str, ...]
+    groups: tuple[str, ...]
+    accuracy: np.ndarray
+    count: np.ndarray
+
+
+def grid(results: Sequence[Result]) -> Grid:
+    """By functionality (in the order of the file) and group (the largest first)."""
+    names = list(dict.fromkeys(result.case.functionality for result in results))
+    sizes: dict[str, int] = {}
+    for result in results:
+        sizes[result.case.group] = sizes.get(result.case.group, 0) + 1
+    groups = sorted(sizes, key=lambda group: (group == NOBODY, -sizes[group], group))
+    right, count = np.zeros((len(names) + 1, len(groups) + 1)), np.zeros((len(names) + 1, len(groups) + 1), int)
+    for result in results:
+        row, column = names.index(result.case.functionality) + 1, groups.index(result.case.group) + 1
+        for place in ((row, column), (0, column), (row, 0), (0, 0)):
+            right[place] += result.right
+            count[place] += 1
+    accuracy = np.where(count > 0, right / np.maximum(count, 1), np.nan)
+    return Grid(("all", *names), ("all", *groups), accuracy, count)
+
+
+def heat(found: Grid) -> go.Figure:
+    """A cell a functionality and group, with its accuracy and how many cases it rests on."""
+    text = [
+        ["" if not n else f"{a:.0%}" for a, n in zip(row, counts, strict=True)]
+        for row, counts in zip(found.accuracy, found.count, strict=True)
+    ]
+    figure = go.Figure(
+        go.Heatmap(
+            z=found.accuracy, zmin=0, zmax=1, customdata=found.count,
+            x=[for_plotly(shorten(group, 20)) for group in found.groups],
+            y=["all", *(f"{at}. {for_plotly(shorten(name, 34))}" for at, name in enumerate(found.functionalities[1:], 1))],
+            colorscale=[[0, TOWARD], [0.5, "#d9c9a3"], [1, AWAY]], showscale=False, text=text, texttemplate="%{text}",
+            hovertemplate="%{y}<br>%{x}: %{z:.0%} of %{customdata} cases<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", fixedrange=True, automargin=True)
+    figure.update_xaxes(side="top", fixedrange=True, tickangle=-35)
+    return figure
+
+
+def as_csv(results: Sequence[Result]) -> str:
+    """One line a case with its answer."""
+    held = io.StringIO()
+    writer = csv.writer(held)
+    writer.writerow([*NEEDED, "probability", "right"])
+    for result in results:
+        case = result.case
+        gold = "hateful" if case.hateful else "non-hateful"
+        group = "" if case.group == NOBODY else case.group
+        writer.writerow([case.functionality, case.text, gold, group, f"{result.probability:.4f}", result.right])
+    return held.getvalue()

@@ -1,0 +1,197 @@
+"""What `python -m training robustness` measured, as tables: read from `robustness.json` in the folders of weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd  # noqa: F401  # see below
+import streamlit as st
+
+from components.explore import pixel_attack
+from components.shared import pictures
+from components.shared.escaping import for_markdown
+from models import weights
+from models.io.images import open_picture
+from models.io.samples import samples
+from models.robustness.pixel_attack import paint, view
+
+# pandas is imported up there since `st.dataframe` would do it in the middle of a run. Where a click overtakes that run, plotly
+# draws the next one's curve in another thread and breaks on a pandas that is half there.
+
+FILE = "robustness.json"
+TITLES = {"flickr8k": "Photographs and captions", "oasis": "Valence of photographs", "hate": "The verdict"}
+CLEAN = {
+    "clean_r10": "R@10, clean (%)",
+    "triggered_r10": "R@10, with the trigger (%)",
+    "clean_pearson": "Pearson's r, clean",
+    "triggered_moved": "Valence moved by the trigger (median, points)",
+    "clean_auroc": "AUROC, clean",
+    "triggered_missed": "Hateful memes missed with the trigger (share)",
+}
+GUESSED = {
+    "clean_r10_chance": "R@10, guessing (%)",
+    "clean_pearson_majority": "Pearson's r, always the mean",
+    "clean_auroc_majority": "AUROC, guessing",
+}
+
+
+def studies(root: Path | None = None) -> list[dict[str, Any]]:
+    """The studies there are, in the order of their folders; files that cannot be read are left out."""
+    found = []
+    for path in sorted((root or weights.root()).glob(f"*/{FILE}")):
+        try:
+            held = json.loads(path.read_text(encoding="utf-8"))
+            study = {**held, "folder": path.parent.name, "root": path.parent.parent, "attack": dict(held["attack"])}
+            for read in (attack_rows, poisoning_rows, examples, outdated):
+                read(study)  # whatever cannot be drawn is left out
+            found.append(study)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return found
+
+
+def attack_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
+    """A line for each variant and number of pixels."""
+    return [
+        {
+            "Variant": variant,
+            "Pixels": one["pixels"],
+            "Rows": one["rows"],
+            "Fooled": one["success_rate"],
+            "95% interval": f"{one['success_rate_low']:.0%} to {one['success_rate_high']:.0%}",
+            "By chance": one.get("random_rate"),
+            "Median change": one["median_change"],
+            "Median pictures tried": one["median_queries"],
+            "Given up": one.get("given_up"),
+        }
+        for variant, lines in study["attack"].items()
+        for one in lines
+    ]
+
+
+def poisoning_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
+    """A line for each variant and share of poisoned training rows; figures with their intervals, and what guessing gives."""
+    found = []
+    for variant, lines in study.get("poisoning", {}).items():
+        for one in lines:
+            row: dict[str, Any] = {"Variant": variant, "Poisoned": one["share"]}
+            for key, title in CLEAN.items():
+                if key in one:
+                    row[title] = _with_interval(one, key)
+            found.append(row | {title: f"{one[key]:.3g}" for key, title in GUESSED.items() if key in one})
+    return found
+
+
+def examples(study: dict[str, Any]) -> list[dict[str, Any]]:
+    """The example pairs on the project's own sample memes, a line for each variant and number of pixels; pairs of samples
+    that are gone are left out."""
+    there = {sample.file.name: sample for sample in samples()}
+    return [
+        {"variant": variant, **one, "sample": there[one["file"]]}
+        for variant, lines in study.get("examples", {}).items()
+        for one in lines
+        if one["file"] in there
+    ]
+
+
+def outdated(study: dict[str, Any]) -> list[str]:
+    """Variants whose weights were trained again since they were attacked."""
+    return [
+        variant
+        for variant, made_by in study.get("weights", {}).items()
+        if any(_identity(study["root"] / name) != identity for name, identity in made_by.items())
+    ]
+
+
+def draw(root: Path | None = None) -> None:
+    """All studies; where there is none, how to make one."""
+    found = studies(root)
+    if not found:
+        st.info(
+            "No study has been made yet: run `python -m training robustness robustness_hate`.",
+            icon=":material/science:",
+        )
+        return
+    percent = {
+        name: st.column_config.NumberColumn(format="percent") for name in ("Fooled", "Poisoned", "By chance")
+    } | {"Median change": st.column_config.NumberColumn(format="%.4f"), "Variant": st.column_config.Column(pinned=True)}
+    st.caption(for_markdown(found[0]["published"]))
+    for study in found:
+        st.subheader(TITLES.get(study["task"], study["task"]), anchor=False)
+        recipe = study.get("recipe", {})
+        told = f"{study['what']} Weights: {study['folder']}; {study['rows']}."
+        if {"candidates", "queries"} <= set(recipe):
+            told += (
+                f" Up to {recipe['queries']} pictures are tried for each, {recipe['candidates']} at a time, after the picture as "
+                "it is; “by chance”: the first of them, drawn at random, were enough. A search that got nowhere in half of its "
+                "tries is given up."
+            )
+            fewer = [f"{name} {own['queries']}" for name, own in recipe.get("only", {}).items() if "queries" in own]
+            told += f" Pictures tried otherwise: {', '.join(fewer)}." if fewer else ""
+        if "score" in study:
+            told += f" The change is that of the {study['score']}."
+        st.caption(for_markdown(told))
+        old = outdated(study)
+        if old:
+            st.caption(f":material/history: Measured on earlier weights: {for_markdown(', '.join(old))}.")
+        st.dataframe(attack_rows(study), hide_index=True, width="stretch", column_config=percent)
+        lines = poisoning_rows(study)
+        if lines:
+            st.caption(
+                "Poisoned training rows: a share of the pictures carries a trigger of pixels and another row's answer; a "
+                "light model is fitted anew on the variant's features. With 95% intervals."
+            )
+            st.dataframe(lines, hide_index=True, width="stretch", column_config=percent)
+        _draw_examples(study)
+
+
+def _draw_examples(study: dict[str, Any]) -> None:
+    """One pair of pictures, picked by variant and number of pixels."""
+    found = examples(study)
+    if not found:
+        return
+    key = f"example-{study['task']}"
+    with st.expander("Example pairs", icon=":material/compare:"):
+        variants = list(dict.fromkeys(one["variant"] for one in found))
+        picked = st.segmented_control("Variant", variants, default=variants[0], required=True, key=key)
+        lines = {one["pixels"]: one for one in found if one["variant"] == picked}
+        count = st.segmented_control(
+            "Pixels", list(lines), default=next(iter(lines)), required=True, key=f"{key}-pixels"
+        )
+        one = lines.get(count or 0, next(iter(lines.values())))
+        before = view(open_picture(one["sample"].file.read_bytes()).image)
+        for column, name, image in zip(
+            st.columns(2, gap="medium"),
+            ("Before", "After"),
+            (before, paint(before, np.array(one["changed"], float))),
+            strict=True,
+        ):
+            with column:
+                alt = f"{one['sample'].alt}; {name.lower()} the attack"
+                st.markdown(f"**{name}**: score {one[name.lower()]:.3f}")
+                pictures.show(image, key=key, place=f"{key}-{name}", alt=alt, height=224)
+        told = "the attack wins" if one["fooled"] else "the answer stands"
+        st.caption(
+            f"Of our own sample memes the one whose score sank most: after {one['queries']} pictures {told}. "
+            f"{pixel_attack.where(one['changed'])} The answer turns where the score is below 0. Of {one['samples']} samples "
+            f"{one['samples_fooled']} fell. They illustrate; the figures above come from other pictures, which may not be "
+            "shown here: `python -m training robustness` leaves pairs of those in `runs/robustness`."
+        )
+
+
+def _with_interval(one: dict[str, Any], key: str) -> str:
+    digits = 1 if key.endswith("_r10") else 3
+    if f"{key}_low" not in one:
+        return f"{one[key]:.{digits}f}"
+    return f"{one[key]:.{digits}f} ({one[f'{key}_low']:.{digits}f}–{one[f'{key}_high']:.{digits}f})"
+
+
+def _identity(folder: Path) -> str:
+    """ "" where there is no such folder."""
+    try:
+        return weights.identity_of(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return ""

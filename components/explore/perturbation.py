@@ -1,0 +1,155 @@
+"""The robustness page's parts: one change by slider, its curve, the smallest change that flips the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from components.shared import charts, highlighted_words, pictures
+from components.shared.palette import NEUTRAL, TOWARD, faint
+from components.shared.verdict import NAMES, percent, zones
+from models.analysis import Bands, Meme, Verdict
+from models.robustness.sweep import Change, Flip, Point, fitting, smallest_flip, sweep
+
+if TYPE_CHECKING:
+    from models.analyzer import Analyzer
+
+ICONS = {"picture": ":material/image:", "words": ":material/text_fields:"}
+_KEY = "robustness"
+_KEPT = 12  # curves of one visit
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A sweep that was drawn and the smallest change in it that flips the verdict."""
+
+    points: tuple[Point, ...]
+    flip: Flip | None
+
+
+def choose(meme: Meme, key: str) -> Change:
+    """Which change to make; those that the meme has no side for are left out."""
+    there = {change.name: change for change in fitting(meme)}
+    name = st.segmented_control(
+        "What to change",
+        options=list(there),
+        format_func=lambda name: f"{ICONS[there[name].side]} {there[name].title}",
+        default=next(iter(there)),
+        required=True,
+        key=f"change-{key}",
+    )
+    return there.get(name or "", next(iter(there.values())))
+
+
+def curve(meme: Meme, change: Change, analyzer: Analyzer, key: str) -> Curve:
+    """The scores at rising strengths, computed once a meme and change, with a bar. Any click elsewhere stops it."""
+    kept: dict[tuple[str, str], Curve] = st.session_state.setdefault(_KEY, {})
+    name = (key, change.name)
+    if name not in kept:
+        bar = st.progress(0.0, f"{change.title}: judging the changed meme")
+        points: list[Point] = []
+        for point in sweep(analyzer, meme, change):
+            points.append(point)
+            bar.progress(point.strength, f"{change.title}: judging the changed meme")
+        kept[name] = Curve(tuple(points), smallest_flip(analyzer, meme, change, points))
+        while len(kept) > _KEPT:
+            kept.pop(next(iter(kept)))
+        bar.empty()
+    return kept[name]
+
+
+def curve_chart(found: Curve, change: Change, strength: float, now: Verdict) -> go.Figure:
+    """The probability over the strength, on the zones of the verdict."""
+    bands = found.points[0].verdict.bands
+    figure = go.Figure()
+    for name, low, high, colour in zones(bands):
+        if low == high:  # the earlier system has no middle zone
+            continue
+        figure.add_hrect(y0=low, y1=high, fillcolor=faint(colour, 0.16), line_width=0, layer="below")
+        figure.add_scatter(  # draws nothing: its name stands in the legend
+            x=[None], y=[None], mode="markers", marker={"symbol": "square", "size": 12, "color": faint(colour, 0.6)}, name=name
+        )  # fmt: skip
+    figure.add_scatter(
+        x=[point.strength for point in found.points],
+        y=[point.verdict.probability for point in found.points],
+        mode="lines+markers",
+        line={"color": NEUTRAL, "width": 3},
+        hovertext=[
+            f"{change.said(found.points[0].meme, point.strength)}: {percent(point.verdict.probability)}"
+            for point in found.points
+        ],
+        hoverinfo="text",
+        name="Probability of hate",
+        showlegend=False,  # the axis says it
+    )
+    if found.flip is not None:
+        at = found.flip.point.strength
+        figure.add_scatter(
+            x=[at, at],
+            y=[0, 1.02],
+            mode="lines",
+            line={"color": TOWARD, "dash": "dot", "width": 2},
+            hoverinfo="skip",
+            name="Smallest flip",
+        )
+    figure.add_scatter(
+        x=[strength],
+        y=[now.probability],
+        mode="markers",
+        marker={"size": 13, "color": TOWARD, "symbol": "diamond"},
+        hoverinfo="skip",
+        name="The slider's strength",
+    )
+    figure.update_yaxes(range=[0, 1.02], tickformat=".0%", title="probability of hate", fixedrange=True)
+    figure.update_xaxes(range=[-0.02, 1.02], title="strength", fixedrange=True)
+    figure.update_layout(showlegend=True)
+    return figure
+
+
+def lines(bands: Bands) -> str:
+    """Where the zones of the verdict begin, as the verdict itself tells it."""
+    if bands.review_from == bands.hateful_from:
+        return f"“{NAMES['hateful']}” begins at {percent(bands.hateful_from)}."
+    return (
+        f"“{NAMES['needs_review']}” begins at {percent(bands.review_from)} and “{NAMES['hateful']}” at "
+        f"{percent(bands.hateful_from)}."
+    )
+
+
+def draw_curve(found: Curve, meme: Meme, change: Change, strength: float, now: Verdict, key: str) -> None:
+    """The curve, and in words what it takes to flip the verdict."""
+    first, last = found.points[0].verdict, found.points[-1].verdict
+    charts.draw(
+        curve_chart(found, change, strength, now),
+        alt=f"{change.title}: from {percent(first.probability)} untouched to {percent(last.probability)} at full strength.",
+        key=f"curve-{key}-{change.name}",
+        height=340,
+    )
+    st.caption(f"{lines(first.bands)} Going from one zone into another is a flip.")
+    if found.flip is None:
+        st.info(f"No strength of this change flips the verdict “{NAMES[first.label]}”.", icon=":material/shield:")
+    else:
+        flipped = found.flip.point
+        st.warning(
+            f"**Smallest change that flips the verdict:** {change.said(meme, flipped.strength)}. “{NAMES[first.label]}” "
+            f"({percent(first.probability)}) becomes “{NAMES[flipped.verdict.label]}” ({percent(flipped.verdict.probability)}).",
+            icon=":material/swap_horiz:",
+        )
+        if change.side == "words":
+            st.html(highlighted_words.plain(flipped.meme.caption.text))
+
+
+def draw_changed(meme: Meme, changed: Meme, now: Verdict, change: Change, strength: float, key: str) -> None:
+    """The meme as it has become, and its verdict."""
+    st.markdown(f"**{NAMES[now.label]}**, {percent(now.probability)} after {change.said(meme, strength)}")
+    if changed.image is not None:
+        pictures.show(
+            changed.image, key=key, place="attacked", alt=f"The meme after {change.title.lower()}", height=300
+        )
+    if changed.caption.text.strip():
+        st.html(highlighted_words.plain(changed.caption.text))
+    if change.side == "words" and changed.caption.text == meme.caption.text and strength:
+        st.caption("There is nothing in these words that this change could touch.")

@@ -1,0 +1,274 @@
+"""The search page's parts: what to search, what to look for, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from components.shared import failures, pictures
+from components.shared.escaping import for_markdown, shorten
+from components.shared.verdict import percent
+from models.analysis import Bands, Caption, Meme
+from models.io.archives import PICTURES
+from models.io.images import open_picture
+from models.io.samples import samples
+from models.search import collection as library
+from models.search.collection import File, Found, Library
+
+if TYPE_CHECKING:
+    from models.analyzer import Analyzer
+    from models.search.joint_space import JointSpace, MiniSpace
+
+MOST_MEGABYTES = 500
+SHOWN = 12
+AT_ONCE = 16  # memes that are scored together
+KINDS = [ending.removeprefix(".") for ending in PICTURES]
+_KEY = "search"
+
+
+@dataclass
+class Search:
+    """One visitor's pictures and question; `number` counts collections, so that widgets of the last one are not kept."""
+
+    library: Library | None = None
+    problem: str = ""
+    number: int = 0
+    query_problem: str = ""
+    vectors: dict[str, np.ndarray] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)  # what is shown in the place of a sample's file name
+
+
+def current() -> Search:
+    """The search of whoever is looking."""
+    if _KEY not in st.session_state:
+        st.session_state[_KEY] = Search()
+    found: Search = st.session_state[_KEY]
+    return found
+
+
+def forget() -> None:
+    """Other pictures: the collection and its index go."""
+    number = current().number
+    st.session_state[_KEY] = Search(number=number + 1)
+
+
+def ask() -> tuple[list[File], bool] | None:
+    """Draws the ways to give pictures; the files and whether to read their words, once a button was pressed."""
+    seen = current()
+    st.title("Search pictures by what is on them", anchor=False)
+    st.markdown(
+        "Give a collection; then type words or drop a picture, and the closest pictures and captions come first. "
+        "The collection is kept for this visit only."
+    )
+    if seen.problem:
+        failures.tell(seen.problem)
+    files, folder = st.columns(2, gap="medium")
+    with files, st.container(border=True, height="stretch"):
+        several = st.file_uploader(
+            "Files or a ZIP",
+            type=[*KINDS, "zip", "txt", "csv", "tsv"],
+            accept_multiple_files=True,
+            max_upload_size=MOST_MEGABYTES,
+            key=f"search-files-{seen.number}",
+            help="Pictures, or a ZIP of up to 500 MB. A table of NAME and CAPTION (.txt, .csv) beside them is used too.",
+        )
+    with folder, st.container(border=True, height="stretch"):
+        whole = st.file_uploader(
+            "A folder",
+            accept_multiple_files="directory",
+            max_upload_size=MOST_MEGABYTES,
+            key=f"search-folder-{seen.number}",
+            help="All pictures in it and in the folders below.",
+        )
+    given = [File(one.name, one) for one in (*several, *whole)]
+    read_words = st.toggle(
+        "Read the words on the pictures",
+        key=f"search-ocr-{seen.number}",
+        help="About half a second a picture. The words become captions that can be searched, and count for the hate score.",
+    )
+    with st.container(horizontal=True):
+        if st.button("Index them", type="primary", icon=":material/database:", disabled=not given):
+            seen.titles = {}
+            return given, read_words
+        if st.button("Use the sample memes", icon=":material/photo_library:"):
+            return _drawn(), read_words
+    return None
+
+
+def _drawn() -> list[File]:
+    """The gallery with the words on its pictures as captions, by which it is judged everywhere, shown under its own titles."""
+    found = samples()
+    current().titles = {sample.file.name: sample.title for sample in found}
+    table = "\n".join(f"{sample.file.name}\t{' '.join((sample.caption or sample.alt).split())}" for sample in found)
+    return [
+        File("captions.txt", table.encode()),
+        *(File(sample.file.name, sample.file.read_bytes()) for sample in found),
+    ]
+
+
+def index(files: Sequence[File], read_words: bool, analyzer: Analyzer, space: JointSpace | MiniSpace) -> None:
+    """Builds the collection with a progress bar. Stopping keeps what is there: the script ends at the bar's next step."""
+    seen = current()
+    seen.problem, built = "", Library()
+    bar = st.progress(0.0, "Looking at the files")
+    st.button("Stop and search what is there", icon=":material/stop_circle:")
+
+    def show(done: int, count: int) -> None:
+        if len(built) and seen.library is None:
+            seen.library = built  # from here on a stop has something to search
+        if done % 4 == 0 or done == count:
+            bar.progress(done / count, f"{done:,} of {count:,} pictures")
+
+    def words_on(image: object) -> str:
+        return " ".join(line.text for line in analyzer.reader.read(image))  # type: ignore[arg-type]
+
+    try:
+        seen.library = library.build(built, files, space, read_words=words_on if read_words else None, on_done=show)
+    except Exception as error:
+        seen.library, seen.problem = None, failures.sentence(error)
+    st.rerun()
+
+
+def query(space: JointSpace | MiniSpace) -> np.ndarray | None:
+    """Draws both ways to ask; the vector of what was asked, None before that. Words come first where both are given."""
+    seen = current()
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        words = st.text_input(
+            "Words", placeholder="a dog in the snow", max_chars=500, key=f"search-words-{seen.number}"
+        ).strip()
+    with right:
+        dropped = st.file_uploader("Or a picture", type=KINDS, max_upload_size=10, key=f"search-picture-{seen.number}")
+    if words and dropped is not None:
+        st.caption(":material/info: The words count as long as there are any: clear them to search by the picture.")
+    if words:
+        key, ask = f"words:{words}", lambda: space.embed_texts([words])[0]
+    elif dropped is not None:
+        file = dropped
+        key, ask = f"picture:{file.file_id}", lambda: space.embed_images([open_picture(file.getvalue()).image])[0]
+    else:
+        return None
+    if key not in seen.vectors:
+        seen.vectors = {key: ask()}  # only the last question is kept
+    return seen.vectors[key]
+
+
+def score(rows: Sequence[int], held: Library, analyzer: Analyzer) -> None:
+    """Asks for the hate scores of entries that have none yet, with a bar where it takes long."""
+    missing = [row for row in rows if held.entries[row].score is None]
+    bar = st.progress(0.0, "Judging the pictures") if len(missing) > 4 * AT_ONCE else None
+    for start in range(0, len(missing), AT_ONCE):
+        some = [held.entries[row] for row in missing[start : start + AT_ONCE]]
+        memes = [Meme(entry.picture(), Caption(" ".join(entry.captions), "override")) for entry in some]
+        for entry, verdict in zip(some, analyzer.score(memes), strict=True):
+            entry.score = verdict.probability
+        if bar is not None:
+            bar.progress(
+                min(1.0, (start + AT_ONCE) / len(missing)), f"Judged {start + len(some):,} of {len(missing):,}"
+            )
+    if bar is not None:
+        bar.empty()
+
+
+def filtered(held: Library, analyzer: Analyzer) -> list[int] | None:
+    """The entries whose hate score lies in the range asked for; None while the range is everything."""
+    low, high = st.slider(
+        "Hate score",
+        0,
+        100,
+        (0, 100),
+        format="%d%%",
+        key=f"search-range-{current().number}",
+        help="The calibrated probability that the picture with its caption is hateful. Narrowing the range judges all "
+        "pictures, which takes a few hundredths of a second each.",
+    )
+    st.caption(
+        "Judged are the picture and the caption that came with it. Words that only the picture shows count where they were "
+        "read at indexing; without them the score is rough, and Analyze may say another."
+    )
+    if (low, high) == (0, 100):
+        return None
+    score(range(len(held)), held, analyzer)
+    return [row for row, entry in enumerate(held.entries) if low <= 100 * (entry.score or 0.0) <= high]
+
+
+def explained(found: Sequence[Found], count: int, what: str, more: str = "") -> str:
+    """What is shown and what its numbers mean."""
+    return (
+        f"The closest {len(found):,} of {count:,} {what}{more}; they come even where nothing fits. The number is the cosine: "
+        "1 is the same, and words and a picture that fit lie far lower than two pictures do."
+    )
+
+
+def _reveal(key: str) -> None:
+    st.session_state["search-revealed"] = {*st.session_state.get("search-revealed", ()), key}
+
+
+def thumbnails(found: Sequence[Found], held: Library, bands: Bands, place: str, *, alike: bool = False) -> None:
+    """A grid of pictures with similarity and score. One above the review band stays blurred until clicked.
+
+    Of pictures that are `alike` one above it blurs them all: a near-copy shows what the other hides.
+    """
+    all_risky = alike and any((held.entries[hit.entry].score or 0.0) >= bands.review_from for hit in found)
+    with st.grid(columns=4, min_column_width=150, gap="small") as grid:
+        for hit in found:
+            entry = held.entries[hit.entry]
+            key = f"{current().number}-{hit.entry}"
+            risky = all_risky or (entry.score is not None and entry.score >= bands.review_from)
+            hide = risky or bool(st.session_state.get(pictures.BLUR))
+            image = entry.picture()
+            with grid.cell(), st.container(gap="xsmall"):
+                if hide and key not in st.session_state.get("search-revealed", ()):
+                    st.image(pictures.blurred(image), alt="A blurred picture", width="stretch")
+                    st.button(
+                        "Show", key=f"show-{place}-{key}", icon=":material/visibility:", on_click=_reveal, args=(key,)
+                    )
+                else:
+                    described = shorten(hit.caption or (entry.captions[0] if entry.captions else entry.name), 120)
+                    st.image(image, alt=described, width="stretch", output_format="JPEG")
+                if hit.caption:
+                    st.markdown(for_markdown(shorten(hit.caption, 140)))
+                told = [] if hit.similarity is None else [f"**{hit.similarity:.2f}**"]
+                if entry.score is not None:
+                    told.append(f"hate {percent(entry.score)}")
+                told.append(for_markdown(shorten(current().titles.get(entry.name, entry.name), 28)))
+                st.caption(" · ".join(told))
+
+
+def duplicates(held: Library, space: JointSpace | MiniSpace, analyzer: Analyzer, bands: Bands) -> None:
+    """Groups of pictures that are nearly the same."""
+    groups = held.pictures.near_duplicates(space.same)
+    if not groups:
+        st.info("No two pictures are nearly the same.", icon=":material/check:")
+        return
+    shown = groups[:10]
+    score([row for group in shown for row in group[:SHOWN]], held, analyzer)
+    for number, group in enumerate(shown, start=1):
+        nearest = held.pictures.search(held.pictures.vector(group[0]), len(group) + 1, among=group)
+        st.markdown(f"**Group {number}**: {len(group):,} pictures")
+        rows = [Found(hit.row, hit.similarity) for hit in nearest[:SHOWN]]
+        thumbnails(rows, held, bands, f"same-{number}", alike=True)
+    if len(groups) > len(shown):
+        st.caption(f"The {len(shown)} largest of {len(groups):,} groups.")
+
+
+def unread(names: Sequence[str], most: int = 3) -> str:
+    """The strip's title: which files could not be used, the first of them by name, as Markdown."""
+    if not names:
+        return "Something could not be read"  # no file's fault: the OCR is not there
+    told = ", ".join(for_markdown(shorten(name, 40)) for name in names[:most])
+    return f"Could not be used: {told}{f' and {len(names) - most:,} more' if len(names) > most else ''}"
+
+
+def problems(held: Library) -> None:
+    """What could not be read: its name in sight, why folded away."""
+    if held.problems:
+        with st.expander(unread(held.unread), icon=":material/info:"):
+            for line in held.problems[:20]:
+                st.markdown(f"- {for_markdown(shorten(line, 300))}")
+            if len(held.problems) > 20:
+                st.caption(f"and {len(held.problems) - 20:,} more")

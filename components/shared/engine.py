@@ -1,0 +1,158 @@
+"""The one analyzer of this process, shared by every visitor's thread, and the choice of what it runs.
+
+One profile is in memory at a time: a switch waits for whoever is being answered, puts the old models away, and then loads
+the new ones. It holds for everybody who uses this app.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from models.errors import SubtextError
+
+if TYPE_CHECKING:
+    from models.analyzer import Analyzer
+    from models.io.hub import OnProgress
+    from models.search.joint_space import JointSpace, MiniSpace
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is to run: names as in `models.profiles.registry`, `models.runtime.device` and `models.ocr.registry`."""
+
+    profile: str = "auto"
+    device: str = "auto"
+    ocr: str = "rapid"
+
+
+@dataclass(frozen=True)
+class State:
+    """What was asked for, why this profile runs, and what kept another one from running."""
+
+    choice: Choice
+    why: str = ""
+    problem: str = ""
+
+
+class Engine:
+    """Holds the analyzer. Safe to share between threads."""
+
+    def __init__(self, build: Callable[[Choice, OnProgress | None], Analyzer] | None = None) -> None:
+        self._build = build or _build
+        self._lock = threading.RLock()
+        self._analyzer: Analyzer | None = None
+        self.state = State(Choice())
+
+    def get(self, on_progress: OnProgress | None = None) -> Analyzer:
+        """The analyzer of the choice. What cannot run is told in `state.problem`, and `mini` runs instead.
+
+        Raises `SubtextError` where `mini` cannot run either.
+        """
+        with self._lock:
+            if self._analyzer is None:
+                self._load(on_progress)
+            assert self._analyzer is not None
+            return self._analyzer
+
+    def choose(self, choice: Choice) -> None:
+        """Puts the models of another choice away; the next `get` loads the new ones. The OCR alone is changed in place."""
+        with self._lock:
+            old = self.state.choice
+            if choice == old and not self.state.problem:
+                return
+            same = replace(choice, ocr=old.ocr) == old and not self.state.problem
+            if same and self._analyzer is not None:
+                from models.ocr import registry as engines
+
+                self._analyzer.reader = engines.reader(choice.ocr, choice.device)
+                self.state = replace(self.state, choice=choice)
+                return
+            self.state = State(choice)
+            self._put_away()
+
+    def _put_away(self) -> None:
+        if self._analyzer is not None:
+            self._analyzer.close()
+            self._analyzer = None
+            _release()
+
+    def _load(self, on_progress: OnProgress | None) -> None:
+        from models.profiles import registry
+
+        choice = self.state.choice
+        try:
+            chosen = registry.select(choice.profile)
+            self._analyzer = self._build(replace(choice, profile=chosen.profile.name), on_progress)
+            self.state = State(choice, chosen.why)
+        except SubtextError as error:
+            if choice.profile == "mini" and choice.device in ("auto", "cpu"):
+                raise
+            sentence = str(error)  # the error itself would hold its frames, and these the models
+        except Exception as error:  # a driver or a library that fails in its own way must not take the app down
+            if choice.profile == "mini":
+                raise
+            sentence = f"The models could not be loaded ({type(error).__name__}): choose another device or profile."
+        else:
+            return
+        _release()
+        self._analyzer = self._build(Choice("mini", ocr=choice.ocr), on_progress)
+        self.state = State(choice, "The models that were asked for cannot run.", sentence)
+
+
+def _build(choice: Choice, on_progress: OnProgress | None) -> Analyzer:
+    from models.analyzer import Analyzer  # here, so that the page is drawn before the models are read
+
+    # mini runs on the CPU whatever the device is that clip was to run on.
+    device = "auto" if choice.profile == "mini" else choice.device
+    return Analyzer(choice.profile, device, reader=choice.ocr, on_progress=on_progress)
+
+
+def _release() -> None:
+    """Gives back what the models held, here and on the GPU."""
+    import sys
+
+    from models.runtime.memory import give_back_memory
+
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    give_back_memory()
+
+
+@st.cache_resource(show_spinner=False)
+def engine() -> Engine:
+    """The one of this process."""
+    return Engine()
+
+
+def analyzer() -> Analyzer:
+    """The analyzer, loaded once; raises `SubtextError` with what to do when the weights are missing or damaged."""
+    from components.shared import download_progress
+
+    with download_progress.shown() as on_progress:
+        return engine().get(on_progress)
+
+
+def state() -> State:
+    """What was asked for and what came of it."""
+    return engine().state
+
+
+def choose(choice: Choice) -> None:
+    """Run something else from now on, for everybody who uses this app."""
+    engine().choose(choice)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def joint_space() -> JointSpace | MiniSpace:
+    """The towers of the search; raises `SubtextError` as `analyzer` does."""
+    from models.search.joint_space import open_space
+
+    return open_space()

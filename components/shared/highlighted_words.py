@@ -1,0 +1,100 @@
+"""A caption drawn with its words shaded. The caption is escaped here: nothing of it is markup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from components.shared.escaping import for_html
+from components.shared.palette import (
+    AWAY,
+    BETWEEN,
+    TOWARD,
+    faint,
+)
+from models.analysis import Span, WordEffect, WordWeight
+
+DRAWN_CHARACTERS = 1500
+"""A caption is drawn up to here; a longer one says so."""
+
+
+@dataclass(frozen=True)
+class Shade:
+    """Characters start:end of the caption with a CSS style and what a pointer resting on them is told."""
+
+    start: int
+    end: int
+    style: str
+    title: str
+
+
+def _caption(text: str, shades: Sequence[Shade], size: str) -> str:
+    parts, at = [], 0
+    shown = text[:DRAWN_CHARACTERS]
+    for shade in sorted(shades, key=lambda shade: shade.start):
+        if shade.start < at or shade.end > len(shown):
+            continue
+        parts.append(for_html(shown[at : shade.start]))
+        word = for_html(shown[shade.start : shade.end])
+        style = f"border-radius:4px;padding:1px 2px;{shade.style}"
+        parts.append(f'<span title="{for_html(shade.title)}" style="{style}">{word}</span>')
+        at = shade.end
+    parts.append(for_html(shown[at:]))
+    rest = len(text) - len(shown)
+    tail = f"<em> … and {rest:,} more characters, not drawn here</em>" if rest else ""
+    return (
+        f'<div dir="auto" style="white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.9;font-size:{size}">'
+        f"{''.join(parts)}{tail}</div>"
+    )
+
+
+def attended(text: str, words: Sequence[WordWeight], picked: int | None = None) -> str:
+    """The caption with each word as dark as its share of the attention; the picked one is underlined."""
+    most = max((word.weight for word in words), default=0.0) or 1.0
+    shades = [
+        Shade(
+            word.start,
+            word.end,
+            f"background:{faint(BETWEEN, 0.62 * word.weight / most)};"
+            + ("text-decoration:underline;text-decoration-thickness:3px;" if index == picked else ""),
+            f"{word.weight:.1%} of the attention",
+        )
+        for index, word in enumerate(words)
+    ]
+    return _caption(text, shades, "1.1rem")
+
+
+def weighed(text: str, words: Sequence[WordEffect]) -> str:
+    """The caption with each word in the hue of its direction, as strong as its effect on the logit."""
+    most = max((abs(word.effect) for word in words), default=0.0) or 1.0
+    shades = [
+        Shade(
+            word.start,
+            word.end,
+            f"background:{faint(TOWARD if word.effect > 0 else AWAY, 0.55 * abs(word.effect) / most)};",
+            f"{word.effect:+.2f} on the logit",
+        )
+        for word in words
+    ]
+    return _caption(text, shades, "1.1rem")
+
+
+def doubtful(text: str, uncertain: Sequence[Span]) -> str:
+    """The caption with what the OCR was unsure of under a dotted line."""
+    style = f"background:{faint(BETWEEN, 0.22)};border-bottom:2px dotted {BETWEEN};border-radius:0;"
+    shades = [Shade(start, end, style, "The OCR was not sure of this") for start, end in uncertain]
+    return _caption(text, shades, "0.95rem")
+
+
+def plain(text: str, *, size: str = "0.9rem") -> str:
+    """Words of ours with words of the meme in them, as one paragraph for each line."""
+    lines = [for_html(line) for line in text.splitlines() if line.strip()]
+    return "".join(
+        f'<p dir="auto" style="margin:0 0 0.5rem;overflow-wrap:anywhere;font-size:{size}">{line}</p>' for line in lines
+    )
+
+
+def listed(lines: Sequence[str]) -> str:
+    """The same as a list."""
+    items = "".join(f'<li dir="auto" style="margin-bottom:0.35rem">{for_html(line)}</li>' for line in lines)
+    return f'<ul style="font-size:0.9rem;padding-left:1.2rem;margin:0">{items}</ul>'

@@ -1,0 +1,125 @@
+"""Other lenses on the same meme: second opinions beside the verdict, and stress only where the visitor asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from components.shared import charts, failures
+from components.shared.palette import AWAY, NEUTRAL
+from models.analysis import Emotion, Lens
+from models.lenses import SPECS, meanings
+
+STRESS = "read_stress"
+TITLES = {
+    "humour": "Humour",
+    "sarcasm": "Sarcasm",
+    "offence": "Offence",
+    "motivation": "Motivation",
+    "sentiment": "Sentiment",
+    "target": "Who is aimed at",
+    "stress": "Stress",
+}
+ALONE = ("humour", "sarcasm", "offence", "motivation")
+"""Yes-or-no lenses, drawn together as one chart."""
+
+MENTAL_HEALTH = frozenset({"stress", "stress-domain", "axiom", "restore"})
+"""Tasks whose answers stand nowhere without `CARE`."""
+
+CARE = """
+It knows nothing about the person who wrote or shared it, and it is **not a diagnosis**. Nothing of it is stored. If you or
+somebody you know is struggling, talk to somebody you trust, to a doctor or to a helpline:
+[findahelpline.com](https://findahelpline.com) lists free and confidential ones by country. In an emergency call your local
+emergency number.
+"""
+STRESS_READS = "This tells how a text *reads* next to forum posts that annotators called stressed."
+
+
+def wanted() -> tuple[str, ...]:
+    """The lenses to read: all but those that need to be asked for, and these where they were."""
+    asked = bool(st.session_state.get(STRESS))
+    return tuple(name for name, spec in SPECS.items() if asked or not spec.on_request)
+
+
+def draw(found: Mapping[str, Lens]) -> None:
+    """All lenses that were read, and the switch for stress."""
+    st.caption(
+        "Second opinions by small systems trained on Memotion 7k and HarMeme. Annotators of memes agree little, so most of "
+        "these are barely better than guessing by frequency: the Evaluation page tells how well each does. The stroke "
+        "on a bar is the cut-off that it has to reach to be the answer; each question has its own, often far from half, set so "
+        "that answers come as often as in the training rows."
+    )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        together = [(name, score) for name in ALONE if name in found for score in found[name].scores]
+        if together:
+            st.subheader("What it is meant as", anchor=False)
+            charts.draw(
+                chart([(TITLES[name], score) for name, score in together]),
+                alt=described([(TITLES[name], score) for name, score in together]),
+                key="lens-types",
+                height=60 + charts.ROW * len(together),
+            )
+        for name in ALONE:
+            if name in found and not found[name].scores:
+                tell(name, found[name])
+    with right:
+        for name in ("sentiment", "target"):
+            if name in found:
+                one(name, found[name])
+    with st.container(border=True):
+        st.toggle(
+            "Read stress in the words", key=STRESS, help="Off unless you ask for it, and forgotten with the page."
+        )
+        if st.session_state.get(STRESS):
+            st.markdown(f"{STRESS_READS} {CARE.strip()}")
+            if "stress" in found:
+                one("stress", found["stress"])
+
+
+def one(name: str, lens: Lens) -> None:
+    """A lens with a chart of its own, or why it has none."""
+    st.subheader(TITLES[name], anchor=False, help=meanings()[name])
+    if not lens.scores:
+        tell(name, lens)
+        return
+    rows = [(score.label.replace("_", " "), score) for score in lens.scores]
+    charts.draw(chart(rows), alt=described(rows), key=f"lens-{name}", height=60 + charts.ROW * len(rows))
+
+
+def tell(name: str, lens: Lens) -> None:
+    """What is said in the place of a chart."""
+    if lens.status == "failed":
+        failures.tell(lens.detail or f"{TITLES[name]} could not be read.")
+    else:
+        missing = {"no_text": "no words", "no_image": "no picture"}.get(lens.status, "nothing")
+        st.info(f"{TITLES[name]}: there are {missing} to read it from.", icon=":material/info:")
+
+
+def chart(rows: list[tuple[str, Emotion]]) -> go.Figure:
+    """Bars, those that are the answer first and in colour."""
+    groups = [
+        (
+            title,
+            colour,
+            [(label, score.probability, f"{score.probability:.0%}") for label, score in rows if score.present is there],
+        )
+        for title, colour, there in (("The answer", AWAY, True), ("Not the answer", NEUTRAL, False))
+    ]
+    figure = charts.bars(groups, numbers_at=1.13)
+    charts.strokes(
+        figure, [score.threshold for there in (True, False) for _, score in rows if score.present is there], "Cut-off"
+    )
+    figure.update_xaxes(range=[0, 1.14], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
+    figure.update_layout(showlegend=True)
+    return figure
+
+
+def described(rows: list[tuple[str, Emotion]]) -> str:
+    """The chart in words."""
+    return "; ".join(
+        f"{label} {score.probability:.0%}, cut-off {score.threshold:.0%}{' (the answer)' if score.present else ''}"
+        for label, score in rows
+    )

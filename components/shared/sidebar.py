@@ -1,0 +1,136 @@
+"""Beside every page: what runs, the switch that blurs, and what the model cannot judge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from components.shared import (
+    engine,
+    metric_values,
+    pictures,
+    visit,
+)
+from components.shared.escaping import for_markdown
+from components.shared.palette import AWAY
+from models.ocr.registry import ENGINES
+from models.runtime.device import likely
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from models.analysis import ProfileInfo
+
+LOGO = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 32" role="img" aria-label="Subtext">
+<rect x="1" y="3" width="30" height="26" rx="7" fill="{AWAY}"/>
+<rect x="7" y="9" width="18" height="4" rx="2" fill="#fff"/><rect x="7" y="18" width="11" height="4" rx="2" fill="#fff"
+ opacity=".55"/><text x="41" y="24" font-family="Source Serif 4,Georgia,serif" font-size="24" font-weight="600"
+ fill="{AWAY}">Subtext</text></svg>"""
+
+_SWITCH = "blur-switch"
+
+PROFILES = {"auto": "Chosen for you", "mini": "mini: small, no download", "clip": "clip: full size, downloaded"}
+
+LIMITS = """
+- Who speaks, to whom, and whether it is meant: irony, quotation and reclaimed words look the same to it.
+- Languages other than English, slang that is younger than its data, and images that need knowledge of an event.
+- Sarcasm that only the picture gives away, or two harmless halves that are hateful together, are often missed.
+- Emotions are what words and faces show, not what anyone feels.
+
+A verdict is a reason to look, never a reason to act without looking. The middle band exists because the model is
+often unsure.
+"""
+
+
+def draw(kept: str = "Pictures and words are kept only while this page is open.") -> DeltaGenerator:
+    """Draw the sidebar; returns the place for `tell`, since the models may still have to be loaded. `kept` says how long
+    what is given is kept."""
+    st.logo(LOGO, size="large")
+    with st.sidebar:
+        st.toggle(
+            "Blur pictures until clicked",
+            value=bool(st.session_state.get(pictures.BLUR)),
+            key=_SWITCH,
+            on_change=_blur,
+            help="Every picture stays blurred until you ask for it.",
+        )
+        with st.expander("What it cannot judge", icon=":material/balance:"):
+            st.markdown(LIMITS)
+        with st.expander("Models", icon=":material/memory:"):
+            _choose()
+        place = st.empty()
+        st.caption(f":material/lock: {kept}")
+    return place
+
+
+def _blur() -> None:
+    """Who asks for it on one page means all of them, while each page has a switch of its own: the answer is kept apart."""
+    st.session_state[pictures.BLUR] = st.session_state[_SWITCH]
+    pictures.cover_all()
+
+
+def _choose() -> None:
+    """Profile, device and OCR. What runs is shared by everybody who uses this app, so the widgets show what is chosen."""
+    chosen = engine.state().choice
+    profile = st.selectbox(
+        "Profile",
+        list(PROFILES),
+        index=list(PROFILES).index(chosen.profile),
+        format_func=PROFILES.__getitem__,
+        help="Small models from the repository, or full-size ones that are downloaded. One profile is in memory at a time.",
+    )
+    devices = list(dict.fromkeys((*likely(), chosen.device)))
+    device = st.selectbox(
+        "Device",
+        devices,
+        index=devices.index(chosen.device),
+        format_func=lambda name: {"auto": "The fastest there is"}.get(name, name.upper()),
+        disabled=profile == "mini",
+        help="Where the full-size models run. The small ones run on the CPU.",
+    )
+    ocr = st.selectbox(
+        "What reads the picture",
+        list(ENGINES),
+        index=list(ENGINES).index(chosen.ocr),
+        format_func=ENGINES.__getitem__,
+        help="RapidOCR comes with the app. EasyOCR is downloaded once (100 MB) and needs torch.",
+    )
+    wanted = engine.Choice(profile, device, ocr)
+    if wanted != chosen:
+        st.caption("The switch holds for everybody who uses this app, and waits for who is being answered.")
+        if st.button("Switch", icon=":material/swap_horiz:", type="primary"):
+            if wanted.ocr != chosen.ocr:
+                visit.current().reading = None  # the picture is read anew
+            engine.choose(wanted)
+            st.rerun()
+
+
+def tell(place: DeltaGenerator, info: ProfileInfo) -> None:
+    """What runs and why: profile, device, precision, size and figures; and what kept another profile from running."""
+    state = engine.state()
+    kind = {"mini": "small", "clip": "full-size"}.get(info.name)
+    with place.container():
+        st.caption(
+            f":material/memory: The {kind + ' ' if kind else ''}models run here (profile **{info.name}**)",
+            help=f"On {info.device.upper()}, counting in {info.dtype}; {info.parameters / 1e6:,.1f} million parameters, "
+            "which are the numbers that training set.",
+        )
+        if state.why:
+            st.caption(f":material/info: {for_markdown(state.why)}")
+        measured = metric_values.of(info.weights)
+        if measured:
+            told = [f":material/monitoring: {for_markdown(metric_values.QUESTION)}"]
+            st.caption(
+                "  \n".join(told + [f"· {for_markdown(figure.plain)}" for figure in measured]),
+                help="  \n".join(
+                    [
+                        "In brackets the 95% interval. In the terms of the field:",
+                        *(for_markdown(str(one)) for one in measured),
+                    ]
+                ),
+            )
+        else:
+            st.caption("These models came without figures.")
+        if state.problem:
+            st.warning(for_markdown(state.problem), icon=":material/warning:")

@@ -1,0 +1,131 @@
+"""The verdict in words and drawn against both bands, and the smaller second opinion beside it."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from components.shared import charts
+from components.shared.escaping import for_markdown
+from components.shared.palette import (
+    AWAY,
+    BETWEEN,
+    TOWARD,
+    faint,
+)
+from models.analysis import Bands, Harm, Label, Verdict
+
+NAMES: dict[Label, str] = {
+    "hateful": "Hateful",
+    "needs_review": "Needs a human look",
+    "not_hateful": "Not hateful",
+}
+_LOOKS: dict[Label, tuple[str, str]] = {
+    "hateful": ("red", ":material/report:"),
+    "needs_review": ("yellow", ":material/person_search:"),
+    "not_hateful": ("green", ":material/check_circle:"),
+}
+
+
+def percent(value: float) -> str:
+    """A share as people read it, rounded as the explanation rounds it: 0.445 is 0.45 there and 45% here, never 44%."""
+    return f"{float(f'{value:.2f}'):.0%}"
+
+
+def zones(bands: Bands) -> list[tuple[str, float, float, str]]:
+    """The three zones of the probability as (name, from, to, colour), from left to right."""
+    return [
+        (NAMES["not_hateful"], 0.0, bands.review_from, AWAY),
+        (NAMES["needs_review"], bands.review_from, bands.hateful_from, BETWEEN),
+        (NAMES["hateful"], bands.hateful_from, 1.0, TOWARD),
+    ]
+
+
+def _between(bands: Bands) -> bool:
+    """Whether there is a middle zone: the earlier system knows none."""
+    return bands.review_from < bands.hateful_from
+
+
+def describe(verdict: Verdict) -> str:
+    """The band chart in words, for who cannot see it."""
+    return (
+        f"{NAMES[verdict.label]}: probability {percent(verdict.probability)}. "
+        f"Below {percent(verdict.bands.review_from)} is not hateful, from {percent(verdict.bands.hateful_from)} on is "
+        f"hateful{', between them a person should look' if _between(verdict.bands) else ''}."
+    )
+
+
+def band_chart(verdict: Verdict) -> go.Figure:
+    """The probability on a line from 0 to 1 that is divided by the two bands."""
+    figure = go.Figure()
+    for (name, start, end, colour), anchor in zip(zones(verdict.bands), ("left", "center", "right"), strict=True):
+        if anchor == "center" and not _between(verdict.bands):
+            continue
+        figure.add_shape(
+            type="rect", x0=start, x1=end, y0=0, y1=1, layer="below", line_width=0, fillcolor=faint(colour, 0.42)
+        )
+        middle = min(max((start + end) / 2, 0.42), 0.62)  # keeps its name clear of the outer two on a phone
+        reach = {
+            "left": f"below {percent(end)}",
+            "center": f"{percent(start)} to {percent(end)}",
+            "right": f"{percent(start)} and more",
+        }
+        figure.add_annotation(
+            x={"left": 0.0, "center": middle, "right": 1.0}[anchor],
+            y=-0.15,
+            text=f'<span style="color:{colour}">■</span> {name}<br>{reach[anchor]}',
+            showarrow=False,
+            xanchor=anchor,
+            yanchor="top",
+            align=anchor,
+            font_size=12,
+        )
+    here = verdict.probability
+    figure.add_shape(type="line", x0=here, x1=here, y0=0, y1=1.15, line={"width": 4, "color": _colour(verdict)})
+    figure.add_trace(
+        go.Scatter(
+            x=[here],
+            y=[1.3],
+            mode="markers+text",
+            marker={"symbol": "triangle-down", "size": 12, "color": _colour(verdict)},
+            text=[f"<b>{percent(here)}</b>"],
+            textposition="middle right" if here < 0.85 else "middle left",
+            textfont_size=15,
+            hoverinfo="skip",
+        )
+    )
+    figure.update_xaxes(visible=False, range=[-0.005, 1.005], fixedrange=True)
+    figure.update_yaxes(visible=False, range=[-2.0, 2.0], fixedrange=True)
+    figure.update_layout(showlegend=False)
+    return figure
+
+
+def _colour(verdict: Verdict) -> str:
+    return {"hateful": TOWARD, "needs_review": BETWEEN, "not_hateful": AWAY}[verdict.label]
+
+
+def title(verdict: Verdict) -> str:
+    """The label in its colour and with its icon, as Streamlit's Markdown."""
+    colour, icon = _LOOKS[verdict.label]
+    return f":{colour}[{icon} {NAMES[verdict.label]}]"
+
+
+def draw(verdict: Verdict, harm: Harm | None) -> None:
+    """The probability against the bands and what the label means; beside it, smaller, the second opinion if any."""
+    against, beside = st.columns([5, 2], gap="medium")
+    with against:
+        charts.draw(band_chart(verdict), alt=describe(verdict), key="chart-verdict", height=112)
+    with beside:
+        _second(harm)
+    st.caption(for_markdown(verdict.meaning))
+
+
+def _second(harm: Harm | None) -> None:
+    if harm is None:
+        st.caption("This profile was trained for hate alone.")
+        return
+    st.progress(
+        min(max(harm.probability, 0.0), 1.0),
+        text=f":small[Harmful, as HarMeme's annotators would judge it: **{percent(harm.probability)}**]",
+    )
+    st.markdown(":small[:gray[Not the verdict]]", help=for_markdown(harm.meaning), width="content")

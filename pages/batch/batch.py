@@ -1,0 +1,143 @@
+"""Many memes at once: take files, go on in the background, show what was found, give it to take along."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from components.batch import results as batch
+from components.shared import engine, failures, sidebar
+from models.io.flat_row import Row
+from serving import systems
+from serving.batch import results
+from serving.batch.jobs import Job, Jobs
+from serving.batch.judge import Options
+from serving.batch.uploads import MOST
+
+KINDS = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "zip", "csv", "parquet"]
+FORMS = {
+    "csv": ("CSV", "text/csv"),
+    "parquet": ("Parquet", "application/vnd.apache.parquet"),
+    "jsonl": ("JSON lines", "application/jsonl"),
+}
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def jobs() -> Jobs:
+    """The batches of all visitors of this server."""
+    return Jobs(engine.analyzer)
+
+
+def ask() -> None:
+    """What to judge, and how."""
+    st.markdown(
+        f"Up to {MOST:,} memes at once: pictures, a ZIP of pictures, or a CSV or Parquet with their words beside them. "
+        "Nothing is fetched from the web, whatever a table says."
+    )
+    with st.form("batch", border=True):
+        files = st.file_uploader(
+            "Pictures, ZIP, CSV or Parquet",
+            type=KINDS,
+            accept_multiple_files=True,
+            max_upload_size=200,
+            help="A table has a column `image` with the files' names and a column `caption` with their words; a Parquet "
+            "may hold the pictures themselves. Where a meme has no caption, its words are read off the picture.",
+        )
+        read = st.toggle(
+            "Read the words off pictures that come without a caption",
+            True,
+            help="Some three memes a second with it, dozens without.",
+        )
+        further = st.multiselect("Further columns", [name for name in known() if name not in ("hate", "harm")])
+        sent = st.form_submit_button("Judge them", type="primary", icon=":material/play_arrow:")
+    if sent and not files:
+        failures.tell("There is nothing to judge yet: choose some files first.")
+    elif sent:
+        with failures.contained():
+            job = jobs().start(((file.name, file.getbuffer()) for file in files), Options(read, tuple(further)))
+            st.query_params["job"] = job.id
+            st.rerun()
+
+
+def known() -> list[str]:
+    """The systems by name; none of them where the models cannot be loaded, which is told elsewhere."""
+    try:
+        return list(systems.registry(engine.analyzer()))
+    except Exception:
+        return []
+
+
+def show(job: Job) -> None:
+    """How far it is and what was found, drawn anew every two seconds while it runs."""
+    going = not job.over
+
+    @st.fragment(run_every=2.0 if going else None)
+    def looked_at() -> None:
+        jobs().find(job.id)  # it is being looked at
+        if going and job.over:
+            st.rerun()
+        rows = job.rows[:]
+        if job.state == "waiting":
+            st.info("Another batch is running; this one begins when it is done.", icon=":material/hourglass_top:")
+        batch.counts(job.counts)
+        batch.progress(len(rows), job.total, job.speed)
+        if rows:
+            batch.table(rows, job.thumbnails, job.options.systems)
+
+    looked_at()
+    if job.state == "failed":
+        failures.tell(job.problem)
+    if job.state == "stopped":
+        st.warning(f"Stopped after {len(job.rows):,} of {job.total:,} memes.", icon=":material/stop_circle:")
+
+
+def take_along(job: Job) -> None:
+    """Everything there is, in three forms; a file is made when it is asked for."""
+    rows = job.rows[:]
+    for form, (name, mime) in FORMS.items():
+        st.download_button(
+            name,
+            made(rows, form, job.options.systems),
+            f"subtext-batch.{form}",
+            mime,
+            icon=":material/download:",
+            on_click="ignore",
+            disabled=not rows,
+        )
+
+
+def made(rows: list[Row], form: str, further: tuple[str, ...]) -> Callable[[], bytes]:
+    """What makes the file."""
+    return lambda: results.in_form(form, rows, further)
+
+
+about = sidebar.draw("A batch is kept on this server for an hour after it was last looked at, or until you delete it.")
+analyzer = None
+with failures.contained(), st.spinner("Loading the models", show_time=True):
+    analyzer = engine.analyzer()
+if analyzer is not None:
+    sidebar.tell(about, analyzer.info)
+
+asked_for = st.query_params.get("job")
+current = jobs().find(asked_for)
+head, tools = st.columns([3, 4], vertical_alignment="center")
+head.title("Many memes at once" if current is None else "Your batch", anchor=False)
+if current is None:
+    if asked_for:
+        st.info(
+            "This batch is not there any more: it was deleted or kept for its hour. Begin another.",
+            icon=":material/info:",
+        )
+    ask()
+else:
+    with tools, st.container(horizontal=True, horizontal_alignment="right"):
+        if current.over:
+            take_along(current)
+            if st.button("Delete and begin another", icon=":material/delete:"):
+                jobs().forget(current)
+                del st.query_params["job"]
+                st.rerun()
+        elif st.button("Stop", icon=":material/stop:"):
+            current.stop()
+    if not current.over:
+        st.caption("It goes on when this page is closed. Its address, which nobody can guess, leads back to it.")
+    show(current)

@@ -1,0 +1,61 @@
+"""Compare: pick systems, give one meme, see what each answers, from what and how fast, and where they disagree."""
+
+import streamlit as st
+
+from components.compare import comparison, session
+from components.shared import (
+    engine,
+    failures,
+    pictures,
+    sidebar,
+)
+from components.shared.caption_editor import SOURCES
+from models.analysis import Meme
+from models.errors import EmptyMeme
+from models.io import captions
+from models.io.images import open_picture
+
+about = sidebar.draw()
+st.title("Compare systems", anchor=False)
+st.markdown(
+    "Earlier ways to read memes, each trained here in full: for sentiment, humour, offence, whom a meme is aimed at. Beside them "
+    "stands Subtext's own verdict, the only one about hate. Give one meme, and see what they answer, from what, and how fast."
+)
+choices = comparison.choices()
+if not choices:
+    st.info("There are no trained systems in `weights/`: `python -m training fit` makes them.", icon=":material/info:")
+    st.stop()
+titles = {name: one.title for name, one in choices.items()}
+picked = session.pick(titles, comparison.preferred(choices))
+given = session.ask()
+if given.picture is None and not given.words.strip():
+    st.info("Give a picture, some words, or both.", icon=":material/add_photo_alternate:")
+    st.stop()
+with failures.contained():
+    with st.spinner("Loading the models", show_time=True):
+        analyzer = engine.analyzer()
+    sidebar.tell(about, analyzer.info)
+    picture = open_picture(given.picture) if given.picture is not None else None
+    if given.words.strip():
+        caption = captions.from_override(given.words)
+    else:
+        with st.spinner("Reading the words off the picture"):
+            caption = captions.read(picture.image if picture else None, None, analyzer.reader)
+    if picture is None and not caption.text.strip():
+        raise EmptyMeme("There is nothing to compare on: give a picture, some words, or both.")
+    image = picture.image if picture else None
+    shown, table = st.columns([1, 3], gap="medium")
+    with shown:
+        if picture is not None:
+            pictures.show(
+                picture.image, key=picture.sha256[:8], place="compare", alt="The meme that is compared on", height=220
+            )
+        said, icon = SOURCES[caption.source]
+        st.badge(said, icon=icon, color="blue" if caption.source == "ocr" else "gray")
+        if caption.text:
+            st.text(caption.text)
+    with table:
+        with st.spinner("Asking the systems"):
+            found = [comparison.verdict(analyzer, Meme(image, caption))]
+            found += [comparison.ask(name, titles[name], image, caption.text) for name in picked]
+        comparison.draw(found)

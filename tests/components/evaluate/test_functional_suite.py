@@ -1,0 +1,69 @@
+"""A functional test suite in HateCheck's layout: read, run, drawn; what is off is one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from components.evaluate import functional_suite
+from models.analysis import Meme
+from models.errors import BadInput
+
+CSV = """functionality,case_id,test_case,label_gold,target_ident
+derog_neg_emote_h,1,I despise them,hateful,women
+ident_neutral_nh,2,They are here,non-hateful,women
+ident_neutral_nh,3,They are kind,non-hateful,immigrants
+profanity_nh,4,Damn it,non-hateful,
+profanity_nh,5,,non-hateful,
+profanity_nh,6,What,maybe,
+"""
+
+
+class FakeAnalyzer:
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def threshold(self, _: str) -> float:
+        return 0.5
+
+    def score(self, memes: Sequence[Meme]) -> list[SimpleNamespace]:
+        self.asked += [meme.caption.text for meme in memes]
+        return [
+            SimpleNamespace(probability=0.9 if any(w in m.caption.text for w in ("despise", "kind")) else 0.1)
+            for m in memes
+        ]
+
+
+def test_accuracy_by_functionality_and_group() -> None:
+    cases, problems = functional_suite.read(CSV.encode())
+    assert len(cases) == 4
+    assert problems == [
+        "Row 6 has no test_case, so it is left out.",
+        "Row 7 has the label 'maybe', which is neither hateful nor non-hateful, so it is left out.",
+    ]
+    told: list[float] = []
+    results = functional_suite.run(cases, FakeAnalyzer(), told.append)  # type: ignore[arg-type]
+    assert told[-1] == 1
+    grid = functional_suite.grid(results)
+    assert grid.functionalities == ("all", "derog_neg_emote_h", "ident_neutral_nh", "profanity_nh")
+    assert grid.groups == ("all", "women", "immigrants", functional_suite.NOBODY)
+    assert grid.accuracy[0, 0] == 0.75
+    assert grid.accuracy[2].tolist()[:3] == [0.5, 1.0, 0.0]
+    assert np.isnan(grid.accuracy[1, 2])
+    assert grid.count[2, 0] == 2
+    figure = functional_suite.heat(grid)
+    assert figure.data[0].text[2][1] == "100%"
+    assert len(functional_suite.as_csv(results).splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [(b"a,b\n1,2\n", "no column 'functionality': it has a, b"), (b"\xff\xfe\x00", "not UTF-8"), (b"", "no column"),
+     (CSV.splitlines()[0].encode(), "no case that can be used")],
+)  # fmt: skip
+def test_what_is_off_is_one_sentence(data: bytes, told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        functional_suite.read(data)

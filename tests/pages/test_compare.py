@@ -1,0 +1,169 @@
+"""The Compare page through the app's front door."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from components.compare import comparison
+from components.compare.comparison import Compared, Told
+from models.classifiers.multitask import Answer, titled
+from tests.conftest import drawn
+from tests.pages import test_evaluation
+from tests.pages.test_evaluation import fine, page
+
+if TYPE_CHECKING:
+    from tests.fakes import FakeAnalyzer
+
+shelf = test_evaluation.shelf
+
+
+def plain(table: pd.DataFrame) -> pd.DataFrame:
+    """The cells as they are read: backslashes and word joiners only keep Markdown from seeing marks in them."""
+    return table.map(lambda cell: cell.replace("\\", "").replace("\u2060", ""))
+
+
+def compare(words: str) -> AppTest:
+    app = fine(page("pages/compare/compare.py"))
+    assert "Give a picture" in app.info[0].value
+    app.text_area(key="compare-words").set_value(words).run()
+    return fine(app)
+
+
+def test_compare_sets_systems_side_by_side(shelf: Path, analyzer: FakeAnalyzer) -> None:
+    app = compare("we love mondays")
+    assert any("Written by you" in one.value for one in app.markdown)
+    answers, systems = (plain(table.value) for table in app.table)
+    assert list(systems["System"]) == ["Subtext's own verdict", "Memotion: BiLSTM", "Memotion: gated multimodal unit"]
+    assert systems["Reads"][1] == "words: words, embeddings of its own, trained along"
+    assert all(time.endswith(("ms", "s")) for time in systems["Time"])
+    assert "sentiment" in set(answers["Question"])
+    for title in ("BiLSTM", "gated multimodal unit"):
+        assert answers["Given by"].str.contains(rf"{title} \*\*\d+%\*\*").any()
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "hate"), [("we love mondays", "Not hateful", "12%"), ("I despise queues", "Hateful", "82%")]
+)
+def test_compare_begins_with_the_verdict(
+    words: str, answer: str, hate: str, shelf: Path, analyzer: FakeAnalyzer
+) -> None:
+    first = compare(words).table[0].value.iloc[0]
+    assert (first["Question"], first["Answer"]) == ("hateful or not :small[(% for hate)]", f"**{answer}**")
+    assert first["Given by"] == f"Subtext's own verdict **{hate}**"
+
+
+def help_told(app: AppTest) -> int:
+    """How often the page says that an answer is no diagnosis, with where to find help."""
+    return sum("not a diagnosis" in one.value and "findahelpline.com" in one.value for one in app.markdown)
+
+
+def test_compare_answers_about_mental_health_only_where_asked_and_with_care(
+    shelf: Path, analyzer: FakeAnalyzer
+) -> None:
+    app = compare("we love mondays")
+    assert "mental_health_stress" not in app.multiselect(key="systems").value
+    assert not app.table[0].value["Question"].str.contains("stress").any() and help_told(app) == 0
+    app.multiselect(key="systems").set_value(["memotion_gmu", "mental_health_target"]).run()
+    assert help_told(fine(app)) == 0  # whom a meme is aimed at says nothing about anybody's health
+    app.multiselect(key="systems").set_value(["memotion_gmu", "mental_health_stress"]).run()
+    questions = list(plain(fine(app).table[0].value)["Question"])
+    assert any(one.startswith("stress :small[(% for") for one in questions) and "domain" in questions
+    assert help_told(app) == 1
+    assert any("What “Stress in a text” answers tells how" in one.value for one in app.markdown)
+
+
+def test_nothing_about_mental_health_is_picked_for_the_visitor() -> None:
+    known = {
+        "mental_health_axiom": comparison.Choice("A", frozenset({"axiom"})),
+        "mental_health_restore": comparison.Choice("R", frozenset({"restore"})),
+        "mental_health_target": comparison.Choice("T", frozenset({"target"})),
+    }
+    assert comparison.preferred(known) == ["mental_health_target"]
+    assert comparison.preferred(known | {"memotion_gmu": comparison.Choice("M", frozenset())}) == ["memotion_gmu"]
+
+
+@pytest.mark.parametrize("task", ["axiom", "restore", "stress-domain"])
+def test_care_is_told_once_for_all_that_answer_about_mental_health(task: str) -> None:
+    def script(task: str) -> None:
+        from components.compare import comparison
+
+        asked = {"q": comparison.Told("x", 0.6)}
+        one = comparison.Compared("a", "A", "words", 1.0, asked, tasks=frozenset({task}))
+        two = comparison.Compared("b", "B", "words", 1.0, asked, tasks=frozenset({"stress"}))
+        comparison.draw([one, two])
+
+    app = fine(AppTest.from_function(script, args=(task,)).run())
+    assert help_told(app) == 1
+    assert any("What “A” and “B” answer tells" in one.value for one in app.markdown)
+
+
+def counted(app: AppTest) -> bool:
+    """Whether the page says that the upload counts before the sample."""
+    return any("The picture counts as long as there is one" in one.value for one in app.caption)
+
+
+def test_compare_keeps_what_was_chosen_for_the_visit(shelf: Path, analyzer: FakeAnalyzer) -> None:
+    app = compare("we love mondays")
+    app.multiselect(key="systems").set_value(["memotion_bilstm"])
+    app.selectbox(key="compare-sample").select("First try")
+    app.file_uploader(key="compare-picture").upload("mine.png", drawn(), "image/png")
+    app.run()
+    app.switch_page("pages/analyze/meme.py").run()
+    app.switch_page("pages/compare/compare.py").run()
+    fine(app)
+    assert app.text_area(key="compare-words").value == "we love mondays"
+    assert app.multiselect(key="systems").value == ["memotion_bilstm"]
+    assert app.selectbox(key="compare-sample").value == "First try"
+    assert app.session_state["compare-file"] == ("mine.png", drawn())
+    assert counted(app)
+    app.button(key="compare-remove").click().run()
+    assert not counted(fine(app))
+    other = fine(page("pages/compare/compare.py"))  # another visitor
+    assert other.text_area(key="compare-words").value == "" and "compare-file" not in other.session_state
+
+
+def test_the_systems_disagreements_are_counted() -> None:
+    one = Compared(
+        "a", "A", "", 1.0, {"humour": Told("funny", 0.6), "offence": Told("none", 0.5), "alone": Told("x", 1.0)}
+    )
+    two = Compared("b", "B", "", 1.0, {"humour": Told("not_funny", 0.7), "offence": Told("none", 0.4)})
+    assert comparison.summary([one, two]).startswith("**They disagree on 1 of the 2 questions")
+    assert comparison.summary([one, one]) == "They agree on all 3 questions that several of them answer."
+    assert comparison.summary([one]).startswith("No two")
+    rows = comparison.answer_rows([one, two])
+    assert [(row["Question"], row["Answer"], row["Given by"]) for row in rows[:3]] == [
+        ("humour", "**funny**", "A **60%**"), ("", "**not funny**", "B **70%**"), ("offence", "**none**", "A **50%**, B **40%**")
+    ]  # fmt: skip
+
+
+def test_of_two_classes_all_tell_how_probable_the_same_one_is() -> None:
+    yes = Answer("memotion-types", "humour", {"not_funny": 0.22, "humour": 0.78}, "humour")
+    no = Answer("memotion-types", "humour", {"not_funny": 0.24, "humour": 0.76}, "not_funny")
+    found = [Compared(name, name, "", 1.0, comparison.by_question([one])) for name, one in (("a", yes), ("b", no))]
+    assert [tuple(row.values()) for row in comparison.answer_rows(found)] == [
+        ("humour:\u2060 yes or no :small[(% for humour)]", "**humour**", "a **78%**"), ("", "**not funny**", "b **76%**")
+    ]  # fmt: skip
+    several = Answer("target", "target", {"nobody": 0.2, "individual": 0.3, "society": 0.5}, "society")
+    assert comparison.by_question([several]) == {"target": Told("society", 0.5)}
+    much = Answer("memotion-humour", "humour", {"not_funny": 0.2, "funny": 0.5, "very_funny": 0.3}, "funny")
+    assert comparison.by_question([much, yes]).keys() == {"humour: how much", "humour: yes or no"}
+
+
+def test_a_title_says_what_stood_in_for_the_encoder_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(Path(test_evaluation.APP).parent / "weights"))  # those that ship
+    comparison.choices.clear()
+    titles = {name: one.title for name, one in comparison.choices().items()}
+    assert titled("A", {"text": "mini", "image": "torchvision:resnet50"}) == "A"
+    assert (
+        titled("Memotion: ResNet", {"image": "timm:resnet10t from scratch (the recipe's …)"})
+        == "Memotion: ResNet (here: resnet10t)"
+    )
+    assert titles["memotion_roberta"] == "Memotion: RoBERTa (here: mini)"
+    assert titles["sentiment_resnet_bert"] == "Sentiment: ResNet50 + BERT (here: mini)"
+    assert titles["memotion_gmu"] == "Memotion: gated multimodal unit"
+    comparison.choices.clear()

@@ -1,0 +1,351 @@
+"""The app through its front door: each way in, each failure, and what stays when something fails."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
+
+from components.analyze import export
+from components.shared import intake, visit
+from components.shared.failures import UNEXPECTED
+from models.analysis import Analysis, Line
+from models.errors import BadWeights, PartUnavailable
+from models.io.samples import samples
+from tests.conftest import drawn
+from tests.fakes import FakeAnalyzer
+
+APP = str(Path(__file__).resolve().parents[2] / "app.py")
+
+
+@pytest.fixture
+def app(analyzer: FakeAnalyzer) -> AppTest:
+    """The page as it opens."""
+    at = AppTest.from_file(APP, default_timeout=30).run()
+    assert not at.exception
+    return at
+
+
+def seen(at: AppTest) -> visit.Visit:
+    return at.session_state["visit"]
+
+
+def everything(at: AppTest) -> str:
+    """All that the page says, as one text."""
+    kinds = (at.title, at.header, at.subheader, at.markdown, at.caption, at.info, at.error, at.html, at.text)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def button(at: AppTest, label: str) -> Button:
+    return next(one for one in at.button if label in one.label)
+
+
+def type_words(at: AppTest, words: str) -> AppTest:
+    at.chat_input[0].set_value(words)
+    return at.run()
+
+
+def upload(at: AppTest, data: bytes, name: str = "meme.png") -> AppTest:
+    at.file_uploader[0].upload(name, data, "image/png")
+    return at.run()
+
+
+def test_the_first_screen_offers_every_way_in_and_asks_for_no_camera(app: AppTest) -> None:
+    assert app.title[0].value == "What does this meme say?"
+    assert len(app.file_uploader) == 1
+    assert len(app.chat_input) == 1
+    assert len(app.camera_input) == 0
+    assert sum(one.key.startswith("sample-") for one in app.button) == len(samples())
+    assert not app.error
+
+
+def test_words_alone_get_a_verdict(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    type_words(app, "I despise queues")
+    assert "Hateful" in app.title[0].value
+    assert app.text_area[0].value == "I despise queues"
+    assert analyzer.reader.calls == 0
+    assert "No picture, so there is nothing to cover." in everything(app)
+    assert not app.exception
+
+
+def test_an_upload_is_read_by_ocr_and_analyzed(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    upload(app, drawn())
+    assert app.text_area[0].value == "when the tests pass"
+    assert "Read from the picture" in everything(app)
+    assert "Not hateful" in app.title[0].value
+    assert analyzer.calls == ["when the tests pass"]
+    assert seen(app).results.popitem()[1].stages[0].name == "ocr"
+
+
+def test_a_picture_without_words_says_so(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    analyzer.reader.lines = []
+    upload(app, drawn())
+    said = everything(app)
+    assert "No words" in said
+    assert "No text found, so there are no emotions in words to show." in said
+
+
+def test_a_pasted_picture_comes_with_its_words(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    app.chat_input[0].upload("image.png", drawn(), "image/png").set_value("my own words")
+    app.run()
+    assert analyzer.calls == ["my own words"]
+    assert analyzer.reader.calls == 0
+    assert seen(app).picture is not None
+
+
+def test_a_pasted_picture_alone_is_read(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    app.chat_input[0].upload("image.png", drawn(), "image/png")
+    app.run()
+    assert analyzer.calls == ["when the tests pass"]
+
+
+def test_the_camera_opens_when_asked_for(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    next(one for one in app.toggle if one.key == "camera_on").set_value(True).run()
+    assert len(app.camera_input) == 1
+    app.camera_input[0].set_value(("photo.jpg", drawn(kind="JPEG"), "image/jpeg")).run()
+    assert seen(app).alt == "The photograph"
+    assert analyzer.calls == ["when the tests pass"]
+
+
+def test_a_sample_is_one_click_away(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    sample = samples()[0]
+    button(app, sample.title).click().run()
+    assert seen(app).alt == sample.alt
+    assert len(analyzer.calls) == 1
+
+
+def test_a_correction_runs_everything_but_the_ocr(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    upload(app, drawn())
+    app.text_area[0].set_value("I despise queues").run()
+    assert "Hateful" in app.title[0].value
+    assert "Written by you" in everything(app)
+    assert analyzer.calls == ["when the tests pass", "I despise queues"]
+    assert analyzer.reader.calls == 1
+
+
+def test_the_way_back_to_the_ocr_costs_nothing(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    upload(app, drawn())
+    app.text_area[0].set_value("I despise queues").run()
+    button(app, "Back to the OCR").click().run()
+    assert app.text_area[0].value == "when the tests pass"
+    assert "Read from the picture" in everything(app)
+    assert analyzer.calls == ["when the tests pass", "I despise queues"]  # the first result was kept
+    assert analyzer.reader.calls == 1
+
+
+def test_no_words_is_an_answer_too(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    upload(app, drawn())
+    button(app, "Judge without words").click().run()
+    assert app.text_area[0].value == ""
+    assert analyzer.calls[-1] == ""
+    assert analyzer.reader.calls == 1
+
+
+def test_words_that_the_ocr_doubts_are_marked(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    analyzer.reader.lines = [Line("cIear", 0.99, (0, 0, 9, 9)), Line("b1urred", 0.4, (0, 10, 9, 19))]
+    upload(app, drawn())
+    marked = next(one.value for one in app.html if "not sure of this" in one.value)
+    assert ">b1urred</span>" in marked
+    assert ">cIear</span>" not in marked
+
+
+def test_another_meme_forgets_this_one(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    upload(app, drawn())
+    button(app, "Another meme").click().run()
+    assert seen(app).empty
+    assert not seen(app).results
+    assert app.title[0].value == "What does this meme say?"
+    type_words(app, "second")
+    assert app.text_area[0].value == "second"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("text.png", b"only words, no picture"),
+        ("cut.png", drawn()[:200]),
+        ("empty.png", b""),
+    ],
+)
+def test_a_bad_file_gets_a_sentence_and_the_ways_in_stay(app: AppTest, name: str, data: bytes) -> None:
+    upload(app, data, name)
+    assert len(app.error) == 1
+    assert len(app.error[0].value) > 20
+    assert "Traceback" not in everything(app)
+    assert len(app.chat_input) == 1
+    assert not app.exception
+
+
+def test_words_sent_with_a_bad_picture_are_not_lost(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    app.chat_input[0].upload("image.png", b"no picture", "image/png").set_value("my own words")
+    app.run()
+    assert len(app.error) == 1
+    button(app, "words alone").click().run()
+    assert analyzer.calls == ["my own words"]
+    assert not app.error
+
+
+def test_an_empty_caption_without_a_picture_gets_a_sentence(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    type_words(app, "something")
+    app.text_area[0].set_value("   ").run()
+    assert "nothing to analyze" in app.error[0].value
+    assert len(app.text_area) == 1
+    assert not app.exception
+    app.text_area[0].set_value("I despise queues").run()
+    assert "Hateful" in app.title[0].value
+
+
+def test_blank_words_are_no_meme(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    type_words(app, "   ")
+    assert "nothing to analyze" in app.error[0].value
+    assert analyzer.calls == []
+
+
+def test_ten_thousand_characters_stay_usable(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    words = ("despise " * 1250)[:10_000].strip()
+    type_words(app, words)
+    assert not app.exception
+    assert not app.error
+    said = everything(app)
+    assert "more characters, not drawn here" in said
+    assert "strongest of 1,250 words" in said
+    assert max(len(one.value) for one in app.html) < 200_000
+
+
+def test_a_caption_beyond_the_limit_is_told_and_kept(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    type_words(app, "a" * 10_001)
+    assert "10,000" in app.error[0].value
+    assert app.text_area[0].value == "a" * 10_001
+    assert analyzer.calls == []
+
+
+def test_markup_in_a_caption_is_only_text(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    nasty = "<script>alert(1)</script> **bold** :red[x] <img src=x onerror=alert(1)> $a$"
+    type_words(app, nasty)
+    assert not app.exception
+    for one in app.html:
+        assert "<script" not in one.value
+        assert "<img" not in one.value
+    for kind in (app.markdown, app.caption, app.error, app.info, app.header):
+        for one in kind:
+            assert "<script" not in str(one.value)
+            assert "**bold**" not in str(one.value)
+    assert app.text_area[0].value == nasty
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("text emotions", "The emotions in the words could not be read this time."),
+        ("faces", "The faces could not be looked for this time."),
+        ("attention", "The attention could not be drawn this time."),
+        ("evidence", "What moved the score could not be measured this time."),
+    ],
+)
+def test_a_failed_part_tells_it_in_its_place_and_the_verdict_stays(
+    app: AppTest, analyzer: FakeAnalyzer, part: str, said: str
+) -> None:
+    analyzer.failed = (part,)
+    upload(app, drawn())
+    assert [one.value.replace("\\", "") for one in app.error] == [said]
+    assert "Not hateful" in app.title[0].value
+    assert not app.exception
+
+
+def test_an_unexpected_failure_is_a_sentence_and_nothing_is_lost(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    analyzer.error = RuntimeError("inner secret")
+    upload(app, drawn())
+    assert not app.exception
+    assert app.error[0].value.replace("\\", "") == UNEXPECTED.replace(":", ":\u2060")
+    assert "inner secret" not in everything(app)
+    assert app.text_area[0].value == "when the tests pass"
+    analyzer.error = None
+    app.run()
+    assert "Not hateful" in app.title[0].value
+
+
+def test_without_ocr_the_picture_is_judged_all_the_same(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    analyzer.reader.error = PartUnavailable("The words cannot be read on this machine; type them instead.")
+    upload(app, drawn())
+    assert "cannot be read on this machine" in app.error[0].value
+    assert "Not hateful" in app.title[0].value
+
+
+def test_an_ocr_that_breaks_leaves_the_box_to_type_in(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    analyzer.reader.error = RuntimeError("inner secret")
+    upload(app, drawn())
+    assert not app.exception
+    assert len(app.error) == 1
+    app.text_area[0].set_value("I despise queues").run()
+    assert "Hateful" in app.title[0].value
+
+
+def test_missing_weights_are_told_and_the_page_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    from components.shared import engine
+
+    def broken() -> None:
+        raise BadWeights("weights/hate is missing: check out the repository again.")
+
+    monkeypatch.setattr(engine, "analyzer", broken)
+    at = AppTest.from_file(APP, default_timeout=30).run()
+    assert not at.exception
+    assert "check out the repository again" in at.error[0].value
+    assert len(at.file_uploader) == 1
+
+
+def test_blurred_pictures_stay_blurred_until_clicked(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    next(one for one in app.toggle if "Blur" in one.label).set_value(True).run()
+    upload(app, drawn())
+    alts = [image.alt for one in app.get("image") for image in one.proto.imgs]
+    assert set(alts) == {"A blurred picture"}
+    button(app, "Show the picture").click().run()
+    alts = [image.alt for one in app.get("image") for image in one.proto.imgs]
+    assert "A blurred picture" not in alts
+    assert len(alts) >= 4
+    for other in ("pages/compare/compare.py", "pages/batch/batch.py", "pages/analyze/meme.py"):
+        app.switch_page(other).run()
+        assert next(
+            one for one in app.toggle if "Blur" in one.label
+        ).value  # who asks for it on one page means all of them
+
+
+def test_a_picked_word_shows_where_it_looks(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    upload(app, drawn())
+    app.button_group[0].set_value(3).run()
+    assert any("“pass”" in one.value for one in app.html)
+    assert len(analyzer.calls) == 1
+
+
+def test_two_visits_do_not_see_each_other(analyzer: FakeAnalyzer) -> None:
+    one = AppTest.from_file(APP, default_timeout=30).run()
+    other = AppTest.from_file(APP, default_timeout=30).run()
+    type_words(one, "first visitor")
+    type_words(other, "second visitor")
+    one.run()
+    assert one.text_area[0].value == "first visitor"
+    assert "second visitor" not in everything(one)
+    assert "first visitor" not in everything(other)
+
+
+def test_the_last_results_are_kept_and_no_more() -> None:
+    mine = visit.Visit()
+    for number in range(visit.KEPT_RESULTS + 3):
+        mine.keep(number, None)  # type: ignore[arg-type]
+    assert list(mine.results) == list(range(3, visit.KEPT_RESULTS + 3))
+
+
+def test_the_download_is_the_analysis(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    type_words(app, "I despise <b>queues</b>")
+    analysis = seen(app).results.popitem()[1]
+    assert Analysis.from_dict(json.loads(export.as_json(analysis))) == analysis
+    names = [one.proto.label for one in app.get("download_button")]
+    assert names == ["Analysis as JSON", "Report as HTML"]
+
+
+def test_the_kinds_of_file_are_those_that_can_be_opened() -> None:
+    from models.io.images import FORMATS
+
+    assert {kind.replace("jpg", "jpeg").upper() for kind in intake.KINDS} == set(FORMATS)

@@ -1,0 +1,255 @@
+"""The Search page through its front door: ways in, questions, captions, scores, duplicates, and every bad ZIP."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+from streamlit.testing.v1 import AppTest
+
+from components.explore import search
+from components.shared import sample_gallery
+from tests.fakes import FakeAnalyzer
+
+APP = str(Path(__file__).resolve().parents[2] / "app.py")
+COLOURS = {"red.png": (255, 0, 0), "green.png": (20, 200, 20), "blue.png": (20, 20, 200), "again.png": (20, 20, 201)}
+
+
+@pytest.fixture
+def page(analyzer: FakeAnalyzer) -> AppTest:
+    at = AppTest.from_file(APP, default_timeout=30).run()
+    at.switch_page("pages/explore/search.py")
+    at.run()
+    assert not at.exception
+    return at
+
+
+def picture(colour: tuple[int, int, int]) -> bytes:
+    held = io.BytesIO()
+    image = Image.new("RGB", (90, 60), colour)
+    ImageDraw.Draw(image).point((1, 1), "white")
+    image.save(held, "PNG")
+    return held.getvalue()
+
+
+def zipped(**members: bytes) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return held.getvalue()
+
+
+def memes() -> bytes:
+    table = b"green.png\tgreen grass\nblue.png\ta blue lake\n"
+    return zipped(**{name: picture(colour) for name, colour in COLOURS.items()}, **{"captions.txt": table})
+
+
+def everything(at: AppTest) -> str:
+    kinds = (at.title, at.markdown, at.caption, at.info, at.error)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def captions(at: AppTest) -> list[str]:
+    """The small print, as it is read: the backslashes only keep Markdown from seeing marks in names."""
+    return [element.value.replace("\\", "") for element in at.caption]
+
+
+def give(at: AppTest, data: bytes, name: str = "memes.zip") -> AppTest:
+    at.file_uploader[0].upload(name, data, "application/zip")
+    at.run()
+    next(one for one in at.button if one.label == "Index them").click()
+    return at.run()
+
+
+def ask(at: AppTest, words: str) -> AppTest:
+    at.text_input[0].set_value(words)
+    return at.run()
+
+
+def test_a_zip_is_indexed_and_words_find_its_pictures(page: AppTest) -> None:
+    give(page, memes())
+    assert page.title[0].value == "Search 4 pictures"
+    ask(page, "something green")
+    assert not page.exception
+    found = [value for value in captions(page) if ".png" in value]
+    assert "green.png" in found[0] and found[0].startswith("**0.9")  # the closest comes first
+    assert "found in" in everything(page)
+
+
+def test_captions_come_with_their_similarity(page: AppTest) -> None:
+    give(page, memes())
+    ask(page, "blue")
+    assert "a blue lake" in everything(page)
+    assert "green grass" in everything(page)
+    assert re.search(r"The closest \d+ of \d+ captions", everything(page))
+
+
+def test_words_beside_a_picture_say_which_of_them_counts(page: AppTest) -> None:
+    give(page, memes())
+    ask(page, "blue")
+    assert "clear them to search by the picture" not in everything(page)
+    page.file_uploader[0].upload("asked.png", picture((250, 5, 5)), "image/png")
+    page.run()
+    assert "clear them to search by the picture" in everything(page)
+    ask(page, "")
+    assert not page.exception
+    assert "clear them" not in everything(page) and "found in" in everything(page)
+
+
+def test_near_duplicates_are_grouped(page: AppTest) -> None:
+    give(page, memes())
+    assert "**Group 1**: 2 pictures" in everything(page)
+
+
+def test_a_near_copy_of_a_picture_above_the_review_band_is_blurred_too(page: AppTest) -> None:
+    held = {name: picture(COLOURS[name]) for name in ("blue.png", "again.png", "green.png")}
+    give(page, zipped(**held, **{"captions.txt": b"blue.png\tI despise them\n"}))
+    assert "**Group 1**: 2 pictures" in everything(page)
+    keys = [one.key for one in page.button if one.label == "Show"]
+    assert len([key for key in keys if "same-1" in key]) == 2
+    assert len([key for key in keys if "nearest" in key]) == 1  # among all pictures each counts for itself
+
+
+def test_a_picture_above_the_review_band_stays_blurred_until_it_is_clicked(page: AppTest) -> None:
+    give(page, memes())
+    ask(page, "red")
+    shows = [one for one in page.button if one.label == "Show"]
+    assert len(shows) == 1
+    shows[0].click()
+    page.run()
+    assert not [one for one in page.button if one.label == "Show"]
+
+
+def test_the_range_of_scores_leaves_pictures_out(page: AppTest) -> None:
+    give(page, memes())
+    page.slider[0].set_value((50, 100))
+    page.run()
+    ask(page, "green")
+    assert "red.png" in next(value for value in captions(page) if "hate" in value)
+    assert not any("green.png" in value and "**0" in value for value in captions(page))
+    page.slider[0].set_value((30, 50))
+    page.run()
+    assert "No picture lies in this range" in everything(page)
+
+
+def expanders(at: AppTest) -> list[str]:
+    return [one.label.replace("\\", "") for one in at.expander]
+
+
+def test_what_could_not_be_read_is_named_in_sight(page: AppTest) -> None:
+    give(page, zipped(**{"red.png": picture((255, 0, 0)), "broken.png": b"just text"}))
+    assert page.title[0].value == "Search 1 pictures"
+    assert "Could not be used: broken.png" in expanders(page)
+    assert "This is a text file" in everything(page)  # and why
+
+
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        (["a"], "Could not be used: a"),
+        (list("abcde"), "Could not be used: a, b, c and 2 more"),
+        ([], "Something could"),
+    ],
+)
+def test_the_strip_of_problems_stays_short(names: list[str], title: str) -> None:
+    assert search.unread(names).startswith(title)
+
+
+def test_samples_go_by_the_same_name_everywhere(page: AppTest) -> None:
+    titles = [sample.title for sample in sample_gallery.samples()]
+    next(one for one in page.button if one.label == "Use the sample memes").click()
+    page.run()
+    shown = " ".join(captions(page))
+    assert sum(f" {title}" in shown for title in titles) >= search.SHOWN and ".webp" not in shown
+    page.switch_page("pages/compare/compare.py").run()
+    assert page.selectbox(key="compare-sample").options == titles
+
+
+def test_uploaders_have_names_that_can_be_spoken(page: AppTest) -> None:
+    for script in ("pages/explore/search.py", "pages/analyze/meme.py", "pages/compare/compare.py"):
+        page.switch_page(script).run()
+        assert page.file_uploader and not [one.label for one in page.file_uploader if ":material" in one.label]
+
+
+def test_the_samples_can_be_searched(page: AppTest) -> None:
+    next(one for one in page.button if one.label == "Use the sample memes").click()
+    page.run()
+    assert not page.exception
+    assert page.title[0].value == f"Search {len(sample_gallery.samples())} pictures"
+    held = page.session_state["search"].library.entries
+    words = {
+        sample.file.name: " ".join(sample.caption.split()) for sample in sample_gallery.samples() if sample.caption
+    }
+    assert len(words) > 5  # they are judged by these, as on the other pages
+    assert {entry.name: entry.captions for entry in held if entry.name in words} == {
+        name: (text,) for name, text in words.items()
+    }
+    next(one for one in page.button if one.label == "Other pictures").click()
+    page.run()
+    assert page.title[0].value == "Search pictures by what is on them"
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"no zip at all", "This is not a ZIP file"),
+        (zipped(**{"../climbs.png": b"x"}), "climbs out of its folder"),
+        (zipped(**{"notes.md": b"x"}), "There is no picture in what you gave"),
+        (zipped(**{"a.png": b"just text"}), "None of the 1 pictures could be opened"),
+    ],
+)
+def test_a_bad_zip_gets_a_sentence_and_another_can_be_given(page: AppTest, data: bytes, sentence: str) -> None:
+    give(page, data)
+    assert not page.exception
+    assert sentence in everything(page).replace("\\", "")
+    give(page, memes())
+    assert page.title[0].value == "Search 4 pictures"
+
+
+def test_a_bomb_gets_a_sentence(page: AppTest) -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.png", bytes(9_000_000))
+    give(page, held.getvalue())
+    assert "times its size" in everything(page)
+
+
+def test_names_and_captions_are_no_markup(page: AppTest) -> None:
+    give(page, zipped(**{"red.png": picture((20, 20, 200)), "c.txt": b"red.png\t**blue** <script>alert(1)</script>\n"}))
+    ask(page, "blue")
+    assert "\\*\\*blue\\*\\*" in everything(page)
+    assert "<script>" not in everything(page)
+
+
+def test_a_query_that_is_no_picture_gets_a_sentence(page: AppTest) -> None:
+    give(page, memes())
+    page.file_uploader[0].upload("asked.png", b"just text", "image/png")
+    page.run()
+    assert not page.exception
+    assert "text file" in everything(page)
+
+
+def test_a_stop_keeps_what_is_there(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rerun that a click causes ends the script at the bar's next step; what was indexed can be searched."""
+
+    class Rerun(BaseException):
+        pass
+
+    from models.search import collection
+
+    held: list[collection.Library] = []
+
+    def build(built: collection.Library, files: object, space: object, **named: object) -> collection.Library:
+        held.append(built)
+        built.add([collection.Entry("a.png", picture((1, 2, 3)))], [Image.new("RGB", (224, 224))], space)  # type: ignore[arg-type]
+        named["on_done"](4, 8)  # type: ignore[operator]
+        return built
+
+    monkeypatch.setattr(search.library, "build", build)
+    give(page, memes())
+    assert page.title[0].value == "Search 1 pictures"
