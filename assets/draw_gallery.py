@@ -203,13 +203,7 @@ SAMPLES = (
         "The silhouette of a horse stands on a hill before a setting sun; there are no words",
         horse_at_sunset,
     ),
-    Sample(
-        "chewing",
-        "Chewing",
-        "A paper notice is taped to a brick wall",
-        notice,
-        drawn=NOTICE,
-    ),
+    Sample("chewing", "Chewing", "A paper notice is taped to a brick wall", notice, drawn=NOTICE),
     Sample(
         "parking",
         "Parking",

@@ -26,11 +26,7 @@ class Timed:
 
     def __init__(self, module: str, options: list[str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *options],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+            [sys.executable, "-m", module, *options], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def time(self, asked: str = "") -> float:

@@ -95,12 +95,7 @@ class Analyzer:
         give_back_memory()
 
     def analyze(
-        self,
-        meme: Meme,
-        *,
-        explain: bool = True,
-        lenses: Collection[str] = (),
-        on_stage: OnStage | None = None,
+        self, meme: Meme, *, explain: bool = True, lenses: Collection[str] = (), on_stage: OnStage | None = None
     ) -> Analysis:
         """Everything about one meme; with `explain` False no attention, evidence or text, only the answers.
 
@@ -239,9 +234,7 @@ class Analyzer:
         text = meme.caption.text
         spans = words.spans[0] if words is not None else ()
         drawn = stages.part(
-            "attention",
-            Attention,
-            lambda: attention.draw(scored.fused, text, spans, has_image=image is not None),
+            "attention", Attention, lambda: attention.draw(scored.fused, text, spans, has_image=image is not None)
         )
         base = float(scored.hate[0])
         measured = stages.part("evidence", Evidence, lambda: self._measure(meme, image, words, base))

@@ -7,12 +7,7 @@ import zlib
 import streamlit as st
 from PIL import Image
 
-from components.shared import (
-    failures,
-    highlighted_words,
-    overlay,
-    pictures,
-)
+from components.shared import failures, highlighted_words, overlay, pictures
 from components.shared.escaping import for_markdown, shorten
 from models.analysis import Attention
 

@@ -6,12 +6,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
-from components.shared import (
-    charts,
-    failures,
-    overlay,
-    pictures,
-)
+from components.shared import charts, failures, overlay, pictures
 from components.shared.palette import AWAY, NEUTRAL
 from models.analysis import Face, FaceEmotions, TextEmotions
 

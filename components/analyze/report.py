@@ -16,21 +16,10 @@ from components.analyze import gradient
 from components.analyze.evidence import strongest
 from components.shared import highlighted_words, overlay
 from components.shared.escaping import for_html, shorten
-from components.shared.palette import (
-    AWAY,
-    BETWEEN,
-    NEUTRAL,
-    TOWARD,
-    faint,
-)
+from components.shared.palette import AWAY, BETWEEN, NEUTRAL, TOWARD, faint
 from components.shared.pictures import fitted
 from components.shared.stages import label, took
-from components.shared.verdict import (
-    NAMES,
-    describe,
-    percent,
-    zones,
-)
+from components.shared.verdict import NAMES, describe, percent, zones
 from models.analysis import Analysis, Harm, Verdict
 
 _STYLE = """

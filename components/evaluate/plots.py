@@ -12,21 +12,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from components.evaluate import curves
-from components.evaluate.trained_models import (
-    FIGURES,
-    UNKNOWN,
-    Line,
-    Predictions,
-    table,
-)
+from components.evaluate.trained_models import FIGURES, UNKNOWN, Line, Predictions, table
 from components.shared import charts
 from components.shared.escaping import for_plotly
-from components.shared.palette import (
-    AWAY,
-    BETWEEN,
-    NEUTRAL,
-    TOWARD,
-)
+from components.shared.palette import AWAY, BETWEEN, NEUTRAL, TOWARD
 
 NAMES = {
     "macro_f1": "Macro-F1",

@@ -12,14 +12,7 @@ import streamlit as st
 
 from components.evaluate import example_memes, published
 from components.evaluate.plots import COLOURS, NAMES, interval
-from components.evaluate.trained_models import (
-    FIGURES,
-    KEPT_BY_EVALUATE,
-    TOGETHER,
-    Line,
-    Predictions,
-    Trained,
-)
+from components.evaluate.trained_models import FIGURES, KEPT_BY_EVALUATE, TOGETHER, Line, Predictions, Trained
 from components.shared import charts
 
 RECIPES = Path(__file__).parents[2] / "training" / "configs"

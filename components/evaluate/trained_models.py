@@ -20,9 +20,7 @@ from models.classifiers.multitask import titled
 UNKNOWN = -1
 ON_VALIDATION = "@validation"
 FIGURES = ("macro_f1", "accuracy", "auroc", "weighted_f1", "brier", "ece")
-TOGETHER = {
-    "memotion-intensity": ("memotion-humour", "memotion-sarcasm", "memotion-offence", "memotion-motivation"),
-}
+TOGETHER = {"memotion-intensity": ("memotion-humour", "memotion-sarcasm", "memotion-offence", "memotion-motivation")}
 """Tasks that are several together: their figures stand by themselves, their predictions under the parts."""
 KEPT_BY_EVALUATE = ("hate_cross_attention", "text_emotions", "face_expressions")  # systems keep theirs while fitted
 

@@ -6,12 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.shared.escaping import for_html
-from components.shared.palette import (
-    AWAY,
-    BETWEEN,
-    TOWARD,
-    faint,
-)
+from components.shared.palette import AWAY, BETWEEN, TOWARD, faint
 from models.analysis import Span, WordEffect, WordWeight
 
 DRAWN_CHARACTERS = 1500

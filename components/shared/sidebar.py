@@ -6,12 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components.shared import (
-    engine,
-    metric_values,
-    pictures,
-    visit,
-)
+from components.shared import engine, metric_values, pictures, visit
 from components.shared.escaping import for_markdown
 from components.shared.palette import AWAY
 from models.ocr.registry import ENGINES

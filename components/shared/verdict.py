@@ -7,19 +7,10 @@ import streamlit as st
 
 from components.shared import charts
 from components.shared.escaping import for_markdown
-from components.shared.palette import (
-    AWAY,
-    BETWEEN,
-    TOWARD,
-    faint,
-)
+from components.shared.palette import AWAY, BETWEEN, TOWARD, faint
 from models.analysis import Bands, Harm, Label, Verdict
 
-NAMES: dict[Label, str] = {
-    "hateful": "Hateful",
-    "needs_review": "Needs a human look",
-    "not_hateful": "Not hateful",
-}
+NAMES: dict[Label, str] = {"hateful": "Hateful", "needs_review": "Needs a human look", "not_hateful": "Not hateful"}
 _LOOKS: dict[Label, tuple[str, str]] = {
     "hateful": ("red", ":material/report:"),
     "needs_review": ("yellow", ":material/person_search:"),

@@ -42,6 +42,5 @@ class FaceReader:
             return FaceEmotions("no_face")
         expressions = self._expressions.predict([crop_face(image, box) for box, _ in found])
         return FaceEmotions(
-            "ok",
-            tuple(Face(box, sure, seen) for (box, sure), seen in zip(found, expressions, strict=True)),
+            "ok", tuple(Face(box, sure, seen) for (box, sure), seen in zip(found, expressions, strict=True))
         )

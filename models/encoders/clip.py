@@ -30,13 +30,9 @@ if TYPE_CHECKING:
 
 PICTURES_AT_ONCE, TEXTS_AT_ONCE = 8, 32
 PINNED = {  # what `main` was when this was written; other repositories are taken as they are
-    "timm/vit_base_patch32_clip_224.openai": "a6f597a30f7b82c51704746581f9a4e41421e878",
+    "timm/vit_base_patch32_clip_224.openai": "a6f597a30f7b82c51704746581f9a4e41421e878"
 }
-WEIGHTS = (
-    "open_clip_model.safetensors",
-    "open_clip_pytorch_model.safetensors",
-    "open_clip_pytorch_model.bin",
-)
+WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
 CONFIG = "open_clip_config.json"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt",
              "vocab.txt", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model")  # fmt: skip

@@ -22,12 +22,7 @@ LONGEST_SIDE = 640  # pixels; a larger picture is scaled down first, as each cel
 
 
 def word_effects(
-    text: str,
-    words: Sequence[Span],
-    score: Callable[[list[str]], np.ndarray],
-    *,
-    base: float,
-    most: int = MOST_CHUNKS,
+    text: str, words: Sequence[Span], score: Callable[[list[str]], np.ndarray], *, base: float, most: int = MOST_CHUNKS
 ) -> tuple[WordEffect, ...]:
     """base - logit(caption without the word), a word each, in reading order.
 

@@ -21,14 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from models.errors import BadInput, BadWeights
-from models.io.downloads import (
-    NoSuchFile,
-    OnProgress,
-    Progress,
-    Unreachable,
-    bar,
-    sentences,
-)
+from models.io.downloads import NoSuchFile, OnProgress, Progress, Unreachable, bar, sentences
 
 __all__ = [
     "OnProgress",

@@ -9,11 +9,7 @@ from models.analysis import Analysis, Face, Label, Status
 
 WIDTH = 88  # columns
 MOST_EMOTIONS, MOST_EXPRESSIONS, MOST_WORDS = 5, 3, 8
-NAMES: dict[Label, str] = {
-    "hateful": "Hateful",
-    "needs_review": "Needs a human look",
-    "not_hateful": "Not hateful",
-}
+NAMES: dict[Label, str] = {"hateful": "Hateful", "needs_review": "Needs a human look", "not_hateful": "Not hateful"}
 SOURCES = {"ocr": "read from the picture", "override": "given by you", "none": "none"}
 ABSENT: dict[Status, str] = {
     "no_text": "there are no words",

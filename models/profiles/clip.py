@@ -18,12 +18,7 @@ from models.emotions.face_pipeline import FaceReader
 from models.errors import BadWeights, PartUnavailable, SubtextError
 from models.fusion.base import FusionSession
 from models.profiles import registry
-from models.profiles.bundle import (
-    FacesReader,
-    Parts,
-    TextReader,
-    loaded,
-)
+from models.profiles.bundle import FacesReader, Parts, TextReader, loaded
 from models.runtime import device
 from models.runtime.device import Device, Placed
 

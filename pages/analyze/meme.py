@@ -2,14 +2,7 @@
 
 import streamlit as st
 
-from components.analyze import (
-    attention,
-    emotions,
-    evidence,
-    explanation,
-    export,
-    gradient,
-)
+from components.analyze import attention, emotions, evidence, explanation, export, gradient
 from components.shared import (
     analysis,
     caption_editor,

@@ -3,12 +3,7 @@
 import streamlit as st
 
 from components.compare import comparison, session
-from components.shared import (
-    engine,
-    failures,
-    pictures,
-    sidebar,
-)
+from components.shared import engine, failures, pictures, sidebar
 from components.shared.caption_editor import SOURCES
 from models.analysis import Meme
 from models.errors import EmptyMeme

@@ -26,13 +26,7 @@ st.markdown(
 )
 views = [MODELS, *([PHOTOGRAPHS] if photographs.any_there() else []), PIXELS, SUITE]
 view = st.segmented_control(
-    "Show",
-    views,
-    default=MODELS,
-    required=True,
-    label_visibility="collapsed",
-    key="view",
-    bind="query-params",
+    "Show", views, default=MODELS, required=True, label_visibility="collapsed", key="view", bind="query-params"
 )
 if view == PHOTOGRAPHS:
     with failures.contained():

@@ -4,15 +4,7 @@ import streamlit as st
 
 from components.evaluate import robustness_study
 from components.explore import perturbation, pixel_attack
-from components.shared import (
-    analysis,
-    engine,
-    failures,
-    intake,
-    sidebar,
-    stages,
-    visit,
-)
+from components.shared import analysis, engine, failures, intake, sidebar, stages, visit
 from models.analysis import Meme
 
 about = sidebar.draw()

@@ -163,12 +163,7 @@ def test_another_meme_forgets_this_one(app: AppTest, analyzer: FakeAnalyzer) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "data"),
-    [
-        ("text.png", b"only words, no picture"),
-        ("cut.png", drawn()[:200]),
-        ("empty.png", b""),
-    ],
+    ("name", "data"), [("text.png", b"only words, no picture"), ("cut.png", drawn()[:200]), ("empty.png", b"")]
 )
 def test_a_bad_file_gets_a_sentence_and_the_ways_in_stay(app: AppTest, name: str, data: bytes) -> None:
     upload(app, data, name)

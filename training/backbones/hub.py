@@ -19,12 +19,7 @@ from torch import Tensor, nn
 
 from models.errors import BadInput
 from models.fusion.registry import near
-from training.backbones.base import (
-    Asked,
-    EncoderUnavailable,
-    Store,
-    reason,
-)
+from training.backbones.base import Asked, EncoderUnavailable, Store, reason
 from training.backbones.mini import sparse
 
 

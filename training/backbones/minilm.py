@@ -19,13 +19,7 @@ from models import weights
 from models.errors import BadInput
 from models.tokenizers.wordpieces import Vocabulary
 from training.backbones.base import Asked, Store, Through
-from training.backbones.mini import (
-    LAYERS,
-    Mean,
-    Means,
-    Upper,
-    sparse,
-)
+from training.backbones.mini import LAYERS, Mean, Means, Upper, sparse
 from training.backbones.sentences import WIDTH, minilm_folder
 from training.features import tokens
 

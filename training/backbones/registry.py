@@ -8,13 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from models.errors import BadInput
 from models.fusion.registry import near
-from training.backbones import (
-    bilstm,
-    hub,
-    mini,
-    minilm,
-    vision,
-)
+from training.backbones import bilstm, hub, mini, minilm, vision
 from training.backbones.base import Asked, EncoderUnavailable, SideEncoder
 
 Modality = Literal["image", "text"]

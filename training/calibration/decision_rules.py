@@ -15,13 +15,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import minimize
 
-from models.classifiers.heads import (
-    SMALLEST,
-    Head,
-    Rule,
-    columns,
-    softmax,
-)
+from models.classifiers.heads import SMALLEST, Head, Rule, columns, softmax
 from training.engine.losses import UNKNOWN
 
 TURNS = 200

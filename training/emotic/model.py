@@ -21,12 +21,7 @@ from models.encoders.base import JOINT
 from training.backbones.pretrained import efficientnet, mean
 from training.backbones.sentences import WIDTH, minilm_folder
 from training.datasets.emotic import CATEGORIES
-from training.retrieval.model import (
-    HOTTEST,
-    STAGES,
-    Stages,
-    info_nce,
-)
+from training.retrieval.model import HOTTEST, STAGES, Stages, info_nce
 
 HIDDEN = 768
 SIDE = sum(STAGES)  # what the stages say of one picture

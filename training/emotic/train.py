@@ -30,13 +30,7 @@ from training.datasets.folder import data_folder
 from training.emotic import data, metrics
 from training.emotic.data import Part
 from training.emotic.metrics import MEAN
-from training.emotic.model import (
-    Joint,
-    Late,
-    PersonForExport,
-    System,
-    described,
-)
+from training.emotic.model import Joint, Late, PersonForExport, System, described
 from training.emotic.report import card
 from training.export import weights_folder
 

@@ -70,14 +70,7 @@ class AtSizes(nn.Module):
 
 
 def augment(
-    faces: Tensor,
-    *,
-    side: int,
-    turn: float,
-    zoom: Sequence[float],
-    shift: float,
-    light: float,
-    erase: float,
+    faces: Tensor, *, side: int, turn: float, zoom: Sequence[float], shift: float, light: float, erase: float
 ) -> Tensor:
     """(B, 1, 48, 48) to (B, 1, side, side): mirrored, turned, zoomed, moved, relit, partly blanked, each its own way.
 

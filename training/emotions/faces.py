@@ -31,12 +31,7 @@ from models.emotions.expressions import LABELS, SIDE, grey, standardise
 from models.errors import BadInput
 from models.io.images import open_picture
 from training.datasets import fer2013
-from training.emotions.face_model import (
-    AtSizes,
-    ExpressionNet,
-    augment,
-    folded,
-)
+from training.emotions.face_model import AtSizes, ExpressionNet, augment, folded
 from training.export import weights_folder
 from training.metrics import classification
 

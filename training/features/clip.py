@@ -72,11 +72,7 @@ class Store:
         return Side(self._files("texts", data, str.encode, self.encoder.encode_texts), self.encoder.text_width, 2)
 
     def _files(
-        self,
-        kind: str,
-        data: Sequence,
-        as_bytes: Callable[..., bytes],
-        encode: Callable[..., Tokens],
+        self, kind: str, data: Sequence, as_bytes: Callable[..., bytes], encode: Callable[..., Tokens]
     ) -> tuple[Path | None, ...]:
         names = [None if one is None else hashlib.sha256(as_bytes(one)).hexdigest() for one in data]
         files = [None if name is None else self.folder / kind / name[:2] / f"{name}.npy" for name in names]

@@ -19,13 +19,7 @@ from training.datasets.counterfactuals import sentences as counterfactual_senten
 from training.engine.curves import Curve
 from training.export import weights_folder
 from training.hate import linear_branch
-from training.hate.data import (
-    HARM,
-    HATE,
-    HEADS,
-    Data,
-    folds,
-)
+from training.hate.data import HARM, HATE, HEADS, Data, folds
 from training.hate.train import predict
 from training.metrics import classification
 

@@ -28,12 +28,7 @@ from training.config import read as read_recipe
 from training.datasets.folder import data_folder
 from training.engine import curves
 from training.hate import data as hate_rows
-from training.hate.data import (
-    HARM,
-    HATE,
-    Data,
-    Rows,
-)
+from training.hate.data import HARM, HATE, Data, Rows
 
 Batch = dict[str, tuple[Tensor, Tensor, Tensor, Tensor, Tensor, int]]  # image, mask, text, mask, label, head
 

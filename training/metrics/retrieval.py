@@ -96,7 +96,7 @@ def difference(one: Ranks, other: Ranks, *, resamples: int = RESAMPLES) -> dict[
     for at in AT:
         gain = (one.image <= at).astype(float) - (other.image <= at)
         pairs = {
-            f"image_to_text_r{at}": (gain.mean(), np.concatenate([bootstrap.mean(counts, gain) for counts in drawn])),
+            f"image_to_text_r{at}": (gain.mean(), np.concatenate([bootstrap.mean(counts, gain) for counts in drawn]))
         }
         gain = (one.text <= at).astype(float) - (other.text <= at)
         pairs[f"text_to_image_r{at}"] = (gain.mean(), _by_picture(drawn, gain, one.owner, held))

@@ -34,11 +34,7 @@ class Fold(L.LightningModule):
     """`weights` are the class weights by task."""
 
     def __init__(
-        self,
-        network: Network,
-        recipe: SystemRecipe,
-        heads: Sequence[Head],
-        weights: dict[str, list[Tensor]],
+        self, network: Network, recipe: SystemRecipe, heads: Sequence[Head], weights: dict[str, list[Tensor]]
     ) -> None:
         super().__init__()
         self.network, self.recipe, self.tasks = network, recipe, tuple(heads)

@@ -21,14 +21,8 @@ from training.calibration import decision_rules
 from training.datasets.base import Row
 from training.engine.curves import by_epoch
 from training.multitask import data as systems
-from training.multitask import (
-    linear_branch,
-    manifest,
-    report,
-)
-from training.multitask import (
-    lit_module as fold,
-)
+from training.multitask import linear_branch, manifest, report
+from training.multitask import lit_module as fold
 from training.multitask.config import SystemRecipe, read
 from training.multitask.data import Data, System
 from training.multitask.model import Network

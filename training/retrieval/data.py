@@ -26,13 +26,7 @@ from training.backbones.pretrained import efficientnet
 from training.backbones.sentences import WIDTH, minilm_folder
 from training.datasets.base import Row
 from training.export import weights_folder
-from training.retrieval.model import (
-    FROZEN_MEANS,
-    READ,
-    SIDE,
-    Stages,
-    Words,
-)
+from training.retrieval.model import FROZEN_MEANS, READ, SIDE, Stages, Words
 
 AT_ONCE = 4
 PLAIN, MIRRORED = 0, 1  # variants; from 2 on random crops

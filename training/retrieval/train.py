@@ -34,29 +34,9 @@ from training.export import weights_folder
 from training.metrics import retrieval
 from training.metrics.retrieval import Ranks
 from training.retrieval import baseline as joint_baseline
-from training.retrieval.data import (
-    PLAIN,
-    Captions,
-    Photographs,
-    Told,
-    photographs,
-    through,
-    told,
-)
-from training.retrieval.model import (
-    SIDE,
-    Joint,
-    PictureForExport,
-    WordsForExport,
-    info_nce,
-)
-from training.retrieval.report import (
-    PICTURE_CARD,
-    WORDS_CARD,
-    compared,
-    same_threshold,
-    table,
-)
+from training.retrieval.data import PLAIN, Captions, Photographs, Told, photographs, through, told
+from training.retrieval.model import SIDE, Joint, PictureForExport, WordsForExport, info_nce
+from training.retrieval.report import PICTURE_CARD, WORDS_CARD, compared, same_threshold, table
 
 CLIP = 5.0  # the gradient's norm
 HEADS = 1  # keeps the random numbers of the first stage apart from those of the second

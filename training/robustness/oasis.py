@@ -19,15 +19,7 @@ from training.emotions import pictures as picture_emotions
 from training.metrics import regression
 from training.robustness import metrics as figures
 from training.robustness.samples import Sample
-from training.robustness.targets import (
-    Features,
-    Settings,
-    Target,
-    chosen,
-    pictures,
-    some,
-    trigger,
-)
+from training.robustness.targets import Features, Settings, Target, chosen, pictures, some, trigger
 
 Answer = Callable[[np.ndarray], np.ndarray]
 

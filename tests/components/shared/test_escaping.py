@@ -1,11 +1,6 @@
 """Words of a meme stay words in every language of the page."""
 
-from components.shared.escaping import (
-    for_html,
-    for_markdown,
-    for_plotly,
-    shorten,
-)
+from components.shared.escaping import for_html, for_markdown, for_plotly, shorten
 
 
 def test_html_holds_in_elements_and_in_attributes() -> None:

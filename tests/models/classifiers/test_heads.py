@@ -8,12 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.classifiers.heads import (
-    Head,
-    Question,
-    Rule,
-    columns,
-)
+from models.classifiers.heads import Head, Question, Rule, columns
 
 THREE = Question("size", ("small", "middle", "large"))
 TWO = Question("there", ("no", "yes"))

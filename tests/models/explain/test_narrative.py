@@ -131,18 +131,9 @@ def test_a_whole_explanation() -> None:
 @pytest.mark.parametrize(
     ("logit", "said"),
     [
-        (
-            -3.0,
-            "is hateful is 0.05, 0.30 below the threshold for a human look, 0.35.",
-        ),
-        (
-            -0.55,
-            "is hateful is 0.37, only 0.02 above the threshold for a human look, 0.35.",
-        ),
-        (
-            0.8,
-            "is hateful is 0.69, only 0.01 below the threshold for hateful, 0.70.",
-        ),
+        (-3.0, "is hateful is 0.05, 0.30 below the threshold for a human look, 0.35."),
+        (-0.55, "is hateful is 0.37, only 0.02 above the threshold for a human look, 0.35."),
+        (0.8, "is hateful is 0.69, only 0.01 below the threshold for hateful, 0.70."),
         (0.848, "hateful is 0.70, right at the threshold for hateful, 0.70."),
     ],
 )

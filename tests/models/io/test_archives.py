@@ -8,13 +8,7 @@ import zipfile
 
 import pytest
 
-from models.io.archives import (
-    Archive,
-    BadArchive,
-    Limits,
-    Member,
-    is_zip,
-)
+from models.io.archives import Archive, BadArchive, Limits, Member, is_zip
 from tests.conftest import drawn
 
 

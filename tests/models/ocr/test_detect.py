@@ -20,10 +20,7 @@ def turned(width: float, height: float, degrees: float, centre: tuple[float, flo
     angle = math.radians(degrees)
     corners = [(-width / 2, -height / 2), (width / 2, -height / 2), (width / 2, height / 2), (-width / 2, height / 2)]
     return [
-        (
-            centre[0] + x * math.cos(angle) - y * math.sin(angle),
-            centre[1] + x * math.sin(angle) + y * math.cos(angle),
-        )
+        (centre[0] + x * math.cos(angle) - y * math.sin(angle), centre[1] + x * math.sin(angle) + y * math.cos(angle))
         for x, y in corners
     ]
 

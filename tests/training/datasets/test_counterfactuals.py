@@ -5,14 +5,7 @@ from collections import defaultdict
 
 import pytest
 
-from training.datasets.counterfactuals import (
-    FORMS,
-    GROUPS,
-    OTHERS,
-    Sentence,
-    misspell,
-    sentences,
-)
+from training.datasets.counterfactuals import FORMS, GROUPS, OTHERS, Sentence, misspell, sentences
 
 SPLITS = {split: sentences(split) for split in ("train", "validation")}
 

@@ -17,12 +17,7 @@ from PIL import Image
 from models.emotions.expressions import LABELS, SIDE, ExpressionClassifier, prepare
 from training.datasets import fer2013
 from training.emotions import faces
-from training.emotions.face_model import (
-    AtSizes,
-    ExpressionNet,
-    augment,
-    folded,
-)
+from training.emotions.face_model import AtSizes, ExpressionNet, augment, folded
 
 STILL = {"turn": 0.0, "zoom": [1.0, 1.0], "shift": 0.0, "light": 0.0, "erase": 0.0}
 

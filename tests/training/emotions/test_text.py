@@ -6,13 +6,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from models.emotions.text import LABELS
-from training.emotions.text import (
-    choose_thresholds,
-    cross_fitted_f1,
-    expected_thresholds,
-    targets,
-    tune_thresholds,
-)
+from training.emotions.text import choose_thresholds, cross_fitted_f1, expected_thresholds, targets, tune_thresholds
 
 
 def test_names_become_columns() -> None:

@@ -13,19 +13,8 @@ from training.config import read as read_recipe
 from training.engine import curves
 from training.features import tokens
 from training.hate import train
-from training.hate.data import (
-    HARM,
-    HATE,
-    Data,
-    Rows,
-    folds,
-)
-from training.hate.train import (
-    Draw,
-    Recipe,
-    _drop_sides,
-    predict,
-)
+from training.hate.data import HARM, HATE, Data, Rows, folds
+from training.hate.train import Draw, Recipe, _drop_sides, predict
 
 GROUPS = [np.array(list("aabbccddeeffgghhii")), np.array([f"meme {row // 3}" for row in range(60)])]
 

@@ -12,12 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from training.features.tokens import Pictures, Texts
 from training.hate import linear_branch
-from training.hate.data import (
-    HARM,
-    HATE,
-    Data,
-    Rows,
-)
+from training.hate.data import HARM, HATE, Data, Rows
 
 RNG = np.random.default_rng(0)
 COUNT, WIDTHS = 60, {"words": 5, "picture": 4}

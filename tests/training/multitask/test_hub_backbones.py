@@ -38,12 +38,7 @@ def bert(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("tune", [False, True])
 def test_a_hub_s_tower_trains_to_the_end_and_ships_nothing(
-    tune: bool,
-    bert: Path,
-    shelf: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
+    tune: bool, bert: Path, shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setattr(system.encoders, "build", BUILD)
     recipe = small(NAME)

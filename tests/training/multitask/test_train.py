@@ -20,14 +20,8 @@ from models.errors import BadInput
 from training.backbones import mini
 from training.backbones.base import EncoderUnavailable
 from training.datasets.base import Row
-from training.multitask import (
-    config,
-    lit_module,
-    train,
-)
-from training.multitask import (
-    data as system,
-)
+from training.multitask import config, lit_module, train
+from training.multitask import data as system
 from training.tasks import registry
 
 if TYPE_CHECKING:

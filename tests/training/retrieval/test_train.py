@@ -16,20 +16,8 @@ from models import weights
 from training import config
 from training.export import weights_folder
 from training.metrics import retrieval
-from training.retrieval.data import (
-    Captions,
-    Photographs,
-    padded,
-    through,
-    told,
-)
-from training.retrieval.model import (
-    STAGES,
-    Joint,
-    Words,
-    WordsForExport,
-    info_nce,
-)
+from training.retrieval.data import Captions, Photographs, padded, through, told
+from training.retrieval.model import STAGES, Joint, Words, WordsForExport, info_nce
 from training.retrieval.train import Pairs, rank, train
 
 

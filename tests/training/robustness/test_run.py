@@ -22,16 +22,9 @@ from models.robustness.pixel_attack import paint, view
 from models.weights import Card
 from tests.conftest import drawn
 from training.__main__ import main
-from training.robustness import (
-    metrics,
-    registry,
-)
-from training.robustness import (
-    run as robustness,
-)
-from training.robustness import (
-    targets as robustness_targets,
-)
+from training.robustness import metrics, registry
+from training.robustness import run as robustness
+from training.robustness import targets as robustness_targets
 from training.robustness.metrics import wilson
 from training.robustness.results_cache import Kept, remembered
 from training.robustness.run import run
