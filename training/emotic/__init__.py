@@ -1,0 +1,1 @@
+"""Emotions of people in photographs, trained on EMOTIC (`fit joint_emotic`)."""

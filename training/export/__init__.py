@@ -1,0 +1,1 @@
+"""Folders of `weights/`: tensors, ONNX graph, metrics, and the model card from a template."""
