@@ -15,6 +15,7 @@ from models.encoders.mini import MiniEncoder
 from training.config import read as read_recipe
 from training.datasets.counterfactuals import misspell
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
+from training.engine.folds import group_folds
 from training.features import tokens
 
 if TYPE_CHECKING:
@@ -107,8 +108,4 @@ def _sentences(frame: pd.DataFrame, rng: random.Random, share: float) -> list[tu
 def folds(groups: Sequence[np.ndarray], count: int, seed: int) -> list[list[np.ndarray]]:
     """For each set of rows, which fold (0 to count - 1) each row is in; rows of one group share a fold."""
     rng = np.random.default_rng(seed)
-    found = []
-    for group in groups:
-        names, index = np.unique(group, return_inverse=True)
-        found.append(rng.permutation(np.arange(len(names)) % count)[index])
-    return [list(part) for part in found]
+    return [list(group_folds(group, count, rng)) for group in groups]

@@ -10,7 +10,6 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 from torch import nn
 
 from models import evaluation_files
@@ -22,6 +21,7 @@ from training.backbones import registry as encoders
 from training.backbones.base import EncoderUnavailable, SideEncoder, Store
 from training.datasets.base import Row
 from training.datasets.problems import readable
+from training.engine.folds import group_folds, group_holdout, stratified_group_folds
 from training.engine.losses import UNKNOWN
 from training.multitask.config import SideRecipe, SystemRecipe
 from training.multitask.datamodule import Prepared
@@ -201,28 +201,17 @@ def folds(recipe: SystemRecipe, data: Data) -> np.ndarray:
     """A fold's number for each training row, by group; with one fold -1 marks the rows that it learns from."""
     rows, schedule = data.training, recipe.schedule
     groups = _groups(data, rows)
-    target = data.prepared.target[rows]
     if schedule.folds == 1:
-        splitter = GroupShuffleSplit(1, test_size=schedule.held_out, random_state=schedule.seed)
-        _, unseen = next(splitter.split(rows, groups=groups))
-        found = np.full(len(rows), -1)
-        found[unseen] = 0
-        return found
-    found = np.zeros(len(rows), int)
-    splitter = StratifiedGroupKFold(schedule.folds, shuffle=True, random_state=schedule.seed)
-    for number, (_, unseen) in enumerate(splitter.split(rows, target[:, 0], groups)):
-        found[unseen] = number
-    return found
+        return group_holdout(groups, schedule.held_out, schedule.seed)
+    return stratified_group_folds(data.prepared.target[rows][:, 0], groups, schedule.folds, schedule.seed)
 
 
 def fifths(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
     """A number from 0 to 4 for each of these rows, near-copies alike: rows for rules, and rows to judge them by."""
-    names, at = np.unique(_groups(data, rows), return_inverse=True)
-    if len(names) == 1:
-        names = at = np.arange(len(rows))
-    numbers = np.arange(len(names)) % 5
-    found: np.ndarray = np.random.default_rng(seed).permutation(numbers)[at]
-    return found
+    groups = _groups(data, rows)
+    if len(np.unique(groups)) == 1:
+        groups = np.arange(len(rows))
+    return group_folds(groups, 5, np.random.default_rng(seed))
 
 
 def _groups(data: Data, rows: np.ndarray) -> np.ndarray:
