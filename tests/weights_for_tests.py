@@ -29,8 +29,9 @@ from training.backbones.pretrained import (
     export_words,
 )
 from training.emotions.face_model import ExpressionNet, folded
+from training.engine.linear_branch import LinearBranch
 from training.export import weights_folder
-from training.hate import linear_branch, report
+from training.hate import report
 
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
 _FOLDER = tempfile.TemporaryDirectory(prefix="subtext-")
@@ -92,9 +93,9 @@ def write(root: Path) -> Tiny:
     return Tiny(root, together, tower, picture)
 
 
-def _paths() -> linear_branch.LinearPaths:
-    paths = linear_branch.LinearPaths(1280, 768, 2)
-    for layer in (paths.words, paths.picture):
+def _paths() -> LinearBranch:
+    paths = LinearBranch({"image": 1280, "text": 768}, 2)
+    for layer in paths.layers.values():
         nn.init.normal_(layer.weight, std=0.02)
     return paths
 

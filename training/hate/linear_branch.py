@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor, nn
 
+from training.engine.linear_branch import LinearBranch
 from training.features.tokens import Pictures, Texts
 from training.hate.data import HEADS, Data, Rows
 
@@ -35,37 +35,17 @@ class Path:
             raise ValueError(f"A path leads from words or picture to {' or '.join(HEADS)}: {self}")
 
 
-class LinearPaths(nn.Module):
-    """The sum of the paths: one layer a side, which adds nothing where that side is absent."""
-
-    def __init__(self, image_width: int, text_width: int, outputs: int) -> None:
-        super().__init__()
-        self.words, self.picture = nn.Linear(text_width, outputs), nn.Linear(image_width, outputs)
-        for layer in (self.words, self.picture):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-
-    def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
-        return _from_mean(self.picture, image, image_mask) + _from_mean(self.words, text, text_mask)  # (B, outputs)
-
-
-def _from_mean(layer: nn.Linear, tokens: Tensor, mask: Tensor) -> Tensor:
-    real = mask[..., None].to(tokens.dtype)  # (B, N, 1)
-    count = real.sum(1)  # (B, 1)
-    return layer((tokens * real).sum(1) / count.clamp(min=1)) * (count > 0)
-
-
-def fit(data: Data, paths: Sequence[Path], *, image_width: int, text_width: int) -> LinearPaths:
+def fit(data: Data, paths: Sequence[Path], *, image_width: int, text_width: int) -> LinearBranch:
     """All paths on all of their rows, as the layers that are shipped."""
-    found = LinearPaths(image_width, text_width, len(HEADS))
+    found = LinearBranch({"image": image_width, "text": text_width}, len(HEADS))
     with torch.no_grad():
         for path in paths:
             features, here = mean_tokens(data, data.rows[path.rows], path.side)
             slope, offset = regress(features[here], data.rows[path.rows].label[here], path)
-            layer = found.words if path.side == "words" else found.picture
+            layer = found.layers["text" if path.side == "words" else "image"]
             layer.weight[HEADS.index(path.head)] += torch.from_numpy(slope).float()
             layer.bias[HEADS.index(path.head)] += offset
-    return found.requires_grad_(False)
+    return found
 
 
 def regress(features: np.ndarray, labels: np.ndarray, path: Path) -> tuple[np.ndarray, float]:

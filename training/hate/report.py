@@ -17,6 +17,7 @@ from models import evaluation_files, weights
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
 from training.engine.curves import Curve
+from training.engine.linear_branch import LinearBranch
 from training.export import weights_folder
 from training.hate import linear_branch
 from training.hate.data import HARM, HATE, HEADS, Data, folds
@@ -35,7 +36,7 @@ MISSED = 0.10  # at most this share of hateful sentences may be shown as not hat
 class Together(nn.Module):
     """Networks that answer as one: the mean of their logits and of their attention, and the linear paths beside them."""
 
-    def __init__(self, nets: Sequence[CrossAttention], paths: linear_branch.LinearPaths) -> None:
+    def __init__(self, nets: Sequence[CrossAttention], paths: LinearBranch) -> None:
         super().__init__()
         self.nets = nn.ModuleList(nets)
         self.paths = paths

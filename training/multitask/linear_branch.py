@@ -118,7 +118,9 @@ def _attitude(wide: Wide, features: np.ndarray, wanted: np.ndarray) -> np.ndarra
 def _verdict() -> np.ndarray:
     """The layer of the verdict that reads mean word pieces: float32 [hate and harm, 768]."""
     with safe_open(weights_of.card("hate_cross_attention").folder / "model.safetensors", "numpy") as held:
-        found: np.ndarray = held.get_tensor("paths.words.weight").astype(np.float32)
+        names = set(held.keys())
+        key = "paths.words.weight" if "paths.words.weight" in names else "paths.layers.text.weight"
+        found: np.ndarray = held.get_tensor(key).astype(np.float32)
     return found
 
 

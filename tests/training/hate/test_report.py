@@ -11,7 +11,7 @@ from torch import nn
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from training.datasets import counterfactuals
-from training.hate import linear_branch
+from training.engine.linear_branch import LinearBranch
 from training.hate.report import (
     FALSE_ALARMS,
     KINDLY,
@@ -123,8 +123,8 @@ def test_networks_together_are_the_mean_of_each_and_each_linear_path_adds_its_ow
     torch.manual_seed(0)
     settings = CrossAttentionSettings(image_width=6, text_width=4, width=8, heads=2)
     nets = [CrossAttention(settings).eval() for _ in range(3)]
-    paths = linear_branch.LinearPaths(6, 4, 2)
-    for layer in (paths.words, paths.picture):
+    paths = LinearBranch({"image": 6, "text": 4}, 2)
+    for layer in paths.layers.values():
         nn.init.normal_(layer.weight)
         nn.init.normal_(layer.bias)
     text_mask = torch.tensor([[True, True, False], [False, False, False]])  # the second meme has no words,
@@ -134,7 +134,7 @@ def test_networks_together_are_the_mean_of_each_and_each_linear_path_adds_its_ow
     answers = [net(*sides) for net in nets]
     logits, *attention = Together(nets, paths)(*sides)
     means = [(answers[0][place] + answers[1][place] + answers[2][place]) / 3 for place in range(3)]
-    torch.testing.assert_close(logits[0], means[0][0] + paths.words((sides[2][0, 0] + sides[2][0, 1]) / 2))
-    torch.testing.assert_close(logits[1], means[0][1] + paths.picture(sides[0][1].mean(0)))
+    torch.testing.assert_close(logits[0], means[0][0] + paths.layers["text"]((sides[2][0, 0] + sides[2][0, 1]) / 2))
+    torch.testing.assert_close(logits[1], means[0][1] + paths.layers["image"](sides[0][1].mean(0)))
     for part, mean in zip(attention, means[1:], strict=True):
         torch.testing.assert_close(part, mean)

@@ -1,0 +1,51 @@
+"""The linear branch beside a network (Cheng et al. 2016, "Wide & Deep"): its logits are added to the network's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+
+class LinearBranch(nn.Module):
+    """A linear layer on the mean token of each modality; a modality that a row lacks adds nothing.
+
+    `widths` are the token widths by modality ("image", "text"), as far as the branch reads them. All weights start at 0 and
+    take no gradient: the branch is fitted in closed form.
+    """
+
+    def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleDict({modality: nn.Linear(width, outputs) for modality, width in widths.items()})
+        self.bias = nn.Parameter(torch.zeros(outputs))  # added to every row
+        for (
+            modality,
+            width,
+        ) in widths.items():  # what a mean token is measured from: bfloat16 keeps more of a small difference
+            self.register_buffer(f"{modality}_center", torch.zeros(width))
+            nn.init.zeros_(self.layers[modality].weight)
+            nn.init.zeros_(self.layers[modality].bias)
+        self.requires_grad_(False)
+
+    def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
+        """Tokens (B, N, width) and masks (B, N) of both modalities to logits (B, outputs)."""
+        tokens = {"image": (image, image_mask), "text": (text, text_mask)}
+        logits = self.bias
+        for modality, layer in self.layers.items():
+            mean, present = mean_token(*tokens[modality])  # (B, width), (B, 1)
+            logits = logits + layer(mean - self.get_buffer(f"{modality}_center")) * present
+        return logits
+
+    @torch.no_grad()
+    def set_standardised(self, modality: str, weight: Tensor, mean: Tensor, scale: Tensor) -> None:
+        """Sets one layer to `weight @ ((x - mean) / scale)`: weight [outputs, width], mean and scale [width]."""
+        self.layers[modality].weight.copy_(weight / scale)
+        self.get_buffer(f"{modality}_center").copy_(mean)
+
+
+def mean_token(tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean of the real tokens (B, width), zeros where there is none, and whether there is one (B, 1)."""
+    real = mask[..., None].to(tokens.dtype)  # (B, N, 1)
+    count = real.sum(1)  # (B, 1)
+    return (tokens * real).sum(1) / count.clamp(min=1), count > 0
