@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import normalize
 
 from models import weights
 from models.encoders import mini
@@ -33,6 +33,7 @@ from training.backbones.pretrained import (
 )
 from training.backbones.sentences import WIDTH, Schedule, SentenceTower
 from training.datasets.folder import data_folder
+from training.engine.losses import symmetric_info_nce
 from training.export import weights_folder
 
 EPOCHS, BATCH, RATE, SEED = 12, 256, 1e-3, 7
@@ -81,9 +82,7 @@ def align(image: nn.Linear, text: nn.Linear, images: Tensor, texts: Tensor) -> N
         for rows in torch.randperm(len(images)).split(BATCH):
             caption = texts[rows, torch.randint(texts.shape[1], (len(rows),))]
             left, right = normalize(image(images[rows]), dim=-1), normalize(text(caption), dim=-1)
-            scores = left @ right.T * scale.exp().clamp(max=100)  # (B, B)
-            same = torch.arange(len(rows))
-            loss = (cross_entropy(scores, same) + cross_entropy(scores.T, same)) / 2
+            loss = symmetric_info_nce(left, right, scale.exp().clamp(max=100))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

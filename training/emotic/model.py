@@ -1,7 +1,7 @@
 """EMOTIC's two systems over the same frozen features: one joint space, and context and body kept apart.
 
 Joint: context and body go through one network to a unit vector of 512; the 26 categories' descriptions go there from
-MiniLM's mean token. InfoNCE in both directions with a learned temperature and weighted hard negatives (`joint_net.info_nce`)
+MiniLM's mean token. InfoNCE in both directions with a learned temperature and weighted hard negatives (`engine/losses.py`)
 draws people to their categories; two heads on the vector answer. Baseline: a network for the context and one for the body,
 whose answers are averaged (late combination).
 """
@@ -21,7 +21,8 @@ from models.encoders.base import JOINT
 from training.backbones.pretrained import efficientnet, mean
 from training.backbones.sentences import WIDTH, minilm_folder
 from training.datasets.emotic import CATEGORIES
-from training.retrieval.model import HOTTEST, STAGES, Stages, info_nce
+from training.engine.losses import info_nce
+from training.retrieval.model import HOTTEST, STAGES, Stages
 
 HIDDEN = 768
 SIDE = sum(STAGES)  # what the stages say of one picture
@@ -157,8 +158,8 @@ def align(people: Tensor, categories: Tensor, truth: Tensor, scale: Tensor, hard
     rows, columns = truth.nonzero(as_tuple=True)
     if not len(rows):
         return people.sum() * 0.0
-    told = info_nce(people[rows], categories, columns, scale, same=truth[rows], hardness=hardness)
-    shown = info_nce(categories[columns], people, rows, scale, same=truth.T[columns], hardness=hardness)
+    told = info_nce(people[rows], categories, columns, scale, ignored=truth[rows], hardness=hardness)
+    shown = info_nce(categories[columns], people, rows, scale, ignored=truth.T[columns], hardness=hardness)
     return (told + shown) / 2
 
 

@@ -126,7 +126,7 @@ def fit(args: argparse.Namespace) -> None:
         validation_figures(probabilities, held_out[1], thresholds),
         rows=len(train[0]),
         epochs=epochs,
-        curve=curves.joined([curves.by_check(log, "average_precision") for log in logs if log.is_file()]),
+        curve=curves.join([curves.by_check(log, "average_precision") for log in logs if log.is_file()]),
     )
 
 

@@ -11,46 +11,52 @@ Curve = list[dict[str, float]]
 
 
 def by_epoch(path: Path) -> Curve:
-    """One dict an epoch: training and validation of an epoch are in rows of their own."""
-    found: dict[int, dict[str, float]] = {}
+    """One dict an epoch: the log has training and validation metrics of an epoch in separate rows."""
+    epochs: dict[int, dict[str, float]] = {}
     for row in _rows(path):
-        here = found.setdefault(int(row["epoch"]), {"epoch": float(row["epoch"])})
-        here |= {key: float(value) for key, value in row.items() if value and key not in {"epoch", "step"}}
-    return [found[epoch] for epoch in sorted(found)]
+        point = epochs.setdefault(int(row["epoch"]), {"epoch": float(row["epoch"])})
+        point |= _metrics(row)
+    return [epochs[epoch] for epoch in sorted(epochs)]
 
 
-def by_check(path: Path, watched: str) -> Curve:
-    """One dict a check on held-out rows, for runs that check several times an epoch: the step, what was measured there,
-    and the mean of each training loss since the check before.
+def by_check(path: Path, monitor: str) -> Curve:
+    """One dict a validation, for runs that validate several times an epoch.
+
+    It holds the number of steps, the validation metrics, of which `monitor` is one, and the mean of each training loss
+    since the validation before.
     """
-    found: Curve = []
+    curve: Curve = []
     losses: dict[str, list[float]] = defaultdict(list)
     for row in _rows(path):
-        values = {key: float(value) for key, value in row.items() if value and key not in {"epoch", "step"}}
-        if watched in values:
-            means = {key: round(sum(some) / len(some), 4) for key, some in losses.items()}
-            measured = {key: round(value, 4) for key, value in values.items()}
-            found.append({"step": float(row["step"]) + 1, **means, **measured})
+        metrics = _metrics(row)
+        if monitor in metrics:
+            means = {name: round(sum(values) / len(values), 4) for name, values in losses.items()}
+            rounded = {name: round(value, 4) for name, value in metrics.items()}
+            curve.append({"step": float(row["step"]) + 1, **means, **rounded})
             losses.clear()
         else:
-            for key, value in values.items():
-                losses[key].append(value)
-    return found
+            for name, value in metrics.items():
+                losses[name].append(value)
+    return curve
 
 
-def until(path: Path, epoch: int) -> Curve:
-    """The rows of a log up to this epoch's, as they were logged; those of a later one were broken off."""
+def until(path: Path, step: int) -> Curve:
+    """The rows of a log before this step, as they were logged."""
     rows = [{key: float(value) for key, value in row.items() if value} for row in _rows(path)]
-    return [row | {"epoch": int(row["epoch"])} for row in rows if row["epoch"] <= epoch]
+    return [row | {"epoch": int(row["epoch"])} for row in rows if row["step"] < step]
 
 
-def joined(rounds: Sequence[Curve]) -> Curve:
-    """Rounds of training that go on from one another, as one curve: steps are counted through."""
-    found: Curve = []
-    for one in rounds:
-        before = found[-1]["step"] if found else 0.0
-        found += [{**point, "step": point["step"] + before} for point in one]
-    return found
+def join(rounds: Sequence[Curve]) -> Curve:
+    """Rounds of training that continue one another as one curve, with their steps counted through."""
+    curve: Curve = []
+    for points in rounds:
+        offset = curve[-1]["step"] if curve else 0.0
+        curve += [{**point, "step": point["step"] + offset} for point in points]
+    return curve
+
+
+def _metrics(row: dict[str, str]) -> dict[str, float]:
+    return {key: float(value) for key, value in row.items() if value and key not in {"epoch", "step"}}
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

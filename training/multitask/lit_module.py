@@ -197,8 +197,8 @@ def _log_again(logger: CSVLogger, last: Path) -> None:
     """What was logged up to the checkpoint, since the logger begins with deleting its file."""
     file = last.with_name("metrics.csv")
     if file.is_file():
-        epoch = torch.load(last, map_location="cpu", mmap=True, weights_only=False)["epoch"]
-        for row in until(file, epoch):
+        step = torch.load(last, map_location="cpu", mmap=True, weights_only=False)["global_step"]
+        for row in until(file, step):
             logger.log_metrics(dict(row), step=int(row["step"]))
         logger.save()
 

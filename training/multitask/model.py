@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import normalize
 
 from models.classifiers.heads import Head, columns
 from models.fusion.sides import State
@@ -109,14 +109,13 @@ def align(projections: nn.ModuleDict, state: State, both: Tensor, temperature: f
         for name, value in states.items()
         if value is not None
     }
-    same = torch.arange(int(both.sum()), device=both.device)
-    if not len(same):
+    if not both.any():
         return torch.stack([value.sum() for value in seen.values()]).sum()  # of nothing
-    losses_of_pairs = []
-    for one, other in (("image", "text"), ("image", "fused"), ("text", "fused")):
-        scores = seen[one] @ seen[other].T / temperature  # (b, b)
-        losses_of_pairs.append((cross_entropy(scores, same) + cross_entropy(scores.T, same)) / 2)
-    return torch.stack(losses_of_pairs).mean()
+    pairs = [
+        losses.symmetric_info_nce(seen[left], seen[right], 1 / temperature)
+        for left, right in (("image", "text"), ("image", "fused"), ("text", "fused"))
+    ]
+    return torch.stack(pairs).mean()
 
 
 def balance(gates: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import normalize
 from transformers import AutoModel
 
 from models.encoders.base import JOINT
@@ -115,27 +115,6 @@ class Joint(nn.Module):
     def temperature(self) -> Tensor:
         """What cosines are multiplied with."""
         return self.scale.exp().clamp(max=HOTTEST)
-
-
-def info_nce(
-    asked: Tensor, partners: Tensor, own: Tensor, scale: Tensor, *, same: Tensor, hardness: float = 0.0
-) -> Tensor:
-    """The loss of unit vectors asked (B, D), each of whose partner is row `own` (B,) of partners (P, D).
-
-    `same` bool (B, P) marks pairs that belong together without being the one asked for (another caption of the picture):
-    they count neither way. With `hardness` b a wrong partner counts exp(b * cosine) times, normalised to a mean of 1 a row
-    (Robinson et al. 2021, equation 4); 0 gives InfoNCE itself.
-    """
-    cosines = asked @ partners.T  # (B, P)
-    right = nn.functional.one_hot(own, len(partners)).bool()
-    scores = cosines * scale
-    if hardness:
-        with torch.no_grad():
-            weight = (hardness * cosines).masked_fill(right | same, -math.inf)
-            wrong = (~(right | same)).sum(1, keepdim=True).clamp(min=1)
-            weight = weight - weight.logsumexp(1, keepdim=True) + wrong.log()
-        scores = torch.where(right | same, scores, scores + weight)
-    return cross_entropy(scores.masked_fill(same & ~right, -math.inf), own)
 
 
 class PictureForExport(nn.Module):

@@ -30,12 +30,13 @@ from training.backbones.pretrained import export_words, write_vocabulary
 from training.datasets import flickr8k
 from training.datasets.base import Row
 from training.datasets.folder import data_folder
+from training.engine.losses import symmetric_info_nce
 from training.export import weights_folder
 from training.metrics import retrieval
 from training.metrics.retrieval import Ranks
 from training.retrieval import baseline as joint_baseline
 from training.retrieval.data import PLAIN, Captions, Photographs, Told, photographs, through, told
-from training.retrieval.model import SIDE, Joint, PictureForExport, WordsForExport, info_nce
+from training.retrieval.model import SIDE, Joint, PictureForExport, WordsForExport
 from training.retrieval.report import PICTURE_CARD, WORDS_CARD, compared, same_threshold, table
 
 CLIP = 5.0  # the gradient's norm
@@ -162,11 +163,7 @@ def _shown(pairs: Pairs, rows: np.ndarray, rng: np.random.Generator) -> Tensor:
 
 def _loss(joint: Joint, seen: Tensor, words: Tensor, hardness: float) -> Tensor:
     """InfoNCE both ways between photographs (B, 1712) and a caption's vector of each (B, 512)."""
-    pictures, own = joint.picture(seen), torch.arange(len(seen))
-    none = torch.zeros(len(seen), len(seen), dtype=torch.bool)
-    ways = ((words, pictures), (pictures, words))
-    parts = [info_nce(*way, own, joint.temperature(), same=none, hardness=hardness) for way in ways]
-    return (parts[0] + parts[1]) / 2
+    return symmetric_info_nce(words, joint.picture(seen), joint.temperature(), hardness=hardness)
 
 
 def _optimizer(joint: Joint, settings: dict[str, Any]) -> torch.optim.Optimizer:

@@ -22,7 +22,7 @@ from training.__main__ import main
 from training.datasets.emotic import CATEGORIES
 from training.emotic import data, metrics
 from training.emotic.model import DESCRIPTIONS, align
-from training.retrieval.model import info_nce
+from training.engine.losses import info_nce
 
 # What is drawn: the colour of the person tells the categories, and how pleasant it is.
 KINDS = {
@@ -175,9 +175,11 @@ def test_people_and_categories_are_drawn_together_by_info_nce() -> None:
     told = cross_entropy(scale * people @ categories.T, torch.tensor([4, 4, 9]))  # each has one category
     alone = torch.zeros(1, 3, dtype=torch.bool)
     shown = [
-        info_nce(categories[4:5], people[[0, 2]], torch.tensor([0]), scale, same=alone[:, :2]),  # person 1 has it too
-        info_nce(categories[4:5], people[[1, 2]], torch.tensor([0]), scale, same=alone[:, :2]),
-        info_nce(categories[9:10], people, torch.tensor([2]), scale, same=alone),
+        info_nce(
+            categories[4:5], people[[0, 2]], torch.tensor([0]), scale, ignored=alone[:, :2]
+        ),  # person 1 has it too
+        info_nce(categories[4:5], people[[1, 2]], torch.tensor([0]), scale, ignored=alone[:, :2]),
+        info_nce(categories[9:10], people, torch.tensor([2]), scale, ignored=alone),
     ]
     expected = (told + torch.stack(shown).mean()) / 2
     assert align(people, categories, truth, scale, hardness=0.0).item() == pytest.approx(expected.item(), abs=1e-5)

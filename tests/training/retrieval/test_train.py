@@ -10,55 +10,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, normalize
 
 from models import weights
 from training import config
 from training.export import weights_folder
 from training.metrics import retrieval
 from training.retrieval.data import Captions, Photographs, padded, through, told
-from training.retrieval.model import STAGES, Joint, Words, WordsForExport, info_nce
+from training.retrieval.model import STAGES, Joint, Words, WordsForExport
 from training.retrieval.train import Pairs, rank, train
-
-
-def unit(rows: int, seed: int) -> Tensor:
-    return normalize(torch.randn(rows, 16, generator=torch.Generator().manual_seed(seed)), dim=-1)
-
-
-def test_without_hardness_it_is_info_nce() -> None:
-    asked, partners, own = unit(6, 0), unit(9, 1), torch.arange(6)
-    none = torch.zeros(6, 9, dtype=torch.bool)
-    loss = info_nce(asked, partners, own, torch.tensor(20.0), same=none)
-    assert loss.item() == pytest.approx(cross_entropy(20 * asked @ partners.T, own).item(), abs=1e-5)
-
-
-def test_hard_partners_count_more_and_the_mean_weight_stays_1() -> None:
-    asked, own = unit(1, 0), torch.tensor([0])
-    partners = torch.cat([asked, asked * 0.9 + unit(1, 5) * 0.1, -asked])
-    none = torch.zeros(1, 3, dtype=torch.bool)
-    plain, hard = (info_nce(asked, partners, own, torch.tensor(5.0), same=none, hardness=b) for b in (0.0, 3.0))
-    assert hard > plain
-    even = torch.cat([asked, *[partners[1:2]] * 4])  # all wrong partners alike: each weight is 1
-    none = torch.zeros(1, 5, dtype=torch.bool)
-    plain, hard = (info_nce(asked, even, own, torch.tensor(5.0), same=none, hardness=b) for b in (0.0, 3.0))
-    assert hard.item() == pytest.approx(plain.item(), abs=1e-5)
-
-
-def test_another_caption_of_the_same_picture_is_no_wrong_partner() -> None:
-    asked, own = unit(2, 0), torch.arange(2)
-    partners = torch.cat([asked, asked[:1]])  # row 2 is another caption of picture 0
-    same = torch.tensor([[True, False, True], [False, True, False]])
-    expected = info_nce(asked, asked, own, torch.tensor(9.0), same=same[:, :2])
-    assert info_nce(asked, partners, own, torch.tensor(9.0), same=same)[None][0].item() != pytest.approx(
-        info_nce(asked, partners, own, torch.tensor(9.0), same=torch.zeros(2, 3, dtype=torch.bool)).item()
-    )
-    first = cross_entropy((9 * asked[:1] @ asked.T), own[:1])
-    second = cross_entropy((9 * asked[1:] @ partners.T), own[1:])
-    assert expected.item() == pytest.approx(
-        ((first + cross_entropy(9 * asked[1:] @ asked.T, own[1:])) / 2).item(), abs=1e-5
-    )
-    loss = info_nce(asked, partners, own, torch.tensor(9.0), same=same)
-    assert loss.item() == pytest.approx(((first + second) / 2).item(), abs=1e-5)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,110 @@
+"""Lightning's trainer as every training here wants it: best and newest checkpoint, early stopping, curves, resume."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch import Tensor
+
+from models.errors import BadInput
+from training.engine.curves import until
+
+LOG = "metrics.csv"
+FIND_UNUSED = {"ddp": "ddp_find_unused_parameters_true"}
+"""Some fusions hold layers that only the contrastive loss reads, such as early fusion's pooling of each side."""
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """The validation metric that chooses the best checkpoint; `patience` checks without a better one end the training."""
+
+    metric: str
+    mode: Literal["min", "max"] = "max"
+    patience: int | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trainer, its checkpoints in one folder, and the checkpoint from which it resumes, if any."""
+
+    trainer: L.Trainer
+    best: ModelCheckpoint
+    resume_from: Path | None
+
+    def fit(self, module: L.LightningModule, *loaders: Any, datamodule: L.LightningDataModule | None = None) -> None:
+        """Trains `module` in place on a training and a validation loader, or on a datamodule."""
+        if self.resume_from is not None:
+            _log_again(self.trainer, self.resume_from)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*does not have many workers.*")
+            self.trainer.fit(
+                module, *loaders, datamodule=datamodule, ckpt_path=self.resume_from, weights_only=False
+            )  # fmt: skip
+        self.trainer.strategy.barrier()  # until the first process has written its checkpoints and its log
+
+    def best_state(self) -> dict[str, Tensor]:
+        """The module's state at the best check, on the CPU."""
+        return torch.load(self.best.best_model_path, map_location="cpu", weights_only=False)["state_dict"]
+
+
+def build_trainer(folder: Path, monitor: Monitor, *, resume: bool = False, **options: Any) -> Run:
+    """A trainer that writes `best.ckpt`, `last.ckpt` and `metrics.csv` into `folder` at each validation.
+
+    `options` are those of `lightning.Trainer` (max_epochs, precision, devices, strategy, ...); it trains in bfloat16 unless
+    they name a precision. With `resume` it continues from `last.ckpt`, where that exists, and keeps the curves up to there.
+    Raises `BadInput` where Lightning cannot train with these `devices` and this `strategy` on this machine.
+    """
+    best = ModelCheckpoint(
+        folder, filename="best", monitor=monitor.metric, mode=monitor.mode, enable_version_counter=False
+    )
+    # `save_last` would keep the last check that was a best one. After `best`, so that its state knows of this check's.
+    newest = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
+    callbacks: list[Callback] = [best, newest]
+    if monitor.patience is not None:
+        callbacks.append(EarlyStopping(monitor.metric, mode=monitor.mode, patience=monitor.patience))
+    settings: dict[str, Any] = {
+        "precision": "bf16-mixed",
+        "num_sanity_val_steps": 0,
+        "enable_model_summary": False,
+        "logger": CSVLogger(folder, name="", version=""),
+    }
+    last = folder / "last.ckpt"
+    return Run(_trainer(callbacks, settings | options), best, last if resume and last.is_file() else None)
+
+
+def _trainer(callbacks: list[Callback], options: dict[str, Any]) -> L.Trainer:
+    devices, strategy = options.pop("devices", "auto"), options.pop("strategy", "auto")
+
+    def build(strategy: str) -> L.Trainer:  # the trainer adds to the list of callbacks
+        return L.Trainer(devices=devices, strategy=strategy, callbacks=list(callbacks), **options)
+
+    try:
+        trainer = build(FIND_UNUSED.get(strategy, strategy))
+        if strategy == "auto" and trainer.num_devices > 1:  # Lightning's own choice there is plain ddp
+            trainer = build(FIND_UNUSED["ddp"])
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        raise BadInput(
+            f"Lightning cannot train with --devices {devices} and --strategy {strategy} on this machine: "
+            f"{' '.join(str(error).split())}"
+        ) from error
+    return trainer
+
+
+@rank_zero_only
+def _log_again(trainer: L.Trainer, last: Path) -> None:
+    """Logs once more what was logged up to the checkpoint, since the logger begins by deleting its file."""
+    log, logger = last.with_name(LOG), trainer.logger
+    if log.is_file() and logger is not None:
+        step = torch.load(last, map_location="cpu", mmap=True, weights_only=False)["global_step"]
+        for row in until(log, step):
+            logger.log_metrics(dict(row), step=int(row["step"]))
+        logger.save()
