@@ -24,8 +24,8 @@ sys.path.insert(0, str(ROOT))
 from models.analysis import Meme
 from models.analyzer import Analyzer
 from models.io import captions
+from training.datasets.base import data_folder
 from training.datasets.counterfactuals import sentences
-from training.datasets.folder import data_folder
 from training.hate.report import KINDLY
 from training.metrics import classification
 

@@ -29,13 +29,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from models.encoders.mini import MiniEncoder
 from models.io.images import open_picture
 from models.search.joint_space import JointSpace, MiniSpace
-from training.datasets import harmeme, religious_hateful
 from training.datasets.base import Row
-from training.datasets.folder import data_folder
+from training.datasets.harmeme import HARMEME
+from training.datasets.religious_hateful import RELIGIOUS_HATEFUL
 from training.metrics import bootstrap
 from training.robustness.results_cache import remembered
 
-SETS = {"religious_hateful": religious_hateful, "harmeme": harmeme}
+DATASETS = (RELIGIOUS_HATEFUL, HARMEME)
 STRENGTHS = (1e-4, 1e-3, 1e-2)  # inverse, of columns with a spread of 1
 FOLDS, SEED, RESAMPLES, AT_ONCE = 5, 7, 1000, 64
 
@@ -56,8 +56,8 @@ def main() -> None:
         "rows": {},
         "auroc": {},
     }
-    for name, reader in SETS.items():
-        rows = reader.read("train", data_folder(args.data))[: args.limit]
+    for dataset in DATASETS:
+        name, rows = dataset.name, dataset.load("train", args.data)[0][: args.limit]
         parts = {
             what: embedded(rows, space, Path(args.out), what) for what, space in (("pooled", mini), ("joint", joint))
         }

@@ -18,7 +18,6 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from itertools import permutations
 from pathlib import Path
 
@@ -26,8 +25,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from training.datasets import registry as datasets
 from training.datasets.base import Row
-from training.datasets.folder import data_folder
 from training.engine.losses import UNKNOWN
 from training.metrics import bootstrap
 from training.tasks import registry
@@ -60,8 +59,7 @@ def main() -> None:
 
 def of_set(name: str, data: str | None) -> list[Row]:
     """Training and validation rows."""
-    reader = import_module(f"training.datasets.{name}")
-    return [row for part in ("train", "validation") for row in reader.load(part, data_folder(data))[0]]
+    return [row for split in ("train", "validation") for row in datasets.get(name).load(split, data)[0]]
 
 
 def copies(rows: Sequence[Row]) -> Iterator[tuple[int, int]]:

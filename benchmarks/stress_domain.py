@@ -28,8 +28,8 @@ from sklearn.preprocessing import StandardScaler
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from models.tokenizers.wordpieces import Vocabulary
-from training.datasets import dreaddit
-from training.datasets.folder import data_folder
+from training.datasets.base import data_folder
+from training.datasets.dreaddit import DREADDIT
 from training.metrics import classification
 
 FOLDS, SEED, AT_ONCE, LONGEST = 5, 0, 16, 254
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="use this many rows of each part, to try things out")
     args = parser.parse_args()
     folder = data_folder(args.data)
-    rows = [row for part in ("train", "validation") for row in dreaddit.read(part, folder)[: args.limit]]
+    rows = [row for part in ("train", "validation") for row in DREADDIT.load(part, folder)[0][: args.limit]]
     domains = [str(row.details["domain"]) for row in rows]
     found = measured([row.text or "" for row in rows], domains, [row.group for row in rows])
     text = json.dumps(found, indent=2)

@@ -32,7 +32,7 @@ from training.backbones.pretrained import (
     write_vocabulary,
 )
 from training.backbones.sentences import WIDTH, Schedule, SentenceTower
-from training.datasets.folder import data_folder
+from training.datasets.base import data_folder
 from training.engine.losses import symmetric_info_nce
 from training.export import weights_folder
 

@@ -18,9 +18,9 @@ from sklearn.metrics import roc_auc_score
 
 from training import config
 from training.backbones import sentences
+from training.datasets.base import data_folder
 from training.datasets.counterfactuals import misspell
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
-from training.datasets.folder import data_folder
 
 
 def training_rows(folder: Path, settings: dict[str, Any]) -> tuple[list[str], np.ndarray]:

@@ -1,7 +1,7 @@
-"""Flickr8k (Hodosh et al. 2013): photographs with five captions each, from Parquet or from the official files.
+"""Flickr8k (Hodosh et al. 2013): photographs with five captions each (`details["captions"]`), without labels.
 
-Official layout, all in one folder or beside each other: `Flickr8k.token.txt` (lines of `NAME.jpg#0<tab>caption`), the
-split lists `Flickr_8k.trainImages.txt`, `.devImages.txt`, `.testImages.txt`, and the pictures in `Flicker8k_Dataset/`.
+Parquet splits, or the official files anywhere under `DATA/flickr8k`: `Flickr8k.token.txt` (lines of
+`NAME.jpg#0<tab>caption`), the lists `Flickr_8k.trainImages.txt`, `.devImages.txt`, `.testImages.txt`, and the pictures.
 """
 
 from __future__ import annotations
@@ -10,28 +10,23 @@ from collections import defaultdict
 from pathlib import Path
 
 from models.errors import BadInput
-from training.datasets.base import Row
-from training.datasets.parquet import read_part
+from training.datasets.base import LoadResult, Row
+from training.datasets.dataset import Dataset
+from training.datasets.tables import find_file
 
 LISTS = {"train": "trainImages", "validation": "devImages", "test": "testImages"}
-TOKENS = "Flickr8k.token.txt"
 
 
-def read(part: str, folder: str | Path | None = None) -> list[Row]:
-    """No label; `details["captions"]` holds the five sentences."""
-    return read_part("flickr8k", part, folder, label=None, details=("captions",), needed=("image", "captions"))
+def read_official(folder: Path, split: str) -> list[Row]:
+    """Rows in the order of the split's list; `BadInput` names a file that is missing or malformed.
 
-
-def read_official(part: str, folder: str | Path) -> list[Row]:
-    """The same from the official files, in the order of the split list; `BadInput` names what is missing.
-
-    Names listed without a picture or without captions are passed over: the official text files name one picture
+    Listed names without a picture or without captions are left out: the official text files name one picture
     (2258277193_586949ec62.jpg.1) that was never published.
     """
-    if part not in LISTS:
-        raise BadInput(f"Flickr8k has the parts {', '.join(LISTS)}, not {part!r}.")
-    folder = Path(folder)
-    tokens, names = _find(folder, TOKENS), _find(folder, f"Flickr_8k.{LISTS[part]}.txt")
+    if split not in LISTS:
+        raise BadInput(f"Flickr8k has the splits {', '.join(LISTS)}, not {split!r}.")
+    tokens = find_file(folder, "Flickr8k.token.txt", "Flickr8k")
+    names = find_file(folder, f"Flickr_8k.{LISTS[split]}.txt", "Flickr8k")
     captions: dict[str, list[str]] = defaultdict(list)
     for number, line in enumerate(tokens.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():
@@ -52,8 +47,9 @@ def read_official(part: str, folder: str | Path) -> list[Row]:
     return rows
 
 
-def _find(folder: Path, name: str) -> Path:
-    found = sorted(folder.rglob(name)) if folder.is_dir() else []
-    if not found:
-        raise BadInput(f"{name} is missing under {folder}: unpack Flickr8k's official files there.")
-    return found[0]
+def _read_split(root: Path, split: str) -> LoadResult | None:
+    folder = root / "flickr8k"
+    return (read_official(folder, split), []) if folder.is_dir() else None
+
+
+FLICKR8K = Dataset("flickr8k", ("image", "captions"), label=None, details=("captions",), official_split=_read_split)

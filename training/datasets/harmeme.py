@@ -1,8 +1,9 @@
-"""HarMeme / Harm-C: COVID-19 memes, harmful or not (Pramanick et al. 2021). Harmful is not hateful.
+"""HarMeme / Harm-C: COVID-19 memes, harmful (label 1) or not (Pramanick et al. 2021). Harmful is not hateful.
 
-Parquet parts, or the official files anywhere under `DATA/harmeme`: `train.jsonl`, `val.jsonl`, `test.jsonl` with lines of
+Parquet splits, or the official files anywhere under `DATA/harmeme`: `train.jsonl`, `val.jsonl`, `test.jsonl` with lines of
 `{"id": "covid_memes_18", "image": "covid_memes_18.png", "labels": ["somewhat harmful", "individual"], "text": "..."}`, and
 the pictures in `images/` beside them or beside their folder, as in `datasets/memes/defaults/{annotations,images}/`.
+`details`: the degree of harm and the target of the meme (none where it is not harmful).
 """
 
 from __future__ import annotations
@@ -11,66 +12,58 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BadInput
-from training.datasets.base import Row
-from training.datasets.folder import data_folder
-from training.datasets.parquet import read_part
-from training.datasets.tables import column, group_of, picture_or_words, read_table
+from training.datasets.base import LoadResult, Row
+from training.datasets.dataset import Dataset
+from training.datasets.tables import find_column, find_file, group_of, picture_or_none, read_rows, read_table
 
 FILES = {"train": "train.jsonl", "validation": "val.jsonl", "test": "test.jsonl"}
-LEVELS = {"not harmful": 0, "somewhat harmful": 1, "very harmful": 1}
+HARM_LEVELS = {"not harmful": 0, "somewhat harmful": 1, "very harmful": 1}
 
 
-def read(part: str, folder: str | Path | None = None) -> list[Row]:
-    """`label`: 1 = harmful; `details`: the degrees of harm and whom it is aimed at (empty where not harmful)."""
-    details, needed = ("raw_label", "harm_level", "target"), ("image", "text", "label", "target")
-    return read_part("harmeme", part, folder, details=details, needed=needed)
+def _read_split(root: Path, split: str) -> LoadResult | None:
+    folder = root / "harmeme"
+    if not folder.is_dir():
+        return None
+    if split not in FILES:
+        raise BadInput(f"HarMeme has the splits {', '.join(FILES)}, not {split!r}.")
+    return read_official(find_file(folder, FILES[split], "HarMeme"), folder)
 
 
-def load(part: str, folder: str | Path | None = None) -> tuple[list[Row], list[str]]:
-    """The Parquet part if it is there, else the official file, with its split; and a sentence for each odd row."""
-    root = data_folder(folder)
-    own = root / "harmeme"
-    if (root / "harmeme.train.parquet").is_file() or not own.is_dir():
-        return read(part, folder), []
-    if part not in FILES:
-        raise BadInput(f"HarMeme has the parts {', '.join(FILES)}, not {part!r}.")
-    there = sorted(own.rglob(FILES[part]))
-    if not there:
-        raise BadInput(f"{FILES[part]} is missing under {own}: unpack HarMeme's official files there.")
-    return of_file(there[0], own)
+def read_official(path: Path, *more_folders: Path) -> LoadResult:
+    """Rows of an official file, named by their picture; `images/` lies beside it, beside its folder or in `more_folders`.
 
-
-def of_file(path: Path, *further: Path) -> tuple[list[Row], list[str]]:
-    """Rows of an official file, with the pictures in `images/` beside it, beside its folder or in a `further` one."""
-    beside = [place / "images" for place in (path.parent, path.parent.parent, *further)]
-    return read_lines(path, next((place for place in beside if place.is_dir()), beside[-1]))
-
-
-def read_lines(path: Path, images: Path) -> tuple[list[Row], list[str]]:
-    """Rows of an official file, named by their picture. A missing column is an error; what a row lacks is a sentence."""
+    A missing column is an error; a row that cannot be used or lacks its picture is a sentence.
+    """
+    folders = [folder / "images" for folder in (path.parent, path.parent.parent, *more_folders)]
+    images = next((folder for folder in folders if folder.is_dir()), folders[-1])
     table = read_table(path)
-    name, words, labels = (column(table, (key,), path) for key in ("image", "text", "labels"))
-    rows: list[Row] = []
-    problems: list[str] = []
-    for number, line in enumerate(table, start=1):
-        text, where = str(line.get(words) or "").strip() or None, f"{path.name}, row {number}"
-        try:
-            label, details = _labels(line.get(labels))
-            image = picture_or_words(images, str(line.get(name) or ""), text, where, problems)
-        except BadInput as error:
-            problems.append(f"{where}: {error}; the row is left out.")
-            continue
-        identity = str(line.get(name) or line.get("id") or number)
-        rows.append(Row("harmeme", identity, text, image, label, group_of(text, image), details))
-    return rows, problems
+    for name in ("image", "text", "labels"):
+        find_column(table, (name,), path)
+
+    def parse_row(record: dict[str, Any], position: str, problems: list[str]) -> Row:
+        text, name = str(record.get("text") or "").strip() or None, str(record.get("image") or "")
+        label, details = _parse_labels(record.get("labels"))
+        image = picture_or_none(images, name, text, position, problems)
+        identity = str(name or record.get("id") or position.rpartition(" ")[2])
+        return Row("harmeme", identity, text, image, label, group_of(text, image), details)
+
+    return read_rows(table, path, parse_row)
 
 
-def _labels(value: Any) -> tuple[int, dict[str, str | None]]:
-    """How harmful, and of the groups it is aimed at the first; `BadInput` where the list does not tell how harmful."""
-    names = [str(one).strip().lower() for one in value] if isinstance(value, list) else []
-    levels = [one for one in names if one in LEVELS]
+def _parse_labels(value: Any) -> tuple[int, dict[str, str | None]]:
+    """The degree of harm, and the first target; `BadInput` where the list does not hold exactly one degree."""
+    names = [str(name).strip().lower() for name in value] if isinstance(value, list) else []
+    levels = [name for name in names if name in HARM_LEVELS]
     if len(levels) != 1:
-        raise BadInput(f"the labels {value!r} hold not one of {', '.join(LEVELS)}")
-    targets = [one for one in names if one not in LEVELS]
-    details = {"raw_label": "|".join(names), "harm_level": levels[0], "target": targets[0] if targets else None}
-    return LEVELS[levels[0]], details
+        raise BadInput(f"the labels {value!r} hold not one of {', '.join(HARM_LEVELS)}")
+    target = next((name for name in names if name not in HARM_LEVELS), None)
+    return HARM_LEVELS[levels[0]], {"raw_label": "|".join(names), "harm_level": levels[0], "target": target}
+
+
+HARMEME = Dataset(
+    "harmeme",
+    ("image", "text", "label", "target"),
+    details=("raw_label", "harm_level", "target"),
+    official_split=_read_split,
+    official_file=read_official,
+)

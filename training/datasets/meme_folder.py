@@ -15,69 +15,67 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BadInput
-from training.datasets.base import Label, Row
-from training.datasets.folder import data_folder
-from training.datasets.tables import column, first_folder, group_of, picture_or_words, read_table
+from training.datasets.base import Label, LoadResult, Row
+from training.datasets.dataset import Dataset
+from training.datasets.tables import find_column, first_folder, group_of, picture_or_none, read_rows, read_table
 
-PARTS = {
+FILES = {
     "train": ("train", "anxiety_train", "depressive_train"),
     "validation": ("validation", "val", "anxiety_val", "depressive_val"),
     "test": ("test", "anxiety_test", "depressive_test"),
 }
 ENDINGS = (".json", ".jsonl", ".csv")
+CategoryParser = Callable[[Any], Label]
+
+
+def dataset(name: str, category_columns: Sequence[str], parse: CategoryParser) -> Dataset:
+    """A data set in this layout; `parse` makes a label of a value in the first of the `category_columns` that is there."""
+    layout = MemeFolder(name, category_columns, parse)
+    return Dataset(name, official_split=layout.read_split, official_file=layout.read_file, on_request=True)
 
 
 @dataclass(frozen=True)
-class Layout:
-    """`name` of the data set and its folder, the names its category column goes by, and what makes a label of a value."""
+class MemeFolder:
+    """The layout of one data set: its name and folder, the possible names of its category column, and the label's parser."""
 
     name: str
-    category: Sequence[str]
-    label: Callable[[Any], Label]
+    category_columns: Sequence[str]
+    parse: CategoryParser
 
-
-def load(layout: Layout, part: str, folder: str | Path | None) -> tuple[list[Row], list[str]]:
-    """The rows of one part, none for a validation part that is not there, and a sentence for each that was left out."""
-    root = data_folder(folder) / layout.name
-    tables = [root / f"{name}{ending}" for name in PARTS[part] for ending in ENDINGS]
-    there = [path for path in tables if path.is_file()]
-    if not there:
-        if part == "validation":
+    def read_split(self, root: Path, split: str) -> LoadResult:
+        """Rows of a split; none of a validation split that is not there. `BadInput` where another split is missing."""
+        folder = root / self.name
+        tables = [folder / f"{stem}{ending}" for stem in FILES[split] for ending in ENDINGS]
+        path = next((path for path in tables if path.is_file()), None)
+        if path is not None:
+            return self.read_file(path)
+        if split == "validation":
             return [], []
         raise BadInput(
-            f"{root} has no {layout.name} rows: its owners give them out on request; put {tables[0].name} (or .csv) and "
+            f"{folder} has no {self.name} rows: its owners give them out on request; put {tables[0].name} (or .csv) and "
             "images/ there."
         )
-    return of_file(layout, there[0])
+
+    def read_file(self, path: Path) -> LoadResult:
+        """Rows of one table of any name, with pictures from `SPLIT_images/` or `images/` beside it."""
+        table = read_table(path)
+        split = next((split for split, stems in FILES.items() if path.stem in stems), path.stem)
+        images = first_folder(path.parent, (f"{split}_images", "images"))
+        image_column = find_column(table, ("image_id", "sample_id", "id"), path)
+        id_column = "sample_id" if any("sample_id" in record for record in table) else image_column
+        text_column = find_column(table, ("ocr_text", "text"), path)
+        category_column = find_column(table, self.category_columns, path)
+
+        def parse_row(record: dict[str, Any], position: str, problems: list[str]) -> Row:
+            text = str(record.get(text_column) or "").strip() or None
+            label = self.parse(record.get(category_column))
+            image = picture_or_none(images, str(record.get(image_column) or ""), text, position, problems)
+            return Row(self.name, str(record.get(id_column)), text, image, label, group_of(text, image))
+
+        return read_rows(table, path, parse_row)
 
 
-def of_file(layout: Layout, path: Path) -> tuple[list[Row], list[str]]:
-    """The rows of one table of any name, with the pictures of its part beside it, or those of all parts in `images/`."""
-    part = next((part for part, names in PARTS.items() if path.stem in names), path.stem)
-    return rows_of(layout, path, first_folder(path.parent, (f"{part}_images", "images")))
-
-
-def rows_of(layout: Layout, path: Path, images: Path) -> tuple[list[Row], list[str]]:
-    """Rows of one table. A missing column is an error; a row without category or without anything to read a sentence."""
-    table = read_table(path)
-    name = column(table, ("image_id", "sample_id", "id"), path)
-    identity = "sample_id" if any("sample_id" in line for line in table) else name
-    words, category = column(table, ("ocr_text", "text"), path), column(table, layout.category, path)
-    rows: list[Row] = []
-    problems: list[str] = []
-    for number, line in enumerate(table, start=1):
-        text, where = str(line.get(words) or "").strip() or None, f"{path.name}, row {number}"
-        try:
-            label = layout.label(line.get(category))
-            image = picture_or_words(images, str(line.get(name) or ""), text, where, problems)
-        except BadInput as error:
-            problems.append(f"{where}: {error}; the row is left out.")
-            continue
-        rows.append(Row(layout.name, str(line.get(identity)), text, image, label, group_of(text, image)))
-    return rows, problems
-
-
-def one(value: Any) -> Label:
+def single_category(value: Any) -> Label:
     """A single category; `BadInput` where there is none."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
@@ -86,8 +84,8 @@ def one(value: Any) -> Label:
     return value.strip()
 
 
-def several(value: Any) -> Label:
-    """A list of categories, or its text in a csv; an empty list is one."""
+def category_list(value: Any) -> Label:
+    """A list of categories, or its text in a csv; an empty list is a valid label."""
     if isinstance(value, str):
         text = value.strip()
         if text.startswith("["):
@@ -96,7 +94,7 @@ def several(value: Any) -> Label:
             except (ValueError, SyntaxError) as error:
                 raise BadInput(f"{text!r} is no list of categories") from error
         else:
-            value = [part.strip() for part in text.split(",") if part.strip()]
+            value = [name.strip() for name in text.split(",") if name.strip()]
     if not isinstance(value, list):
         raise BadInput(f"{value!r} is no list of categories")
-    return tuple(str(part).strip() for part in value)
+    return tuple(str(name).strip() for name in value)

@@ -1,65 +1,74 @@
-"""Memotion 7k (Sharma et al. 2020, SemEval task 8): Parquet parts at 128x128, or its own layout as on Kaggle.
+"""Memotion 7k (Sharma et al. 2020, SemEval task 8): Parquet splits at 128x128, or its own layout as on Kaggle.
 
 Its own layout is `memotion_dataset_7k/labels.csv` (image_name, text_ocr, text_corrected, humour, sarcasm, offensive,
-motivational, overall_sentiment) beside `images/`; it has no validation rows. Pictures of the Parquet parts are too small
-to be read: their words are in `text`.
+motivational, overall_sentiment) beside `images/`; it has no validation rows. Pictures of the Parquet splits are too small
+for OCR: their words are in `text`. The label is the overall sentiment; `details` hold all five aspects.
 """
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
-from models.errors import BadInput
-from training.datasets.base import Row
-from training.datasets.folder import data_folder
-from training.datasets.parquet import read_part
-from training.datasets.tables import column, first_folder, group_of, picture, read_table
+from models.tokenizers.words import cleaned
+from training.datasets.base import LoadResult, Row, usable_rows
+from training.datasets.dataset import Dataset
+from training.datasets.tables import find_column, first_folder, group_of, read_picture, read_rows, read_table
 
 ASPECTS = ("humour", "sarcasm", "offensive", "motivational", "overall_sentiment")
 FOLDERS = ("memotion_dataset_7k", "memotion")
 
 
-def read(part: str, folder: str | Path | None = None) -> list[Row]:
-    """`label`: the overall sentiment; `details`: all five aspects as their annotators graded them."""
-    needed = ("image", "text", *ASPECTS)
-    return read_part(
-        "memotion", part, folder, label="overall_sentiment", identity="image_name", details=ASPECTS, needed=needed
-    )
+def _read_split(root: Path, split: str) -> LoadResult | None:
+    folder = first_folder(root, FOLDERS)
+    if not folder.is_dir():
+        return None
+    return read_official(folder / "labels.csv") if split == "train" else ([], [])
 
 
-def load(part: str, folder: str | Path | None = None) -> tuple[list[Row], list[str]]:
-    """The Parquet part if it is there, else Memotion's own layout; and a sentence for each row that was left out."""
-    root = data_folder(folder)
-    own = first_folder(root, FOLDERS)
-    if (root / "memotion.train.parquet").is_file() or not own.is_dir():
-        return read(part, folder), []
-    return ([], []) if part != "train" else of_file(own / "labels.csv")
+def read_official(path: Path) -> LoadResult:
+    """Rows of a table like `labels.csv`, with pictures in `images/` beside it.
 
-
-def of_file(path: Path) -> tuple[list[Row], list[str]]:
-    """Rows of a table like `labels.csv`, with the pictures in `images/` beside it."""
-    return read_csv(path, path.parent / "images")
-
-
-def read_csv(path: Path, images: Path) -> tuple[list[Row], list[str]]:
-    """Rows of `labels.csv`. A column that is missing is an error, a picture that is missing a sentence."""
+    A missing column is an error; a row whose picture is missing is left out with a sentence.
+    """
     table = read_table(path)
-    name = column(table, ("image_name", "Image_name"), path)
-    words = column(table, ("text_corrected", "corrected_text"), path)
-    read_words = column(table, ("text_ocr", "OCR_extracted_text"), path)
-    aspects = {aspect: column(table, (aspect,), path) for aspect in ASPECTS}
-    rows: list[Row] = []
-    problems: list[str] = []
-    for number, line in enumerate(table, start=2):  # as an editor counts them
-        text = (line[words] or "").strip() or (line[read_words] or "").strip() or None
-        try:
-            image = picture(images, str(line[name] or ""))
-        except BadInput as error:
-            problems.append(f"{path.name}, line {number}: {error}; the row is left out.")
-            continue
-        details = {aspect: line[key] for aspect, key in aspects.items()}
-        rows.append(
-            Row("memotion", str(line[name]), text, image, line[aspects["overall_sentiment"]] or None,
-                group_of(text, image), details)
-        )  # fmt: skip
-    return rows, problems
+    image_column = find_column(table, ("image_name", "Image_name"), path)
+    text_columns = (
+        find_column(table, ("text_corrected", "corrected_text"), path),
+        find_column(table, ("text_ocr", "OCR_extracted_text"), path),
+    )
+    for aspect in ASPECTS:
+        find_column(table, (aspect,), path)
+
+    def parse_row(record: dict[str, Any], position: str, problems: list[str]) -> Row:
+        text = next((text for name in text_columns if (text := (record[name] or "").strip())), None)
+        image = read_picture(path.parent / "images", str(record[image_column] or ""))
+        details = {aspect: record[aspect] for aspect in ASPECTS}
+        label = record["overall_sentiment"] or None
+        return Row("memotion", str(record[image_column]), text, image, label, group_of(text, image), details)
+
+    return read_rows(table, path, parse_row, unit="line", start=2)  # lines as a text editor counts them
+
+
+class MemotionPolarity(Dataset):
+    """Memotion as the ResNet50 + BERT model takes it: rows with words and a picture, each once.
+
+    The text side itself lower-cases words and removes special characters (`clean` in the configuration), as the app does.
+    """
+
+    def load(self, split: str, folder: str | Path | None = None) -> LoadResult:
+        """Rows without copies, and a sentence for each row whose picture cannot be read."""
+        rows, problems = MEMOTION.load(split, folder)
+        unique: dict[str, Row] = {}
+        for row in rows:
+            if row.image and row.text and cleaned(row.text):
+                unique.setdefault(hashlib.sha256(cleaned(row.text).encode() + row.image).hexdigest(), row)
+        usable, unreadable = usable_rows(unique.values())
+        return [row for row in usable if row.image is not None], problems + unreadable
+
+
+MEMOTION = Dataset(
+    "memotion", ("image", "text", *ASPECTS), "overall_sentiment", "image_name", ASPECTS, _read_split, read_official
+)
+MEMOTION_POLARITY = MemotionPolarity("memotion_polarity")

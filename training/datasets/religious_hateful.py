@@ -1,13 +1,7 @@
-"""Religiously hateful memes with OCR text; the labels are noisy."""
+"""Religiously hateful memes with OCR text; the labels (1 = hateful) are noisy."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from training.datasets.dataset import Dataset
 
-from training.datasets.base import Row
-from training.datasets.parquet import read_part
-
-
-def read(part: str, folder: str | Path | None = None) -> list[Row]:
-    """`label`: 1 = hateful."""
-    return read_part("religious_hateful", part, folder, needed=("image", "text", "label"))
+RELIGIOUS_HATEFUL = Dataset("religious_hateful", required=("image", "text", "label"))

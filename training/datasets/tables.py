@@ -1,4 +1,4 @@
-"""Official layouts that are a table beside a folder of pictures: csv or JSON in, dicts out, clear words for what is off."""
+"""Official layouts that are a table beside a folder of pictures: csv or JSON in, `Row`s out, a sentence for each problem."""
 
 from __future__ import annotations
 
@@ -6,47 +6,74 @@ import csv
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from models.errors import BadInput
+from training.datasets.base import LoadResult, Row
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 
 
 def read_table(path: Path) -> list[dict[str, Any]]:
-    """csv with a header, a JSON list of objects, or one JSON object a line. `BadInput` names the file and what is off."""
+    """csv with a header, a JSON list of objects, or one JSON object a line. `BadInput` names the file and the problem."""
     if not path.is_file():
         raise BadInput(f"{path} is missing: put the file there, or name its folder with --data or in SUBTEXT_DATA.")
     try:
         if path.suffix == ".csv":
             with path.open(encoding="utf-8-sig", newline="") as file:
-                return [dict(row) for row in csv.DictReader(file)]
+                return [dict(record) for record in csv.DictReader(file)]
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".jsonl" or (text.lstrip().startswith("{") and "\n{" in text.strip()):
-            found = [json.loads(line) for line in text.splitlines() if line.strip()]
+            table = [json.loads(line) for line in text.splitlines() if line.strip()]
         else:
-            found = json.loads(text)
+            table = json.loads(text)
     except (OSError, UnicodeDecodeError, csv.Error, json.JSONDecodeError) as error:
         raise BadInput(f"{path} cannot be read as {path.suffix[1:]}: {error}.") from error
-    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+    if not isinstance(table, list) or not all(isinstance(record, dict) for record in table):
         raise BadInput(f"{path} should hold a list of rows with named values.")
-    return found
+    return table
 
 
-def column(rows: Sequence[Mapping[str, Any]], names: Sequence[str], path: Path) -> str:
-    """The first of `names` that the table has; `BadInput` with those that it has instead, or where it has no rows."""
-    if not rows:
+def read_rows(
+    table: Sequence[dict[str, Any]],
+    path: Path,
+    parse: Callable[[dict[str, Any], str, list[str]], Row | None],
+    *,
+    unit: str = "row",
+    start: int = 1,
+) -> LoadResult:
+    """Rows that `parse(record, position, problems)` makes of a table's records, numbered from `start`.
+
+    A record for which it raises `BadInput` is left out with a sentence; `position` ("FILE, row 3") begins each sentence.
+    """
+    rows: list[Row] = []
+    problems: list[str] = []
+    for number, record in enumerate(table, start=start):
+        position = f"{path.name}, {unit} {number}"
+        try:
+            row = parse(record, position, problems)
+        except BadInput as error:
+            problems.append(f"{position}: {error}; the row is left out.")
+            continue
+        if row is not None:
+            rows.append(row)
+    return rows, problems
+
+
+def find_column(table: Sequence[Mapping[str, Any]], names: Sequence[str], path: Path) -> str:
+    """The first of `names` that the table has; `BadInput` with its columns, or where it has no rows."""
+    if not table:
         raise BadInput(f"{path} has no rows.")
-    have = list(dict.fromkeys(key for row in rows for key in row))
+    columns = list(dict.fromkeys(key for record in table for key in record))
     for name in names:
-        if name in have:
+        if name in columns:
             return name
-    raise BadInput(f"{path} has no column {names[0]!r}: it has {', '.join(map(repr, have)) or 'none'}.")
+    raise BadInput(f"{path} has no column {names[0]!r}: it has {', '.join(map(repr, columns)) or 'none'}.")
 
 
-def picture(folder: Path, name: str) -> bytes:
+def read_picture(folder: Path, name: str) -> bytes:
     """The bytes of a picture by its name, with or without its ending; `BadInput` names the path where it is missing."""
     if not name or Path(name).name != name:
         raise BadInput(f"{name!r} is no name of a picture in {folder}")
@@ -56,14 +83,14 @@ def picture(folder: Path, name: str) -> bytes:
     raise BadInput(f"the picture {name} is not in {folder}")
 
 
-def picture_or_words(folder: Path, name: str, text: str | None, where: str, problems: list[str]) -> bytes | None:
-    """As `picture`; a row that has words goes on without a picture that is missing, with a sentence in `problems`."""
+def picture_or_none(folder: Path, name: str, text: str | None, position: str, problems: list[str]) -> bytes | None:
+    """As `read_picture`; a row with text goes on without a missing picture, with a sentence in `problems`."""
     try:
-        return picture(folder, name)
+        return read_picture(folder, name)
     except BadInput as error:
         if text is None:
             raise
-        problems.append(f"{where}: {error}; its words are used alone.")
+        problems.append(f"{position}: {error}; its words are used alone.")
         return None
 
 
@@ -74,8 +101,16 @@ def group_of(text: str | None, image: bytes | None) -> str:
 
 
 def first_folder(root: Path, names: Iterable[str]) -> Path:
-    """The first of these folders that is there, else the last one named."""
+    """The first of these folders that exists, else the last one."""
     for name in names:
         if (root / name).is_dir():
             return root / name
     return root / name
+
+
+def find_file(folder: Path, name: str, title: str) -> Path:
+    """The first file of that name under the folder; `BadInput` names what to unpack (`title`) where there is none."""
+    path = min(folder.rglob(name), default=None) if folder.is_dir() else None
+    if path is None:
+        raise BadInput(f"{name} is missing under {folder}: unpack {title}'s official files there.")
+    return path

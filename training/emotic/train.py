@@ -25,8 +25,8 @@ from models.encoders.mini import MEAN as CENTRE
 from models.encoders.mini import SIDE, STD
 from models.errors import BadInput
 from training import config
+from training.datasets.base import data_folder
 from training.datasets.emotic import CATEGORIES
-from training.datasets.folder import data_folder
 from training.emotic import data, metrics
 from training.emotic.data import Part
 from training.emotic.metrics import MEAN

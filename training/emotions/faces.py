@@ -30,7 +30,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 from models.emotions.expressions import LABELS, SIDE, grey, standardise
 from models.errors import BadInput
 from models.io.images import open_picture
-from training.datasets import fer2013
+from training.datasets.fer2013 import FER2013, VOTES
 from training.emotions.face_model import AtSizes, ExpressionNet, augment, folded
 from training.export import weights_folder
 from training.metrics import classification
@@ -42,12 +42,12 @@ class Faces(Dataset):
     """A part of FER-2013 as one uint8 tensor; asked for a list of row numbers, as batches are cut by the sampler."""
 
     def __init__(self, part: str, folder: str | None, limit: int | None = None) -> None:
-        rows = fer2013.read(part, folder)
+        rows = FER2013.load(part, folder)[0]
         if limit and limit < len(rows):
             rows = [rows[n * len(rows) // limit] for n in range(limit)]  # spread out, as the file is sorted by label
         self.pixels = np.stack([grey(open_picture(row.image or b"").image) for row in rows])  # (N, 48, 48)
         self.labels = torch.tensor([LABELS.index(row.label) for row in rows])
-        votes = torch.tensor([[row.details[name] for name in fer2013.VOTES] for row in rows], dtype=torch.float32)
+        votes = torch.tensor([[row.details[name] for name in VOTES] for row in rows], dtype=torch.float32)
         self.votes = votes / votes.sum(1, keepdim=True).clamp(min=1)  # (N, 10); all 0 where nobody voted
 
     def __len__(self) -> int:
@@ -72,7 +72,7 @@ class Fitting(L.LightningModule):
         self.net = ExpressionNet(recipe["widths"], recipe["depths"], recipe["dropout"]).to(
             memory_format=torch.channels_last
         )
-        self.votes = nn.Linear(recipe["widths"][-1], len(fer2013.VOTES))
+        self.votes = nn.Linear(recipe["widths"][-1], len(VOTES))
         self.average = AveragedModel(
             self.net, multi_avg_fn=get_ema_multi_avg_fn(recipe["average_decay"]), use_buffers=True
         ).requires_grad_(False)

@@ -29,9 +29,8 @@ from models.emotions.affect import GROUPS, MEANS, SIDES, Looker, kernel
 from models.io.images import open_picture
 from training import config as recipe
 from training.backbones.pretrained import efficientnet
-from training.datasets import oasis
-from training.datasets.base import Row
-from training.datasets.folder import data_folder
+from training.datasets.base import Row, data_folder
+from training.datasets.oasis import OASIS
 from training.export import weights_folder
 from training.metrics import regression
 
@@ -61,7 +60,7 @@ def fit(args: argparse.Namespace) -> None:
     """Writes `weights/picture_emotions`."""
     settings = recipe.read("picture_emotions", args)
     folder = data_folder(args.data)
-    rows = {part: oasis.read(part, folder)[: args.limit] for part in ("train", "validation")}
+    rows = {part: OASIS.load(part, folder)[0][: args.limit] for part in ("train", "validation")}
     _write(settings, {}, {}, {}, "")  # the network first: what is fitted on comes through the graph that ships
     looker = Looker(weights.card("picture_emotions"))
     seen = {part: look(rows[part], looker, Path(args.out) / f"seen-{part}.npz") for part in rows}

@@ -24,7 +24,7 @@ from models.emotions.text import LABELS
 from training import config
 from training.backbones import sentences
 from training.backbones.pretrained import WordsForExport, export_words, write_vocabulary
-from training.datasets.folder import data_folder
+from training.datasets.base import data_folder
 from training.engine import curves
 from training.export import weights_folder
 from training.metrics import classification

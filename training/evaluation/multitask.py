@@ -1,7 +1,7 @@
 """`python -m training evaluate TASK` for the tasks that trained systems answer.
 
-The file is Parquet, or one as the data set's owners give it out, with its pictures beside it (`of_file` in
-`training/datasets`). Of such a file, rows that are not whole are told and counted as `rows_not_whole`, and predictions begin
+The file is Parquet, or one as the data set's owners give it out, with its pictures beside it (`official_file` of
+its `Dataset`). Of such a file, rows that are not whole are told and counted as `rows_not_whole`, and predictions begin
 with the column `id`, since some rows may be left out.
 
 Rows that a system learned from are answered by the network of the fold that did not see them, and counted as
@@ -14,10 +14,8 @@ are read anew, rules from all rows decide, which flatters a little. Where a syst
 from __future__ import annotations
 
 import argparse
-import importlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +33,10 @@ from models.io import captions
 from models.io.images import open_picture
 from models.ocr.rapid import RapidReader
 from models.ocr.reader import Reader
+from training.datasets import registry as datasets
 from training.datasets.base import Row
 from training.datasets.memotion import ASPECTS
-from training.datasets.parquet import present, read_file, require
+from training.datasets.parquet import require_columns, require_file
 from training.engine.losses import UNKNOWN
 from training.metrics import classification
 from training.multitask import config
@@ -51,27 +50,10 @@ if TYPE_CHECKING:
 UNSEEN, LEARNED = -1, -2
 TOLD = 5  # sentences about rows; the rest is counted
 OWNERS = (".json", ".jsonl", ".csv")  # endings of files in the layout of a data set's owners
-ON_REQUEST = ("axiom", "restore")  # data sets that are not given to everybody: systems trained on them do not ship
 OF_HUBS = ("hf:", "open_clip:")  # towers that the app cannot run
 RUNS = Path("runs")
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Which columns of a file are read: the label's, the row's name, and the further ones that tasks look at."""
-
-    label: str
-    identity: str = "id"
-    details: tuple[str, ...] = ()
-
-
-LAYOUTS = {
-    "memotion": Layout("overall_sentiment", "image_name", ASPECTS),
-    "dreaddit": Layout("stress", details=("domain", "subreddit")),
-    "harmeme": Layout("label", details=("target", "harm_level")),
-    "axiom": Layout("label"),
-    "restore": Layout("label"),
-}
 NEEDED = {
     "memotion-sentiment": ("overall_sentiment",), "memotion-polarity": ("overall_sentiment",),
     "memotion-types": ASPECTS[:4], "memotion-intensity": ASPECTS[:4],
@@ -109,7 +91,7 @@ def _load(name: str) -> TrainedSystem:
                 f"{lacking}: it was trained with {' and '.join(towers)}, which the app cannot run, and its figures are in "
                 f"{run / 'metrics.json'}."
             )
-        if recipe.data in ON_REQUEST:
+        if datasets.get(recipe.data).on_request:
             raise BadInput(
                 f"{lacking}: the owners of its rows give them out on request; train it on them with `python -m training fit "
                 f"{name} --data DATA`."
@@ -142,13 +124,13 @@ def every(args: argparse.Namespace, asked: Asked) -> dict[str, Any]:
 def _rows(args: argparse.Namespace, task: Task) -> tuple[list[Row], list[str]]:
     """And a sentence for each row that is not whole."""
     path = Path(args.data)
-    present(path)
-    if path.suffix in OWNERS:
-        rows, problems = importlib.import_module(f"training.datasets.{task.data}").of_file(path)
+    require_file(path)
+    dataset = datasets.get(task.data)
+    if path.suffix in OWNERS and dataset.official_file is not None:
+        rows, problems = dataset.official_file(path)
         return rows[: args.limit], problems
-    layout = LAYOUTS[task.data]
-    rows = read_file(path, label=layout.label, identity=layout.identity, details=layout.details, limit=args.limit)
-    require(path, pq.read_schema(path).names, NEEDED[args.task], args.task)
+    rows = dataset.read_parquet(path, limit=args.limit)
+    require_columns(path, pq.read_schema(path).names, NEEDED[args.task], args.task)
     return rows, []
 
 
@@ -160,7 +142,7 @@ def _require_sides(path: str, system: TrainedSystem, asked: Asked) -> None:
         raise BadInput(f"{name} does not look at the {asked.modality}: leave out --modality {asked.modality}.")
     have, needed = pq.read_schema(path).names, ["image"] if asked.captions == "ocr" else sides
     if not set(needed) & set(have):
-        require(path, have, needed, name)
+        require_columns(path, have, needed, name)
 
 
 def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], asked: Asked) -> Outcome:

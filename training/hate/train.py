@@ -25,7 +25,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from training.config import read as read_recipe
-from training.datasets.folder import data_folder
+from training.datasets.base import data_folder
 from training.engine import curves
 from training.hate import data as hate_rows
 from training.hate.data import HARM, HATE, Data, Rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -19,8 +18,8 @@ from models.fusion import registry as fusions
 from models.tokenizers.words import cleaned
 from training.backbones import registry as encoders
 from training.backbones.base import EncoderUnavailable, SideEncoder, Store
-from training.datasets.base import Row
-from training.datasets.problems import readable
+from training.datasets import registry as datasets
+from training.datasets.base import Row, usable_rows
 from training.engine.folds import group_folds, group_holdout, stratified_group_folds
 from training.engine.losses import UNKNOWN
 from training.multitask.config import SideRecipe, SystemRecipe
@@ -137,11 +136,11 @@ def chosen(
     targets: list[np.ndarray] = []
     problems: list[str] = []
     for number, name in enumerate(("train", "validation")):
-        found, strange = read(recipe.data, name, folder) if ready is None else (list(ready), [])
+        found, strange = datasets.get(recipe.data).load(name, folder) if ready is None else (list(ready), [])
         if ready is not None and number:
             break
         problems += strange
-        kept, strange = (found, []) if recipe.image is None else readable(found)
+        kept, strange = (found, []) if recipe.image is None else usable_rows(found)
         kept = kept[:limit]
         answers, outside = zip(*(task.targets(kept) for task in wanted), strict=True)
         # a word outside the set is strange to each task that asks for it, and the same row may stand in both parts
@@ -161,18 +160,6 @@ def chosen(
 def keys(rows: Sequence[Row]) -> np.ndarray:
     """`evaluation.key` of each row, uint64."""
     return np.array([evaluation_files.key(row.text, row.image) for row in rows], np.uint64)
-
-
-def read(name: str, part: str, folder: str | Path | None) -> tuple[list[Row], list[str]]:
-    """Rows of one part by the module of that name; a data set without validation rows has none there."""
-    try:
-        module = importlib.import_module(f"training.datasets.{name}")
-    except ModuleNotFoundError as error:
-        raise BadInput(f"There is no data set {name!r}: training/datasets has one file a data set.") from error
-    if hasattr(module, "load"):
-        found: tuple[list[Row], list[str]] = module.load(part, folder)
-        return found
-    return module.read(part, folder), []
 
 
 def prepare(system: System, rows: Sequence[Row], target: np.ndarray, training: np.ndarray) -> Prepared:

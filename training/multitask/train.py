@@ -224,5 +224,5 @@ def _answers(
 ) -> evaluation_files.Answers:
     target = decision_rules.split(system.heads, data.prepared.target[rows])[number]
     keys = systems.keys([data.rows[row] for row in rows])
-    place = np.array([data.rows[row].place for row in rows])
+    place = np.array([data.rows[row].row_number for row in rows])
     return evaluation_files.Answers(head, how, target, raw, given, place, data.part[rows], fold, keys)

@@ -27,9 +27,8 @@ from models.io.images import open_picture
 from models.search.joint_space import JointSpace
 from training import config
 from training.backbones.pretrained import export_words, write_vocabulary
-from training.datasets import flickr8k
-from training.datasets.base import Row
-from training.datasets.folder import data_folder
+from training.datasets.base import Row, data_folder
+from training.datasets.flickr8k import FLICKR8K
 from training.engine.losses import symmetric_info_nce
 from training.export import weights_folder
 from training.metrics import retrieval
@@ -50,7 +49,7 @@ def fit(args: argparse.Namespace) -> None:
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings["seed"])
     joint = Joint(settings["dropout_picture"], settings["dropout_words"], settings["scale"])
-    rows = {part: flickr8k.read(part, folder)[: args.limit] for part in ("train", "validation")}
+    rows = {part: FLICKR8K.load(part, folder)[0][: args.limit] for part in ("train", "validation")}
     pairs = {
         part: Pairs(
             photographs(rows[part], out / "cache", variants=settings["variants"] if part == "train" else 1),

@@ -13,8 +13,8 @@ from torch import nn
 
 from models.weights import Card
 from training.backbones import mini_towers
-from training.datasets import flickr8k
 from training.datasets.base import Row
+from training.datasets.flickr8k import FLICKR8K
 from training.retrieval import baseline
 from training.robustness import metrics as figures
 from training.robustness.samples import Sample
@@ -45,8 +45,8 @@ class Flickr8k:
 
     def __init__(self, data: Path, settings: Settings, cache: Path) -> None:
         self.settings, self.features = settings, Features(cache, settings.get("threads", 0))
-        self.train = some(flickr8k.read("train", data), settings["train_rows"], settings["seed"])
-        self.held = flickr8k.read("validation", data)[:HELD]
+        self.train = some(FLICKR8K.load("train", data)[0], settings["train_rows"], settings["seed"])
+        self.held = FLICKR8K.load("validation", data)[0][:HELD]
         self.images = {"train": pictures(self.train), "held": pictures(self.held)}
         self.owner = {"train": _owner(self.train), "held": _owner(self.held)}
         self._seen: dict[tuple[str, str], np.ndarray] = {}

@@ -15,7 +15,7 @@ from models.classifiers.hate import HateClassifier, sigmoid
 from models.encoders.base import Tokens
 from models.io.captions import normalize
 from models.weights import Card
-from training.datasets import religious_hateful
+from training.datasets.religious_hateful import RELIGIOUS_HATEFUL
 from training.metrics import bootstrap
 from training.robustness import metrics as figures
 from training.robustness.samples import Sample
@@ -45,8 +45,8 @@ class Hate:
 
     def __init__(self, data: Path, settings: Settings, cache: Path) -> None:
         self.settings, self.features = settings, Features(cache, settings.get("threads", 0))
-        self.train = some(religious_hateful.read("train", data), settings["train_rows"], settings["seed"])
-        self.held = religious_hateful.read("validation", data)
+        self.train = some(RELIGIOUS_HATEFUL.load("train", data)[0], settings["train_rows"], settings["seed"])
+        self.held = RELIGIOUS_HATEFUL.load("validation", data)[0]
         self.images = {"train": pictures(self.train), "held": pictures(self.held)}
 
     @cached_property

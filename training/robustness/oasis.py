@@ -14,7 +14,7 @@ from models import weights
 from models.emotions.affect import GROUPS, AffectReader, Looker
 from models.robustness.pixel_attack import view
 from models.weights import Card
-from training.datasets import oasis
+from training.datasets.oasis import OASIS
 from training.emotions import pictures as picture_emotions
 from training.metrics import regression
 from training.robustness import metrics as figures
@@ -36,8 +36,8 @@ class Oasis:
         self.what = (
             f"The valence of a photograph moves by more than {settings['moved']} points on the scale from 1 to 7."
         )
-        self.train = some(oasis.read("train", data), settings["train_rows"], settings["seed"])
-        self.held = oasis.read("validation", data)
+        self.train = some(OASIS.load("train", data)[0], settings["train_rows"], settings["seed"])
+        self.held = OASIS.load("validation", data)[0]
         self.images = {"train": pictures(self.train), "held": pictures(self.held)}
         self.truth = {
             name: np.array([float(row.details["valence_mean"]) for row in rows])

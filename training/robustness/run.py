@@ -31,7 +31,7 @@ from models import weights
 from models.errors import BadInput
 from models.robustness.pixel_attack import Attack, paint, view
 from training import config
-from training.datasets.folder import data_folder
+from training.datasets.base import data_folder
 from training.robustness import registry, samples, search
 from training.robustness.metrics import summary
 from training.robustness.results_cache import Kept

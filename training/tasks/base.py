@@ -19,7 +19,7 @@ class Task:
 
     Where a data set's own words are others than the classes, `answers` raises `outside` for a word that is none of them.
 
-    `data` names the module in `training/datasets` that reads the rows; `label` tells what the classes mean.
+    `data` names the data set (`training/datasets/registry.py`); `label` tells what the classes mean.
     """
 
     name: str

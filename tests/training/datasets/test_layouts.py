@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 
 from models.errors import BadInput
-from training.datasets import axiom, memotion, memotion_polarity, restore
-from training.datasets import problems as problems_of
-from training.datasets.base import Row
-from training.datasets.problems import readable
+from training.datasets import base
+from training.datasets.axiom import AXIOM
+from training.datasets.base import Row, usable_rows
+from training.datasets.memotion import MEMOTION, MEMOTION_POLARITY
+from training.datasets.restore import RESTORE
 from training.engine.losses import UNKNOWN
 from training.tasks import registry
 from training.tasks.memotion import GRADES
@@ -57,11 +58,11 @@ def line(
 
 def test_memotion_as_on_kaggle(tmp_path: Path) -> None:
     memotion_csv(tmp_path, [line("one.jpg"), line("gone.jpg"), line("two.jpg", "", "negative", "not_funny")])
-    rows, problems = memotion.load("train", tmp_path)
+    rows, problems = MEMOTION.load("train", tmp_path)
     assert [row.id for row in rows] == ["one.jpg", "two.jpg"]
     assert len(problems) == 1
     assert "labels.csv, line 3: the picture gone.jpg is not in" in problems[0]
-    assert memotion.load("validation", tmp_path) == ([], [])
+    assert MEMOTION.load("validation", tmp_path) == ([], [])
     sentiment, types, humour = (
         registry.TASKS[name] for name in ("memotion-sentiment", "memotion-types", "memotion-humour")
     )
@@ -73,22 +74,22 @@ def test_memotion_as_on_kaggle(tmp_path: Path) -> None:
 def test_a_missing_column_is_one_sentence(tmp_path: Path) -> None:
     memotion_csv(tmp_path, [line("one.jpg")[:-1]], HEADER[:-1])
     with pytest.raises(BadInput, match=r"labels\.csv has no column 'overall_sentiment': it has"):
-        memotion.load("train", tmp_path)
+        MEMOTION.load("train", tmp_path)
 
 
 def test_a_table_without_rows_says_so(tmp_path: Path) -> None:
     memotion_csv(tmp_path, [])
     with pytest.raises(BadInput, match=r"labels\.csv has no rows\.$"):
-        memotion.load("train", tmp_path)
+        MEMOTION.load("train", tmp_path)
     file = table(tmp_path, "axiom", [{"sample_id": "TR-1"}], "csv")
     file.write_text("sample_id,ocr_text,meme_anxiety_category\n")
     with pytest.raises(BadInput, match=r"train\.csv has no rows\.$"):
-        axiom.load("train", tmp_path)
+        AXIOM.load("train", tmp_path)
 
 
 def test_a_strange_label_leaves_the_other_rows(tmp_path: Path) -> None:
     memotion_csv(tmp_path, [line("one.jpg", sentiment="so_so"), line("two.jpg")])
-    rows, _ = memotion.load("train", tmp_path)
+    rows, _ = MEMOTION.load("train", tmp_path)
     target, problems = registry.TASKS["memotion-sentiment"].targets(rows)
     assert target.tolist() == [[-1], [2]]
     assert problems == [f"Row one.jpg: 'so_so' is no answer to sentiment, which knows {', '.join(GRADES)}."]
@@ -98,22 +99,22 @@ def test_polarity_takes_each_meme_once_and_none_without_words(tmp_path: Path) ->
     memotion_csv(tmp_path, [line("one.jpg", "Look, there!"), line("two.jpg", "?!"), line("three.jpg", "other words")])
     folder = tmp_path / "memotion_dataset_7k" / "images"
     (folder / "three.jpg").write_bytes(b"no picture")
-    rows, problems = memotion_polarity.load("train", tmp_path)
+    rows, problems = MEMOTION_POLARITY.load("train", tmp_path)
     assert [row.id for row in rows] == ["one.jpg"]
     assert len(problems) == 1
     assert problems[0].startswith("Row three.jpg:")
 
 
 def test_each_picture_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`training.multitask.data.load` asks `readable` again for the rows that the polarity's loader has tried."""
+    """`training.multitask.data.load` asks `usable_rows` again for the rows that the polarity's loader has tried."""
     memotion_csv(tmp_path, [line("one.jpg"), line("copy.jpg"), line("two.jpg", "other words")])
     images = tmp_path / "memotion_dataset_7k" / "images"
     (images / "copy.jpg").write_bytes((images / "one.jpg").read_bytes())
     opened: list[bytes] = []
-    monkeypatch.setattr(problems_of, "open_picture", opened.append)
-    rows, _ = memotion_polarity.load("train", tmp_path)
+    monkeypatch.setattr(base, "open_picture", opened.append)
+    rows, _ = MEMOTION_POLARITY.load("train", tmp_path)
     assert [row.id for row in rows] == ["one.jpg", "two.jpg"]
-    assert readable(rows) == (rows, [])
+    assert usable_rows(rows) == (rows, [])
     assert opened == [row.image for row in rows]
 
 
@@ -153,14 +154,14 @@ def test_axiom(tmp_path: Path, kind: str) -> None:
         {"sample_id": "TR-4", "image_id": "TR-1.jpg", "ocr_text": "x", "meme_anxiety_category": ""},
     ]
     table(tmp_path, "axiom", rows, kind)
-    found, problems = axiom.load("train", tmp_path)
+    found, problems = AXIOM.load("train", tmp_path)
     assert [(row.id, row.image is not None) for row in found] == [("TR-1", True), ("TR-2", False)]
     task = registry.TASKS["axiom"]
     assert [task.questions[0].classes[task.target(row)[0]] for row in found] == ["restlessness", "irritability"]
     assert [problem.split(":")[0] for problem in problems] == ["train." + kind + f", row {n}" for n in (2, 3, 4)]
     assert "its words are used alone" in problems[0]
     assert "the row is left out" in problems[1]
-    assert axiom.load("validation", tmp_path) == ([], [])
+    assert AXIOM.load("validation", tmp_path) == ([], [])
 
 
 @pytest.mark.parametrize("kind", ["json", "csv"])
@@ -171,7 +172,7 @@ def test_restore_takes_lists(tmp_path: Path, kind: str) -> None:
         {"sample_id": "TR-1", "ocr_text": "b", "meme_depressive_categories": [] if kind == "json" else ""},
     ]
     table(tmp_path, "restore", rows, kind)
-    found, _ = restore.load("train", tmp_path)
+    found, _ = RESTORE.load("train", tmp_path)
     task = registry.TASKS["restore"]
     names = [question.name for question in task.questions]
     assert [name for name, yes in zip(names, task.target(found[0]), strict=True) if yes] == [
@@ -183,7 +184,7 @@ def test_restore_takes_lists(tmp_path: Path, kind: str) -> None:
 
 def test_a_strange_category_names_the_row(tmp_path: Path) -> None:
     table(tmp_path, "restore", [{"sample_id": "TR-1", "ocr_text": "a", "meme_depressive_categories": ["Hunger"]}])
-    found, _ = restore.load("train", tmp_path)
+    found, _ = RESTORE.load("train", tmp_path)
     with pytest.raises(
         BadInput, match="Row TR-1: 'hunger' is no answer to depression, which knows lack_of_interest, feel"
     ):
@@ -226,25 +227,25 @@ def test_a_damaged_table_is_one_sentence(tmp_path: Path, held: str, told: str) -
     file = table(tmp_path, "axiom", [{"sample_id": "TR-1"}])
     file.write_text(held)
     with pytest.raises(BadInput, match=told):
-        axiom.load("train", tmp_path)
+        AXIOM.load("train", tmp_path)
 
 
 def test_rows_that_are_not_there_are_asked_for(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="give them out on request"):
-        axiom.load("train", tmp_path)
+        AXIOM.load("train", tmp_path)
 
 
 def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
     row = {"sample_id": "1", "image_id": "../axiom.png", "ocr_text": "", "meme_anxiety_category": "Nervousness"}
     table(tmp_path, "axiom", [row])
     (tmp_path / "axiom" / "axiom.png").write_bytes(picture())
-    found, problems = axiom.load("train", tmp_path)
+    found, problems = AXIOM.load("train", tmp_path)
     assert found == []
     assert "is no name of a picture" in problems[0]
 
 
 def test_unreadable_pictures_leave_their_words() -> None:
     rows = [Row("x", "1", "words", b"broken"), Row("x", "2", None, b"broken"), Row("x", "3", None, picture())]
-    found, problems = readable(rows)
+    found, problems = usable_rows(rows)
     assert [(row.id, row.image is None) for row in found] == [("1", True), ("3", False)]
     assert len(problems) == 3

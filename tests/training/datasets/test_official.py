@@ -13,10 +13,18 @@ import pytest
 
 from models.errors import BadInput
 from tests.conftest import drawn
-from training.datasets import dreaddit, flickr8k, harmeme, oasis
+from training.datasets import dreaddit, flickr8k, oasis
+from training.datasets import registry as datasets
+from training.datasets.dreaddit import DREADDIT
+from training.datasets.flickr8k import FLICKR8K
+from training.datasets.harmeme import HARMEME
+from training.datasets.oasis import OASIS
 from training.datasets.tables import group_of
-from training.multitask import data
 from training.tasks import registry
+
+THEMES = [
+    f"{name} {number}" for name in ("Acorns", "Bark", "Cat", "Dog", "Eagle", "Fire", "Grass") for number in (1, 2)
+]
 
 
 @pytest.fixture
@@ -38,22 +46,42 @@ def flickr(tmp_path: Path) -> Path:
 
 
 def test_flickr8k(flickr: Path) -> None:
-    first, second = flickr8k.read_official("train", flickr)
+    first, second = flickr8k.read_official(flickr, "train")
     assert (first.id, second.id) == ("b.jpg", "a.jpg")
     assert first.image == drawn(kind="JPEG")
     assert first.details["captions"] == [f"Caption {number} of b.jpg ." for number in range(5)]
 
 
+def test_official_photographs_are_loaded_where_there_is_no_parquet(
+    flickr: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = tmp_path_factory.mktemp("data")
+    (data / "flickr8k").symlink_to(flickr)
+    assert [row.id for row in FLICKR8K.load("train", data)[0]] == ["b.jpg", "a.jpg"]
+    (data / "oasis").mkdir()
+    lines = [f"{theme},Object,4,1,3,1\n" for theme in THEMES]
+    (data / "oasis" / "OASIS.csv").write_text(
+        "".join(["Theme,Category,Valence_mean,Valence_SD,Arousal_mean,Arousal_SD\n", *lines])
+    )
+    for theme in THEMES:
+        (data / "oasis" / f"{theme}.jpg").write_bytes(drawn(kind="JPEG"))
+    train, validation = ([row.id for row in OASIS.load(split, data)[0]] for split in ("train", "validation"))
+    assert sorted(train + validation) == sorted(THEMES)
+    assert {theme.split()[0] for theme in train}.isdisjoint(theme.split()[0] for theme in validation)
+    assert train
+    assert validation
+
+
 def test_flickr8k_with_something_missing(flickr: Path) -> None:
     with pytest.raises(BadInput, match=r"Flickr_8k\.testImages\.txt is missing"):
-        flickr8k.read_official("test", flickr)
+        flickr8k.read_official(flickr, "test")
     with pytest.raises(BadInput, match="None of the 1 pictures"):
-        flickr8k.read_official("validation", flickr)  # c.jpg has no captions
-    with pytest.raises(BadInput, match="parts train, validation, test"):
-        flickr8k.read_official("dev", flickr)
+        flickr8k.read_official(flickr, "validation")  # c.jpg has no captions
+    with pytest.raises(BadInput, match="splits train, validation, test"):
+        flickr8k.read_official(flickr, "dev")
     next(flickr.rglob("Flickr8k.token.txt")).write_text("a.jpg no tab\n", encoding="utf-8")
     with pytest.raises(BadInput, match="line 1, is not NAME"):
-        flickr8k.read_official("train", flickr)
+        flickr8k.read_official(flickr, "train")
 
 
 def test_oasis(tmp_path: Path) -> None:
@@ -123,14 +151,14 @@ def test_dreaddit(place: str, tmp_path: Path) -> None:
     second = {"subreddit": "relationships", "id": "239", "label": "0", "confidence": ""}
     posts(tmp_path / place / "dreaddit-train.csv", {}, second)
     posts(tmp_path / place / "dreaddit-test.csv", {"id": "7"})
-    rows, problems = data.read("dreaddit", "train", tmp_path)
+    rows, problems = datasets.get("dreaddit").load("train", tmp_path)
     assert problems == []
     assert [(row.id, row.label, row.group) for row in rows] == [("33181", 1, "8601tu"), ("239", 0, "8601tu")]
     assert rows[0].text == POST[4]
     assert dict(rows[0].details) == {"domain": "financial", "subreddit": "almosthomeless", "confidence": 0.8}
     assert dict(rows[1].details) == {"domain": "social", "subreddit": "relationships", "confidence": None}
-    assert dreaddit.load("validation", tmp_path) == ([], [])
-    [test], _ = dreaddit.load("test", tmp_path)
+    assert DREADDIT.load("validation", tmp_path) == ([], [])
+    [test], _ = DREADDIT.load("test", tmp_path)
     assert test.id == "7"
 
 
@@ -141,7 +169,7 @@ def test_dreaddit_s_forums_are_of_its_domains() -> None:
 def test_odd_posts_are_a_sentence_each_and_the_rest_goes_on(tmp_path: Path) -> None:
     odd: list[dict[str, str]] = [{}, {"text": " "}, {"subreddit": "cats", "id": "3"}, {"label": "3", "id": "4"}]
     path = posts(tmp_path / "dreaddit" / "dreaddit-train.csv", *odd, {"label": "", "id": "5"})
-    rows, problems = dreaddit.load("train", tmp_path)
+    rows, problems = DREADDIT.load("train", tmp_path)
     assert [row.id for row in rows] == ["33181", "3", "4", "5"]
     assert [problem.split(",")[:2] for problem in problems] == [
         ["dreaddit-train.csv", " row 2"],
@@ -153,10 +181,10 @@ def test_odd_posts_are_a_sentence_each_and_the_rest_goes_on(tmp_path: Path) -> N
     assert registry.TASKS["stress-domain"].targets(rows)[0][:, 0].tolist() == [2, -1, 2, 2]
     posts(path, {}, without="label")
     with pytest.raises(BadInput, match=r"dreaddit-train\.csv has no column 'label': it has"):
-        dreaddit.load("train", tmp_path)
+        DREADDIT.load("train", tmp_path)
     posts(path)
     with pytest.raises(BadInput, match=r"dreaddit-train\.csv has no rows"):
-        dreaddit.load("train", tmp_path)
+        DREADDIT.load("train", tmp_path)
 
 
 def test_parquet_is_taken_first(tmp_path: Path) -> None:
@@ -165,8 +193,8 @@ def test_parquet_is_taken_first(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": ["x"], "stress": [0], "domain": ["ptsd"]}), tmp_path / "dreaddit.train.parquet")
     table = pa.table({"image": [b"1"], "text": ["x"], "label": [0], "target": [None]})
     pq.write_table(table, tmp_path / "harmeme.train.parquet")
-    for module in (dreaddit, harmeme):
-        [row], problems = module.load("train", tmp_path)
+    for dataset in (DREADDIT, HARMEME):
+        [row], problems = dataset.load("train", tmp_path)
         assert (row.text, problems) == ("x", [])
 
 
@@ -191,7 +219,7 @@ def test_harmeme(place: str, table: str, tmp_path: Path) -> None:
     rows = [meme(1), meme(2, ["somewhat harmful", "individual"]), meme(3, ["Very harmful", "society"], text="")]
     memes(tmp_path / place, "train", rows, table)
     memes(tmp_path / place, "val", [meme(4)], table)
-    found, problems = data.read("harmeme", "train", tmp_path)
+    found, problems = datasets.get("harmeme").load("train", tmp_path)
     assert problems == []
     assert [(row.id, row.label, row.text) for row in found] == [
         ("covid_memes_1.png", 0, "words 1"),
@@ -205,7 +233,7 @@ def test_harmeme(place: str, table: str, tmp_path: Path) -> None:
     ]
     assert all(row.image == drawn() for row in found)
     assert found[0].group == group_of("words 1", None)
-    [held], _ = harmeme.load("validation", tmp_path)
+    [held], _ = HARMEME.load("validation", tmp_path)
     assert held.id == "covid_memes_4.png"
     names = registry.TASKS["target"].questions[0].classes
     assert [names[one] for [one] in registry.TASKS["target"].targets(found)[0]] == ["nobody", "individual", "society"]
@@ -222,7 +250,7 @@ def test_odd_memes_are_a_sentence_each_and_the_rest_goes_on(tmp_path: Path) -> N
         meme(5, ["very harmful", "cats"]),
     ]
     memes(tmp_path / "harmeme", "train", rows)
-    found, problems = harmeme.load("train", tmp_path)
+    found, problems = HARMEME.load("train", tmp_path)
     assert [(row.text, row.image is None) for row in found] == [
         ("words 1", False),
         ("words 9", True),
@@ -240,6 +268,6 @@ def test_odd_memes_are_a_sentence_each_and_the_rest_goes_on(tmp_path: Path) -> N
     ]
     memes(tmp_path / "harmeme", "train", [{"id": "1", "image": "covid_memes_1.png", "text": "x"}])
     with pytest.raises(BadInput, match=r"train\.jsonl has no column 'labels': it has 'id', 'image', 'text'"):
-        harmeme.load("train", tmp_path)
+        HARMEME.load("train", tmp_path)
     with pytest.raises(BadInput, match=r"val\.jsonl is missing under"):
-        harmeme.load("validation", tmp_path)
+        HARMEME.load("validation", tmp_path)

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from models.errors import BadInput
-from training.datasets import (
-    dreaddit,
-    fer2013,
-    flickr8k,
-    goemotions,
-    harmeme,
-    hate_text,
-    memotion,
-    oasis,
-    religious_hateful,
-)
 from training.datasets.base import Row
-from training.datasets.parquet import part_path, read_file
+from training.datasets.dreaddit import DREADDIT
+from training.datasets.fer2013 import FER2013, VOTES
+from training.datasets.flickr8k import FLICKR8K
+from training.datasets.goemotions import GOEMOTIONS
+from training.datasets.harmeme import HARMEME
+from training.datasets.hate_text import HATE_TEXT
+from training.datasets.memotion import ASPECTS, MEMOTION
+from training.datasets.oasis import OASIS
+from training.datasets.parquet import parquet_path, read_file
+from training.datasets.registry import DATASETS, get
+from training.datasets.religious_hateful import RELIGIOUS_HATEFUL
 
 
 def write(path: Path, **columns: list) -> Path:
@@ -32,15 +30,15 @@ def write(path: Path, **columns: list) -> Path:
 
 def test_a_missing_file_is_named_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"harmeme\.train\.parquet is missing.*SUBTEXT_DATA"):
-        harmeme.read("train", tmp_path)
+        HARMEME.load("train", tmp_path)[0]
     with pytest.raises(BadInput, match="not 'test'"):
-        part_path("harmeme", "test", tmp_path)
+        parquet_path("harmeme", "test", tmp_path)
 
 
 def test_the_folder_may_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBTEXT_DATA", str(tmp_path))
     write(tmp_path / "religious_hateful.train.parquet", id=["a"], image=[b"1"], text=["words"], label=[1], group=[7])
-    assert religious_hateful.read("train") == [Row("religious_hateful", "a", "words", b"1", 1, "7")]
+    assert RELIGIOUS_HATEFUL.load("train")[0] == [Row("religious_hateful", "a", "words", b"1", 1, "7")]
 
 
 def test_memes_with_details(tmp_path: Path) -> None:
@@ -49,7 +47,7 @@ def test_memes_with_details(tmp_path: Path) -> None:
         id=["a", "b"], image=[b"1", b"2"], text=["words", ""], label=[0, 1], raw_label=["not harmful", "very harmful"],
         harm_level=["", "very"], target=["", "individual"], group=[3, 3],
     )  # fmt: skip
-    first, second = harmeme.read("train", tmp_path)
+    first, second = HARMEME.load("train", tmp_path)[0]
     assert first == Row(
         "harmeme", "a", "words", b"1", 0, "3", {"raw_label": "not harmful", "harm_level": "", "target": ""}
     )
@@ -62,7 +60,7 @@ def test_sentences(tmp_path: Path) -> None:
         tmp_path / "hate_text.validation.parquet",
         text=["x y"], label=[0], raw_label=["offensive"], source_set=["davidson"], group=[1],
     )  # fmt: skip
-    [row] = hate_text.read("validation", tmp_path)
+    [row] = HATE_TEXT.load("validation", tmp_path)[0]
     assert (row.id, row.image, row.label, row.details["raw_label"]) == ("0", None, 0, "offensive")
 
 
@@ -88,9 +86,9 @@ def test_labels_of_their_own_shape(tmp_path: Path) -> None:
         offensive=["slight"],
         motivational=["motivational"],
     )
-    assert goemotions.read("train", tmp_path)[0].label == ("joy", "love")
-    assert dreaddit.read("train", tmp_path)[0].label == 1
-    [meme] = memotion.read("train", tmp_path)
+    assert GOEMOTIONS.load("train", tmp_path)[0][0].label == ("joy", "love")
+    assert DREADDIT.load("train", tmp_path)[0][0].label == 1
+    [meme] = MEMOTION.load("train", tmp_path)[0]
     assert (meme.id, meme.label) == ("i.png", "positive")
     assert meme.details == {
         "humour": "funny",
@@ -102,14 +100,14 @@ def test_labels_of_their_own_shape(tmp_path: Path) -> None:
 
 
 def test_pictures(tmp_path: Path) -> None:
-    votes = {name: [float(number)] for number, name in enumerate(fer2013.VOTES)}
+    votes = {name: [float(number)] for number, name in enumerate(VOTES)}
     write(tmp_path / "fer2013.train.parquet", image=[b"1"], label=["sad"], **votes)
     write(tmp_path / "flickr8k.train.parquet", id=["f"], image=[b"1"], captions=[["one", "two"]])
     write(tmp_path / "oasis.train.parquet", image=[b"1"], theme=["Dog 1"], category=["Animal"], valence_mean=[5.5],
           arousal_mean=[3.0])  # fmt: skip
-    assert fer2013.read("train", tmp_path)[0].details["fp_NF"] == 9
-    assert flickr8k.read("train", tmp_path)[0].details["captions"] == ["one", "two"]
-    [photograph] = oasis.read("train", tmp_path)
+    assert FER2013.load("train", tmp_path)[0][0].details["fp_NF"] == 9
+    assert FLICKR8K.load("train", tmp_path)[0][0].details["captions"] == ["one", "two"]
+    [photograph] = OASIS.load("train", tmp_path)[0]
     assert (photograph.label, photograph.details["valence_mean"]) == (None, 5.5)
 
 
@@ -134,38 +132,43 @@ def test_files_of_other_tools(tmp_path: Path) -> None:
     ]
 
 
-NEEDED = {
-    dreaddit: ("text", "stress", "domain"),
-    fer2013: ("image", "label", *fer2013.VOTES),
-    flickr8k: ("image", "captions"),
-    goemotions: ("text", "labels"),
-    harmeme: ("image", "text", "label", "target"),
-    hate_text: ("text", "label"),
-    memotion: ("image", "text", *memotion.ASPECTS),
-    oasis: ("image", "valence_mean", "arousal_mean"),
-    religious_hateful: ("image", "text", "label"),
+REQUIRED = {
+    "dreaddit": ("text", "stress", "domain"),
+    "fer2013": ("image", "label", *VOTES),
+    "flickr8k": ("image", "captions"),
+    "goemotions": ("text", "labels"),
+    "harmeme": ("image", "text", "label", "target"),
+    "hate_text": ("text", "label"),
+    "memotion": ("image", "text", *ASPECTS),
+    "oasis": ("image", "valence_mean", "arousal_mean"),
+    "religious_hateful": ("image", "text", "label"),
 }
-COLUMNS = [(module, name) for module, names in NEEDED.items() for name in names]
+COLUMNS = [(name, column) for name, columns in REQUIRED.items() for column in columns]
 
 
-@pytest.mark.parametrize(("module", "lacking"), COLUMNS, ids=lambda one: getattr(one, "__name__", one))
-def test_a_missing_column_is_one_sentence_with_the_file(module: ModuleType, lacking: str, tmp_path: Path) -> None:
-    name = module.__name__.rpartition(".")[2]
-    columns: dict[str, list] = {one: [b"1"] if one == "image" else ["x"] for one in NEEDED[module]}
+@pytest.mark.parametrize(("name", "missing"), COLUMNS)
+def test_a_missing_column_is_one_sentence_with_the_file(name: str, missing: str, tmp_path: Path) -> None:
+    columns: dict[str, list] = {column: [b"1"] if column == "image" else ["x"] for column in REQUIRED[name]}
     path = write(tmp_path / f"{name}.train.parquet", **columns)
-    assert len(module.read("train", tmp_path)) == 1  # the others are not needed
-    write(path, **{one: values for one, values in columns.items() if one != lacking}, other=["x"])
+    assert len(get(name).load("train", tmp_path)[0]) == 1  # the others are not required
+    write(path, **{column: values for column, values in columns.items() if column != missing}, other=["x"])
     with pytest.raises(BadInput) as caught:
-        module.read("train", tmp_path)
-    told = str(caught.value)
-    assert told.startswith(f"{path} has no column '{lacking}', which {name} needs: it has ")
-    assert told.endswith("'other'.")
+        get(name).load("train", tmp_path)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{path} has no column '{missing}', which {name} needs: it has ")
+    assert sentence.endswith("'other'.")
+
+
+def test_an_unknown_data_set_is_refused_with_the_nearest_name() -> None:
+    assert all(name == dataset.name for name, dataset in DATASETS.items())
+    with pytest.raises(BadInput, match=r"There is no data set 'memotoin'.*memotion"):
+        get("memotoin")
 
 
 def test_several_missing_columns_are_named_at_once(tmp_path: Path) -> None:
     path = write(tmp_path / "own.parquet", text=["x"])
     with pytest.raises(BadInput, match="no columns 'label', 'target', which own needs: it has 'text'"):
-        read_file(path, needed=("label", "text", "target"))
+        read_file(path, required=("label", "text", "target"))
 
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.conftest import drawn
-from training.datasets import memotion_polarity
+from training.datasets.memotion import MEMOTION_POLARITY
 
 
 def test_copies_and_empty_rows_do_not_move_the_places_of_others(tmp_path: Path) -> None:
@@ -24,6 +24,6 @@ def test_copies_and_empty_rows_do_not_move_the_places_of_others(tmp_path: Path) 
         }
     )
     pq.write_table(table, tmp_path / "memotion.train.parquet")
-    rows, problems = memotion_polarity.load("train", tmp_path)
-    assert [(row.text, row.place) for row in rows] == [("one", 0), ("two", 3), ("three", 4)]
+    rows, problems = MEMOTION_POLARITY.load("train", tmp_path)
+    assert [(row.text, row.row_number) for row in rows] == [("one", 0), ("two", 3), ("three", 4)]
     assert problems == []

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from models.emotions.expressions import LABELS, SIDE, ExpressionClassifier, prepare
-from training.datasets import fer2013
+from training.datasets.fer2013 import VOTES
 from training.emotions import faces
 from training.emotions.face_model import AtSizes, ExpressionNet, augment, folded
 
@@ -130,5 +130,5 @@ def draw(path: Path, count: int) -> None:
         held = io.BytesIO()
         Image.fromarray(random.integers(0, 100 + 20 * (number % 7), (SIDE, SIDE), dtype=np.uint8)).save(held, "PNG")
         pictures.append(held.getvalue())
-    votes = {name: [1.0] * count for name in fer2013.VOTES}
+    votes = {name: [1.0] * count for name in VOTES}
     pq.write_table(pa.table({"image": pictures, "label": labels, **votes}), path)

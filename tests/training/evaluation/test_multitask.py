@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import json
 import shutil
@@ -19,6 +18,7 @@ from PIL import Image
 
 from models import evaluation_files
 from models.errors import BadInput, BadWeights
+from training.datasets import registry as datasets
 from training.evaluation import run as evaluating
 from training.tasks import registry
 
@@ -227,8 +227,7 @@ def test_an_owners_file_that_is_not_there_or_of_which_nothing_is_left_says_why(s
 
 @pytest.mark.parametrize("task", registry.EVALUATED)
 def test_each_task_s_data_set_reads_its_owners_files(task: str) -> None:
-    module = importlib.import_module(f"training.datasets.{registry.parts(task)[0].data}")
-    assert callable(module.of_file)
+    assert callable(datasets.get(registry.parts(task)[0].data).official_file)
 
 
 def test_a_label_outside_the_set_is_counted_and_the_rest_measured(
