@@ -1,4 +1,13 @@
-"""The error tree: each text is one sentence that tells the user what to do."""
+"""The error tree, where each text is one sentence that tells the user what to do, and how such sentences are made."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import traceback
+from collections.abc import Iterable
+
+MAX_LISTED, MAX_SIMILAR = 30, 5  # a hint lists up to 30 known names, of more the 5 most similar
 
 
 class SubtextError(Exception):
@@ -27,3 +36,44 @@ class BadWeights(SubtextError):
 
 class PartUnavailable(SubtextError):
     """One part (OCR, faces, ...) cannot run on this machine; the rest still can."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that looks most like `name`, None if none is similar."""
+    matches = difflib.get_close_matches(name, list(known), n=1)
+    return matches[0] if matches else None
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """A hint to put after "There is no ... NAME.": the nearest known name, else the list of known names.
+
+    >>> suggest("gatd", ["early", "gated"])
+    " Did you mean 'gated'?"
+    >>> suggest("words", ["early", "gated"])
+    ' There are: early, gated.'
+    """
+    names = sorted(known) if isinstance(known, set | frozenset) else list(known)
+    match = nearest(name, names)
+    if match is not None:
+        return f" Did you mean {match!r}?"
+    if len(names) > MAX_LISTED:
+        similar = difflib.get_close_matches(name, names, n=MAX_SIMILAR, cutoff=0)
+        return f" There are {len(names)}, of which the nearest are: {', '.join(similar)}."
+    return f" There are: {', '.join(names)}."
+
+
+def user_message(error: BaseException, unexpected: str, log: logging.Logger) -> str:
+    """The sentence of a `SubtextError`; for any other exception `unexpected`.
+
+    Only the kind and the place of an unexpected exception are logged: its message may quote the caption.
+    """
+    if isinstance(error, SubtextError):
+        return str(error)
+    log.error("%s at %s", type(error).__name__, error_location(error))
+    return unexpected
+
+
+def error_location(error: BaseException) -> str:
+    """`FILE:LINE` where the exception was raised, "?" if it has no traceback."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "?"

@@ -6,7 +6,6 @@ is nobody's diagnosis.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from models.classifiers.heads import columns
 from models.classifiers.multitask import TrainedSystem
 from models.encoders.base import Encoder, Tokens
 from models.encoders.mini import MiniEncoder
-from models.errors import BadInput, SubtextError
+from models.errors import BadInput, SubtextError, suggest
 from models.weights import Card
 
 
@@ -60,9 +59,7 @@ def asked(names: Collection[str]) -> tuple[LensSpec, ...]:
     """The lenses of these names; `BadInput` with the nearest name for one that is not there."""
     for name in names:
         if name not in SPECS:
-            near = difflib.get_close_matches(name, SPECS, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(SPECS)}."
-            raise BadInput(f"There is no lens {name!r}. {hint}")
+            raise BadInput(f"There is no lens {name!r}.{suggest(name, SPECS)}")
     return tuple(spec for name, spec in SPECS.items() if name in names)
 
 

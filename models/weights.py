@@ -8,7 +8,6 @@ torch in the process nor a second copy of the weights on the disk.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.errors import BadWeights
+from models.errors import BadWeights, nearest
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -68,8 +67,8 @@ def card(name: str) -> Card:
     mend = MEND.format(name=name)
     if not folder.is_dir():
         known = sorted(p.name for p in root().glob("*") if (p / "config.json").is_file())
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        match = nearest(name, known)
+        hint = f" Did you mean {match!r}?" if match else ""
         raise BadWeights(f"There are no weights named {name!r} in {root()}.{hint} To get them, {mend}.")
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from models.errors import BadInput, SubtextError
+from models.errors import BadInput, SubtextError, user_message
 
 MEDIA = "application/problem+json"
 UNEXPECTED = "Something went wrong on the server that should not have: try again, and if it stays, tell its operator."
@@ -106,15 +106,8 @@ def status_of(error: BaseException) -> int:
 
 
 def sentence(error: BaseException) -> str:
-    """What to tell the caller. Of unknown exceptions only kind and place are logged: messages may quote a caption."""
-    if isinstance(error, SubtextError):
-        return str(error)
-    place, trace = "?", error.__traceback__
-    while trace is not None:
-        place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    _log.error("%s at %s", type(error).__name__, place)
-    return UNEXPECTED
+    """What to tell the caller about `error`."""
+    return user_message(error, UNEXPECTED, _log)
 
 
 def headers_of(error: BaseException) -> dict[str, str]:

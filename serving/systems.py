@@ -6,12 +6,12 @@ What an analyzer carries is a system: its verdict, its further answers and, wher
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.analysis import Emotion, Meme, Status
+from models.errors import nearest
 from serving.problems import NoSystem
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def registry(analyzer: Analyzer) -> Mapping[str, System]:
 def choose(systems: Mapping[str, System], name: str) -> System:
     """The system of that name; `NoSystem` names those that there are."""
     if name not in systems:
-        near = difflib.get_close_matches(name, list(systems), n=1)
-        hint = f"Did you mean {near[0]}? " if near else ""
+        match = nearest(name, systems)
+        hint = f"Did you mean {match}? " if match else ""
         raise NoSystem(f"There is no system of that name. {hint}There are: {', '.join(systems)}.")
     return systems[name]
 

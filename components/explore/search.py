@@ -13,8 +13,7 @@ from components.shared import failures, pictures
 from components.shared.escaping import for_markdown, shorten
 from components.shared.verdict import percent
 from models.analysis import Bands, Caption, Meme
-from models.io.archives import PICTURES
-from models.io.images import open_picture
+from models.io.images import SUFFIXES, open_picture
 from models.io.samples import samples
 from models.search import collection as library
 from models.search.collection import File, Found, Library
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 MOST_MEGABYTES = 500
 SHOWN = 12
 AT_ONCE = 16  # memes that are scored together
-KINDS = [ending.removeprefix(".") for ending in PICTURES]
+KINDS = [ending.removeprefix(".") for ending in SUFFIXES]
 _KEY = "search"
 
 

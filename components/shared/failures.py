@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from components.shared.escaping import for_markdown
-from models.errors import SubtextError
+from models.errors import user_message
 
 _log = logging.getLogger("subtext.app")
 
@@ -18,16 +18,8 @@ UNEXPECTED = "Something went wrong that should not have. What you entered is sti
 
 
 def sentence(error: Exception) -> str:
-    """What to tell the user about `error`. An unknown one is logged by its kind and place, without its message:
-    messages may quote the caption."""
-    if isinstance(error, SubtextError):
-        return str(error)
-    place, trace = "?", error.__traceback__
-    while trace is not None:
-        place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    _log.error("%s at %s", type(error).__name__, place)
-    return UNEXPECTED
+    """What to tell the user about `error`."""
+    return user_message(error, UNEXPECTED, _log)
 
 
 def tell(text: str) -> None:

@@ -6,10 +6,10 @@ import streamlit as st
 
 from components.shared import failures, sample_gallery, visit
 from models.errors import EmptyMeme
-from models.io.images import open_picture
+from models.io.images import SUFFIXES, open_picture
 from models.io.samples import Sample
 
-KINDS = ["png", "jpg", "jpeg", "webp", "gif", "bmp"]
+KINDS = [suffix.removeprefix(".") for suffix in SUFFIXES]
 UPLOAD, WORDS, CAMERA = "upload", "words_or_paste", "camera"
 _CAMERA_ON = "camera_on"
 

@@ -18,9 +18,10 @@ from PIL import Image
 from models import weights
 from models.classifiers.heads import Head, columns
 from models.encoders.base import GRID, Encoder, Tokens
-from models.encoders.mini import MEAN, STD, MiniEncoder
+from models.encoders.mini import MiniEncoder
 from models.errors import BadWeights
 from models.io.captions import normalize
+from models.io.images import preprocess
 from models.tokenizers.wordpieces import Vocabulary
 from models.tokenizers.words import WordList, cleaned
 from models.weights import Card
@@ -120,8 +121,7 @@ class TrainedSystem:
             side = int(self.inputs["image"]["side"])
             pixels = np.zeros((len(images), 3, side, side), np.float32)
             for row in here:
-                image = images[row].resize((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)  # type: ignore[union-attr]
-                pixels[row] = ((np.asarray(image, np.float32) / 255 - MEAN) / STD).transpose(2, 0, 1)
+                pixels[row] = preprocess(images[row], side)  # type: ignore[arg-type]
             return pixels, np.array([[image is not None] for image in images])
         tokens = self._towers().encode_images([image for image in images if image is not None]) if here else None
         return _spread(tokens, here, len(images), MiniEncoder.image_width, 0)

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from models import weights
-from models.encoders.mini import MEAN, STD
+from models.io.images import preprocess
 from models.weights import Card
 
 SIDES = (224, 320)  # pixels; the second shows smaller things
@@ -47,9 +47,7 @@ def name_of(valence: float, arousal: float, arousal_middle: float = MIDDLE) -> s
 
 def views(image: Image.Image, side: int) -> np.ndarray:
     """The picture squashed to a square and its mirror image: float32 [2, 3, side, side]."""
-    small = image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    pixels = (np.asarray(small, np.float32) / 255 - MEAN) / STD
-    plain = pixels.transpose(2, 0, 1)
+    plain = preprocess(image.convert("RGB"), side)
     return np.ascontiguousarray(np.stack([plain, plain[:, :, ::-1]]))
 
 

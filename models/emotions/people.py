@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from models import weights
-from models.encoders.mini import prepare
+from models.encoders.mini import SIDE
 from models.errors import BadWeights
+from models.io.images import preprocess
 from models.weights import Card
 
 NAME = "joint_emotic"
@@ -52,7 +53,9 @@ class PeopleReader:
         found = []
         for start in range(0, len(contexts), AT_ONCE):
             fed = {
-                name: np.stack([prepare(image) for image in images[start : start + AT_ONCE]])  # (B, 3, 224, 224)
+                name: np.stack(
+                    [preprocess(image, SIDE) for image in images[start : start + AT_ONCE]]
+                )  # (B, 3, 224, 224)
                 for name, images in (("context", contexts), ("body", bodies))
             }
             logits, ratings, vectors = self._session.run(["categories", "continuous", "vector"], fed)

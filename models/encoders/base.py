@@ -43,6 +43,12 @@ class Tokens:
         return Tokens(self.tokens[list(rows)], self.mask[list(rows)], self.pooled[list(rows)], spans, cut)
 
 
+def masked_mean(tokens: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The mean of each row's real tokens: [batch, n, width] and bool [batch, n] to [batch, width]; 0 without any."""
+    mean: np.ndarray = (tokens * mask[..., None]).sum(1) / np.maximum(mask.sum(1, keepdims=True), 1)
+    return mean
+
+
 class Encoder(Protocol):
     """Pictures and words to tokens. Safe to share between threads."""
 

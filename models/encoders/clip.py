@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from models.encoders.base import GRID, Tokens
-from models.errors import BadInput, BadWeights, PartUnavailable
+from models.errors import BadInput, BadWeights, PartUnavailable, suggest
 from models.io import hub
 from models.runtime.device import Device, Placed
 from models.tokenizers.clip import ClipWords, from_transformers
@@ -252,16 +252,13 @@ def _tokenizer(text: dict[str, Any], folder: Path | None, on_progress: OnProgres
 
 
 def _listed(model: str, pretrained: str) -> dict[str, Any]:
-    import difflib
-
     import open_clip
 
     told: dict[str, Any] = open_clip.get_pretrained_cfg(model, pretrained)
     if not told:
         tags = open_clip.list_pretrained_tags_by_model(model)
         known, asked = (tags, pretrained) if tags else (open_clip.list_models(), model)
-        near = difflib.get_close_matches(asked, known, n=1) or known[:1]
-        raise BadInput(f"open_clip has no {model} {pretrained}: did you mean {near[0]!r}?")
+        raise BadInput(f"open_clip has no {model} {pretrained}.{suggest(asked, known)}")
     return told
 
 

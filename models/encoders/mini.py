@@ -19,23 +19,13 @@ from PIL import Image
 
 from models import weights
 from models.encoders.base import GRID, JOINT, Tokens
+from models.io.images import preprocess
 from models.tokenizers.wordpieces import Vocabulary, WordPieces
 from models.weights import Card
 
 SIDE = 224
-MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)
-STD = np.array([0.229, 0.224, 0.225], dtype=np.float32)
 PICTURES_AT_ONCE = 4  # more take memory and save no time
 TEXTS_AT_ONCE = 16
-
-
-def prepare(image: Image.Image, side: int = SIDE) -> np.ndarray:
-    """An RGB picture as float32 [3, side, side], squashed to the square, with ImageNet's mean and spread taken out."""
-    if image.size != (side, side):
-        # `reducing_gap` shrinks big photographs in two steps: no visible difference, several times faster.
-        image = image.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    pixels = np.asarray(image, dtype=np.float32) / 255
-    return np.ascontiguousarray(((pixels - MEAN) / STD).transpose(2, 0, 1))
 
 
 class MiniEncoder:
@@ -56,9 +46,8 @@ class MiniEncoder:
             return Tokens(empty, np.zeros(empty.shape[:2], bool), np.zeros((0, JOINT), np.float32))
         parts = []
         for start in range(0, len(images), PICTURES_AT_ONCE):
-            pixels = np.stack(
-                [prepare(image) for image in images[start : start + PICTURES_AT_ONCE]]
-            )  # (B, 3, 224, 224)
+            batch = images[start : start + PICTURES_AT_ONCE]
+            pixels = np.stack([preprocess(image, SIDE) for image in batch])  # (B, 3, 224, 224)
             parts.append(self._picture.run(["tokens", "pooled"], {"pixels": pixels}))
         tokens, pooled = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Tokens(tokens, np.ones(tokens.shape[:2], dtype=bool), pooled)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from models import weights
 from models.encoders.base import Tokens
 from models.weights import Card
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,12 @@ class Fusion(Protocol):
     """Picture tokens and word tokens, either of which may be absent, to logits."""
 
     def fuse(self, image: Tokens | None, text: Tokens | None) -> Fused: ...
+
+
+def masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
+    """The mean of each row's real tokens: (B, N, width) and bool (B, N) to (B, width); 0 without any."""
+    real = mask[..., None].to(tokens.dtype)  # (B, N, 1)
+    return (tokens * real).sum(1) / real.sum(1).clamp(min=1)
 
 
 class FusionSession:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from models.errors import BadInput
+from models.errors import BadInput, suggest
 from models.fusion.concatenation import Concatenation
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from models.fusion.early import EarlyFusion, EarlySettings
 from models.fusion.experts import Experts, ExpertSettings
 from models.fusion.gated import GatedUnit
 from models.fusion.sides import SideSettings, State, both
-
-MOST, FEW = 30, 5  # names that a hint tells
 
 
 @dataclass(frozen=True)
@@ -63,24 +60,13 @@ FUSIONS: dict[str, Registered] = {
 def build(name: str, image_width: int | None, text_width: int | None, options: Mapping[str, Any]) -> nn.Module:
     """The fusion of that name; `BadInput` for an unknown name or option, quoting the nearest one."""
     if name not in FUSIONS:
-        raise BadInput(f"There is no fusion {name!r}.{near(name, FUSIONS)}")
+        raise BadInput(f"There is no fusion {name!r}.{suggest(name, FUSIONS)}")
     registered = FUSIONS[name]
     known = {field.name for field in fields(registered.settings)} - {"image_width", "text_width"}
     for key in options:
         if key not in known:
-            raise BadInput(f"The fusion {name!r} has no setting {key!r}.{near(key, known)}")
+            raise BadInput(f"The fusion {name!r} has no setting {key!r}.{suggest(key, known)}")
     try:
         return registered.module(registered.settings(image_width=image_width, text_width=text_width, **options))
     except ValueError as error:
         raise BadInput(f"The fusion {name!r} cannot be built: {error}.") from error
-
-
-def near(name: str, known: Any) -> str:
-    """A hint at the nearest known name, or at all of them; of more than `MOST` at the `FEW` that are least unlike."""
-    found = difflib.get_close_matches(name, list(known), n=1)
-    if found:
-        return f" Did you mean {found[0]!r}?"
-    if len(known) > MOST:
-        nearest = difflib.get_close_matches(name, list(known), n=FEW, cutoff=0)
-        return f" There are {len(known)}, of which the nearest are: {', '.join(nearest)}."
-    return f" There are: {', '.join(sorted(known))}."

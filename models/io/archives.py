@@ -17,9 +17,9 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from models.errors import BadInput
+from models.io.images import SUFFIXES
 
 MEGABYTE = 1024 * 1024
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 ENCRYPTED = 0x1  # bit 0 of a member's flags (APPNOTE.TXT, section 4.4.4)
 
 
@@ -62,7 +62,7 @@ class Archive:
     """
 
     def __init__(
-        self, source: bytes | BinaryIO, *, kinds: tuple[str, ...] = PICTURES, limits: Limits | None = None
+        self, source: bytes | BinaryIO, *, kinds: tuple[str, ...] = SUFFIXES, limits: Limits | None = None
     ) -> None:
         self.limits = limits or Limits()
         file = io.BytesIO(source) if isinstance(source, bytes) else source
@@ -151,7 +151,7 @@ class Archive:
                     f"The ZIP holds a path that climbs out of its folder ({_short(name)}), so none of it is read: "
                     "pack the pictures alone."
                 )
-            if stat.S_ISLNK(entry.external_attr >> 16) or not name.lower().endswith(kinds) or _added(parts):
+            if stat.S_ISLNK(entry.external_attr >> 16) or not name.lower().endswith(kinds) or is_hidden(name):
                 self.skipped.append(entry.filename)
                 continue
             if entry.flag_bits & ENCRYPTED:
@@ -178,9 +178,14 @@ def is_zip(data: bytes | BinaryIO) -> bool:
     return start in (b"PK\3\4", b"PK\5\6")
 
 
-def _added(parts: tuple[str, ...]) -> bool:
-    """What macOS and file managers add: `__MACOSX/`, `._name`, hidden files."""
-    return bool(parts) and (parts[0] == "__MACOSX" or parts[-1].startswith("."))
+def is_hidden(path: str) -> bool:
+    """Whether macOS or a file manager added the file or its folder: `__MACOSX/`, `._name`, `.name`."""
+    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(path).parts)
+
+
+def is_picture(path: str) -> bool:
+    """Whether a file of a folder or a ZIP is a picture by the suffix of its name, and not hidden."""
+    return path.lower().endswith(SUFFIXES) and not is_hidden(path)
 
 
 def _short(name: str) -> str:

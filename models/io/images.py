@@ -8,6 +8,7 @@ import re
 import warnings
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from models.errors import BadPicture
@@ -20,6 +21,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 JPEGS = ("JPEG", "MPO")  # the latter with further pictures behind the first, as some phones take them
 NAMES = {"WEBP": "WebP"}
 TAKEN = "JPEG, PNG, WebP, GIF or BMP"
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")  # of files that may hold one of them
+IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)
+IMAGENET_STD = np.array([0.229, 0.224, 0.225], dtype=np.float32)
 HEIC = "This is a HEIC picture, as phones take them, which cannot be read here"
 AVIF = "This is an AVIF picture, which cannot be read here"
 BRANDS = {
@@ -100,6 +104,18 @@ def open_picture(data: bytes) -> Picture:
             f"The picture is damaged or cut off and cannot be opened: download it again, or save it anew as {TAKEN}."
         ) from error
     return Picture(rgb, name, hashlib.sha256(data).hexdigest())
+
+
+def squash(image: Image.Image, side: int) -> Image.Image:
+    """The whole picture as a square of `side` pixels, whatever its aspect ratio."""
+    # `reducing_gap` shrinks big photographs in two steps: no visible difference, several times faster.
+    return image.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+
+
+def preprocess(image: Image.Image, side: int) -> np.ndarray:
+    """An RGB picture squashed and normalised by ImageNet's mean and standard deviation: float32 [3, side, side]."""
+    pixels = np.asarray(image if image.size == (side, side) else squash(image, side), dtype=np.float32) / 255
+    return np.ascontiguousarray(((pixels - IMAGENET_MEAN) / IMAGENET_STD).transpose(2, 0, 1))
 
 
 def check_size(width: int, height: int, most: int = MOST_PIXELS) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
-from models.errors import BadInput
+from models.errors import BadInput, suggest
 from models.ocr.rapid import RapidReader
 from models.ocr.reader import Reader
 
@@ -23,6 +22,4 @@ def reader(name: str = "rapid", device: str = "auto", on_progress: OnProgress | 
         from models.ocr.easy import EasyReader
 
         return EasyReader(device, on_progress=on_progress)
-    near = difflib.get_close_matches(name, ENGINES, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(ENGINES)}."
-    raise BadInput(f"There is no OCR engine {name!r}. {hint}")
+    raise BadInput(f"There is no OCR engine {name!r}.{suggest(name, ENGINES)}")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from models import weights
-from models.errors import BadInput, BadWeights, SubtextError
+from models.errors import BadInput, BadWeights, SubtextError, suggest
 
 HEAD = "hate_cross_attention_clip"  # in weights/, written by `training fit hate_cross_attention --profile clip`
 EARLIER = "best_hateful_meme_model"  # in weights/, converted from the earlier system's checkpoint of that name
@@ -55,9 +54,7 @@ def select(name: str = "auto") -> Choice:
     if name == "auto":
         return _automatic()
     if name not in PROFILES:
-        near = difflib.get_close_matches(name, [*PROFILES, "auto"], n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"There are: auto, {', '.join(PROFILES)}."
-        raise BadInput(f"There is no profile {name!r}. {hint}")
+        raise BadInput(f"There is no profile {name!r}.{suggest(name, ['auto', *PROFILES])}")
     return Choice(PROFILES[name], "You chose it.")
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from scipy.optimize import differential_evolution
 
 from models.encoders.mini import SIDE
+from models.io.images import squash
 
 Score = Callable[[Sequence[Image.Image]], np.ndarray]  # pictures to float [n]; the attack makes it small
 CANDIDATES = 40  # pictures that are scored together: one generation of the evolution
@@ -39,7 +40,7 @@ class Attack:
 
 def view(image: Image.Image) -> Image.Image:
     """The picture as the model sees it: 224x224."""
-    return image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return squash(image.convert("RGB"), SIDE)
 
 
 def paint(image: Image.Image, candidate: np.ndarray) -> Image.Image:

@@ -21,7 +21,7 @@ from models.encoders.mini import PICTURES_AT_ONCE
 from models.errors import BadInput, BadPicture, PartUnavailable
 from models.io import archives
 from models.io.archives import Archive
-from models.io.images import open_picture
+from models.io.images import SUFFIXES, open_picture, squash
 from models.search.joint_space import Hit, Index
 
 TEXT_KINDS = (".txt", ".csv", ".tsv")
@@ -143,14 +143,14 @@ def pictures_in(
     for file in files:
         ending = PurePosixPath(file.name.replace("\\", "/")).suffix.lower()
         if archives.is_zip(file.data) or ending == ".zip":
-            archive = Archive(file.data, kinds=(*archives.PICTURES, *TEXT_KINDS))
+            archive = Archive(file.data, kinds=(*SUFFIXES, *TEXT_KINDS))
             archives_there.append(archive)
             for member in [one for one in archive.members if one.name.lower().endswith(TEXT_KINDS)]:
                 _take_captions(member.name, archive.open(member), captions, library)
                 archive.members.remove(member)
         elif ending in TEXT_KINDS:
             _take_captions(file.name, file.bytes(), captions, library)
-        elif ending in archives.PICTURES:
+        elif ending in SUFFIXES:
             singles.append(file)
         else:
             library.pass_over(file.name, f"{_last(file.name)} is neither a picture nor a ZIP and was passed over.")
@@ -204,7 +204,7 @@ def build(
                     library.problems.append(str(error))
                     read_words = None
             entries.append(Entry(_last(name), _thumbnail(image), tuple(text[:MOST_CAPTION] for text in told)))
-            views.append(image.resize((space.side, space.side), Image.Resampling.BICUBIC, reducing_gap=2.0))
+            views.append(squash(image, space.side))
         if len(views) >= PICTURES_AT_ONCE or (done == count and views):
             library.add(entries, views, space)
             entries, views = [], []
@@ -232,7 +232,7 @@ def _take_captions(name: str, data: bytes, captions: dict[str, list[str]], libra
         for row in csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting):
             picture = _last(row[0]).partition("#")[0].strip().lower() if row else ""
             words = row[1].strip() if len(row) > 1 else ""
-            if words and picture.endswith(archives.PICTURES):
+            if words and picture.endswith(SUFFIXES):
                 captions.setdefault(picture, []).append(words)
     except csv.Error:
         library.pass_over(name, f"{_last(name)} is not a table of names and captions and was passed over.")

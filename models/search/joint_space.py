@@ -16,8 +16,9 @@ from PIL import Image
 
 from models import weights
 from models.encoders.base import JOINT
-from models.encoders.mini import PICTURES_AT_ONCE, SIDE, TEXTS_AT_ONCE, MiniEncoder, prepare
+from models.encoders.mini import PICTURES_AT_ONCE, SIDE, TEXTS_AT_ONCE, MiniEncoder
 from models.errors import BadWeights
+from models.io.images import preprocess
 from models.tokenizers.wordpieces import Vocabulary
 
 SAME = 0.95  # cosine from which two pictures are called near-duplicates; `joint_picture`'s card may say otherwise
@@ -52,9 +53,8 @@ class JointSpace:
         """RGB pictures to float32 [n, 512]."""
         found = [np.zeros((0, JOINT), np.float32)]
         for start in range(0, len(images), PICTURES_AT_ONCE):
-            pixels = np.stack(
-                [prepare(image, self.side) for image in images[start : start + PICTURES_AT_ONCE]]
-            )  # (B, 3, S, S)
+            batch = images[start : start + PICTURES_AT_ONCE]
+            pixels = np.stack([preprocess(image, self.side) for image in batch])  # (B, 3, S, S)
             found.append(self._picture.run(["vector"], {"pixels": pixels})[0])
         return np.concatenate(found)
 

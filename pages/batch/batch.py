@@ -7,13 +7,14 @@ import streamlit as st
 from components.batch import results as batch
 from components.shared import engine, failures, sidebar
 from models.io.flat_row import Row
+from models.io.images import SUFFIXES
 from serving import systems
 from serving.batch import results
 from serving.batch.jobs import Job, Jobs
 from serving.batch.judge import Options
 from serving.batch.uploads import MOST
 
-KINDS = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "zip", "csv", "parquet"]
+KINDS = [*(suffix.removeprefix(".") for suffix in SUFFIXES), "zip", "csv", "parquet"]
 FORMS = {
     "csv": ("CSV", "text/csv"),
     "parquet": ("Parquet", "application/vnd.apache.parquet"),

@@ -19,7 +19,6 @@ from models.errors import BadInput
 from models.io.images import MOST_BYTES
 from serving.work import Asked
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 IMAGE = ("image", "picture", "file", "filename", "file_name", "image_name", "path", "img")
 CAPTION = ("caption", "text")
 NAME = ("id", "name")
@@ -177,9 +176,3 @@ def refs_of(text: str) -> list[Ref]:
         raise BadInput(
             f"The CSV cannot be read ({error}): save it as UTF-8 with a header and commas between."
         ) from error
-
-
-def is_picture(path: str) -> bool:
-    """Whether a file of a folder or a ZIP is to be judged: by its name's ending, and none of the hidden ones."""
-    parts = PurePosixPath(path).parts
-    return path.lower().endswith(SUFFIXES) and not any(part.startswith((".", "__MACOSX")) for part in parts)

@@ -9,7 +9,8 @@ from dataclasses import astuple, dataclass
 import fsspec
 
 from models.errors import BadInput
-from serving.batch.items import Files, Ref, Shard, Slice, columns, is_picture, opened, refs_of
+from models.io.archives import is_picture
+from serving.batch.items import Files, Ref, Shard, Slice, columns, opened, refs_of
 
 SHARD = 512  # memes; at 20 a second a shard takes half a minute, which is what a killed worker loses at most
 MOST_TABLE = 1024**3  # bytes of a CSV; Parquet is read in pieces and may have any size

@@ -8,7 +8,8 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 from models.errors import BadInput
-from serving.batch.items import Files, Ref, Shard, Slice, columns, is_picture, refs_of
+from models.io.archives import is_picture
+from serving.batch.items import Files, Ref, Shard, Slice, columns, refs_of
 from serving.batch.plan import slices
 
 MOST = 10_000  # memes; more belong to the command

@@ -17,8 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from models.errors import BadInput
-from models.fusion.registry import near
+from models.errors import BadInput, suggest
 from training.backbones.base import Asked, EncoderUnavailable, Store, reason
 from training.backbones.mini import sparse
 
@@ -176,10 +175,12 @@ def _check(name: str, weights: str) -> None:
     if ":" in name:  # hf-hub:ID or local-dir:PATH, which hold their weights
         return
     if name not in open_clip.list_models():
-        raise BadInput(f"open_clip has no tower {name!r}.{near(name, open_clip.list_models())}")
+        raise BadInput(f"open_clip has no tower {name!r}.{suggest(name, open_clip.list_models())}")
     tags = open_clip.list_pretrained_tags_by_model(name)
     if weights not in tags and not Path(weights).exists():
-        raise BadInput(f"open_clip has no weights {weights!r} for {name}, and no file is there.{near(weights, tags)}")
+        raise BadInput(
+            f"open_clip has no weights {weights!r} for {name}, and no file is there.{suggest(weights, tags)}"
+        )
 
 
 def _unavailable(spec: str, error: Exception) -> EncoderUnavailable | BadInput:

@@ -22,6 +22,7 @@ from models import weights
 from models.encoders import mini
 from models.encoders.base import JOINT
 from models.errors import BadWeights
+from models.io.images import IMAGENET_MEAN, IMAGENET_STD
 from models.tokenizers.wordpieces import Vocabulary
 from training.backbones.pretrained import (
     PictureForExport,
@@ -103,8 +104,8 @@ def write(picture: PictureForExport, tower: WordTokensForExport, *, recall: floa
     preprocessing = {
         "side": mini.SIDE,
         "resize": "squash, bicubic",
-        "mean": mini.MEAN.tolist(),
-        "std": mini.STD.tolist(),
+        "mean": IMAGENET_MEAN.tolist(),
+        "std": IMAGENET_STD.tolist(),
     }
     weights_folder.write(
         "mini_picture",

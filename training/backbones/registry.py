@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from models.errors import BadInput
-from models.fusion.registry import near
+from models.errors import BadInput, suggest
 from training.backbones import bilstm, hub, mini, minilm, vision
 from training.backbones.base import Asked, EncoderUnavailable, SideEncoder
 
@@ -39,7 +38,7 @@ def build(modality: Modality, asked: Asked, cache: Path) -> SideEncoder:
     """
     kind, colon, name = asked.encoder.partition(":")
     if kind not in ENCODERS:
-        raise BadInput(f"There is no encoder {asked.encoder!r}.{near(kind, ENCODERS)}")
+        raise BadInput(f"There is no encoder {asked.encoder!r}.{suggest(kind, ENCODERS)}")
     registered = ENCODERS[kind]
     if modality not in registered.sides:
         side = "pictures" if modality == "image" else "words"

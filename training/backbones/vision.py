@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from models.encoders.mini import MEAN, STD
 from models.errors import BadInput
+from models.io.images import IMAGENET_MEAN, IMAGENET_STD, squash
 from training.backbones.base import Asked, EncoderUnavailable, Store, reason
 from training.backbones.mini import sparse
 
@@ -33,7 +33,7 @@ class Pixels:
         """float32 (B, 3, side, side), ImageNet's mean and spread taken out, and a mask (B, 1)."""
         index = np.asarray(rows)
         values = torch.from_numpy(self.values[np.maximum(index, 0)] if len(self.values) else self._nothing(len(index)))
-        pixels = (values.float() / 255 - torch.from_numpy(MEAN)) / torch.from_numpy(STD)
+        pixels = (values.float() / 255 - torch.from_numpy(IMAGENET_MEAN)) / torch.from_numpy(IMAGENET_STD)
         mask = torch.from_numpy(index >= 0)[:, None]
         return pixels.permute(0, 3, 1, 2) * mask[..., None, None], mask
 
@@ -67,7 +67,7 @@ class Picture:
             values = np.zeros((len(pictures), side, side, 3), np.uint8)
             for at, one in enumerate(pictures):
                 image = Image.open(io.BytesIO(one)).convert("RGB")
-                values[at] = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0))
+                values[at] = np.asarray(squash(image, side))
             return Pixels(values)
 
         return sparse(data, build)

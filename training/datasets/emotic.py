@@ -24,7 +24,7 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from models.errors import BadInput, BadPicture
-from models.io.images import open_picture
+from models.io.images import open_picture, squash
 
 CATEGORIES = (
     "Affection", "Anger", "Annoyance", "Anticipation", "Aversion", "Confidence", "Disapproval", "Disconnection",
@@ -155,7 +155,7 @@ def _open(path: Path, skipped: dict[str, int]) -> Image.Image | None:
 
 
 def _squash(image: Image.Image, side: int) -> np.ndarray:
-    return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0))
+    return np.asarray(squash(image, side))
 
 
 def _rest(person: Person) -> tuple[tuple[str, ...], tuple[float, float, float], str, str]:

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BadInput
+from models.io.images import SUFFIXES
 from training.datasets.base import LoadResult, Row
-
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 
 
 def read_table(path: Path) -> list[dict[str, Any]]:
@@ -77,7 +76,7 @@ def read_picture(folder: Path, name: str) -> bytes:
     """The bytes of a picture by its name, with or without its ending; `BadInput` names the path where it is missing."""
     if not name or Path(name).name != name:
         raise BadInput(f"{name!r} is no name of a picture in {folder}")
-    for candidate in (name, *(name + ending for ending in ENDINGS)):
+    for candidate in (name, *(name + ending for ending in SUFFIXES)):
         if (folder / candidate).is_file():
             return (folder / candidate).read_bytes()
     raise BadInput(f"the picture {name} is not in {folder}")

@@ -18,8 +18,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from models.emotions.people import CONTINUOUS
-from models.encoders.mini import SIDE, prepare
+from models.encoders.mini import SIDE
 from models.errors import BadInput
+from models.io.images import preprocess
 from training.datasets.emotic import CATEGORIES
 from training.retrieval.data import stages_session, varied
 from training.retrieval.model import STAGES
@@ -104,7 +105,10 @@ def _run(session: onnxruntime.InferenceSession, people: Part, variant: int, seed
             images = [Image.fromarray(np.asarray(pictures[row])) for row in rows]
             # Both sides are mirrored together or not at all in the mirrored variant; crops are drawn for each side.
             fed = np.stack(
-                [prepare(varied(image, variant, (seed, row, side))) for row, image in zip(rows, images, strict=True)]
+                [
+                    preprocess(varied(image, variant, (seed, row, side)), SIDE)
+                    for row, image in zip(rows, images, strict=True)
+                ]
             )
             sides.append(session.run(None, {"pixels": fed})[0])
         found[rows.start : rows.stop] = np.concatenate(sides, axis=1)

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.emotions.people import CONTINUOUS, NAME, PeopleReader
-from models.encoders.mini import MEAN as CENTRE
-from models.encoders.mini import SIDE, STD
+from models.encoders.mini import SIDE
 from models.errors import BadInput
+from models.io.images import IMAGENET_MEAN, IMAGENET_STD
 from training import config
 from training.datasets.base import data_folder
 from training.datasets.emotic import CATEGORIES
@@ -158,7 +158,12 @@ def write(
         NAME,
         config={
             "kind": "people in photographs: EMOTIC's categories and ratings from a joint space",
-            "preprocessing": {"side": SIDE, "mean": CENTRE.tolist(), "std": STD.tolist(), "resize": "squash, bicubic"},
+            "preprocessing": {
+                "side": SIDE,
+                "mean": IMAGENET_MEAN.tolist(),
+                "std": IMAGENET_STD.tolist(),
+                "resize": "squash, bicubic",
+            },
             "labels": list(CATEGORIES),
             "ratings": list(CONTINUOUS),
             "width": 512,

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from models.errors import BadInput
-from models.fusion.registry import near
+from models.errors import BadInput, suggest
 from training.backbones.base import Asked
 from training.config import FOLDER
 
@@ -157,7 +156,7 @@ def read(name: str, args: argparse.Namespace | None = None, folder: Path = FOLDE
     """The recipe of that name, or of that file; `--seed`, `--epochs` and `--folds` take the place of its own."""
     path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
     if not path.is_file():
-        raise BadInput(f"There is no recipe {name!r}.{near(name, systems())}")
+        raise BadInput(f"There is no recipe {name!r}.{suggest(name, systems())}")
     try:
         found = parse(path.stem, tomllib.loads(path.read_text(encoding="utf-8")))
     except tomllib.TOMLDecodeError as error:
@@ -183,7 +182,7 @@ def parse(name: str, data: Mapping[str, Any]) -> SystemRecipe:
 def _check(values: Mapping[str, Any], known: Sequence[str], where: str) -> None:
     for key in values:
         if key not in known:
-            raise BadInput(f"The recipe's part {where} has no setting {key!r}.{near(key, known)}")
+            raise BadInput(f"The recipe's part {where} has no setting {key!r}.{suggest(key, known)}")
 
 
 def _of(kind: type, values: Mapping[str, Any], where: str) -> Any:

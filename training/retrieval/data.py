@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import AutoTokenizer
 
-from models.encoders.mini import prepare
+from models.io.images import preprocess
 from training.backbones.pretrained import efficientnet
 from training.backbones.sentences import WIDTH, minilm_folder
 from training.datasets.base import Row
@@ -151,7 +151,7 @@ def _run(session: onnxruntime.InferenceSession, data: Sequence[bytes], variant: 
     for start in tqdm(range(0, len(data), AT_ONCE), desc=f"photographs, variant {variant}", disable=None):
         images = [Image.open(io.BytesIO(one)).convert("RGB") for one in data[start : start + AT_ONCE]]
         pixels = np.stack(
-            [prepare(varied(image, variant, (seed, start + at)), SIDE) for at, image in enumerate(images)]
+            [preprocess(varied(image, variant, (seed, start + at)), SIDE) for at, image in enumerate(images)]
         )
         found.append(session.run(None, {"pixels": pixels})[0])
     return np.concatenate(found)

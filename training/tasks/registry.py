@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from models.errors import BadInput
-from models.fusion.registry import near
+from models.errors import BadInput, suggest
 from training.tasks import dreaddit, harmeme, memotion, mental_health
 from training.tasks.base import Task
 
@@ -34,5 +33,5 @@ def parts(name: str) -> tuple[Task, ...]:
     """The task of that name, or those that it stands for; `BadInput` with the nearest name."""
     names = TOGETHER.get(name, (name,))
     if names[0] not in TASKS:
-        raise BadInput(f"There is no task {name!r}.{near(name, [*TASKS, *TOGETHER])}")
+        raise BadInput(f"There is no task {name!r}.{suggest(name, [*TASKS, *TOGETHER])}")
     return tuple(TASKS[one] for one in names)

@@ -110,9 +110,9 @@ def test_the_default_is_pinned_to_a_commit() -> None:
 
 
 def test_an_unknown_model_or_tag_suggests_a_near_one() -> None:
-    with pytest.raises(BadInput, match="did you mean 'ViT-B-32"):
+    with pytest.raises(BadInput, match="Did you mean 'ViT-B-32"):
         ClipSource("ViT-B-3", "openai").repo()
-    with pytest.raises(BadInput, match="did you mean 'openai'"):
+    with pytest.raises(BadInput, match="Did you mean 'openai'"):
         ClipSource("ViT-B-32", "openia").repo()
 
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from models.encoders.mini import MEAN, PICTURES_AT_ONCE, SIDE, STD, TEXTS_AT_ONCE, MiniEncoder, prepare
+from models.encoders.mini import PICTURES_AT_ONCE, SIDE, TEXTS_AT_ONCE, MiniEncoder
 from models.errors import BadWeights
+from models.io.images import IMAGENET_MEAN, IMAGENET_STD, preprocess
 
 if TYPE_CHECKING:
     from tests.weights_for_tests import Tiny
@@ -27,13 +28,13 @@ def noise(count: int, size: tuple[int, int] = (90, 60)) -> list[Image.Image]:
 
 
 def test_a_picture_is_squashed_and_standardised() -> None:
-    pixels = prepare(Image.new("RGB", (300, 100), (255, 0, 128)))
+    pixels = preprocess(Image.new("RGB", (300, 100), (255, 0, 128)), SIDE)
     assert (pixels.shape, pixels.dtype) == ((3, SIDE, SIDE), np.float32)
-    expected = (np.array([255, 0, 128]) / 255 - MEAN) / STD
+    expected = (np.array([255, 0, 128]) / 255 - IMAGENET_MEAN) / IMAGENET_STD
     np.testing.assert_allclose(pixels, np.broadcast_to(expected[:, None, None], pixels.shape), atol=1e-5)
     halves = Image.new("RGB", (300, 100))
     halves.paste((255, 255, 255), (150, 0, 300, 100))
-    seen = prepare(halves)[0]
+    seen = preprocess(halves, SIDE)[0]
     assert seen[:, : SIDE // 2 - 4].max() < 0 < seen[:, SIDE // 2 + 4 :].min(), "the whole picture lies on the square"
 
 
@@ -42,7 +43,7 @@ def test_patches_are_those_of_the_module_row_by_row_from_the_upper_left(encoder:
     image.paste((255, 255, 255), (5 * 32, 2 * 32, 6 * 32, 3 * 32))  # third row, sixth column
     found = encoder.encode_images([image])
     with torch.inference_mode():
-        tokens, pooled = shelf.picture(torch.from_numpy(prepare(image))[None])
+        tokens, pooled = shelf.picture(torch.from_numpy(preprocess(image, SIDE))[None])
     np.testing.assert_allclose(found.tokens, tokens.numpy(), atol=5e-3)  # float16 weights
     np.testing.assert_allclose(found.pooled, pooled.numpy(), atol=5e-3)
     differs = np.abs(found.tokens[0] - found.tokens[0, 0]).max(-1) > 1e-2

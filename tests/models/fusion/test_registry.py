@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.errors import BadInput
+from models.errors import MAX_SIMILAR, BadInput, suggest
 from models.fusion import registry
 
 ALONE = ("concatenation", "experts")
@@ -114,8 +114,8 @@ def test_wrong_names_and_settings_are_one_sentence(name: str, options: dict, tol
 
 def test_of_many_names_a_hint_tells_the_nearest() -> None:
     known = [f"ViT-{letter}-{size}" for letter in "BLHG" for size in range(14, 40)]
-    assert registry.near("ViT-B-33x", known) == " Did you mean 'ViT-B-33'?"
-    told = registry.near("ResNet-33", known)
+    assert suggest("ViT-B-33x", known) == " Did you mean 'ViT-B-33'?"
+    told = suggest("ResNet-33", known)
     assert told.startswith(" There are 104, of which the nearest are: ViT-")
-    assert told.count(",") == 1 + registry.FEW - 1
-    assert registry.near("words", ["image", "text"]) == " There are: image, text."
+    assert told.count(",") == 1 + MAX_SIMILAR - 1
+    assert suggest("words", ["image", "text"]) == " There are: image, text."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -51,15 +49,3 @@ def test_near_duplicates_hang_together() -> None:
 def test_wrong_widths_are_refused() -> None:
     with pytest.raises(ValueError, match="do not fit an index of width 512"):
         Index().add(np.zeros((2, 3), np.float32))
-
-
-def test_ten_thousand_are_searched_in_under_fifty_milliseconds() -> None:
-    index = Index()
-    index.add(unit(10_000))
-    asked = unit(9, seed=1)
-    times = []
-    for vector in asked:
-        start = time.perf_counter()
-        index.search(vector, 24)
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.05, times  # the best of nine: others may hold the machine
