@@ -10,8 +10,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from models.errors import BadInput
-from models.fusion.registry import near
+from models.errors import BadInput, suggest
 
 FOLDER = Path(__file__).parent / "configs"
 C = TypeVar("C")
@@ -32,7 +31,7 @@ def load_config(
     path = folder / f"{name}.toml"
     if not path.is_file():
         known = sorted(file.stem for file in folder.glob("*.toml"))
-        raise BadInput(f"There is no configuration {name!r}.{near(name, known)}")
+        raise BadInput(f"There is no configuration {name!r}.{suggest(name, known)}")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -56,7 +55,7 @@ def parse_config(values: Mapping[str, Any], config_class: type[C], where: str) -
     known, hints = _names(config_class), get_type_hints(config_class)
     for key in values:
         if key not in known:
-            raise BadInput(f"The configuration {where} has no setting {key!r}.{near(key, known)}")
+            raise BadInput(f"The configuration {where} has no setting {key!r}.{suggest(key, known)}")
     for field in fields(config_class):  # type: ignore[arg-type]  # a dataclass
         if field.name not in values and field.default is MISSING and field.default_factory is MISSING:
             raise BadInput(f"The configuration {where} lacks the setting {field.name!r}.")

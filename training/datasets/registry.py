@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from models.errors import BadInput
-from models.fusion.registry import near
+from models.errors import BadInput, suggest
 from training.datasets.axiom import AXIOM
 from training.datasets.dataset import Dataset
 from training.datasets.dreaddit import DREADDIT
@@ -29,5 +28,5 @@ DATASETS: dict[str, Dataset] = {
 def get(name: str) -> Dataset:
     """The data set of that name; `BadInput` with the nearest name where there is none."""
     if name not in DATASETS:
-        raise BadInput(f"There is no data set {name!r}.{near(name, DATASETS)}")
+        raise BadInput(f"There is no data set {name!r}.{suggest(name, DATASETS)}")
     return DATASETS[name]
