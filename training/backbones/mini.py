@@ -78,9 +78,9 @@ class Mini:
     def prepare(self, data: Sequence[Any]) -> Store:
         longest, cache = self.asked.longest, self.cache
         if self.modality == "image":
-            found = sparse(data, lambda there: features.pictures(there, shipped(), cache))
-        else:  # a cache file is named by its texts and not by where they were cut
-            found = sparse(data, lambda there: features.texts(there, shipped(), cache / f"{longest}", longest=longest))
+            found = sparse(data, lambda there: features.image_tokens(there, shipped(), cache))
+        else:
+            found = sparse(data, lambda there: features.text_tokens(there, shipped(), cache, max_pieces=longest))
         return Means.of(found) if self.asked.pooled else found
 
 

@@ -72,10 +72,10 @@ class MiniLM:
         found = sparse(data, self._states)
         return Means.of(found) if self.asked.pooled else found
 
-    def _states(self, texts: Sequence[str]) -> tokens.Texts:
+    def _states(self, texts: Sequence[str]) -> tokens.TextTokens:
         """Computed once, or taken from the cache."""
         identity = f"{self.vocabulary.card.identity} {self.asked.longest} {self.front.below} {VERSION!r}"
-        return tokens.kept_texts(texts, self._compute, identity, self.cache)
+        return tokens.cached_text_tokens(texts, self._compute, identity, self.cache)
 
     @torch.inference_mode()
     def _compute(self, texts: Sequence[str]) -> list[np.ndarray]:

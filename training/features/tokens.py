@@ -1,14 +1,13 @@
-"""Tokens of whole data sets, computed once by the shipped encoders and kept in float16 on the disk.
+"""Tokens of whole data sets, computed once by the shipped encoders and cached on the disk in float16.
 
-What training sees is what the app will see: the same graphs, the same preprocessing. A cache file is named by the
-identity of the weights that made it and of the rows that went in.
+Training reads what the app will read: the same graphs, the same preprocessing. A cache file is named by the identity of
+the weights and of the rows.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,16 +18,20 @@ from torch import Tensor
 
 from models.encoders.base import GRID
 from models.encoders.mini import MiniEncoder
+from training.features.cache import cached_arrays, cached_rows
+
+BATCH_SIZE = 64
+MIN_LENGTH = 2  # tokens of a padded batch of texts: a traced graph must not see an axis of length 1
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """tokens: float16 [pictures, 49, 1280]."""
+class ImageTokens:
+    """tokens: float16 [images, 49, 1280]."""
 
     tokens: np.ndarray
 
     def batch(self, rows: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
-        """Tokens (B, 49, 1280) and their mask; row -1 is an absent picture."""
+        """Tokens (B, 49, 1280) and their mask; row -1 is an absent image."""
         index = np.asarray(rows)
         tokens = torch.from_numpy(self.tokens[np.maximum(index, 0)]).float()
         mask = torch.from_numpy(index >= 0)[:, None].expand(-1, tokens.shape[1])
@@ -36,77 +39,69 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Texts:
+class TextTokens:
     """tokens: float16 [all word pieces, 768], one text after the other; text i is starts[i]:starts[i + 1]."""
 
     tokens: np.ndarray
     starts: np.ndarray
 
     def batch(self, rows: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
-        """Tokens (B, longest, 768) and their mask; row -1 is an absent text."""
-        lengths = [self.starts[row + 1] - self.starts[row] if row >= 0 else 0 for row in rows]
-        longest = max(2, *lengths)
-        tokens = torch.zeros(len(lengths), longest, self.tokens.shape[1])
-        mask = torch.zeros(len(lengths), longest, dtype=torch.bool)
-        for at, (row, length) in enumerate(zip(rows, lengths, strict=True)):
-            if length:
-                tokens[at, :length] = torch.from_numpy(
-                    self.tokens[self.starts[row] : self.starts[row] + length]
-                ).float()
-                mask[at, :length] = True
-        return tokens, mask
+        """Tokens (B, W, 768), padded, and their mask; row -1 is an absent text."""
+        texts = [self.tokens[self.starts[row] : self.starts[row + 1]] if row >= 0 else None for row in rows]
+        return pad_tokens(texts, width=self.tokens.shape[1], min_length=MIN_LENGTH)
 
 
-def pictures(data: Sequence[bytes], encoder: MiniEncoder, cache: Path) -> Pictures:
-    """Encodes pictures given as bytes, or takes them from the cache."""
-    file = _cache_file(cache, "pictures", encoder.cards[0].identity, data)
-    if not file.is_file():
-        part = file.with_suffix(".part")
-        shape = (len(data), GRID * GRID, encoder.image_width)
-        # Straight to the disk: all pictures of a fitting together are more than a gigabyte.
-        tokens = np.lib.format.open_memmap(part, mode="w+", dtype=np.float16, shape=shape)
-        for start in range(0, len(data), 64):
-            images = [Image.open(io.BytesIO(one)).convert("RGB") for one in data[start : start + 64]]
-            tokens[start : start + 64] = encoder.encode_images(images).tokens
-        tokens.flush()
-        part.replace(file)  # only a whole file has the name that is looked for
-    return Pictures(np.load(file, mmap_mode="r"))
+def pad_tokens(rows: Sequence[np.ndarray | None], *, width: int, min_length: int) -> tuple[Tensor, Tensor]:
+    """Tokens [n, width] of each row, or None, to one padded tensor float32 (B, N, width) and its mask (B, N)."""
+    lengths = [0 if row is None else len(row) for row in rows]
+    tokens = torch.zeros(len(rows), max([min_length, *lengths]), width)
+    mask = torch.zeros(tokens.shape[:2], dtype=torch.bool)
+    for number, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+        if row is not None:
+            tokens[number, :length] = torch.from_numpy(row.astype(np.float32))
+            mask[number, :length] = True
+    return tokens, mask
 
 
-def texts(data: Sequence[str], encoder: MiniEncoder, cache: Path, *, longest: int = 96) -> Texts:
-    """Encodes texts, or takes them from the cache; of each the first `longest` word pieces are kept."""
+def image_tokens(images: Sequence[bytes], encoder: MiniEncoder, cache: Path) -> ImageTokens:
+    """Tokens of images given as the bytes of their files."""
 
-    def compute(some: Sequence[str]) -> list[np.ndarray]:
-        found = encoder.encode_texts(some)
-        lengths = found.mask.sum(1)
-        return [row[:length][:longest].astype(np.float16) for row, length in zip(found.tokens, lengths, strict=True)]
+    def blocks() -> Iterator[np.ndarray]:
+        for start in range(0, len(images), BATCH_SIZE):
+            batch = [Image.open(io.BytesIO(image)).convert("RGB") for image in images[start : start + BATCH_SIZE]]
+            yield encoder.encode_images(batch).tokens
 
-    return kept_texts(data, compute, encoder.cards[1].identity, cache)
+    shape = (len(images), GRID * GRID, encoder.image_width)  # more than a gigabyte for all images of a training
+    key = [encoder.cards[0].identity, *images]
+    return ImageTokens(cached_rows(cache, "image-tokens", key, blocks, shape=shape, dtype=np.float16))
 
 
-def kept_texts(
-    data: Sequence[str], compute: Callable[[Sequence[str]], list[np.ndarray]], identity: str, cache: Path
-) -> Texts:
-    """Tokens float16 [pieces, width] a text as `compute` gives them, like lengths together, or from the cache."""
-    file = _cache_file(cache, "texts", identity, [text.encode() for text in data])
-    if not file.is_file():
-        order = np.argsort([len(text) for text in data], kind="stable")
-        rows: list[np.ndarray] = [np.zeros((0, 0), np.float16)] * len(data)
-        for start in range(0, len(data), 64):
-            some = order[start : start + 64]
-            for row, tokens in zip(some, compute([data[row] for row in some]), strict=True):
+def text_tokens(texts: Sequence[str], encoder: MiniEncoder, cache: Path, *, max_pieces: int = 96) -> TextTokens:
+    """Tokens of texts, of each the first `max_pieces` word pieces."""
+
+    def encode(batch: Sequence[str]) -> list[np.ndarray]:
+        encoded = encoder.encode_texts(batch)
+        lengths = np.minimum(encoded.mask.sum(1), max_pieces)
+        return [row[:length].astype(np.float16) for row, length in zip(encoded.tokens, lengths, strict=True)]
+
+    return cached_text_tokens(texts, encode, f"{encoder.cards[1].identity} {max_pieces}", cache)
+
+
+def cached_text_tokens(
+    texts: Sequence[str], encode: Callable[[Sequence[str]], list[np.ndarray]], identity: str, cache: Path
+) -> TextTokens:
+    """Tokens float16 [pieces, width] of each text as `encode` gives them for a batch of texts of like length.
+
+    `identity` names the encoder and its settings.
+    """
+
+    def compute() -> dict[str, np.ndarray]:
+        order = np.argsort([len(text) for text in texts], kind="stable")
+        rows: list[np.ndarray] = [np.zeros((0, 0), np.float16)] * len(texts)
+        for start in range(0, len(texts), BATCH_SIZE):
+            batch = order[start : start + BATCH_SIZE]
+            for row, tokens in zip(batch, encode([texts[row] for row in batch]), strict=True):
                 rows[row] = tokens
-        starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
-        part = file.with_suffix(".part.npz")
-        np.savez(part, tokens=np.concatenate(rows), starts=starts)
-        part.replace(file)
-    loaded = np.load(file)
-    return Texts(loaded["tokens"], loaded["starts"])
+        return {"tokens": np.concatenate(rows), "starts": np.cumsum([0, *map(len, rows)])}
 
-
-def _cache_file(cache: Path, kind: str, identity: str, data: Sequence[bytes]) -> Path:
-    digest = hashlib.sha256(identity.encode())
-    for one in data:
-        digest.update(hashlib.sha256(one).digest())
-    cache.mkdir(parents=True, exist_ok=True)
-    return cache / f"{kind}-{digest.hexdigest()[:16]}.{'npy' if kind == 'pictures' else 'npz'}"
+    return TextTokens(**cached_arrays(cache, "text-tokens", [identity, *texts], compute))

@@ -46,8 +46,8 @@ class Rows:
 class Data:
     """Features of both sides and, by name, the rows that point into them; `photographs` are free to be set beside text."""
 
-    texts: tokens.Texts
-    pictures: tokens.Pictures
+    texts: tokens.TextTokens
+    pictures: tokens.ImageTokens
     rows: dict[str, Rows]
     photographs: np.ndarray
 
@@ -89,8 +89,8 @@ def read(folder: Path, split: str, cache: Path, recipe: Recipe, *, limit: int | 
         all_pictures += list(frame.image)
     encoder = MiniEncoder()
     return Data(
-        tokens.texts(all_texts, encoder, cache),
-        tokens.pictures(all_pictures, encoder, cache),
+        tokens.text_tokens(all_texts, encoder, cache),
+        tokens.image_tokens(all_pictures, encoder, cache),
         rows,
         np.arange(len(photographs)),
     )

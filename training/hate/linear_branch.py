@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from training.engine.linear_branch import LinearBranch
-from training.features.tokens import Pictures, Texts
+from training.features.tokens import ImageTokens, TextTokens
 from training.hate.data import HEADS, Data, Rows
 
 
@@ -83,7 +83,7 @@ def mean_tokens(data: Data, rows: Rows, side: str) -> tuple[np.ndarray, np.ndarr
     return mean, index >= 0
 
 
-def _mean_words(texts: Texts, index: np.ndarray) -> np.ndarray:
+def _mean_words(texts: TextTokens, index: np.ndarray) -> np.ndarray:
     found = np.zeros((len(index), texts.tokens.shape[1]), np.float32)
     for at, text in enumerate(index):
         if text >= 0:
@@ -91,7 +91,7 @@ def _mean_words(texts: Texts, index: np.ndarray) -> np.ndarray:
     return found
 
 
-def _mean_patches(pictures: Pictures, index: np.ndarray) -> np.ndarray:
+def _mean_patches(pictures: ImageTokens, index: np.ndarray) -> np.ndarray:
     found = np.zeros((len(index), pictures.tokens.shape[2]), np.float32)
     for at, picture in enumerate(index):
         if picture >= 0:

@@ -29,7 +29,7 @@ from models.runtime import device
 from training.config import read as read_recipe
 from training.datasets import memes
 from training.datasets.base import Row
-from training.features.clip import Side, Store
+from training.features.clip import ClipTokens, TokenFiles
 from training.hate import report_clip
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # image, mask, text, mask, label
@@ -59,8 +59,8 @@ class Recipe:
 class Part:
     """Rows of one part with the tokens of both sides."""
 
-    pictures: Side
-    texts: Side
+    pictures: TokenFiles
+    texts: TokenFiles
     label: np.ndarray
 
     def __len__(self) -> int:
@@ -195,10 +195,10 @@ def train(
     return net.eval()
 
 
-def encoded(rows: list[Row], store: Store) -> Part:
+def encoded(rows: list[Row], store: ClipTokens) -> Part:
     """The rows' tokens, from the cache where they are there."""
     return Part(
-        store.pictures([row.image for row in rows]),
+        store.images([row.image for row in rows]),
         store.texts([row.text for row in rows]),
         np.array([row.label for row in rows], dtype=int),
     )
@@ -218,7 +218,7 @@ def fit(args: argparse.Namespace) -> None:
     encoder = ClipEncoder(ClipSource(args.model, args.pretrained, args.revision), place)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    store = Store(out / "cache", encoder)
+    store = ClipTokens(out / "cache", encoder)
     parts = {name: encoded(some, store) for name, some in rows.items()}
     net = train(parts, recipe, out, place=encoder.placed.device.name, resume=args.resume)
     folder = report_clip.save(net, parts, encoder, recipe=recipe, data=Path(args.data).name)

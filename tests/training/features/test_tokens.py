@@ -39,9 +39,9 @@ class Encoder:
 
 
 def png(red: int) -> bytes:
-    held = io.BytesIO()
-    Image.new("RGB", (4, 4), (red, 0, 0)).save(held, "PNG")
-    return held.getvalue()
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4), (red, 0, 0)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 PICTURES = [png(red) for red in range(70)]
@@ -51,25 +51,25 @@ TEXTS = ["abcd", "ab", "abcdefgh", "a"]
 def test_pictures_are_encoded_once(tmp_path: Path) -> None:
     encoder = Encoder()
     for _ in range(2):
-        found = features.pictures(PICTURES, encoder, tmp_path)  # type: ignore[arg-type]
-        assert found.tokens.shape == (70, 49, 5)
-        assert found.tokens[:, 3, 2].tolist() == list(range(70))
+        encoded = features.image_tokens(PICTURES, encoder, tmp_path)  # type: ignore[arg-type]
+        assert encoded.tokens.shape == (70, 49, 5)
+        assert encoded.tokens[:, 3, 2].tolist() == list(range(70))
     assert encoder.calls == [64, 6]
 
 
 def test_texts_are_encoded_once_and_stay_in_their_order(tmp_path: Path) -> None:
     encoder = Encoder()
     for _ in range(2):
-        found = features.texts(TEXTS, encoder, tmp_path)  # type: ignore[arg-type]
-        assert found.starts.tolist() == [0, 4, 6, 14, 15]
-        assert found.tokens[:, 0].tolist() == [4] * 4 + [2] * 2 + [8] * 8 + [1]
+        encoded = features.text_tokens(TEXTS, encoder, tmp_path)  # type: ignore[arg-type]
+        assert encoded.starts.tolist() == [0, 4, 6, 14, 15]
+        assert encoded.tokens[:, 0].tolist() == [4] * 4 + [2] * 2 + [8] * 8 + [1]
     assert encoder.calls == [4]
 
 
 def test_other_rows_or_other_weights_are_encoded_anew(tmp_path: Path) -> None:
     first, second = Encoder(), Encoder("second")
     for encoder, data in ((first, TEXTS), (first, TEXTS[::-1]), (second, TEXTS), (first, TEXTS), (second, TEXTS)):
-        features.texts(data, encoder, tmp_path)  # type: ignore[arg-type]
+        features.text_tokens(data, encoder, tmp_path)  # type: ignore[arg-type]
     assert (len(first.calls), len(second.calls)) == (2, 1)
 
 
@@ -81,28 +81,28 @@ def test_what_was_broken_off_is_not_taken_for_a_whole(tmp_path: Path, monkeypatc
             return super().encode_images(images)
 
     with pytest.raises(KeyboardInterrupt):
-        features.pictures(PICTURES, Broken(), tmp_path)  # type: ignore[arg-type]
+        features.image_tokens(PICTURES, Broken(), tmp_path)  # type: ignore[arg-type]
     encoder = Encoder()
-    assert features.pictures(PICTURES, encoder, tmp_path).tokens[69, 0, 0] == 69  # type: ignore[arg-type]
+    assert features.image_tokens(PICTURES, encoder, tmp_path).tokens[69, 0, 0] == 69  # type: ignore[arg-type]
     assert encoder.calls == [64, 6]
 
 
 def test_of_a_long_text_the_first_pieces_are_kept(tmp_path: Path) -> None:
-    found = features.texts(TEXTS, Encoder(), tmp_path, longest=3)  # type: ignore[arg-type]
-    assert found.starts.tolist() == [0, 3, 5, 8, 9]
+    encoded = features.text_tokens(TEXTS, Encoder(), tmp_path, max_pieces=3)  # type: ignore[arg-type]
+    assert encoded.starts.tolist() == [0, 3, 5, 8, 9]
 
 
 def test_a_batch_of_texts_is_padded_and_an_absent_one_is_masked(tmp_path: Path) -> None:
-    found = features.texts(TEXTS, Encoder(), tmp_path)  # type: ignore[arg-type]
-    tokens, mask = found.batch([1, -1, 0])
+    encoded = features.text_tokens(TEXTS, Encoder(), tmp_path)  # type: ignore[arg-type]
+    tokens, mask = encoded.batch([1, -1, 0])
     assert mask.tolist() == [[True, True, False, False], [False] * 4, [True] * 4]
     assert tokens[..., 0].tolist() == [[2, 2, 0, 0], [0] * 4, [4] * 4]
     assert tokens.dtype == torch.float32
-    assert found.batch([-1, -1])[1].tolist() == [[False, False]] * 2
+    assert encoded.batch([-1, -1])[1].tolist() == [[False, False]] * 2
 
 
 def test_a_batch_of_pictures_masks_the_absent_ones(tmp_path: Path) -> None:
-    found = features.pictures(PICTURES[:3], Encoder(), tmp_path)  # type: ignore[arg-type]
-    tokens, mask = found.batch([2, -1])
+    encoded = features.image_tokens(PICTURES[:3], Encoder(), tmp_path)  # type: ignore[arg-type]
+    tokens, mask = encoded.batch([2, -1])
     assert (mask.all(1).tolist(), mask.any(1).tolist()) == ([True, False], [True, False])
     assert tokens[:, 7, 1].tolist() == [2, 0]

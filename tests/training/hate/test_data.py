@@ -37,8 +37,8 @@ def data() -> Data:
     texts = np.repeat(np.arange(20), lengths)[:, None] * np.ones(768)
     pictures = np.arange(20)[:, None, None] * np.ones((49, 1280))
     return Data(
-        tokens.Texts(texts.astype(np.float16), np.concatenate([[0], np.cumsum(lengths)])),
-        tokens.Pictures(pictures.astype(np.float16)),
+        tokens.TextTokens(texts.astype(np.float16), np.concatenate([[0], np.cumsum(lengths)])),
+        tokens.ImageTokens(pictures.astype(np.float16)),
         {
             "sentences": rows(40, picture=False, seed=0),
             "counterfactuals": rows(30, picture=False, seed=1),

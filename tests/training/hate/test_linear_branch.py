@@ -10,7 +10,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from training.features.tokens import Pictures, Texts
+from training.features.tokens import ImageTokens, TextTokens
 from training.hate import linear_branch
 from training.hate.data import HARM, HATE, Data, Rows
 
@@ -29,8 +29,8 @@ def memes() -> Data:
     patches[:, :, 1] += RNG.normal(size=(COUNT, 1))
     labels = (words[:, :, 1].mean(1) + 2 * patches[:, :, 1].mean(1) + RNG.normal(size=COUNT) > 3).astype(int)
     index = np.append(np.arange(COUNT - 1), -1)
-    texts = Texts(words.reshape(-1, 5), np.arange(0, 2 * COUNT + 1, 2))
-    return Data(texts, Pictures(patches), {"memes": Rows(index, index, labels, index)}, np.zeros(0, int))
+    texts = TextTokens(words.reshape(-1, 5), np.arange(0, 2 * COUNT + 1, 2))
+    return Data(texts, ImageTokens(patches), {"memes": Rows(index, index, labels, index)}, np.zeros(0, int))
 
 
 @pytest.mark.parametrize("side", ["words", "picture"])
@@ -85,10 +85,10 @@ def test_a_path_from_other_rows_adds_what_it_ships() -> None:
 
 
 def test_the_mean_leaves_out_what_is_not_there() -> None:
-    texts = Texts(np.arange(12, dtype=np.float16).reshape(4, 3), np.array([0, 1, 4]))
+    texts = TextTokens(np.arange(12, dtype=np.float16).reshape(4, 3), np.array([0, 1, 4]))
     patches = np.stack([np.full((49, 2), 5), np.tile([[1, 3]], (49, 1))]).astype(np.float16)
     index = np.array([1, -1, 0])
-    data = Data(texts, Pictures(patches), {}, index)
+    data = Data(texts, ImageTokens(patches), {}, index)
     rows = Rows(index, index, index, index)
     words, here = linear_branch.mean_tokens(data, rows, "words")
     np.testing.assert_array_equal(words, [[6, 7, 8], [0, 0, 0], [0, 1, 2]])

@@ -23,7 +23,7 @@ from tests import hub_for_tests, models_for_tests
 from tests.weights_for_tests import SHIPPED
 from training.__main__ import main
 from training.datasets import memes
-from training.features.clip import Store
+from training.features.clip import ClipTokens
 from training.hate import train_clip
 from training.hate.report_clip import bands
 
@@ -141,16 +141,16 @@ def test_each_picture_is_encoded_once_for_all_data_sets(
     seen: list[int] = []
     real = encoder.encode_images
     monkeypatch.setattr(encoder, "encode_images", lambda images: seen.append(len(images)) or real(images))
-    store = Store(tmp_path, encoder)
-    store.pictures([drawn(1), None, drawn(2), drawn(1)])
-    side = store.pictures([drawn(3), drawn(2), None])
+    store = ClipTokens(tmp_path, encoder)
+    store.images([drawn(1), None, drawn(2), drawn(1)])
+    side = store.images([drawn(3), drawn(2), None])
     assert seen == [2, 1]
     tokens, mask = side.batch([1, 2, 0], absent=np.array([False, False, True]))
     expected = real([Image.open(io.BytesIO(drawn(2)))]).tokens[0]
     np.testing.assert_allclose(tokens[0], expected, atol=2e-3 * np.abs(expected).max())
     assert mask.any(1).tolist() == [True, False, False]
     monkeypatch.setitem(encoder.identity, "weights", "other" * 8)
-    Store(tmp_path, encoder).pictures([drawn(1)])
+    ClipTokens(tmp_path, encoder).images([drawn(1)])
     assert seen == [2, 1, 1]
 
 
