@@ -146,7 +146,7 @@ sentences from others; its tokens (third layer beside the last, 768 numbers) are
 
 - Data: Dynahate (Vidgen et al. 2021), HatemojiBuild (Kirk et al. 2022, CC BY 4.0), HateXplain (Mathew et al. 2021, MIT),
   Davidson et al. 2017 (MIT), Multitarget-CONAN and DialoCONAN (Fanton et al. 2021, Bonaldi et al. 2022), and our own
-  counterfactual templates (`training/datasets/templates.py`).
+  counterfactual templates (`training/datasets/templates.toml`).
 - Word embeddings stay those of `mini_vocabulary`; `offensive` rows of HateXplain are left out.
 - Projected into the joint space with `mini_picture`: recall at 10 on Flickr8k's validation photographs {recall:.1%}.
 

@@ -1,45 +1,29 @@
-"""Our own counterfactual sentences: the same groups, spoken of with hate and without it.
+"""Our own counterfactual sentences: the same groups, mentioned with hate and without it.
 
 A model that has only seen groups named in attacks takes the name for the attack (Dixon et al. 2018, "Measuring and
-Mitigating Unintended Bias"). Each group in `templates` therefore appears in hateful, kind, neutral, negated and quoted
-sentences, and each hostile form also with targets that are no protected group. They were
-written without HateCheck at hand, but sentences as plain as "I hate women." may equal cases of it, so that figures on
-HateCheck may flatter. Templates are split into train and validation; one that stands under two forms is on the same side
-under both.
+Mitigating Unintended Bias"). Each group in `templates.toml` therefore appears in hateful, kind, neutral, negated and quoted
+sentences, and each hostile form also with targets that are no protected group. They were written without HateCheck at
+hand, but sentences as plain as "I hate women." may equal cases of it, so that metrics on HateCheck may flatter. Templates
+are split into train and validation; a template that has two forms is on the same side under both.
 """
 
 from __future__ import annotations
 
 import hashlib
 import random
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
-from training.datasets.templates import (
-    GROUPS,
-    HATEFUL,
-    HOSTILE_TO_OTHERS,
-    KIND,
-    NEGATED,
-    NEUTRAL,
-    OTHERS,
-    PLAIN,
-    QUOTED,
-)
-
-FORMS: dict[str, tuple[tuple[str, ...], int]] = {
-    "hateful": (HATEFUL, 1),
-    "kind": (KIND, 0),
-    "neutral": (NEUTRAL, 0),
-    "negated": (NEGATED, 0),
-    "quoted": (QUOTED, 0),
-    "hostile_to_others": (HOSTILE_TO_OTHERS, 0),
-    "plain": (PLAIN, 0),
-}
+TEMPLATES: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("templates.toml").read_text(encoding="utf-8"))
+GROUPS, OTHERS = TEMPLATES["groups"], TEMPLATES["others"]
+LABELS = {"hateful": 1, "kind": 0, "neutral": 0, "negated": 0, "quoted": 0, "hostile_to_others": 0, "plain": 0}
+"""The label of each form of templates, 1 = hate; the order is that of the sentences."""
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A filled template: its text, its label (1 = hate), the form it belongs to and the group it names."""
+    """A filled template: its text, its label (1 = hate), its form and the group it names."""
 
     text: str
     label: int
@@ -48,32 +32,32 @@ class Sentence:
 
 
 def sentences(split: str) -> list[Sentence]:
-    """All filled templates of one side (`train` or `validation`); a template is on one side only."""
+    """All filled templates of a split, `train` or `validation`; a template is in one of them only."""
     if split not in ("train", "validation"):
         raise ValueError(f"split={split!r} is neither 'train' nor 'validation'")
-    found = []
-    for form, (templates, label) in FORMS.items():
-        for template in templates:
-            if _held_out(form, template) is not (split == "validation"):
-                continue
-            names = ("",) if form == "plain" else OTHERS if form == "hostile_to_others" else GROUPS
-            found += [Sentence(_fill(template, name), label, form, name) for name in names]
-    return found
+    names = {"plain": [""], "hostile_to_others": OTHERS}
+    return [
+        Sentence(_fill(template, name), label, form, name)
+        for form, label in LABELS.items()
+        for template in TEMPLATES[form]
+        if _in_validation(form, template) is (split == "validation")
+        for name in names.get(form, GROUPS)
+    ]
 
 
 def misspell(text: str, rng: random.Random) -> str:
-    """The text as somebody writes it who wants to slip past a filter: swapped, dropped, spaced or leet letters."""
+    """The text with one word misspelt, as if to pass a filter: swapped, dropped, spaced or leet letters, or a lost space."""
     words = text.split(" ")
     index = max(range(len(words)), key=lambda i: len(words[i]) * rng.random())
     word = words[index]
     if len(word) < 4:
         return text
-    at = rng.randrange(1, len(word) - 1)
+    position = rng.randrange(1, len(word) - 1)
     style = rng.randrange(6)
     if style == 0:
-        words[index] = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+        words[index] = word[:position] + word[position + 1] + word[position] + word[position + 2 :]
     elif style == 1:
-        words[index] = word[:at] + word[at + 1 :]
+        words[index] = word[:position] + word[position + 1 :]
     elif style == 2:
         words[index] = " ".join(word)
     elif style == 3:
@@ -85,9 +69,9 @@ def misspell(text: str, rng: random.Random) -> str:
     return " ".join(words)
 
 
-def _held_out(form: str, template: str) -> bool:
-    if form == "hostile_to_others" and template in HATEFUL:
-        form = "hateful"  # the same words with other targets stay on the same side
+def _in_validation(form: str, template: str) -> bool:
+    if form == "hostile_to_others" and template in TEMPLATES["hateful"]:
+        form = "hateful"  # the same words with other targets stay in the same split
     return hashlib.sha256(f"{form}:{template}".encode()).digest()[0] < 40  # about one in six
 
 
