@@ -33,11 +33,12 @@ from training.datasets.base import Row
 from training.datasets.harmeme import HARMEME
 from training.datasets.religious_hateful import RELIGIOUS_HATEFUL
 from training.metrics import bootstrap
+from training.metrics.intervals import percentile_interval
 from training.robustness.results_cache import remembered
 
 DATASETS = (RELIGIOUS_HATEFUL, HARMEME)
 STRENGTHS = (1e-4, 1e-3, 1e-2)  # inverse, of columns with a spread of 1
-FOLDS, SEED, RESAMPLES, AT_ONCE = 5, 7, 1000, 64
+FOLDS, SEED, AT_ONCE = 5, 7, 64
 
 
 def main() -> None:
@@ -99,13 +100,11 @@ def compare(parts: dict[str, np.ndarray], labels: np.ndarray, groups: np.ndarray
     """AUROC of each kind of vectors, of both together, and of their differences from `pooled`."""
     given = {name: answers(part, labels, groups) for name, part in parts.items()}
     given["both"] = answers(np.concatenate(list(parts.values()), axis=1), labels, groups)
-    drawn = {
-        name: np.concatenate([
-            bootstrap.auroc(counts[:, groups], labels, told)
-            for counts in bootstrap.draws(int(groups.max()) + 1, RESAMPLES, SEED)
-        ])
-        for name, told in given.items()
-    }  # fmt: skip
+    drawn = bootstrap.resample(
+        lambda counts: {name: bootstrap.auroc(counts[:, groups], labels, told) for name, told in given.items()},
+        int(groups.max()) + 1,
+        seed=SEED,
+    )
     values = {name: float(roc_auc_score(labels, told)) for name, told in given.items()}
     found = {name: _entry(values[name], drawn[name]) for name in given}
     for name in ("joint", "both"):
@@ -135,8 +134,8 @@ def _fit(part: np.ndarray, labels: np.ndarray, strength: float):  # type: ignore
 
 
 def _entry(value: float, resampled: np.ndarray) -> dict[str, float]:
-    low, high = np.nanpercentile(resampled, [2.5, 97.5])
-    return {"value": round(value, 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+    low, high = percentile_interval(resampled)
+    return {"value": round(value, 4), "low": round(low, 4), "high": round(high, 4)}
 
 
 if __name__ == "__main__":

@@ -29,12 +29,12 @@ from training.datasets import registry as datasets
 from training.datasets.base import Row
 from training.engine.losses import UNKNOWN
 from training.metrics import bootstrap
+from training.metrics.intervals import metric_entry
 from training.tasks import registry
 from training.tasks.base import Task
 
 ALIKE = 0.9  # of the letters in order (Ratcliff and Obershelp); OCR leaves slips in the words of one and the same meme
 FEWEST = 20  # groups, below which nothing is told
-RESAMPLES, SEED = 1000, 0
 
 
 def main() -> None:
@@ -97,17 +97,13 @@ def agreement(rows: Sequence[Row], copied: Sequence[tuple[int, int]], tasks: Seq
         asked = [_scores(truth[:, at], told[:, at], count, weights) for at, count in enumerate(classes)]
         return {name: np.mean([one[name] for one in asked], axis=0) for name in asked[0]}
 
-    drawn = [
-        scored(given, counts[:, group] * share) for counts in bootstrap.draws(int(group.max()) + 1, RESAMPLES, SEED)
-    ]
+    drawn = bootstrap.resample(lambda counts: scored(given, counts[:, group] * share), int(group.max()) + 1)
     commonest = [np.bincount(truth[:, at], share, count).argmax() for at, count in enumerate(classes)]
     majority = scored(np.tile(commonest, (len(truth), 1)), share[None])
     found: dict[str, float] = {"rows": len(np.unique(pairs[:, 0])), "groups": int(group.max()) + 1}
     for name, value in scored(given, share[None]).items():
-        low, high = np.nanpercentile(np.concatenate([piece[name] for piece in drawn]), [2.5, 97.5])
-        found |= {name: float(value[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
-        if name != "kappa":
-            found[f"{name}_majority"] = float(majority[name][0])
+        constant = None if name == "kappa" else majority[name][0]
+        found |= metric_entry(name, value[0], drawn[name], majority=constant)
     return found
 
 

@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from models.io import captions
 from models.io.images import open_picture
 from models.ocr.rapid import RapidReader
+from training.metrics.intervals import metric_entry
 
 SETS = ("harmeme", "religious_hateful")
 RESAMPLES = 2000
@@ -109,12 +110,8 @@ def report(figures: dict[str, float], key: str, values: list[float]) -> None:
     generator = np.random.default_rng(0)
     sample = np.array(values)
     means = sample[generator.integers(0, len(sample), (RESAMPLES, len(sample)))].mean(1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    figures |= {
-        key: round(float(sample.mean()), 4),
-        f"{key}_low": round(float(low), 4),
-        f"{key}_high": round(float(high), 4),
-    }
+    figures |= {name: round(value, 4) for name, value in metric_entry(key, sample.mean(), means).items()}
+    low, high = figures[f"{key}_low"], figures[f"{key}_high"]
     print(f"{key}: {sample.mean():.3f} ({low:.3f} to {high:.3f}), {len(sample)} memes", flush=True)
 
 

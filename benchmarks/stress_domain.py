@@ -69,7 +69,7 @@ def main() -> None:
         Path(args.json).write_text(text + "\n", encoding="utf-8")
 
 
-def measured(texts: Sequence[str], domains: Sequence[str], groups: Sequence[str]) -> dict[str, classification.Figures]:
+def measured(texts: Sequence[str], domains: Sequence[str], groups: Sequence[str]) -> dict[str, classification.Metrics]:
     """Figures of each reader, and of the readers together."""
     labels = sorted(set(domains))
     truth = np.array([labels.index(domain) for domain in domains])

@@ -88,7 +88,7 @@ def drawn(head: Head, rows: int = 80) -> evaluation_files.Answers:
 
 def _figures(one: evaluation_files.Answers) -> dict:
     asked = [
-        (one.target[:, number], rule.calibrate(one.raw[number]), one.given[number])
+        classification.TargetPredictions(one.target[:, number], rule.calibrate(one.raw[number]), one.given[number])
         for number, rule in enumerate(one.head.rules)
     ]
-    return {"rows": len(one.target), **classification.questions(asked, resamples=50)}
+    return {"rows": len(one.target), **classification.multi_target(asked, resamples=50)}

@@ -101,7 +101,7 @@ def train(
                 told.setdefault(name, []).append(part.item())
         held = parts["validation"]
         logits, _ = answers(system, seen["validation"][0])
-        score = metrics.figures(held.categories, logits, held.pictures, resamples=1)[MEAN]
+        score = metrics.category_metrics(held.categories, logits, held.pictures, resamples=1)[MEAN]
         history.append(
             {"epoch": epoch + 1, **{name: round(float(np.mean(part)), 5) for name, part in told.items()}, MEAN: score}
         )
@@ -131,8 +131,8 @@ def compared(joint: Joint, late: Late, seen: np.ndarray, people: Part, part: str
     chosen = " (epoch chosen on these rows)" if part == "validation" else ""
     report: dict[str, dict[str, float]] = {}
     for name, (logits, ratings) in (("", ours), (", baseline (separate embeddings, late combination)", theirs)):
-        figures = metrics.figures(people.categories, logits, people.pictures)
-        report[f"emotic, {part}{name}{chosen}"] = rows | figures | metrics.ratings(people.continuous, ratings)
+        figures = metrics.category_metrics(people.categories, logits, people.pictures)
+        report[f"emotic, {part}{name}{chosen}"] = rows | figures | metrics.rating_metrics(people.continuous, ratings)
     more = metrics.difference(people.categories, ours[0], theirs[0], people.pictures)
     return report | {f"emotic, {part}, joint minus baseline": rows | more}
 

@@ -69,17 +69,17 @@ def fit(args: argparse.Namespace) -> None:
     figures = {
         f"cross-validation over {len(rows['train'])} training rows (settings chosen here)": {
             "rows": len(rows["train"]),
-            **regression.figures(truth["train"], held_out, TARGETS),
+            **regression.metrics(truth["train"], held_out, TARGETS),
         },
         f"{len(rows['validation'])} validation rows": {
             "rows": len(rows["validation"]),
-            **regression.figures(
+            **regression.metrics(
                 truth["validation"],
                 answers(seen["train"], truth["train"], seen["validation"], chosen, settings),
                 TARGETS,
             ),
         },
-        "baseline, ridge on the head's mean, cross-validated": regression.figures(
+        "baseline, ridge on the head's mean, cross-validated": regression.metrics(
             truth["train"], baseline(seen["train"], truth["train"], settings["folds"], settings["seed"]), TARGETS
         ),
     }

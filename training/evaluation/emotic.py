@@ -48,7 +48,7 @@ def outcome(path: str | Path, limit: int | None = None, reader: PeopleReader | N
     names = [tuple(name for name, there in zip(CATEGORIES, one, strict=True) if there) for one in people.categories]
     columns["target"] = [list(one) for one in names]
     rows = [Row("emotic", f"{path.stem}-{number}", label=name) for number, name in enumerate(names)]
-    figures = metrics.figures(people.categories, chances, people.pictures)
-    figures |= metrics.ratings(people.continuous, ratings)
+    figures = metrics.category_metrics(people.categories, chances, people.pictures)
+    figures |= metrics.rating_metrics(people.continuous, ratings)
     notes = Counter({"without_categories": sum(not one for one in names)})
     return rows, (columns, figures, notes, {"weights": [reader.card.name]})

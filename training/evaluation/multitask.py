@@ -169,7 +169,7 @@ def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], a
     whole = asked.modality is None and asked.captions == "given"
     keys = [evaluation_files.key(row.text, row.image) for row in rows]
     found: dict[str, list[Any]] = {}
-    every: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    every: list[classification.TargetPredictions] = []
     names: list[str] = []
     for task, target in zip(wanted, targets, strict=True):
         number = system.tasks.index(task.name)
@@ -178,7 +178,7 @@ def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], a
         notes["out_of_fold"], notes["learned_from"] = int((fold >= 0).sum()), int((fold == LEARNED).sum())
         chances, given = _decided(head, logits[:, :, where], fold, stored.get(task.name), answered if whole else None)
         for at, question in enumerate(head.questions):
-            every.append((target[:, at], chances[at], given[at]))
+            every.append(classification.TargetPredictions(target[:, at], chances[at], given[at]))
             names.append(question.name)
             alone = len(wanted) * len(head.questions) == 1
             start = "" if alone else f"{question.name}_"
@@ -188,11 +188,11 @@ def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], a
             found[f"{start}target"] = [None if one == UNKNOWN else question.classes[one] for one in target[:, at]]
     made = Outcome(found, notes=notes, settings={"system": system.card.name, "asked": int(known.sum())})
     if known.any():
-        kept = [(target[known], chances[known], given[known]) for target, chances, given in every]
-        made.figures = classification.questions(kept)
+        kept = [classification.TargetPredictions(*(array[known] for array in one)) for one in every]
+        made.figures = classification.multi_target(kept)
         if len(kept) > 1:
             for name, one in zip(names, kept, strict=True):
-                alone_figures = classification.questions([one])
+                alone_figures = classification.multi_target([one])
                 for end in ("", "_low", "_high", "_majority"):
                     made.figures[f"macro_f1_{name}{end}"] = alone_figures[f"macro_f1{end}"]
     return made

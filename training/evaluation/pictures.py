@@ -70,7 +70,7 @@ def flickr8k(rows: Sequence[Row], space: JointSpace | MiniSpace | None = None) -
         "text_to_image_ranks": [found.text[owner == place[n]].tolist() if n in place else [] for n in range(len(rows))],
     }
     notes["captions_ranked"] = len(owner)
-    return columns, retrieval.figures(found), notes, {"weights": [card.name for card in space.cards]}
+    return columns, retrieval.metrics(found), notes, {"weights": [card.name for card in space.cards]}
 
 
 def oasis(rows: Sequence[Row], reader: AffectReader | None = None) -> Answer:
@@ -84,7 +84,7 @@ def oasis(rows: Sequence[Row], reader: AffectReader | None = None) -> Answer:
         columns["label"][number] = answer.emotion
     truth = {name: [_number(row.details[f"{name}_mean"]) for row in rows] for name in RATINGS}
     given = {name: [_number(value) for value in columns[name]] for name in RATINGS}
-    return columns, regression.figures(truth, given, RATINGS), notes, {"weights": ["picture_emotions"]}
+    return columns, regression.metrics(truth, given, RATINGS), notes, {"weights": ["picture_emotions"]}
 
 
 TASKS: dict[str, Callable[[Sequence[Row]], Answer]] = {"flickr8k": flickr8k, "oasis": oasis}

@@ -265,7 +265,7 @@ def _yes_or_no(
             [int(rows[number].label) for number in known],  # type: ignore[arg-type]  # 0 or 1, as checked above
             [columns["probability"][number] for number in known],
             threshold=threshold,
-            shown=[columns["label"][number] for number in known] if shown else None,
+            verdicts=[columns["label"][number] for number in known] if shown else None,
         )
     return outcome
 

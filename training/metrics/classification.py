@@ -1,21 +1,22 @@
-"""Figures with 95% intervals and a baseline, as one flat dict: `auroc`, `auroc_low`, `auroc_high`, `auroc_majority`.
+"""Classification metrics as one flat dict: `auroc`, `auroc_low`, `auroc_high`, `auroc_majority`, and so on.
 
 - auroc: area under the ROC curve; over several labels the plain mean of one label against the rest.
-- accuracy: share of rows answered right; with several labels a row the whole set must be right.
-- macro_f1, weighted_f1: F1 a label, averaged plainly or by how often the label is true.
+- accuracy: fraction of rows predicted right; with several labels a row the whole set must be right.
+- macro_f1, weighted_f1: F1 of each label, averaged plainly or by how often the label is true.
 - brier: mean squared error of the probabilities; for one of several classes summed over the classes (Brier 1950).
 - ece: expected calibration error (Guo et al. 2017), 15 bins of equal width, absolute differences: of the positive
-  class's probability where the answer is yes or no, else of the likeliest class's.
-- `_low`, `_high`: the 2.5th and 97.5th percentile over bootstrap resamples of the rows (Efron and Tibshirani 1993).
-- `_majority`: what always giving the commonest label would score, its probabilities being the labels' shares.
+  class's probability for yes or no, else of the likeliest class's.
+- `_low`, `_high`: the 95% percentile interval over bootstrap resamples of the rows.
+- `_majority`: the score of always predicting the commonest label, with the labels' frequencies as probabilities.
 
-A figure that the rows do not define (the AUROC of rows with one label) is left out rather than set to something.
-Shares of what was shown (`review_rate`, ...) have no baseline.
+A metric that the rows do not define (the AUROC of rows with one label) is left out rather than set to something.
+Fractions of what is displayed (`review_rate`, ...) have no baseline.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,191 +24,201 @@ from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, roc_auc_
 from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
 
 from training.metrics import bootstrap
+from training.metrics.bootstrap import RESAMPLES, Statistics
+from training.metrics.intervals import metric_entry
 
-RESAMPLES = 1000
 BINS = 15
-SEED = 0
 
-Figures = dict[str, float]
-Resampled = Callable[[np.ndarray], dict[str, np.ndarray]]  # (R, N) counts to (R,) values of each figure
+Metrics = dict[str, float]
+
+
+class TargetPredictions(NamedTuple):
+    """Predictions of one target: (N,) true class numbers, (N, C) probabilities, (N,) predicted class numbers."""
+
+    y_true: np.ndarray
+    probs: np.ndarray
+    y_pred: np.ndarray
 
 
 def binary(
-    target: Sequence[int],
-    probability: Sequence[float],
+    y_true: Sequence[int],
+    probs: Sequence[float],
     *,
     threshold: float = 0.5,
-    shown: Sequence[str] | None = None,
+    verdicts: Sequence[str] | None = None,
     resamples: int = RESAMPLES,
-) -> Figures:
-    """Yes or no: (N,) targets 0/1 and probabilities; yes from `threshold` on.
+) -> Metrics:
+    """Metrics of (N,) labels 0/1 and probabilities of 1; a row counts as predicted 1 from `threshold` on.
 
-    `shown` are the verdicts by the bands (`hateful`, `needs_review`, `not_hateful`). They add `shown_hateful_rate` and
-    `review_rate`, shares of all rows, and `false_alarm_rate`, the share shown as hateful of the rows labelled 0.
+    `verdicts` are what the bands make of each row (`hateful`, `needs_review`, `not_hateful`). They add
+    `shown_hateful_rate` and `review_rate`, fractions of all rows, and `false_alarm_rate`, the fraction of the rows
+    labelled 0 whose verdict is hateful.
     """
-    truth, chance = np.asarray(target, int), np.asarray(probability, float)
-    yes = (chance >= threshold).astype(int)
-    bands = None if shown is None else np.asarray(shown)
-    rates: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # what is averaged, and over which rows
-    if bands is not None:
-        everyone, hateful = np.ones(len(truth), bool), bands == "hateful"
-        rates = {"shown_hateful_rate": (hateful, everyone), "review_rate": (bands == "needs_review", everyone)}
-        if (truth == 0).any():
-            rates["false_alarm_rate"] = (hateful, truth == 0)
+    true, prob = np.asarray(y_true, int), np.asarray(probs, float)
+    pred = (prob >= threshold).astype(int)
+    rates: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # values, and the mask of the rows that they are averaged over
+    if verdicts is not None:
+        all_rows, hateful = np.ones(len(true), bool), np.asarray(verdicts) == "hateful"
+        review = np.asarray(verdicts) == "needs_review"
+        rates = {"shown_hateful_rate": (hateful, all_rows), "review_rate": (review, all_rows)}
+        if (true == 0).any():
+            rates["false_alarm_rate"] = (hateful, true == 0)
 
-    def scores(chance: np.ndarray, yes: np.ndarray) -> Figures:
-        found = _decided(truth, yes) | {
-            "brier": brier_score_loss(truth, chance, pos_label=1),
-            "ece": binary_calibration_error(torch.from_numpy(chance), torch.from_numpy(truth), n_bins=BINS).item(),
+    def scores(prob: np.ndarray, pred: np.ndarray) -> Metrics:
+        return {
+            **_accuracy_and_f1(true, pred),
+            "brier": brier_score_loss(true, prob, pos_label=1),
+            "ece": binary_calibration_error(torch.from_numpy(prob), torch.from_numpy(true), n_bins=BINS).item(),
+            **_auroc(true[:, None], prob[:, None]),
         }
-        return found | ({"auroc": roc_auc_score(truth, chance)} if len(np.unique(truth)) == 2 else {})
 
     def resampled(counts: np.ndarray) -> dict[str, np.ndarray]:
         return {
-            "accuracy": bootstrap.mean(counts, truth == yes),
-            **bootstrap.f1s(counts, _columns(truth, 2), _columns(yes, 2), absent=False),
-            "brier": bootstrap.mean(counts, (chance - truth) ** 2),
-            "ece": bootstrap.ece(counts, chance, truth, BINS),
-            "auroc": bootstrap.auroc(counts, truth, chance),
-            **{name: bootstrap.mean(counts, values, among) for name, (values, among) in rates.items()},
+            "accuracy": bootstrap.mean(counts, true == pred),
+            **bootstrap.f1_scores(counts, _one_hot(true, 2), _one_hot(pred, 2), count_absent=False),
+            "brier": bootstrap.mean(counts, (prob - true) ** 2),
+            "ece": bootstrap.ece(counts, prob, true, BINS),
+            "auroc": bootstrap.auroc(counts, true, prob),
+            **{name: bootstrap.mean(counts, values, mask) for name, (values, mask) in rates.items()},
         }
 
-    share = truth.mean()
-    constant = scores(np.full(len(truth), share), np.full(len(truth), int(share > 0.5)))
-    found = scores(chance, yes) | {name: values[among].mean() for name, (values, among) in rates.items()}
-    return _report(found, constant, resampled, len(truth), resamples)
+    frequency = true.mean()
+    majority = scores(np.full(len(true), frequency), np.full(len(true), int(frequency > 0.5)))
+    values = scores(prob, pred) | {name: values[mask].mean() for name, (values, mask) in rates.items()}
+    return _report(values, majority, resampled, len(true), resamples)
 
 
 def single_label(
-    target: Sequence[str],
-    probabilities: np.ndarray,
+    y_true: Sequence[str],
+    probs: np.ndarray,
     labels: Sequence[str],
     *,
-    given: np.ndarray | None = None,
+    y_pred: np.ndarray | None = None,
     resamples: int = RESAMPLES,
-) -> Figures:
-    """One of several classes: (N,) names and (N, C) probabilities, columns in the order of `labels`.
+) -> Metrics:
+    """Metrics of one of several classes: (N,) names and (N, C) probabilities, columns in the order of `labels`.
 
-    `given` are the class numbers answered, where that is not the likeliest class.
+    `y_pred` are the predicted class numbers, where that is not the likeliest class.
     """
-    truth, chances = np.array([labels.index(name) for name in target]), np.asarray(probabilities)
-    return questions([(truth, chances, chances.argmax(1) if given is None else given)], resamples=resamples)
+    true, probs = np.array([labels.index(name) for name in y_true]), np.asarray(probs)
+    target = TargetPredictions(true, probs, probs.argmax(1) if y_pred is None else y_pred)
+    return multi_target([target], resamples=resamples)
 
 
-def questions(asked: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], *, resamples: int = RESAMPLES) -> Figures:
-    """Several questions to the same rows, each with one of its classes as the answer: the plain mean of their figures.
+def multi_target(targets: Sequence[TargetPredictions], *, resamples: int = RESAMPLES) -> Metrics:
+    """The plain mean over several targets of the same N rows, each with its own number of classes."""
+    each = [_one_target(*target) for target in targets]
+    names = [name for name in each[0][0] if all(name in values for values, _, _ in each)]
 
-    asked: (N,) true class numbers, (N, C) probabilities and (N,) class numbers given, a question each; C may differ.
-    """
-    every = [_one_of(*one) for one in asked]
-    names = [name for name in every[0][0] if all(name in found for found, _, _ in every)]
-
-    def mean(figures: Sequence[Figures]) -> Figures:
-        return {name: float(np.mean([one[name] for one in figures])) for name in names}
+    def mean(metrics: Sequence[Metrics]) -> Metrics:
+        return {name: float(np.mean([values[name] for values in metrics])) for name in names}
 
     def resampled(counts: np.ndarray) -> dict[str, np.ndarray]:
-        drawn = [draw(counts) for _, _, draw in every]
-        return {name: np.mean([one[name] for one in drawn], axis=0) for name in names}
+        drawn = [statistics(counts) for _, _, statistics in each]
+        return {name: np.mean([values[name] for values in drawn], axis=0) for name in names}
 
-    found, constant = mean([one for one, _, _ in every]), mean([one for _, one, _ in every])
-    return _report(found, constant, resampled, len(asked[0][0]), resamples)
+    values, majority = mean([values for values, _, _ in each]), mean([majority for _, majority, _ in each])
+    return _report(values, majority, resampled, len(targets[0].y_true), resamples)
 
 
-def _one_of(truth: np.ndarray, chances: np.ndarray, given: np.ndarray) -> tuple[Figures, Figures, Resampled]:
-    """The figures of one question, those of the commonest class, and the function that resamples them."""
-    classes = chances.shape[1]
-    true = _columns(truth, classes)
+def _one_target(y_true: np.ndarray, probs: np.ndarray, y_pred: np.ndarray) -> tuple[Metrics, Metrics, Statistics]:
+    """The metrics of one target, those of its commonest class, and the function that resamples them."""
+    classes = probs.shape[1]
+    one_hot = _one_hot(y_true, classes)
 
-    def scores(chances: np.ndarray, given: np.ndarray) -> Figures:
-        p, y = torch.from_numpy(chances), torch.from_numpy(truth)
-        found = _decided(truth, given) | {
-            "brier": ((chances - true) ** 2).sum(1).mean(),
+    def scores(probs: np.ndarray, y_pred: np.ndarray) -> Metrics:
+        p, y = torch.from_numpy(probs), torch.from_numpy(y_true)
+        return {
+            **_accuracy_and_f1(y_true, y_pred),
+            "brier": ((probs - one_hot) ** 2).sum(1).mean(),
             "ece": multiclass_calibration_error(p, y, num_classes=classes, n_bins=BINS).item(),
+            **_auroc(one_hot, probs),
         }
-        there = _both(true)
-        return found | ({"auroc": roc_auc_score(true[:, there], chances[:, there])} if there.any() else {})
 
     def resampled(counts: np.ndarray) -> dict[str, np.ndarray]:
         return {
-            "accuracy": bootstrap.mean(counts, truth == given),
-            **bootstrap.f1s(counts, true, _columns(given, classes), absent=False),
-            "brier": bootstrap.mean(counts, ((chances - true) ** 2).sum(1)),
-            "ece": bootstrap.ece(counts, chances.max(1), truth == chances.argmax(1), BINS),
-            "auroc": _mean_auroc(counts, true, chances),
+            "accuracy": bootstrap.mean(counts, y_true == y_pred),
+            **bootstrap.f1_scores(counts, one_hot, _one_hot(y_pred, classes), count_absent=False),
+            "brier": bootstrap.mean(counts, ((probs - one_hot) ** 2).sum(1)),
+            "ece": bootstrap.ece(counts, probs.max(1), y_true == probs.argmax(1), BINS),
+            "auroc": _resampled_mean_auroc(counts, one_hot, probs),
         }
 
-    shares = np.tile(true.mean(0), (len(truth), 1))
-    return scores(chances, given), scores(shares, shares.argmax(1)), resampled
+    frequencies = np.tile(one_hot.mean(0), (len(y_true), 1))
+    return scores(probs, y_pred), scores(frequencies, frequencies.argmax(1)), resampled
 
 
 def multi_label(
-    target: np.ndarray, probabilities: np.ndarray, thresholds: Sequence[float], *, resamples: int = RESAMPLES
-) -> Figures:
-    """Any number of labels a row: (N, C) targets 0/1 and probabilities, a threshold a label.
+    y_true: np.ndarray, probs: np.ndarray, thresholds: Sequence[float], *, resamples: int = RESAMPLES
+) -> Metrics:
+    """Metrics of any number of labels a row: (N, C) labels 0/1 and probabilities, a threshold for each label.
 
-    The baseline gives every row the commonest label alone. brier and ece are over all N x C answers.
+    The baseline gives every row the commonest label alone. brier and ece are over all N x C predictions.
     """
-    truth, chances = np.asarray(target, int), np.asarray(probabilities, float)
-    given = (chances >= np.asarray(thresholds)).astype(int)
-    count, labels = truth.shape
+    y_true, probs = np.asarray(y_true, int), np.asarray(probs, float)
+    y_pred = (probs >= np.asarray(thresholds)).astype(int)
+    rows, labels = y_true.shape
 
-    def scores(chances: np.ndarray, given: np.ndarray) -> Figures:
-        p, y = torch.from_numpy(chances).flatten(), torch.from_numpy(truth).flatten()
-        found = _decided(truth, given) | {
-            "brier": ((chances - truth) ** 2).mean(),
+    def scores(probs: np.ndarray, y_pred: np.ndarray) -> Metrics:
+        p, y = torch.from_numpy(probs).flatten(), torch.from_numpy(y_true).flatten()
+        return {
+            **_accuracy_and_f1(y_true, y_pred),
+            "brier": ((probs - y_true) ** 2).mean(),
             "ece": binary_calibration_error(p, y, n_bins=BINS).item(),
+            **_auroc(y_true, probs),
         }
-        there = _both(truth)
-        return found | ({"auroc": roc_auc_score(truth[:, there], chances[:, there])} if there.any() else {})
 
     def resampled(counts: np.ndarray) -> dict[str, np.ndarray]:
         return {
-            "accuracy": bootstrap.mean(counts, (truth == given).all(1)),
-            **bootstrap.f1s(counts, truth, given, absent=True),
-            "brier": bootstrap.mean(counts, ((chances - truth) ** 2).mean(1)),
-            "ece": bootstrap.ece(counts, chances, truth, BINS),
-            "auroc": _mean_auroc(counts, truth, chances),
+            "accuracy": bootstrap.mean(counts, (y_true == y_pred).all(1)),
+            **bootstrap.f1_scores(counts, y_true, y_pred, count_absent=True),
+            "brier": bootstrap.mean(counts, ((probs - y_true) ** 2).mean(1)),
+            "ece": bootstrap.ece(counts, probs, y_true, BINS),
+            "auroc": _resampled_mean_auroc(counts, y_true, probs),
         }
 
-    shares = truth.mean(0)
-    commonest = np.tile(np.arange(labels) == shares.argmax(), (count, 1)).astype(int)
-    constant = scores(np.tile(shares, (count, 1)), commonest)
-    return _report(scores(chances, given), constant, resampled, count, resamples)
+    frequencies = y_true.mean(0)
+    commonest = np.tile(np.arange(labels) == frequencies.argmax(), (rows, 1)).astype(int)
+    majority = scores(np.tile(frequencies, (rows, 1)), commonest)
+    return _report(scores(probs, y_pred), majority, resampled, rows, resamples)
 
 
-def _report(found: Figures, majority: Figures, resampled: Resampled, count: int, resamples: int) -> Figures:
-    """The figures of all rows, each followed by its interval and its baseline."""
-    drawn = [resampled(counts) for counts in bootstrap.draws(count, resamples, SEED)]
-    report: Figures = {}
-    for name, value in found.items():
-        low, high = np.nanpercentile(np.concatenate([piece[name] for piece in drawn]), [2.5, 97.5])
-        report |= {name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
-        if name in majority:
-            report[f"{name}_majority"] = float(majority[name])
+def _report(values: Metrics, majority: Metrics, statistics: Statistics, rows: int, resamples: int) -> Metrics:
+    """The metrics of all rows, each followed by its interval and its baseline."""
+    drawn = bootstrap.resample(statistics, rows, resamples=resamples)
+    report: Metrics = {}
+    for name, value in values.items():
+        report |= metric_entry(name, value, drawn[name], majority=majority.get(name))
     return report
 
 
-def _decided(truth: np.ndarray, given: np.ndarray) -> Figures:
-    f1s = {f"{way}_f1": f1_score(truth, given, average=way, zero_division=0) for way in ("macro", "weighted")}
-    return {"accuracy": accuracy_score(truth, given), **f1s}
+def _accuracy_and_f1(y_true: np.ndarray, y_pred: np.ndarray) -> Metrics:
+    f1 = {f"{kind}_f1": f1_score(y_true, y_pred, average=kind, zero_division=0) for kind in ("macro", "weighted")}
+    return {"accuracy": accuracy_score(y_true, y_pred), **f1}
 
 
-def _mean_auroc(counts: np.ndarray, truth: np.ndarray, chances: np.ndarray) -> np.ndarray:
+def _auroc(y_true: np.ndarray, probs: np.ndarray) -> Metrics:
+    """The mean over the (N, C) labels that have both answers; nothing where there is none."""
+    mask = _has_both(y_true)
+    return {"auroc": roc_auc_score(y_true[:, mask], probs[:, mask])} if mask.any() else {}
+
+
+def _resampled_mean_auroc(counts: np.ndarray, y_true: np.ndarray, probs: np.ndarray) -> np.ndarray:
     """(R,) means over the labels that have both answers among all rows; a resample without one leaves it out."""
-    there = np.flatnonzero(_both(truth))
-    if not len(there):
+    labels = np.flatnonzero(_has_both(y_true))
+    if not len(labels):
         return np.full(len(counts), np.nan)
-    found = np.array([bootstrap.auroc(counts, truth[:, label], chances[:, label]) for label in there])  # (labels, R)
-    known = ~np.isnan(found)
+    each = np.array([bootstrap.auroc(counts, y_true[:, label], probs[:, label]) for label in labels])  # (labels, R)
+    defined = ~np.isnan(each)
     with np.errstate(invalid="ignore"):
-        return np.where(known, found, 0).sum(0) / known.sum(0)
+        return np.where(defined, each, 0).sum(0) / defined.sum(0)
 
 
-def _columns(numbers: np.ndarray, classes: int) -> np.ndarray:
+def _one_hot(class_numbers: np.ndarray, classes: int) -> np.ndarray:
     """(N,) class numbers as (N, C) 0/1."""
-    return np.eye(classes, dtype=int)[numbers]
+    return np.eye(classes, dtype=int)[class_numbers]
 
 
-def _both(truth: np.ndarray) -> np.ndarray:
-    """Which of the (N, C) columns have rows with 0 and rows with 1."""
-    return (truth.min(0) == 0) & (truth.max(0) == 1)
+def _has_both(y_true: np.ndarray) -> np.ndarray:
+    """(C,) whether a column of (N, C) has rows with 0 and rows with 1."""
+    return (y_true.min(0) == 0) & (y_true.max(0) == 1)

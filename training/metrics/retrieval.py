@@ -1,31 +1,32 @@
-"""Figures of retrieval between N pictures and their captions, with 95% intervals and chance beside them.
+"""Metrics of retrieval between N images and their captions, with 95% intervals and chance beside them.
 
-- image_to_text_r1, _r5, _r10: share (percent) of pictures with one of their own captions among the 1, 5, 10 nearest of
-  all captions; text_to_image_...: share of captions with their picture among the nearest (Hodosh et al. 2013, 5.2).
-- image_to_text_median_rank: the median over pictures of the rank of their first own caption, 1 being best.
-- matching_accuracy: each caption is shown with its own picture and with another one, drawn by a fixed seed; the share
-  of captions that lie nearer to their own (percent; chance 50).
-- `_low`, `_high`: 2.5th and 97.5th percentile over bootstrap resamples of the pictures, the captions of a picture
+- image_to_text_r1, _r5, _r10: recall in percent, images with one of their own captions among the 1, 5, 10 nearest of
+  all captions; text_to_image_...: captions with their image among the nearest (Hodosh et al. 2013, 5.2).
+- image_to_text_median_rank: the median over images of the rank of their first own caption, 1 being best.
+- matching_accuracy: each caption is compared with its own image and with another one, drawn by a fixed seed; percent of
+  captions that lie nearer to their own (chance 50).
+- `_low`, `_high`: the 95% percentile interval over bootstrap resamples of the images, the captions of an image
   staying together, with the ranks among all captions left as they are. `_chance`: expected of random order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from training.metrics import bootstrap
+from training.metrics.bootstrap import RESAMPLES, SEED
+from training.metrics.intervals import metric_entry
 
-AT = (1, 5, 10)
-SEED = 0
-RESAMPLES = 1000
+RECALL_AT = (1, 5, 10)
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """image: int [N], the rank of a picture's first own caption; text: int [M], of each caption's own picture; owner:
-    int [M], the picture of each caption; nearer: bool [M], own picture nearer than another. Ranks begin at 1."""
+    """`image` int [N]: the rank of an image's first own caption; `text` int [M]: of each caption's own image; `owner` int
+    [M]: the image of each caption; `nearer` bool [M]: own image nearer than another one. Ranks begin at 1."""
 
     image: np.ndarray
     text: np.ndarray
@@ -34,108 +35,111 @@ class Ranks:
 
 
 def ranks(similarity: np.ndarray, owner: np.ndarray, *, seed: int = SEED) -> Ranks:
-    """float [N, M] similarities of pictures and captions; owner [M] names the picture of each caption.
+    """float [N, M] similarities of images and captions; owner [M] names the image of each caption.
 
     Ties count against the model: a constant similarity ranks everything last, not first.
     """
-    pictures, captions = similarity.shape
-    if len(owner) != captions or captions == 0 or set(owner.tolist()) != set(range(pictures)):
-        raise ValueError(f"{captions} captions of {len(set(owner.tolist()))} pictures do not fit {pictures} pictures")
+    images, captions = similarity.shape
+    if len(owner) != captions or captions == 0 or set(owner.tolist()) != set(range(images)):
+        raise ValueError(f"{captions} captions of {len(set(owner.tolist()))} images do not fit {images} images")
     own = similarity[owner, np.arange(captions)]  # (M,)
-    best = np.full(pictures, -np.inf)
+    best = np.full(images, -np.inf)
     np.maximum.at(best, owner, own)
-    foreign = owner[None] != np.arange(pictures)[:, None]  # (N, M)
+    foreign = owner[None] != np.arange(images)[:, None]  # (N, M)
     image = 1 + ((similarity >= best[:, None]) & foreign).sum(1)
-    text = (similarity >= own[None]).sum(0)  # its own picture is one of them
-    other = (owner + np.random.default_rng(seed).integers(1, max(2, pictures), captions)) % pictures
+    text = (similarity >= own[None]).sum(0)  # its own image is one of them
+    other = (owner + np.random.default_rng(seed).integers(1, max(2, images), captions)) % images
     nearer = own > similarity[other, np.arange(captions)]
     return Ranks(image, text, owner, nearer)
 
 
-def figures(found: Ranks, *, resamples: int = RESAMPLES) -> dict[str, float]:
+def metrics(ranked: Ranks, *, resamples: int = RESAMPLES) -> dict[str, float]:
     """The flat dict described above."""
-    pictures, captions = len(found.image), len(found.owner)
-    held = np.bincount(found.owner, minlength=pictures)  # captions a picture
-    report: dict[str, float] = {}
-    drawn = list(bootstrap.draws(pictures, resamples, SEED))
+    images, captions = len(ranked.image), len(ranked.owner)
+    captions_of = np.bincount(ranked.owner, minlength=images)
+    over_captions = _mean_over_captions(ranked)
+    median_ranks = {"image_to_text_median_rank": (ranked.image, np.arange(images)),
+                    "text_to_image_median_rank": (ranked.text, ranked.owner)}  # fmt: skip
 
-    def put(name: str, value: float, resampled: np.ndarray, chance: float) -> None:
-        low, high = np.percentile(resampled, [2.5, 97.5])
-        report.update({name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)})
-        report[f"{name}_chance"] = float(chance)
-
-    for at in AT:
-        hit = found.image <= at
-        of_all = 1.0 - _all_miss(captions, held, at)
-        shares = np.concatenate([bootstrap.mean(counts, hit) for counts in drawn])
-        put(f"image_to_text_r{at}", 100 * hit.mean(), 100 * shares, 100 * float(of_all.mean()))
-    for at in AT:
-        put(
-            f"text_to_image_r{at}",
-            100 * float((found.text <= at).mean()),
-            100 * _by_picture(drawn, found.text <= at, found.owner, held),
-            100 * min(1.0, at / pictures),
-        )
-    put(
-        "matching_accuracy",
-        100 * float(found.nearer.mean()),
-        100 * _by_picture(drawn, found.nearer, found.owner, held),
-        50.0,
-    )
-    image, text = _medians(drawn, found.image, np.arange(pictures)), _medians(drawn, found.text, found.owner)
-    put("image_to_text_median_rank", float(np.median(found.image)), image, float(_median_of_first(captions, held)))
-    put("text_to_image_median_rank", float(np.median(found.text)), text, (pictures + 1) / 2)
-    return report
-
-
-def difference(one: Ranks, other: Ranks, *, resamples: int = RESAMPLES) -> dict[str, float]:
-    """`one` minus `other` on the same rows, in percent, with the interval of the paired bootstrap over pictures."""
-    held = np.bincount(one.owner, minlength=len(one.image))
-    report: dict[str, float] = {}
-    drawn = list(bootstrap.draws(len(one.image), resamples, SEED))
-    for at in AT:
-        gain = (one.image <= at).astype(float) - (other.image <= at)
-        pairs = {
-            f"image_to_text_r{at}": (gain.mean(), np.concatenate([bootstrap.mean(counts, gain) for counts in drawn]))
+    def resampled(counts: np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            **{f"image_to_text_r{k}": 100 * bootstrap.mean(counts, ranked.image <= k) for k in RECALL_AT},
+            **{f"text_to_image_r{k}": 100 * over_captions(counts, ranked.text <= k) for k in RECALL_AT},
+            "matching_accuracy": 100 * over_captions(counts, ranked.nearer),
+            **{name: _weighted_median(counts, *pair) for name, pair in median_ranks.items()},
         }
-        gain = (one.text <= at).astype(float) - (other.text <= at)
-        pairs[f"text_to_image_r{at}"] = (gain.mean(), _by_picture(drawn, gain, one.owner, held))
-        for name, (value, resampled) in pairs.items():
-            low, high = np.percentile(100 * resampled, [2.5, 97.5])
-            report |= {name: 100 * float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
+
+    values, chance = {}, {}
+    for k in RECALL_AT:
+        values[f"image_to_text_r{k}"] = 100 * (ranked.image <= k).mean()
+        chance[f"image_to_text_r{k}"] = 100 * float((1.0 - _chance_of_no_hit(captions, captions_of, k)).mean())
+    for k in RECALL_AT:
+        values[f"text_to_image_r{k}"] = 100 * float((ranked.text <= k).mean())
+        chance[f"text_to_image_r{k}"] = 100 * min(1.0, k / images)
+    values["matching_accuracy"], chance["matching_accuracy"] = 100 * float(ranked.nearer.mean()), 50.0
+    values |= {name: float(np.median(rank)) for name, (rank, _) in median_ranks.items()}
+    chance["image_to_text_median_rank"] = _median_of_first_own(captions, captions_of)
+    chance["text_to_image_median_rank"] = (images + 1) / 2
+    drawn = bootstrap.resample(resampled, images, resamples=resamples)
+    report: dict[str, float] = {}
+    for name, value in values.items():
+        report |= metric_entry(name, value, drawn[name], chance=chance[name])
     return report
 
 
-def _by_picture(drawn: list[np.ndarray], values: np.ndarray, owner: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """(R,) means over captions where whole pictures are drawn."""
-    sums = np.bincount(owner, weights=values.astype(float), minlength=len(held))
-    return np.concatenate([(counts @ sums) / (counts @ held) for counts in drawn])
+def difference(ours: Ranks, theirs: Ranks, *, resamples: int = RESAMPLES) -> dict[str, float]:
+    """The recalls of `ours` minus those of `theirs` on the same rows, in percent, with the interval of the paired
+    bootstrap over images."""
+    over_captions = _mean_over_captions(ours)
+    gains = {}
+    for k in RECALL_AT:
+        gains[f"image_to_text_r{k}"] = (ours.image <= k).astype(float) - (theirs.image <= k)
+        gains[f"text_to_image_r{k}"] = (ours.text <= k).astype(float) - (theirs.text <= k)
+
+    def resampled(counts: np.ndarray) -> dict[str, np.ndarray]:
+        means = {True: bootstrap.mean, False: over_captions}
+        return {name: 100 * means[name.startswith("image")](counts, gain) for name, gain in gains.items()}
+
+    drawn = bootstrap.resample(resampled, len(ours.image), resamples=resamples)
+    report: dict[str, float] = {}
+    for name, gain in gains.items():
+        report |= metric_entry(name, 100 * float(gain.mean()), drawn[name])
+    return report
 
 
-def _medians(drawn: list[np.ndarray], values: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """(R,) medians of values [M] where whole pictures are drawn: the value at which half of the weight is passed."""
+def recalls(ranked: Ranks) -> dict[str, float]:
+    """The six recalls in percent, without intervals: the score by which an epoch is chosen."""
+    directions = (("image_to_text", ranked.image), ("text_to_image", ranked.text))
+    return {f"{name}_r{k}": round(100 * float((rank <= k).mean()), 2) for name, rank in directions for k in RECALL_AT}
+
+
+def _mean_over_captions(ranked: Ranks) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """(R,) means of values [M] over captions, from counts (R, N) of images: a caption is drawn with its image."""
+    captions_of = np.bincount(ranked.owner, minlength=len(ranked.image))
+
+    def mean(counts: np.ndarray, values: np.ndarray) -> np.ndarray:
+        sums = np.bincount(ranked.owner, weights=values.astype(float), minlength=len(captions_of))
+        return (counts @ sums) / (counts @ captions_of)
+
+    return mean
+
+
+def _weighted_median(counts: np.ndarray, values: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """(R,) medians of values [M], from counts (R, N) of images: the value at which half of the weight is passed."""
     order = np.argsort(values, kind="stable")
-    found = []
-    for counts in drawn:
-        weight = counts[:, owner[order]].cumsum(1)
-        found.append(values[order][(weight >= weight[:, -1:] / 2).argmax(1)])
-    return np.concatenate(found)
+    weight = counts[:, owner[order]].cumsum(1)
+    median: np.ndarray = values[order][(weight >= weight[:, -1:] / 2).argmax(1)]
+    return median
 
 
-def _all_miss(captions: int, held: np.ndarray, at: int) -> np.ndarray:
-    """For each picture the chance that none of its captions is among `at` drawn without putting back."""
-    miss = np.ones(len(held))
-    for draw in range(min(at, captions)):
-        miss *= np.maximum(captions - held - draw, 0) / (captions - draw)
+def _chance_of_no_hit(captions: int, captions_of: np.ndarray, k: int) -> np.ndarray:
+    """[N]: the probability that none of an image's own captions is among k drawn without replacement."""
+    miss = np.ones(len(captions_of))
+    for drawn in range(min(k, captions)):
+        miss *= np.maximum(captions - captions_of - drawn, 0) / (captions - drawn)
     return miss
 
 
-def _median_of_first(captions: int, held: np.ndarray) -> float:
-    """About the rank by which half of the pictures have met one of their captions in random order."""
-    return float(np.median(captions * (1 - 0.5 ** (1 / np.maximum(held, 1)))))
-
-
-def recalls(found: Ranks) -> dict[str, float]:
-    """The six recalls in percent, without intervals: what an epoch is chosen by."""
-    both = (("image_to_text", found.image), ("text_to_image", found.text))
-    return {f"{way}_r{at}": round(100 * float((rank <= at).mean()), 2) for way, rank in both for at in AT}
+def _median_of_first_own(captions: int, captions_of: np.ndarray) -> float:
+    """About the rank by which half of the images have met one of their captions in random order."""
+    return float(np.median(captions * (1 - 0.5 ** (1 / np.maximum(captions_of, 1)))))

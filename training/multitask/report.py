@@ -49,15 +49,17 @@ def measure(*answers: evaluation_files.Answers) -> dict[str, Any]:
     if not known.any():
         return {"rows": 0}
     asked = [
-        (one.target[known, number], rule.calibrate(one.raw[number][known]), one.given[number][known])
+        classification.TargetPredictions(
+            one.target[known, number], rule.calibrate(one.raw[number][known]), one.given[number][known]
+        )
         for one in answers
         for number, rule in enumerate(one.head.rules)
     ]
     questions = [question for one in answers for question in one.head.questions]
-    figures: dict[str, Any] = {"rows": int(known.sum()), **classification.questions(asked)}
+    figures: dict[str, Any] = {"rows": int(known.sum()), **classification.multi_target(asked)}
     if len(asked) > 1:
         for question, one in zip(questions, asked, strict=True):
-            alone = classification.questions([one])
+            alone = classification.multi_target([one])
             ends = ("", "_low", "_high", "_majority")
             figures |= {f"macro_f1{end}:{question.name}": alone[f"macro_f1{end}"] for end in ends}
     return figures

@@ -228,7 +228,7 @@ def write(joint: Joint, baseline: Ranks, settings: dict[str, Any], seen: Photogr
     graph = export_words(WordsForExport(joint.words), ("vector",))
     weights_folder.write("joint_words", config=words | shared, metrics={}, readme="", graph=graph, bits=8)
     found = shipped(rows)
-    ours, theirs = (retrieval.figures(one) for one in (found, baseline))
+    ours, theirs = (retrieval.metrics(one) for one in (found, baseline))
     gain = retrieval.difference(found, baseline)
     figures = {
         "flickr8k, validation (stop chosen on these rows)": {"rows": len(rows), **ours},

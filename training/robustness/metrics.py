@@ -8,8 +8,8 @@ import numpy as np
 
 from models.robustness.pixel_attack import Attack
 from training.metrics import bootstrap
+from training.metrics.intervals import metric_entry, wilson_interval
 
-RESAMPLES, SEED = 1000, 0
 Figures = dict[str, float]
 
 
@@ -31,7 +31,7 @@ def summary(done: Sequence[Attack], candidates: int) -> Figures:
 def share(name: str, hits: Sequence[bool] | np.ndarray, scale: float = 1.0) -> Figures:
     """A share with its interval, NaN of nothing; `scale` 100 gives percent."""
     count, found = len(hits), int(np.sum(hits))
-    low, high = wilson(found, count)
+    low, high = wilson_interval(found, count)
     value = found / count if count else float("nan")
     return {name: scale * value, f"{name}_low": scale * low, f"{name}_high": scale * high}
 
@@ -40,23 +40,10 @@ def median(name: str, values: np.ndarray) -> Figures:
     """A median with its interval, NaN of nothing."""
     if not len(values):
         return dict.fromkeys((name, f"{name}_low", f"{name}_high"), float("nan"))
-    drawn = np.random.default_rng(SEED).integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.percentile(np.median(values[drawn], axis=1), [2.5, 97.5])
-    return {name: float(np.median(values)), f"{name}_low": float(low), f"{name}_high": float(high)}
+    drawn = np.random.default_rng(bootstrap.SEED).integers(len(values), size=(bootstrap.RESAMPLES, len(values)))
+    return metric_entry(name, float(np.median(values)), np.median(values[drawn], axis=1))
 
 
 def drawn(name: str, rows: int, value: float, resampled: Callable[[np.ndarray], np.ndarray]) -> Figures:
     """A figure with its bootstrap interval; `resampled` takes counts (R, rows) as in `training.metrics.bootstrap`."""
-    found = np.concatenate([resampled(counts) for counts in bootstrap.draws(rows, RESAMPLES, SEED)])
-    low, high = np.nanpercentile(found, [2.5, 97.5])
-    return {name: value, f"{name}_low": float(low), f"{name}_high": float(high)}
-
-
-def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """The interval of a share; (0, 1) where nothing was counted. It holds for shares of 0 and 1 too."""
-    if not count:
-        return 0.0, 1.0
-    rate = hits / count
-    middle = (rate + z**2 / (2 * count)) / (1 + z**2 / count)
-    reach = z * np.sqrt(rate * (1 - rate) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    return float(max(0.0, middle - reach)), float(min(1.0, middle + reach))
+    return metric_entry(name, value, bootstrap.resample(lambda counts: {name: resampled(counts)}, rows)[name])

@@ -104,7 +104,7 @@ class Oasis:
         answer = _kernel(seen, truth) if variant == "shipped" else _ridge(seen, truth)
         clean = answer(self.seen(variant, "held"))
         moved = np.abs(answer(self._marked(variant)) - clean)
-        said = regression.figures({"valence": self.truth["held"]}, {"valence": clean}, ("valence",))
+        said = regression.metrics({"valence": self.truth["held"]}, {"valence": clean}, ("valence",))
         return {
             "share": share,
             **{

@@ -194,7 +194,7 @@ def test_average_precision_with_intervals_and_the_constant_answer() -> None:
     truth[:, 3], truth[:20, 7] = rng.random(60) < 0.4, 1
     chances = np.round(truth * 0.5 + rng.random((60, 26)), 1)  # with ties
     pictures = np.repeat(np.arange(30), 2)
-    report = metrics.figures(truth, chances, pictures, resamples=50)
+    report = metrics.category_metrics(truth, chances, pictures, resamples=50)
     each = [average_precision_score(truth[:, at], chances[:, at]) for at in (3, 7)]
     assert report["average_precision_anticipation"] == pytest.approx(each[0])
     assert report["mean_average_precision"] == pytest.approx(np.mean(each))
@@ -203,7 +203,7 @@ def test_average_precision_with_intervals_and_the_constant_answer() -> None:
         report["mean_average_precision_low"] < report["mean_average_precision"] < report["mean_average_precision_high"]
     )
     assert len([key for key in report if key.endswith("_majority")]) == 3  # no figure of categories that nobody has
-    assert metrics.figures(np.zeros((3, 26)), chances[:3], pictures[:3]) == {}
+    assert metrics.category_metrics(np.zeros((3, 26)), chances[:3], pictures[:3]) == {}
 
 
 def test_each_category_is_described() -> None:

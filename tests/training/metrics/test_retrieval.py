@@ -13,39 +13,39 @@ OWNER = np.array([0, 0, 1, 1, 2])
 
 def test_ranks_by_hand() -> None:
     similarity = np.array([[0.9, 0.1, 0.8, 0.2, 0.3], [0.5, 0.6, 0.4, 0.1, 0.9], [0.1, 0.2, 0.3, 0.4, 0.0]])
-    found = ranks(similarity, OWNER)
-    assert found.image.tolist() == [1, 4, 5]  # its best own caption against those of others
-    assert found.text.tolist() == [1, 3, 2, 3, 3]
+    ranked = ranks(similarity, OWNER)
+    assert ranked.image.tolist() == [1, 4, 5]  # its best own caption against those of others
+    assert ranked.text.tolist() == [1, 3, 2, 3, 3]
 
 
 def test_a_constant_similarity_ranks_last() -> None:
-    found = ranks(np.zeros((3, 5)), OWNER)
-    assert found.image.tolist() == [4, 4, 5]
-    assert found.text.tolist() == [3] * 5
-    assert not found.nearer.any()
+    ranked = ranks(np.zeros((3, 5)), OWNER)
+    assert ranked.image.tolist() == [4, 4, 5]
+    assert ranked.text.tolist() == [3] * 5
+    assert not ranked.nearer.any()
 
 
 def test_perfect_and_random() -> None:
     count = 60
     owner = np.repeat(np.arange(count), 5)
-    perfect = retrieval.figures(ranks((owner[None] == np.arange(count)[:, None]).astype(float), owner), resamples=50)
+    perfect = retrieval.metrics(ranks((owner[None] == np.arange(count)[:, None]).astype(float), owner), resamples=50)
     assert perfect["image_to_text_r1"] == perfect["text_to_image_r1_low"] == perfect["matching_accuracy"] == 100
     assert perfect["image_to_text_median_rank"] == 1
     drawn = [ranks(np.random.default_rng(seed).random((count, 5 * count)), owner) for seed in range(20)]
-    chance = retrieval.figures(drawn[0], resamples=10)
+    chance = retrieval.metrics(drawn[0], resamples=10)
     for name in ("image_to_text_r10", "text_to_image_r10"):
-        mean = np.mean([retrieval.recalls(found)[name] for found in drawn])
+        mean = np.mean([retrieval.recalls(ranked)[name] for ranked in drawn])
         assert mean == pytest.approx(chance[f"{name}_chance"], abs=3)
-    median = np.mean([np.median(found.image) for found in drawn])
+    median = np.mean([np.median(ranked.image) for ranked in drawn])
     assert median == pytest.approx(chance["image_to_text_median_rank_chance"], rel=0.15)
 
 
-def test_the_interval_holds_the_figure_and_captions_of_a_picture_stay_together() -> None:
+def test_the_interval_holds_the_metric_and_captions_of_a_picture_stay_together() -> None:
     owner = np.repeat(np.arange(100), 5)
     similarity = np.random.default_rng(1).random((100, 500)) + 0.3 * (owner[None] == np.arange(100)[:, None])
-    found = retrieval.figures(ranks(similarity, owner))
-    for name in [name for name in found if f"{name}_low" in found]:
-        assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"], name
+    metrics = retrieval.metrics(ranks(similarity, owner))
+    for name in [name for name in metrics if f"{name}_low" in metrics]:
+        assert metrics[f"{name}_low"] <= metrics[name] <= metrics[f"{name}_high"], name
 
 
 def test_a_difference_has_a_paired_interval() -> None:

@@ -22,10 +22,10 @@ from models.robustness.pixel_attack import paint, view
 from models.weights import Card
 from tests.conftest import drawn
 from training.__main__ import main
+from training.metrics.intervals import wilson_interval
 from training.robustness import metrics, registry
 from training.robustness import run as robustness
 from training.robustness import targets as robustness_targets
-from training.robustness.metrics import wilson
 from training.robustness.results_cache import Kept, remembered
 from training.robustness.run import run
 from training.robustness.samples import Sample, samples
@@ -81,7 +81,7 @@ def test_the_study_writes_what_the_pages_read(tmp_path: Path, easy: argparse.Nam
     assert [line["success_rate"] for line in weak] == [1, 1, 1]
     assert [line["random_rate"] for line in weak] == [1, 1, 1]  # the first candidates hold a red pixel
     assert [line["success_rate"] for line in strong] == [0, 0, 0]
-    assert strong[0]["success_rate_high"] == pytest.approx(wilson(0, 4)[1])
+    assert strong[0]["success_rate_high"] == pytest.approx(wilson_interval(0, 4)[1])
     # What does not move at all is given up after the generation with which half of the tries are spent.
     assert strong[0]["given_up"] == 4 and strong[0]["median_queries"] == 101 and strong[0]["median_change"] == 0
     assert weak[0]["given_up"] == 0 and weak[0]["median_change"] < -0.5
@@ -270,9 +270,9 @@ def test_files_that_are_no_study_are_left_out(tmp_path: Path) -> None:
 
 
 def test_wilsons_interval() -> None:
-    assert wilson(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-3)
-    assert wilson(0, 0) == (0.0, 1.0)
-    assert wilson(10, 10)[1] == pytest.approx(1.0)
+    assert wilson_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-3)
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+    assert wilson_interval(10, 10)[1] == pytest.approx(1.0)
 
 
 def test_a_trigger_is_the_same_few_pixels_in_every_picture() -> None:
