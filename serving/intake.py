@@ -5,36 +5,23 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from models.errors import BadPicture
 from models.io.captions import MOST_CHARACTERS
 from models.io.images import MOST_BYTES, TAKEN
 from serving.problems import TooLarge, Unreadable, WrongMedia, invalid
-from serving.work import Asked
+from serving.work import MemeInput
 
 MULTIPART, JSON = "multipart/form-data", "application/json"
 _DATA_URL = re.compile(r"\s*data:[\w.+/-]*(;[\w=.+-]+)*;base64,", re.ASCII)
-_WIDEST = MOST_BYTES * 4 // 3 + 200  # characters of base64 that a picture may take, with a data URL's beginning
-
-
-def decoded(text: str) -> bytes:
-    """base64, with or without a data URL's beginning; line breaks are passed over. Raises `TooLarge` or `BadPicture`."""
-    if len(text) > _WIDEST:
-        raise TooLarge(f"The picture has more than {MOST_BYTES // 1024**2} MB: save it smaller or as JPEG.")
-    plain = re.sub(r"\s+", "", _DATA_URL.sub("", text, count=1))
-    try:
-        return base64.b64decode(plain, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise BadPicture(
-            "The picture is not base64: send the file's bytes encoded; addresses (http://...) are never fetched."
-        ) from error
-
+_MAX_BASE64 = MOST_BYTES * 4 // 3 + 200  # characters of base64 that a picture may take, with a data URL's beginning
 
 Picture = Annotated[
     str | None,
@@ -62,39 +49,74 @@ class Meme(BaseModel):
     caption: Words = None
     read: Read = True
 
-    def asked(self) -> Asked:
-        """Raises `TooLarge` or `BadPicture` where the picture cannot be decoded from base64."""
-        return Asked(self._data(), self.caption, read=self.read)
-
-    def _data(self) -> bytes | None:
-        return decoded(self.picture) if self.picture is not None else None
+    def to_input(self) -> MemeInput:
+        """Raises `TooLarge` or `BadPicture` if the picture cannot be decoded from base64."""
+        data = decode_base64(self.picture) if self.picture is not None else None
+        return MemeInput(data, self.caption, ocr=self.read)
 
 
 class Question(Meme):
-    """A meme and what is to be told about it."""
+    """A meme and what to say about it."""
 
     explain: Explain = True
     lenses: Lenses = []
 
-    def asked(self) -> Asked:
-        return Asked(self._data(), self.caption, self.explain, tuple(self.lenses), self.read)
+    def to_input(self) -> MemeInput:
+        """Raises `TooLarge` or `BadPicture` if the picture cannot be decoded from base64."""
+        return replace(super().to_input(), explain=self.explain, lenses=tuple(self.lenses))
 
 
-async def read(request: Request, model: type[Meme]) -> Asked:
-    """The meme of a request, by its content type. Raises `WrongMedia`, `TooLarge` or `Unreadable`."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media == JSON:
-        try:
-            return model.model_validate_json(await request.body()).asked()
-        except ValidationError as error:
-            raise invalid(error.errors()) from None  # the original quotes what was sent
-    if media == MULTIPART:
-        return await from_form(request, model)
+class ScoreMany(BaseModel):
+    """Many memes at once."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    memes: Annotated[list[Meme], Field(min_length=1, description="Answered in this order.")]
+
+
+def decode_base64(text: str) -> bytes:
+    """base64, with or without a data URL's beginning and line breaks. Raises `TooLarge` or `BadPicture`."""
+    if len(text) > _MAX_BASE64:
+        raise _picture_too_large()
+    plain = re.sub(r"\s+", "", _DATA_URL.sub("", text, count=1))
+    try:
+        return base64.b64decode(plain, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadPicture(
+            "The picture is not base64: send the file's bytes encoded; addresses (http://...) are never fetched."
+        ) from error
+
+
+def media_type(headers: Headers) -> str:
+    """The body's media type in lower case, without its parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read(request: Request, model: type[Meme]) -> MemeInput:
+    """The meme of a request, by its media type. Raises `WrongMedia`, `TooLarge` or `Unreadable`."""
+    media = media_type(request.headers)
+    try:
+        if media == JSON:
+            return model.model_validate_json(await request.body()).to_input()
+        if media == MULTIPART:
+            return await _read_form(request, model)
+    except ValidationError as error:
+        raise invalid(error.errors()) from None  # the original quotes what was sent
     raise WrongMedia(f"The body is to be {MULTIPART} with a file named picture, or {JSON} with base64.")
 
 
-async def from_form(request: Request, model: type[Meme]) -> Asked:
-    """Fields of the names that the JSON has; the picture is a file."""
+async def read_many(request: Request) -> ScoreMany:
+    """The memes of a request, as JSON. Raises `WrongMedia` or `Unreadable`."""
+    if media_type(request.headers) != JSON:
+        raise WrongMedia("The body is to be application/json: set the header Content-Type.")
+    try:
+        return ScoreMany.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise invalid(error.errors()) from None
+
+
+async def _read_form(request: Request, model: type[Meme]) -> MemeInput:
+    """The fields have the names of the JSON; the picture is a file."""
     parser = MultiPartParser(request.headers, request.stream(), max_files=1, max_fields=40, max_part_size=256 * 1024)
     parser.spool_max_size = MOST_BYTES + 1024**2  # pictures stay in memory; larger ones are refused below
     try:
@@ -104,21 +126,18 @@ async def from_form(request: Request, model: type[Meme]) -> Asked:
             "The multipart body cannot be read: send one file named picture, and caption as a text field."
         ) from error
     try:
-        data = await _file(form)
+        data = await _read_file(form)
     finally:
         await form.close()
-    fields = {name for name, value in form.multi_items() if not isinstance(value, UploadFile)} - {"picture"}
-    plain: dict[str, Any] = {name: form[name] for name in fields if name != "lenses"}
+    fields: dict[str, Any] = {
+        name: value for name, value in form.items() if not isinstance(value, UploadFile) and name != "picture"
+    }
     if "lenses" in fields:
-        plain["lenses"] = [one for text in form.getlist("lenses") for one in str(text).split(",") if one]
-    try:
-        asked = model.model_validate(plain).asked()
-    except ValidationError as error:
-        raise invalid(error.errors()) from None
-    return Asked(data, asked.caption, asked.explain, asked.lenses, asked.read)
+        fields["lenses"] = [name for text in form.getlist("lenses") for name in str(text).split(",") if name]
+    return replace(model.model_validate(fields).to_input(), data=data)
 
 
-async def _file(form: FormData) -> bytes | None:
+async def _read_file(form: FormData) -> bytes | None:
     files = [(name, value) for name, value in form.multi_items() if isinstance(value, UploadFile)]
     if not files:
         if "picture" in form:
@@ -130,8 +149,12 @@ async def _file(form: FormData) -> bytes | None:
     if name != "picture":
         raise Unreadable("The file is to be named picture.")
     if (file.size or 0) > MOST_BYTES:
-        raise TooLarge(f"The picture has more than {MOST_BYTES // 1024**2} MB: save it smaller or as JPEG.")
+        raise _picture_too_large()
     data = await file.read()
     if not data and not file.filename:
         return None  # a browser's form whose file was left empty
     return data
+
+
+def _picture_too_large() -> TooLarge:
+    return TooLarge(f"The picture has more than {MOST_BYTES // 1024**2} MB: save it smaller or as JPEG.")

@@ -1,4 +1,4 @@
-"""What goes wrong becomes problem+json (RFC 9457): a title for the kind, a sentence that says the fix, and a status."""
+"""Exceptions as problem+json (RFC 9457): a title for the kind, a sentence that says the fix, and a status."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from starlette.exceptions import HTTPException
 
 from models.errors import BadInput, SubtextError, user_message
 
-MEDIA = "application/problem+json"
+MEDIA_TYPE = "application/problem+json"
 UNEXPECTED = "Something went wrong on the server that should not have: try again, and if it stays, tell its operator."
 _log = logging.getLogger("subtext.api")
 
 
 class Refused(SubtextError):
-    """A request that is not carried out; `status` says why, `retry_after` (seconds) when to come again."""
+    """A request that is not carried out. `status` says why; `retry_after` is the seconds until it may be sent again."""
 
     status = HTTPStatus.BAD_REQUEST
     retry_after: int | None = None
 
 
 class Overloaded(Refused):
-    """There is more to do than can be done."""
+    """The server has more work than it can do."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
-    def __init__(self, why: str, retry_after: int = 1) -> None:
-        super().__init__(f"{why} Send the same again after {retry_after} s.")
+    def __init__(self, reason: str, retry_after: int = 1) -> None:
+        super().__init__(f"{reason} Send the same again after {retry_after} s.")
         self.retry_after = retry_after
 
 
-class Late(Overloaded):
-    """It was taken, and time ran out before it was done."""
+class DeadlineExceeded(Overloaded):
+    """The request was accepted, and its time ran out before it was done."""
 
 
-class TooMany(Overloaded):
-    """This caller asked too often."""
+class RateLimited(Overloaded):
+    """This caller sent too many requests."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
 
@@ -53,13 +53,13 @@ class TooLarge(Refused):
 
 
 class WrongMedia(Refused):
-    """The body is of a kind that is not read here."""
+    """The body's media type is not read here."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 class Unreadable(Refused):
-    """The body does not say what it should; `errors` tells where."""
+    """The body does not fit the schema; `errors` says where."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
@@ -68,30 +68,24 @@ class Unreadable(Refused):
         self.errors = list(errors)
 
 
-class NoKey(Refused):
-    """A key is needed, and none or a wrong one was shown."""
+class Unauthorized(Refused):
+    """A key is needed, and none or a wrong one was sent."""
 
     status = HTTPStatus.UNAUTHORIZED
 
 
 class NoSystem(Refused):
-    """There is no system of that name."""
+    """There is no predictor of that name."""
 
     status = HTTPStatus.NOT_FOUND
 
 
 def problem(error: BaseException) -> dict[str, Any]:
     """The problem as the body of an answer, or as one item of it."""
-    status, detail = status_of(error), sentence(error)
-    told: dict[str, Any] = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-    }
+    body = _body(status_of(error), sentence(error))
     if isinstance(error, Unreadable) and error.errors:
-        told["errors"] = error.errors
-    return told
+        body["errors"] = error.errors
+    return body
 
 
 def status_of(error: BaseException) -> int:
@@ -101,12 +95,12 @@ def status_of(error: BaseException) -> int:
     if isinstance(error, BadInput):
         return 422
     if isinstance(error, SubtextError):
-        return 503  # weights or a part are missing: nothing that the caller did
+        return 503  # weights or a part are missing, which is not the caller's fault
     return 500
 
 
 def sentence(error: BaseException) -> str:
-    """What to tell the caller about `error`."""
+    """The sentence for the caller."""
     return user_message(error, UNEXPECTED, _log)
 
 
@@ -116,42 +110,45 @@ def headers_of(error: BaseException) -> dict[str, str]:
     if retry is None and status_of(error) == 503:
         retry = 30
     headers = {"Retry-After": str(retry)} if retry is not None else {}
-    if isinstance(error, NoKey):
+    if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     return headers
 
 
 def response(error: BaseException) -> JSONResponse:
-    """The whole answer."""
-    told = problem(error)
-    return JSONResponse(told, told["status"], headers_of(error), MEDIA)
+    """The problem as a response."""
+    body = problem(error)
+    return JSONResponse(body, body["status"], headers_of(error), MEDIA_TYPE)
 
 
 def invalid(errors: Sequence[Mapping[str, Any]]) -> Unreadable:
-    """Pydantic's findings without what the caller sent: where it lies and what is wrong with it."""
-    found = [
-        {"at": "/".join(str(part) for part in one["loc"]), "problem": one["msg"].removeprefix("Value error, ")}
-        for one in errors
+    """Pydantic's findings as an exception: where and what is wrong, without what the caller sent."""
+    problems = [
+        {"at": "/".join(map(str, error["loc"])), "problem": error["msg"].removeprefix("Value error, ")}
+        for error in errors
     ]
-    first = f"{found[0]['at']}: {found[0]['problem']}" if found else "it does not fit"
-    return Unreadable(f"The request does not fit what is documented in /api/openapi.json ({first}).", found)
+    first = f"{problems[0]['at']}: {problems[0]['problem']}" if problems else "it does not fit"
+    return Unreadable(f"The request does not fit what is documented in /api/openapi.json ({first}).", problems)
 
 
 def install(app: FastAPI) -> None:
-    """What FastAPI itself finds wrong, in this form; the errors that are raised on purpose pass on to the guard."""
+    """Put what FastAPI itself refuses into this form; errors that we raise pass on to the guard."""
 
     async def http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        told = {
+        detail = {
             404: "There is nothing at this address: /api/openapi.json lists what there is.",
             405: "This address does not take that method: /api/openapi.json lists which it does.",
         }.get(error.status_code, str(error.detail))
-        body = {"type": "about:blank", "title": HTTPStatus(error.status_code).phrase, "status": error.status_code}
-        return JSONResponse({**body, "detail": told}, error.status_code, error.headers, MEDIA)
+        return JSONResponse(_body(error.status_code, detail), error.status_code, error.headers, MEDIA_TYPE)
 
-    async def misfit(_: Request, error: Exception) -> JSONResponse:
+    async def validation(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         return response(invalid(error.errors()))
 
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(RequestValidationError, misfit)
+    app.add_exception_handler(RequestValidationError, validation)
+
+
+def _body(status: int, detail: str) -> dict[str, Any]:
+    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}

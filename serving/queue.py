@@ -1,8 +1,8 @@
-"""A bounded queue before a few worker threads: what waits is put together into batches, what cannot be done in time
-is refused at the door, and what was let in is answered.
+"""A bounded queue before a few worker threads: waiting items of a kind are computed in batches, an item that cannot be
+done in time is refused on arrival, and whatever was accepted is answered.
 
-There is no timer that waits for companions: while a batch runs, the next one gathers by itself, so a lone request is not
-held up and a crowd shares the networks' work.
+No timer waits for a batch to fill: while one batch runs, the next one gathers, so a lone request is not held up and
+many requests share the networks' work.
 """
 
 from __future__ import annotations
@@ -16,142 +16,138 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from serving.problems import Late, Overloaded
+from serving.problems import DeadlineExceeded, Overloaded
 
 Run = Callable[[Hashable, Sequence[Any]], Sequence[Any]]
-Watch = Callable[[str, float], None]
-SMOOTHING = 0.2  # share of the newest batch in the running mean of a meme's time
+Observe = Callable[[Sequence[float]], None]
+SMOOTHING = 0.2  # weight of the newest batch in the moving average of an item's time
 
 
-@dataclass
-class _Job:
+@dataclass(eq=False)  # compared by identity
+class _Task:
     kind: Hashable
-    work: Any
+    item: Any
     future: asyncio.Future[Any]
-    since: float = field(default_factory=time.perf_counter)
+    queued_at: float = field(default_factory=time.perf_counter)
 
 
 class WorkQueue:
-    """Lives on one event loop: `start`, then `submit` from its tasks, `stop` in the end.
+    """Lives on one event loop: `start` it, `submit` from the loop's tasks, `stop` it in the end.
 
-    run: (kind, works) to one answer each, in order, called in a worker's thread; an answer that is an exception belongs
-    to its work alone. at_once: how many works of a kind may run together (1 for kinds that are not named).
+    run: (kind, items) to one answer each, in order, called in a worker thread; an answer that is an exception belongs
+    to its item alone. batch_size: how many items of a kind may run together. observe: called for each batch with the
+    seconds that its items waited.
     """
 
     def __init__(
         self,
         run: Run,
         *,
-        most: int,
+        max_length: int,
         workers: int = 1,
-        at_once: Callable[[Hashable], int] = lambda _: 1,
-        watch: Watch = lambda _name, _value: None,
+        batch_size: Callable[[Hashable], int] = lambda _: 1,
+        observe: Observe = lambda _: None,
     ) -> None:
-        self.most, self.workers = most, workers
-        self._run, self._at_once, self._watch = run, at_once, watch
-        self._waiting: deque[_Job] = deque()
+        self.max_length, self.workers = max_length, workers
+        self._run, self._batch_size, self._observe = run, batch_size, observe
+        self._waiting: deque[_Task] = deque()
         self._running = 0
-        self._each: dict[Hashable, float] = {}  # seconds that one work of a kind takes a worker
+        self._mean_s: dict[Hashable, float] = {}  # moving average of a worker's seconds for one item of a kind
         self._open = False
 
     @property
     def length(self) -> int:
-        """Works that wait or run."""
+        """Items that wait or run."""
         return len(self._waiting) + self._running
 
     async def start(self) -> None:
-        """Begin to work."""
+        """Start the workers."""
         self._wake = asyncio.Event()
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="subtext-work")
-        self._tasks = [asyncio.create_task(self._work()) for _ in range(self.workers)]
+        self._loops = [asyncio.create_task(self._work()) for _ in range(self.workers)]
         self._open = True
 
     async def stop(self) -> None:
-        """Take nothing more, answer what was taken, then let the threads go."""
+        """Accept nothing more, answer what was accepted, then end the threads."""
         self._open = False
         while self.length:
             await asyncio.sleep(0.01)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
         self._pool.shutdown()
 
-    def expected(self, kind: Hashable, count: int) -> float:
-        """Seconds until `count` further works of a kind would be done, as far as the last ones tell."""
-        ahead = sum(self._each.get(job.kind, 0.0) for job in self._waiting) + count * self._each.get(kind, 0.0)
-        return ahead / self.workers
+    def expected_s(self, kind: Hashable, count: int) -> float:
+        """Estimated seconds until `count` more items of a kind are done."""
+        waiting = sum(self._mean_s.get(task.kind, 0.0) for task in self._waiting)
+        return (waiting + count * self._mean_s.get(kind, 0.0)) / self.workers
 
-    async def submit(self, kind: Hashable, works: Sequence[Any], *, within: float) -> list[Any]:
-        """One answer or exception for each work, in their order.
+    async def submit(self, kind: Hashable, items: Sequence[Any], *, deadline_s: float) -> list[Any]:
+        """One answer or exception for each item, in their order.
 
-        Raises `Overloaded` where there is no room or no hope to be done within so many seconds, and `Late` where it
-        turned out so; both tell when to come again.
+        Raises `Overloaded` if there is no room or the items are not expected to be done within `deadline_s` seconds, and
+        `DeadlineExceeded` if they were accepted and were not done in time. Both say when to try again.
         """
-        expected = self.expected(kind, len(works))
+        expected = self.expected_s(kind, len(items))
         if not self._open:
             raise Overloaded("The server is stopping.", 5)
-        if self.length + len(works) > self.most:
+        if self.length + len(items) > self.max_length:
             raise Overloaded("The queue is full.", max(1, math.ceil(expected)))
-        if expected > within:
-            raise Overloaded(f"The queue would take longer than the {within:g} s that there are.", math.ceil(expected))
+        if expected > deadline_s:
+            raise Overloaded(
+                f"The queue would take longer than the {deadline_s:g} s that there are.", math.ceil(expected)
+            )
         loop = asyncio.get_running_loop()
-        jobs = [_Job(kind, work, loop.create_future()) for work in works]
-        self._waiting.extend(jobs)
+        tasks = [_Task(kind, item, loop.create_future()) for item in items]
+        self._waiting.extend(tasks)
         self._wake.set()
         try:
-            async with asyncio.timeout(within):
-                return await asyncio.gather(*(job.future for job in jobs), return_exceptions=True)
+            async with asyncio.timeout(deadline_s):
+                return await asyncio.gather(*(task.future for task in tasks), return_exceptions=True)
         except TimeoutError as error:
-            raise Late(f"It was not done within {within:g} s.", max(1, math.ceil(self.expected(kind, 1)))) from error
+            retry_after = max(1, math.ceil(self.expected_s(kind, 1)))
+            raise DeadlineExceeded(f"It was not done within {deadline_s:g} s.", retry_after) from error
         finally:
-            for job in jobs:
-                job.future.cancel()  # only those that nobody waits for any more; the workers pass over them
+            for task in tasks:
+                task.future.cancel()  # no effect on finished ones; the workers skip the others
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            jobs = self._take()
-            if not jobs:
+            tasks = self._next_batch()
+            if not tasks:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
             start = time.perf_counter()
-            for job in jobs:
-                self._watch("waited", start - job.since)
-            self._watch("batch", len(jobs))
-            kind = jobs[0].kind
+            self._observe([start - task.queued_at for task in tasks])
+            kind = tasks[0].kind
             try:
-                answers = await loop.run_in_executor(self._pool, self._run, kind, [job.work for job in jobs])
-                if len(answers) != len(jobs):
-                    raise RuntimeError(f"{len(jobs)} works of kind {kind!r} got {len(answers)} answers")
+                answers = await loop.run_in_executor(self._pool, self._run, kind, [task.item for task in tasks])
+                if len(answers) != len(tasks):
+                    raise RuntimeError(f"{len(tasks)} items of kind {kind!r} got {len(answers)} answers")
             except Exception as error:
-                answers = [error] * len(jobs)
+                answers = [error] * len(tasks)
             finally:
-                self._running -= len(jobs)
-            each = (time.perf_counter() - start) / len(jobs)
-            self._each[kind] = each + (1 - SMOOTHING) * (self._each.get(kind, each) - each)
-            for job, answer in zip(jobs, answers, strict=True):
-                if job.future.done():
+                self._running -= len(tasks)
+            mean_s = (time.perf_counter() - start) / len(tasks)
+            self._mean_s[kind] = mean_s + (1 - SMOOTHING) * (self._mean_s.get(kind, mean_s) - mean_s)
+            for task, answer in zip(tasks, answers, strict=True):
+                if task.future.done():
                     continue
                 if isinstance(answer, BaseException):
-                    job.future.set_exception(answer)
+                    task.future.set_exception(answer)
                 else:
-                    job.future.set_result(answer)
+                    task.future.set_result(answer)
 
-    def _take(self) -> list[_Job]:
-        """The oldest work and others of its kind; those between keep their turn."""
-        while self._waiting and self._waiting[0].future.done():
-            self._waiting.popleft()
-        if not self._waiting:
+    def _next_batch(self) -> list[_Task]:
+        """The oldest task and others of its kind; the tasks between them keep their place."""
+        waiting = [task for task in self._waiting if not task.future.done()]
+        if not waiting:
+            self._waiting.clear()
             return []
-        first = self._waiting.popleft()
-        jobs, passed = [first], deque[_Job]()
-        most = self._at_once(first.kind)
-        while self._waiting and len(jobs) < most:
-            job = self._waiting.popleft()
-            if job.future.done():
-                continue
-            (jobs if job.kind == first.kind else passed).append(job)
-        self._waiting.extendleft(reversed(passed))
-        self._running += len(jobs)
-        return jobs
+        same_kind = [task for task in waiting if task.kind == waiting[0].kind]
+        batch = same_kind[: self._batch_size(waiting[0].kind)]
+        self._waiting = deque(task for task in waiting if task not in batch)
+        self._running += len(batch)
+        return batch

@@ -1,10 +1,10 @@
-"""What an operator sees: a line of JSON for each request and Prometheus metrics. Never a caption, a picture, a file's
-name or a key: what is logged is named here, field by field."""
+"""What an operator sees: a line of JSON for each request, and Prometheus metrics. Neither has a caption, a picture, a
+file's name or a key: the fields that are logged are named here, one by one."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import structlog
 from fastapi import Request
@@ -12,11 +12,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Plat
 
 from models.analysis import Stage
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class _Stderr:
-    """The stderr of the moment, which a test or a server may have replaced."""
+    """The current stderr, which a test or a server may have replaced."""
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)
@@ -37,46 +37,42 @@ log = structlog.wrap_logger(
 
 
 class Metrics:
-    """The counters of one API, in a registry of their own, so that two APIs in a process do not share them."""
+    """The metrics of one API, in a registry of their own, so that two APIs in a process do not share them."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+
+        def seconds(name: str, text: str, labels: Sequence[str] = ()) -> Histogram:
+            return Histogram(name, text, labels, buckets=BUCKETS_S, registry=registry)
+
         self.requests = Counter(
-            "subtext_requests", "Requests by route and status", ("route", "status"), registry=self.registry
+            "subtext_requests", "Requests by route and status", ("route", "status"), registry=registry
         )
-        self.seconds = Histogram(
-            "subtext_request_seconds",
-            "From the first byte to the answer",
-            ("route",),
-            buckets=SECONDS,
-            registry=self.registry,
+        self.seconds = seconds("subtext_request_seconds", "From the first byte to the answer", ("route",))
+        self.memes = Counter("subtext_memes", "Memes answered, by kind of work", ("kind",), registry=registry)
+        self.queue_wait = seconds("subtext_queue_wait_seconds", "Time in the queue")
+        self.batch_size = Histogram(
+            "subtext_batch_size", "Memes computed together", buckets=(1, 2, 4, 8, 16, 32), registry=registry
         )
-        self.memes = Counter("subtext_memes", "Memes answered, by kind of work", ("kind",), registry=self.registry)
-        self.waited = Histogram(
-            "subtext_queue_wait_seconds", "Time in the queue", buckets=SECONDS, registry=self.registry
-        )
-        self.batch = Histogram(
-            "subtext_batch_size", "Memes computed together", buckets=(1, 2, 4, 8, 16, 32), registry=self.registry
-        )
-        self.stage = Histogram(
-            "subtext_stage_seconds", "Stages of the analysis", ("stage",), buckets=SECONDS, registry=self.registry
-        )
-        self.queue = Gauge("subtext_queue_length", "Memes that wait or are computed", registry=self.registry)
-        self.ready = Gauge("subtext_ready", "1 once the models are loaded", registry=self.registry)
+        self.stage = seconds("subtext_stage_seconds", "Stages of the analysis", ("stage",))
+        self.queue = Gauge("subtext_queue_length", "Memes that wait or are computed", registry=registry)
+        self.ready = Gauge("subtext_ready", "1 once the models are loaded", registry=registry)
 
-    def watch(self, name: str, value: float) -> None:
-        """What the queue tells of itself."""
-        (self.waited if name == "waited" else self.batch).observe(value)
+    def observe_batch(self, waited_s: Sequence[float]) -> None:
+        """One batch of the queue: the seconds that each of its items waited."""
+        for value in waited_s:
+            self.queue_wait.observe(value)
+        self.batch_size.observe(len(waited_s))
 
-    def stages(self, stages: Iterable[Stage]) -> None:
+    def observe_stages(self, stages: Iterable[Stage]) -> None:
         """The times of one analysis."""
         for stage in stages:
             self.stage.labels(stage.name).observe((stage.ms or 0.0) / 1000)
 
 
-def tell(request: Request, **fields: float | str) -> None:
+def add_log_fields(request: Request, **fields: float | str) -> None:
     """Add numbers and names to the request's line in the log."""
     state = request.scope.setdefault("state", {})
-    state.setdefault("told", {}).update(fields)
+    state.setdefault("log_fields", {}).update(fields)

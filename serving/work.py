@@ -1,65 +1,66 @@
-"""What the queue's threads do: bytes and words to a meme, memes to answers. The same way as the page's and the
-command line's, so that all of them give the same numbers."""
+"""What the queue's threads do: bytes and words to a meme, memes to answers, by the code that the page and the command
+line use too, so that all of them give the same numbers."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.analysis import Analysis, Caption, Harm, Meme, Stage, Status, Verdict
 from models.errors import PartUnavailable
 from models.io import captions
 from models.io.images import open_picture
-from serving import systems
+from serving import predictors
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
 
 ANALYZE, SCORE = "analyze", "score"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Asked:
+class MemeInput:
     """A meme as it was sent. caption: None lets the OCR read the picture, "" means that there are no words.
 
-    explain and lenses matter to an analysis alone; `read` False keeps the OCR off where there is no caption.
+    explain and lenses matter to an analysis alone; ocr: False does not read a picture that has no caption.
     """
 
     data: bytes | None = field(default=None, repr=False)
     caption: str | None = field(default=None, repr=False)
     explain: bool = True
     lenses: tuple[str, ...] = ()
-    read: bool = True
+    ocr: bool = True
 
     @property
-    def by_ocr(self) -> bool:
-        """Whether the OCR has to read the picture: by far the longest part."""
-        return self.read and self.caption is None and self.data is not None
+    def needs_ocr(self) -> bool:
+        """Whether the OCR has to read the picture, which takes by far the longest."""
+        return self.ocr and self.caption is None and self.data is not None
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A meme's short answer; `caption` tells which words it rests on. A profile may know nothing of harm."""
+class ScoreResult:
+    """A meme's short answer and the words that it rests on. `harm` is None where the profile has no such head."""
 
     verdict: Verdict
     harm: Harm | None
     caption: Caption
 
 
-def opened(asked: Asked, analyzer: Analyzer) -> tuple[Meme, tuple[Stage, ...]]:
-    """The meme and the stages that it took; raises `BadInput` with a sentence where it cannot be used.
+def load_meme(item: MemeInput, analyzer: Analyzer) -> tuple[Meme, tuple[Stage, ...]]:
+    """The meme and the stages that loading it took. Raises `BadInput` with a sentence if it cannot be used.
 
-    Where the OCR cannot run, the meme is judged without words, and its stage says `failed`.
+    Where the OCR cannot run, the meme is judged without words, and the stage's status is `failed`.
     """
     stages: list[Stage] = []
     start = time.perf_counter()
-    picture = open_picture(asked.data) if asked.data is not None else None
+    picture = open_picture(item.data) if item.data is not None else None
     if picture is not None:
         stages.append(Stage("decode", round((time.perf_counter() - start) * 1000, 1)))
-    caption = captions.from_override(asked.caption) if asked.caption is not None else Caption()
-    if picture is not None and asked.by_ocr:
+    caption = captions.from_override(item.caption) if item.caption is not None else Caption()
+    if picture is not None and item.needs_ocr:
         status: Status = "ok"
         start = time.perf_counter()
         try:
@@ -72,67 +73,53 @@ def opened(asked: Asked, analyzer: Analyzer) -> tuple[Meme, tuple[Stage, ...]]:
     return Meme(picture.image, caption, picture.format, picture.sha256), tuple(stages)
 
 
-def analyzed(asked: Asked, analyzer: Analyzer) -> Analysis:
+def analyze(item: MemeInput, analyzer: Analyzer) -> Analysis:
     """Everything about one meme."""
-    meme, stages = opened(asked, analyzer)
-    found = analyzer.analyze(meme, explain=asked.explain, lenses=asked.lenses)
-    return replace(found, stages=(*stages, *found.stages))
+    meme, stages = load_meme(item, analyzer)
+    analysis = analyzer.analyze(meme, explain=item.explain, lenses=item.lenses)
+    return replace(analysis, stages=(*stages, *analysis.stages))
 
 
-def scored(asked: Sequence[Asked], analyzer: Analyzer) -> list[Scored | Exception]:
-    """The short answers of many; a meme that cannot be used takes none of the others with it."""
+def run(kind: Hashable, items: Sequence[MemeInput], analyzer: Analyzer) -> list[Any]:
+    """One answer or exception for each item, in order: what a worker of the queue runs.
 
-    def judge(memes: Sequence[Meme]) -> list[Scored]:
-        found = zip(memes, analyzer.judge(memes), strict=True)
-        return [Scored(verdict, harm, meme.caption) for meme, (verdict, harm) in found]
-
-    return each(asked, analyzer, judge)
-
-
-def each(asked: Sequence[Asked], analyzer: Analyzer, batched: Callable[[Sequence[Meme]], Sequence[Any]]) -> list[Any]:
-    """`batched` over the memes that can be opened, the exception of each that cannot; one answer each, in order.
-
-    Where a whole batch fails, its memes are tried one by one, so that only the culprit gets the failure.
+    kind: the name of the work (`analyze`, `score` or the name of a predictor), or a tuple that begins with it.
     """
-    answers: list[Any] = [None] * len(asked)
-    memes: dict[int, Meme] = {}
-    for place, one in enumerate(asked):
-        try:
-            memes[place] = opened(one, analyzer)[0]
-        except Exception as error:
-            answers[place] = error
-    if not memes:
-        return answers
-    try:
-        together: Sequence[Any] = batched(list(memes.values()))
-    except Exception:
-        together = [alone(meme, batched) for meme in memes.values()]
-    for place, answer in zip(memes, together, strict=True):
-        answers[place] = answer
-    return answers
-
-
-def alone(meme: Meme, batched: Callable[[Sequence[Meme]], Sequence[Any]]) -> Any:
-    """The answer for one meme, or its exception."""
-    try:
-        return batched([meme])[0]
-    except Exception as error:
-        return error
-
-
-def work(kind: Hashable, asked: Sequence[Any], analyzer: Analyzer) -> Sequence[Any]:
-    """What a worker of the queue runs. A kind is a question (`analyze`, `score` or the name of a system), and whether
-    the OCR is needed for it."""
     name = kind[0] if isinstance(kind, tuple) else kind
     if name == ANALYZE:
-        answers: list[Any] = []
-        for one in asked:
-            try:
-                answers.append(analyzed(one, analyzer))
-            except Exception as error:
-                answers.append(error)
-        return answers
+        return [try_call(analyze, item, analyzer) for item in items]
+    memes = [try_call(lambda item: load_meme(item, analyzer)[0], item) for item in items]
     if name == SCORE:
-        return scored(asked, analyzer)
-    system = systems.choose(systems.registry(analyzer), str(name))
-    return each(asked, analyzer, lambda memes: list(zip(memes, system.predict(memes), strict=True)))
+        return answer_each(memes, lambda usable: score(usable, analyzer))
+    predictor = predictors.choose(predictors.registry(analyzer), str(name))
+    return answer_each(memes, lambda usable: list(zip(usable, predictor.predict(usable), strict=True)))
+
+
+def score(memes: Sequence[Meme], analyzer: Analyzer) -> list[ScoreResult]:
+    """The short answers of many memes."""
+    answers = zip(memes, analyzer.judge(memes), strict=True)
+    return [ScoreResult(verdict, harm, meme.caption) for meme, (verdict, harm) in answers]
+
+
+def answer_each(
+    memes: Sequence[Meme | Exception], answer: Callable[[Sequence[Meme]], Sequence[T]]
+) -> list[T | Exception]:
+    """`answer` over all memes in one batch; an exception in place of a meme is passed on as its answer.
+
+    If the batch fails, its memes are tried one by one, so that only the culprit gets the failure.
+    """
+    usable = [meme for meme in memes if isinstance(meme, Meme)]
+    try:
+        answers: Sequence[T | Exception] = answer(usable) if usable else ()
+    except Exception:
+        answers = [try_call(lambda meme: answer([meme])[0], meme) for meme in usable]
+    remaining = iter(answers)
+    return [meme if isinstance(meme, Exception) else next(remaining) for meme in memes]
+
+
+def try_call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """The function's result, or the exception that it raised."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        return error

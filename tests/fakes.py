@@ -160,6 +160,19 @@ class FakeAnalyzer:
         """By the words, as `analyze`; a picture in nearly one colour, pure red, is hateful whatever its words."""
         return [_verdict("despise" if _red(meme.image) else meme.caption.text) for meme in memes]
 
+    def judge(self, memes: Sequence[Meme]) -> list[tuple[Verdict, Harm]]:
+        analyses = [self.analyze(meme) for meme in memes]
+        return [(analysis.verdict, analysis.harm) for analysis in analyses if analysis.harm is not None]
+
+    def harm(self, memes: Sequence[Meme]) -> list[Harm]:
+        return [harm for _, harm in self.judge(memes)]
+
+    def text_emotions(self, texts: Sequence[str]) -> list[TextEmotions]:
+        return [self._text(text) for text in texts]
+
+    def faces(self, meme: Meme) -> FaceEmotions:
+        return self._faces(meme.image)
+
     def threshold(self, _task: str) -> float:
         return BANDS.hateful_from
 

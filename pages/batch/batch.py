@@ -8,11 +8,11 @@ from components.batch import results as batch
 from components.shared import engine, failures, sidebar
 from models.io.flat_row import Row
 from models.io.images import SUFFIXES
-from serving import systems
+from serving import predictors
 from serving.batch import results
 from serving.batch.jobs import Job, Jobs
 from serving.batch.judge import Options
-from serving.batch.uploads import MOST
+from serving.batch.uploads import MAX_MEMES
 
 KINDS = [*(suffix.removeprefix(".") for suffix in SUFFIXES), "zip", "csv", "parquet"]
 FORMS = {
@@ -31,7 +31,7 @@ def jobs() -> Jobs:
 def ask() -> None:
     """What to judge, and how."""
     st.markdown(
-        f"Up to {MOST:,} memes at once: pictures, a ZIP of pictures, or a CSV or Parquet with their words beside them. "
+        f"Up to {MAX_MEMES:,} memes at once: pictures, a ZIP of pictures, or a CSV or Parquet with their words beside them. "
         "Nothing is fetched from the web, whatever a table says."
     )
     with st.form("batch", border=True):
@@ -62,7 +62,7 @@ def ask() -> None:
 def known() -> list[str]:
     """The systems by name; none of them where the models cannot be loaded, which is told elsewhere."""
     try:
-        return list(systems.registry(engine.analyzer()))
+        return list(predictors.registry(engine.analyzer()))
     except Exception:
         return []
 
@@ -82,7 +82,7 @@ def show(job: Job) -> None:
         batch.counts(job.counts)
         batch.progress(len(rows), job.total, job.speed)
         if rows:
-            batch.table(rows, job.thumbnails, job.options.systems)
+            batch.table(rows, job.thumbnails, job.options.predictors)
 
     looked_at()
     if job.state == "failed":
@@ -97,7 +97,7 @@ def take_along(job: Job) -> None:
     for form, (name, mime) in FORMS.items():
         st.download_button(
             name,
-            made(rows, form, job.options.systems),
+            made(rows, form, job.options.predictors),
             f"subtext-batch.{form}",
             mime,
             icon=":material/download:",
@@ -108,7 +108,7 @@ def take_along(job: Job) -> None:
 
 def made(rows: list[Row], form: str, further: tuple[str, ...]) -> Callable[[], bytes]:
     """What makes the file."""
-    return lambda: results.in_form(form, rows, further)
+    return lambda: results.to_bytes(form, rows, further)
 
 
 about = sidebar.draw("A batch is kept on this server for an hour after it was last looked at, or until you delete it.")

@@ -11,17 +11,17 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import fsspec
 
 from models.errors import BadInput
 from models.io.images import MOST_BYTES
-from serving.work import Asked
+from serving.work import MemeInput
 
-IMAGE = ("image", "picture", "file", "filename", "file_name", "image_name", "path", "img")
-CAPTION = ("caption", "text")
-NAME = ("id", "name")
+NAME_COLUMNS = ("id", "name")
+IMAGE_COLUMNS = ("image", "picture", "file", "filename", "file_name", "image_name", "path", "img")
+CAPTION_COLUMNS = ("caption", "text")
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,17 @@ class Item:
     """A meme of the batch; `error` is the sentence that says why there is nothing to judge."""
 
     name: str
-    asked: Asked = field(default_factory=Asked)
+    meme: MemeInput = field(default_factory=MemeInput)
     error: str = ""
 
 
 class Shard(Protocol):
-    """A part of the input, and its number in the whole."""
+    """A slice of the input, and its number among all shards."""
 
     @property
-    def number(self) -> int: ...
+    def number(self) -> int:
+        """From 0, in the order of the input."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -57,7 +59,7 @@ class Ref:
 
 @dataclass(frozen=True)
 class Files:
-    """Files below `root`, a folder's address or a ZIP's (ending in .zip)."""
+    """Files below `root`, the address of a folder or of a ZIP (ending in .zip)."""
 
     number: int
     root: str
@@ -67,26 +69,29 @@ class Files:
         return len(self.refs)
 
     def items(self) -> Iterator[Item]:
-        fs, top = opened(self.root)
+        """In order; an item that cannot be read carries its error."""
+        fs, top = open_root(self.root)
         for ref in self.refs:
             if ref.path is None:
-                yield Item(ref.name, Asked(None, ref.caption))
+                yield Item(ref.name, MemeInput(None, ref.caption))
                 continue
-            wrong = misplaced(ref.path)
-            if wrong:
-                yield Item(ref.name, error=wrong)
+            error = path_error(ref.path)
+            if error:
+                yield Item(ref.name, error=error)
                 continue
             try:
                 with fs.open(f"{top}/{ref.path}" if top else ref.path, "rb") as file:
-                    yield Item(ref.name, Asked(file.read(MOST_BYTES + 1), ref.caption))  # more are refused when opened
+                    data = file.read(MOST_BYTES + 1)  # more are refused when the picture is opened
             except FileNotFoundError:
                 yield Item(ref.name, error="There is no file of this name beside the table.")
             except Exception:  # a damaged archive, a lost connection, a file without permission
                 yield Item(ref.name, error="The file cannot be read: check it and its permissions.")
+            else:
+                yield Item(ref.name, MemeInput(data, ref.caption))
 
 
 @dataclass(frozen=True)
-class Slice:
+class ParquetSlice:
     """Rows `start` to `stop` of one row group of a Parquet file, pictures inside or beside it."""
 
     number: int
@@ -94,44 +99,58 @@ class Slice:
     group: int
     start: int
     stop: int
-    first: int  # the row's number in the whole file where the slice begins
+    first_row: int  # of the slice, counted from the start of the file
 
     def __len__(self) -> int:
         return self.stop - self.start
 
     def items(self) -> Iterator[Item]:
+        """In order; an item that cannot be read carries its error."""
         import pyarrow.parquet as pq
 
         fs, path = fsspec.core.url_to_fs(self.address)
         with fs.open(path, "rb") as file:
-            whole = pq.ParquetFile(file)
-            names = columns(whole.schema_arrow.names)
-            table = whole.read_row_group(self.group, columns=[name for name in names if name is not None])
+            parquet = pq.ParquetFile(file)
+            columns = find_columns(parquet.schema_arrow.names)
+            table = parquet.read_row_group(self.group, columns=[name for name in columns if name is not None])
         rows = table.slice(self.start, len(self)).to_pylist()
-        yield from (self._item(row, names, number) for number, row in enumerate(rows, self.first))
+        yield from (self._item(columns.select(row), number) for number, row in enumerate(rows, self.first_row))
 
-    def _item(self, row: dict[str, Any], names: tuple[str | None, str | None, str | None], number: int) -> Item:
-        name, image, caption = (row.get(column) if column is not None else None for column in names)
-        called = str(name) if name is not None else f"{PurePosixPath(self.address).stem}-{number}"
-        words = None if caption is None else str(caption)
+    def _item(self, values: tuple[Any, Any, Any], number: int) -> Item:
+        name, image, caption = values
+        name = str(name) if name is not None else f"{PurePosixPath(self.address).stem}-{number}"
+        caption = None if caption is None else str(caption)
         if isinstance(image, dict):  # as `datasets` writes pictures
             image = image.get("bytes") or image.get("path")
         if isinstance(image, str) and image:
             root = self.address.rpartition("/")[0] or "."
-            return next(Files(0, root, (Ref(called, image, words),)).items())
-        return Item(called, Asked(image if isinstance(image, bytes) and image else None, words))
+            return next(Files(0, root, (Ref(name, image, caption),)).items())
+        return Item(name, MemeInput(image if isinstance(image, bytes) and image else None, caption))
 
 
-def opened(root: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system below an address and the path to begin with; a ZIP is a file system of its own."""
+class Columns(NamedTuple):
+    """The names of a table's columns; None where it has no such column."""
+
+    name: str | None
+    image: str | None
+    caption: str | None
+
+    def select(self, row: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """The row's name, image and caption; None where the table has no such column."""
+        name, image, caption = (row.get(column) if column is not None else None for column in self)
+        return name, image, caption
+
+
+def open_root(root: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of an address and the path to begin with; a ZIP is a file system of its own."""
     if root.lower().endswith(".zip"):
         return fsspec.filesystem("zip", fo=root), ""
     fs, path = fsspec.core.url_to_fs(root)
     return fs, path.rstrip("/")
 
 
-def misplaced(path: str) -> str:
-    """Why a table's address of a picture is not followed, or nothing."""
+def path_error(path: str) -> str:
+    """Why a table's address of a picture is not followed, "" if it is."""
     if "://" in path or path.startswith("data:"):
         return "Addresses are never fetched: put the file beside the table and write its name."
     parts = PurePosixPath(path.replace("\\", "/"))
@@ -140,39 +159,39 @@ def misplaced(path: str) -> str:
     return ""
 
 
-def columns(names: Sequence[str]) -> tuple[str | None, str | None, str | None]:
-    """The columns that hold name, picture and caption; raises `BadInput` where neither of the last two is there."""
-    plain = {name.strip().lower(): name for name in names}
-
-    def first(of: tuple[str, ...]) -> str | None:
-        return next((plain[one] for one in of if one in plain), None)
-
-    name, image, caption = first(NAME), first(IMAGE), first(CAPTION)
-    if image is None and caption is None:
+def find_columns(names: Sequence[str]) -> Columns:
+    """The columns that hold name, picture and caption. Raises `BadInput` if both of the last two are missing."""
+    by_lower = {name.strip().lower(): name for name in names}
+    columns = Columns(
+        *(
+            next((by_lower[candidate] for candidate in candidates if candidate in by_lower), None)
+            for candidates in (NAME_COLUMNS, IMAGE_COLUMNS, CAPTION_COLUMNS)
+        )
+    )
+    if columns.image is None and columns.caption is None:
         raise BadInput(
-            f"The table has no column for the picture ({', '.join(IMAGE[:3])}, ...) and none for the words "
-            f"({' or '.join(CAPTION)}): name one of its columns so."
+            f"The table has no column for the picture ({', '.join(IMAGE_COLUMNS[:3])}, ...) and none for the words "
+            f"({' or '.join(CAPTION_COLUMNS)}): name one of its columns so."
         )
-    return name, image, caption
+    return columns
 
 
-def refs_of(text: str) -> list[Ref]:
-    """The rows of a CSV with a header; an empty caption beside a picture lets the OCR read it."""
+def read_csv(text: str) -> list[Ref]:
+    """The rows of a CSV with a header; an empty caption beside a picture lets the OCR read it. Raises `BadInput`."""
+    header = text[:4096].splitlines()[0] if text.strip() else ""
+    delimiter = ";" if header.count(";") > header.count(",") else ","
+    refs = []
     try:
-        sample = text[:4096].splitlines()[0] if text.strip() else ""
-        reader = csv.DictReader(
-            io.StringIO(text, newline=""), delimiter=";" if sample.count(";") > sample.count(",") else ","
-        )
-        name, image, caption = columns(reader.fieldnames or ())
-        found = []
-        for number, row in enumerate(reader):
-            path = (row.get(image) or "").strip() if image else ""
-            words = row.get(caption) or "" if caption else ""
-            called = (row.get(name) or "").strip() if name else ""
-            given = words if words.strip() or not path else None
-            found.append(Ref(called or path or f"row-{number + 1}", path or None, given))
-        return found
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+        columns = find_columns(reader.fieldnames or ())
+        for number, row in enumerate(reader, 1):
+            name, path, caption = (value or "" for value in columns.select(row))
+            name, path = name.strip(), path.strip()
+            refs.append(
+                Ref(name or path or f"row-{number}", path or None, caption if caption.strip() or not path else None)
+            )
     except csv.Error as error:
         raise BadInput(
             f"The CSV cannot be read ({error}): save it as UTF-8 with a header and commas between."
         ) from error
+    return refs

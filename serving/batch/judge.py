@@ -1,4 +1,4 @@
-"""Items to rows: the memes of a few items at once through the models; a bad one is a row with its error."""
+"""Items to rows: batches of memes through the models; a meme that cannot be used is a row with its error."""
 
 from __future__ import annotations
 
@@ -9,77 +9,55 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from models.analysis import Meme
+from models.errors import BadInput
 from models.io import flat_row
 from models.io.flat_row import Row
 from models.runtime.memory import give_back_memory
-from serving import problems, systems
+from serving import predictors, problems
 from serving.batch.items import Item
-from serving.work import opened
+from serving.work import answer_each, load_meme, try_call
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
 
-AT_ONCE = 32
-OPENERS = 2  # threads that decode pictures while the networks run
+BATCH_SIZE = 32
+DECODE_THREADS = 2  # decode pictures while the networks run
 
 
 @dataclass(frozen=True)
 class Options:
-    """read: the OCR reads pictures that come without a caption; systems: further categories, a column each."""
+    """ocr: read pictures that come without a caption; predictors: names of further categories, a column each."""
 
-    read: bool = True
-    systems: tuple[str, ...] = ()
+    ocr: bool = True
+    predictors: tuple[str, ...] = ()
 
 
-def judged(items: Iterable[Item], analyzer: Analyzer, options: Options) -> Iterator[tuple[Row, Meme | None]]:
-    """One row for each item, in order, and the meme that it is about."""
-    further = [systems.choose(systems.registry(analyzer), name) for name in options.systems]
+def judge(items: Iterable[Item], analyzer: Analyzer, options: Options) -> Iterator[tuple[Row, Meme | None]]:
+    """One row for each item, in order, and its meme. Raises `NoSystem` for an unknown predictor."""
+    chosen = [predictors.choose(predictors.registry(analyzer), name) for name in options.predictors]
+
+    def load(item: Item) -> Meme:
+        if item.error:
+            raise BadInput(item.error)
+        return load_meme(item.meme if options.ocr else replace(item.meme, ocr=False), analyzer)[0]
+
+    def rows(memes: Sequence[Meme]) -> list[Row]:
+        categories = {
+            predictor.name: [prediction.category for prediction in predictor.predict(memes)] for predictor in chosen
+        }
+        return [
+            flat_row.good("", meme, verdict, harm, {name: column[index] for name, column in categories.items()})
+            for index, (meme, (verdict, harm)) in enumerate(zip(memes, analyzer.judge(memes), strict=True))
+        ]
+
     source = iter(items)
-    with ThreadPoolExecutor(OPENERS, thread_name_prefix="subtext-open") as pool:
-        while some := list(islice(source, AT_ONCE)):
-            memes = list(pool.map(lambda item: _opened(item, analyzer, options), some))
-            yield from _rows(some, memes, analyzer, further)
+    with ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="subtext-open") as pool:
+        while batch := list(islice(source, BATCH_SIZE)):
+            memes = list(pool.map(lambda item: try_call(load, item), batch))
+            for item, meme, row in zip(batch, memes, answer_each(memes, rows), strict=True):
+                usable = meme if isinstance(meme, Meme) else None
+                if isinstance(row, Exception):
+                    yield flat_row.bad(item.name, problems.sentence(row)), usable
+                else:
+                    yield replace(row, id=item.name), usable
             give_back_memory()
-
-
-def _opened(item: Item, analyzer: Analyzer, options: Options) -> Meme | str:
-    """The meme, or the sentence that says why there is none."""
-    if item.error:
-        return item.error
-    try:
-        return opened(item.asked if options.read else replace(item.asked, read=False), analyzer)[0]
-    except Exception as error:
-        return problems.sentence(error)
-
-
-def _rows(
-    items: Sequence[Item], memes: Sequence[Meme | str], analyzer: Analyzer, further: Sequence[systems.System]
-) -> Iterator[tuple[Row, Meme | None]]:
-    here = [meme for meme in memes if isinstance(meme, Meme)]
-    try:
-        answers: Sequence[Row] = _judged("", here, analyzer, further)
-    except Exception:  # one of them: each alone, so that only the culprit gets the failure
-        answers = [_alone(meme, analyzer, further) for meme in here]
-    found = iter(answers)
-    for item, meme in zip(items, memes, strict=True):
-        if isinstance(meme, Meme):
-            yield replace(next(found), id=item.name), meme
-        else:
-            yield flat_row.bad(item.name, meme), None
-
-
-def _judged(name: str, memes: Sequence[Meme], analyzer: Analyzer, further: Sequence[systems.System]) -> list[Row]:
-    if not memes:
-        return []
-    categories = {system.name: [one.category for one in system.predict(memes)] for system in further}
-    return [
-        flat_row.good(name, meme, verdict, harm, {system: found[place] for system, found in categories.items()})
-        for place, (meme, (verdict, harm)) in enumerate(zip(memes, analyzer.judge(memes), strict=True))
-    ]
-
-
-def _alone(meme: Meme, analyzer: Analyzer, further: Sequence[systems.System]) -> Row:
-    try:
-        return _judged("", [meme], analyzer, further)[0]
-    except Exception as error:
-        return flat_row.bad("", problems.sentence(error))

@@ -1,14 +1,15 @@
-"""Shards on a Ray cluster: Ray Data's `map_batches` over a pool of actors, each of which holds an analyzer.
+"""Shards on a Ray cluster: Ray Data's `map_batches` over a pool of actors that have an analyzer each.
 
-What travels is a shard's address; its actor reads the pictures and writes the shard's file itself. Ray gives the shard
-of a killed actor to another one, and writing a shard again leaves the same file, so that every input stands in the
-output exactly once. Ray comes with requirements-ray.txt, not with the app.
+Only a shard's address is sent; its actor reads the pictures and writes the shard's file. Ray gives the shard of a killed
+actor to another one, and writing a shard again leaves the same file, so that every input is in the output exactly once.
+Ray comes with requirements-ray.txt, not with the app.
 """
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,28 +20,29 @@ if TYPE_CHECKING:
     from serving.batch.items import Shard
 
 ROOT = Path(__file__).resolve().parents[2]
-# What workers need of this folder, where they do not share a disk or an image with it.
+# Not copied to workers that do not share a disk or an image with this folder.
 EXCLUDED = [".git", "data", "docs", "tests", "training", "benchmarks", "assets", "pages", "*.parquet", "node_modules"]
 
 
 class Judge:
-    """An actor: its analyzer is loaded at the first shard and kept."""
+    """An actor. Its analyzer is loaded with the first shard."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """A batch is one shard."""
-        done = [self.work(pickle.loads(shard)) for shard in batch["shard"]]
-        return {name: [getattr(one, name) for one in done] for name in ("number", "memes", "errors")}
+        """Judge the shards of a batch (one, pickled); columns with the fields of `Done`."""
+        done = [asdict(self.work(pickle.loads(shard))) for shard in batch["shard"]]
+        return {name: [fields[name] for fields in done] for name in ("number", "memes", "errors")}
 
 
 def run(
     shards: Sequence[Shard], work: Work, *, address: str, actors: int, cpus: float = 1, gpus: float = 0
 ) -> Iterator[Done]:
-    """Every shard once, as each is finished. Raises `BadInput` where the cluster is not there or too small.
+    """Every shard once, in the order in which they finish. Raises `BadInput` if the cluster is missing or too small, and
+    `PartUnavailable` if Ray is not installed.
 
-    One core stays free for Ray Data's reader: where actors take all of them it starves, and nothing goes on.
+    One core stays free for Ray Data's reader: if the actors take all of them, it never gets its turn.
     """
     try:
         import ray
@@ -56,11 +58,11 @@ def run(
         )
     except (ConnectionError, ValueError) as error:
         raise BadInput(f"There is no Ray cluster at {address}: start one with `ray start --head`.") from error
-    there = ray.cluster_resources().get("CPU", 0)
-    if actors * cpus > there - 1:
+    cores = ray.cluster_resources().get("CPU", 0)
+    if actors * cpus > cores - 1:
         raise BadInput(
-            f"The cluster has {there:g} cores, and {actors} actors with {cpus:g} each would leave none for the reader: "
-            f"ask for at most {max(0, int((there - 1) // cpus))} with --workers."
+            f"The cluster has {cores:g} cores, and {actors} actors with {cpus:g} each would leave none for the reader: "
+            f"ask for at most {max(0, int((cores - 1) // cpus))} with --workers."
         )
     ray.data.DataContext.get_current().enable_progress_bars = False
     dataset = ray.data.from_items([{"shard": pickle.dumps(shard)} for shard in shards], override_num_blocks=len(shards))

@@ -1,5 +1,5 @@
-"""Where a batch writes: a folder with one Parquet file a shard, on any file system, so that it can go on where it
-stopped; then all shards together, where the user wants one file."""
+"""The output of a batch: a folder with one Parquet file for each shard, on any file system, so that an interrupted batch
+can be continued; then all shards together, if the user wants one file."""
 
 from __future__ import annotations
 
@@ -21,30 +21,31 @@ from serving.batch import results
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PLAN = "batch.json"
+MANIFEST = "batch.json"
 
 
 @dataclass(frozen=True)
 class Output:
-    """A folder by address. A shard's file appears whole or not at all, whoever writes it and however often."""
+    """A folder by address. A shard's file appears complete or not at all, even if several workers write it."""
 
     address: str
-    systems: tuple[str, ...] = ()
+    predictors: tuple[str, ...] = ()
 
     def path(self, number: int) -> str:
+        """The file of a shard, on the address's file system."""
         return f"{self._top()}/part-{number:06d}.parquet"
 
-    def begin(self, told: Mapping[str, Any]) -> None:
-        """Make the folder, or go on in it. Raises `BadInput` where it holds another batch: its shards would be mixed."""
+    def begin(self, manifest: Mapping[str, Any]) -> None:
+        """Make the folder, or continue in it. Raises `BadInput` if it holds a batch with another manifest."""
         try:
             fs, top = fsspec.core.url_to_fs(self.address)
         except (ImportError, ValueError) as error:
             raise BadInput(
                 f"{self.address} cannot be written ({error}): s3:// and gs:// need requirements-ray.txt."
             ) from error
-        if fs.exists(f"{top}/{PLAN}"):
-            held = json.loads(fs.cat_file(f"{top}/{PLAN}"))
-            differing = sorted(key for key in told if held.get(key) != told[key])
+        if fs.exists(f"{top}/{MANIFEST}"):
+            existing = json.loads(fs.cat_file(f"{top}/{MANIFEST}"))
+            differing = sorted(key for key in manifest if existing.get(key) != manifest[key])
             if differing:
                 raise BadInput(
                     f"{self.address} holds another batch (its {', '.join(differing)} differ): "
@@ -54,17 +55,17 @@ class Output:
         if fs.exists(top) and fs.find(top):
             raise BadInput(f"{self.address} is not empty and holds no batch: name another folder.")
         fs.makedirs(top, exist_ok=True)
-        self._put(f"{top}/{PLAN}", json.dumps(dict(told), indent=1).encode())
+        self._put(f"{top}/{MANIFEST}", json.dumps(dict(manifest), indent=1).encode())
 
     def done(self) -> set[int]:
-        """The numbers of the shards that are there."""
+        """The numbers of the shards that are written."""
         fs, top = fsspec.core.url_to_fs(self.address)
         names = (path.rpartition("/")[2] for path in fs.glob(f"{top}/part-*.parquet"))
         return {int(name[5:-8]) for name in names}
 
     def write(self, number: int, rows: Sequence[Row]) -> None:
         """One shard's rows."""
-        self._put(self.path(number), results.parquet(rows, self.systems))
+        self._put(self.path(number), results.parquet(rows, self.predictors))
 
     def tables(self, numbers: Sequence[int]) -> Iterator[pa.Table]:
         """The shards, one after another."""
@@ -79,10 +80,10 @@ class Output:
             outs: dict[str, IO[bytes]] = {
                 format_: stack.enter_context(fsspec.open(address, "wb")) for format_, address in files.items()
             }
-            return results.write(self.tables(numbers), outs, self.systems)
+            return results.write(self.tables(numbers), outs, self.predictors)
 
     def remove(self) -> None:
-        """Shards and plan go; used once they are gathered into one file."""
+        """Delete the folder, once its shards are gathered into one file."""
         fs, top = fsspec.core.url_to_fs(self.address)
         fs.rm(top, recursive=True)
 
@@ -95,9 +96,9 @@ class Output:
         if "file" not in fs.protocol:  # object stores show an object only once all of it is there
             fs.pipe_file(path, data)
             return
-        aside = f"{path}.{uuid.uuid4().hex}.tmp"
-        with open(aside, "wb") as file:  # noqa: PTH123
+        temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+        with open(temporary, "wb") as file:  # noqa: PTH123
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(aside, path)  # noqa: PTH105
+        os.replace(temporary, path)  # noqa: PTH105

@@ -1,4 +1,4 @@
-"""Rows to files: Parquet for shards, and all of them together as Parquet, CSV or JSON lines."""
+"""Rows to files: Parquet for shards, and Parquet, CSV or JSON lines for all of them together."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ from models.io.flat_row import COLUMNS, Row
 
 NUMBERS = ("probability", "logit", "harm")
 FORMATS = ("parquet", "csv", "jsonl")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute instead of show
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute such a text instead of showing it
 
 
-def schema(systems: Sequence[str] = ()) -> pa.Schema:
+def schema(predictors: Sequence[str] = ()) -> pa.Schema:
     """The columns and their types."""
     plain = [(name, pa.float64() if name in NUMBERS else pa.string()) for name in COLUMNS]
-    return pa.schema([*plain, *((name.replace("-", "_"), pa.string()) for name in systems)])
+    return pa.schema([*plain, *((name.replace("-", "_"), pa.string()) for name in predictors)])
 
 
-def table(rows: Iterable[Row], systems: Sequence[str] = ()) -> pa.Table:
-    """Rows as a table; a further system's column is empty where the row has an error."""
-    return pa.Table.from_pylist([row.flat() for row in rows], schema(systems))
+def table(rows: Iterable[Row], predictors: Sequence[str] = ()) -> pa.Table:
+    """Rows as a table; a further predictor's column is empty where the row has an error."""
+    return pa.Table.from_pylist([row.flat() for row in rows], schema(predictors))
 
 
-def parquet(rows: Iterable[Row], systems: Sequence[str] = ()) -> bytes:
+def parquet(rows: Iterable[Row], predictors: Sequence[str] = ()) -> bytes:
     """Rows as the bytes of a Parquet file."""
-    held = io.BytesIO()
-    pq.write_table(table(rows, systems), held, compression="zstd")
-    return held.getvalue()
+    buffer = io.BytesIO()
+    pq.write_table(table(rows, predictors), buffer, compression="zstd")
+    return buffer.getvalue()
 
 
-def in_form(form: str, rows: Iterable[Row], systems: Sequence[str] = ()) -> bytes:
+def to_bytes(format_: str, rows: Iterable[Row], predictors: Sequence[str] = ()) -> bytes:
     """Rows as the bytes of a file in one of `FORMATS`."""
-    held = io.BytesIO()
-    write([table(rows, systems)], {form: held}, systems)
-    return held.getvalue()
+    buffer = io.BytesIO()
+    write([table(rows, predictors)], {format_: buffer}, predictors)
+    return buffer.getvalue()
 
 
-def write(tables: Iterable[pa.Table], outs: Mapping[str, IO[bytes]], systems: Sequence[str] = ()) -> int:
-    """All tables into each of `outs` (by format); returns the number of rows. Only one table is held at a time."""
-    count, columns = 0, schema(systems)
+def write(tables: Iterable[pa.Table], outs: Mapping[str, IO[bytes]], predictors: Sequence[str] = ()) -> int:
+    """All tables into each of `outs` (by format); returns the number of rows. Only one table is in memory at a time."""
+    count, columns = 0, schema(predictors)
     with ExitStack() as stack:
         writer = stack.enter_context(pq.ParquetWriter(outs["parquet"], columns)) if "parquet" in outs else None
         if "csv" in outs:
             outs["csv"].write(_line(columns.names).encode())
-        for one in tables:
-            count += one.num_rows
+        for batch in tables:
+            count += batch.num_rows
             if writer is not None:
-                writer.write_table(one)
+                writer.write_table(batch)
             if "csv" in outs or "jsonl" in outs:
-                rows = one.to_pylist()
+                rows = batch.to_pylist()
                 for format_, lines in (("csv", csv_lines), ("jsonl", json_lines)):
                     if format_ in outs:
                         outs[format_].write("".join(lines(rows)).encode("utf-8", "replace"))
@@ -64,10 +64,13 @@ def write(tables: Iterable[pa.Table], outs: Mapping[str, IO[bytes]], systems: Se
 
 
 def csv_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Without a header. A text that a spreadsheet would take for a formula begins with an apostrophe there."""
+    """Without a header. An apostrophe is put before a text that a spreadsheet would take for a formula."""
     for row in rows:
         yield _line(
-            ["'" + value if isinstance(value, str) and value.startswith(FORMULA) else value for value in row.values()]
+            [
+                "'" + value if isinstance(value, str) and value.startswith(FORMULA_PREFIXES) else value
+                for value in row.values()
+            ]
         )
 
 
@@ -78,6 +81,6 @@ def json_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _line(values: Iterable[Any]) -> str:
-    held = io.StringIO()
-    csv.writer(held, lineterminator="\n").writerow(values)
-    return held.getvalue()
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(values)
+    return buffer.getvalue()

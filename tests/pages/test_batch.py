@@ -13,17 +13,17 @@ from components.shared import engine, pictures
 from components.shared.escaping import for_markdown
 from models.io.flat_row import Row
 from tests.conftest import drawn
-from tests.serving.test_schema import Scoring
+from tests.fakes import FakeAnalyzer
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 TABLE = b"image,caption\na.png,I despise queues\nb.png,kind words\nc.png,maybe\n"
 
 
 @pytest.fixture(autouse=True)
-def analyzer(monkeypatch: pytest.MonkeyPatch) -> Scoring:
+def analyzer(monkeypatch: pytest.MonkeyPatch) -> FakeAnalyzer:
     import streamlit as st
 
-    fake = Scoring()
+    fake = FakeAnalyzer()
     monkeypatch.setattr(engine, "analyzer", lambda: fake)
     st.cache_resource.clear()
     return fake

@@ -47,17 +47,17 @@ def post(client: TestClient, what: str = "analyze", **body: Any) -> Any:
     return client.post(f"/api/v1/{what}", json=body)
 
 
-def same(one: Analysis, other: Analysis) -> bool:
-    return replace(one, stages=()) == replace(other, stages=())
+def same(first: Analysis, second: Analysis) -> bool:
+    return replace(first, stages=()) == replace(second, stages=())
 
 
 def is_problem(answer: Any, status: int) -> str:
     assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == problems.MEDIA
-    told = answer.json()
-    assert (told["type"], told["status"]) == ("about:blank", status)
-    assert told["detail"].endswith((".", ").", "?"))
-    return str(told["detail"])
+    assert answer.headers["content-type"] == problems.MEDIA_TYPE
+    body = answer.json()
+    assert (body["type"], body["status"]) == ("about:blank", status)
+    assert body["detail"].endswith((".", ").", "?"))
+    return str(body["detail"])
 
 
 def test_library_page_json_and_form_give_the_same_numbers(
@@ -92,9 +92,9 @@ def test_the_caption_is_taken_as_on_the_page(client: TestClient, tiny_analyzer: 
 
 def test_a_data_url_and_line_breaks_are_base64_too(client: TestClient) -> None:
     url = f"data:image/png;base64,{b64(PICTURE)[:60]}\n{b64(PICTURE)[60:]}"
-    one, other = (post(client, picture=text, caption=WORDS, explain=False) for text in (url, b64(PICTURE)))
-    assert one.status_code == 200
-    assert one.json()["verdict"] == other.json()["verdict"]
+    first, second = (post(client, picture=text, caption=WORDS, explain=False) for text in (url, b64(PICTURE)))
+    assert first.status_code == 200
+    assert first.json()["verdict"] == second.json()["verdict"]
 
 
 def test_without_an_ocr_the_picture_is_judged_alone(
@@ -109,7 +109,7 @@ def test_without_an_ocr_the_picture_is_judged_alone(
 def test_many_are_scored_in_order_and_a_bad_one_takes_none_with_it(
     client: TestClient, tiny_analyzer: Analyzer, reading: FakeReader
 ) -> None:
-    asked = [
+    memes = [
         {"caption": WORDS},
         {"picture": b64(b"no picture")},
         {"picture": b64(PICTURE), "caption": ""},
@@ -117,20 +117,20 @@ def test_many_are_scored_in_order_and_a_bad_one_takes_none_with_it(
         {"picture": "http://example.org/a.png"},
         {"picture": b64(PICTURE)},
     ]
-    results = post(client, "score", memes=asked).json()["results"]
-    assert [one["index"] for one in results] == list(range(6))
-    assert [one.get("problem", {}).get("status") for one in results] == [None, 422, None, 422, 422, None]
+    results = post(client, "score", memes=memes).json()["results"]
+    assert [result["index"] for result in results] == list(range(6))
+    assert [result.get("problem", {}).get("status") for result in results] == [None, 422, None, 422, 422, None]
     assert "never fetched" in results[4]["problem"]["detail"]
-    for place, one in ((0, asked[0]), (2, asked[2]), (5, asked[5])):
-        alone = post(client, explain=False, **one).json()
-        assert results[place]["verdict"]["logit"] == pytest.approx(alone["verdict"]["logit"], abs=1e-4)
-        assert results[place]["harm"]["probability"] == pytest.approx(alone["harm"]["probability"], abs=1e-4)
+    for index in (0, 2, 5):
+        alone = post(client, explain=False, **memes[index]).json()
+        assert results[index]["verdict"]["logit"] == pytest.approx(alone["verdict"]["logit"], abs=1e-4)
+        assert results[index]["harm"]["probability"] == pytest.approx(alone["harm"]["probability"], abs=1e-4)
     assert results[5]["caption"] == LINE.text
 
 
 @pytest.mark.parametrize("name", ["hate", "harm", "text-emotions", "face-expressions"])
 def test_each_system_gives_a_category_of_its_own(client: TestClient, name: str) -> None:
-    (listed,) = [one for one in client.get("/api/v1/models").json()["systems"] if one["name"] == name]
+    (listed,) = [system for system in client.get("/api/v1/models").json()["systems"] if system["name"] == name]
     answer = post(client, f"systems/{name}/predict", picture=b64(PICTURE), caption=WORDS).json()
     assert (answer["system"], answer["caption"], answer["caption_source"]) == (name, WORDS, "override")
     if name == "face-expressions":
@@ -273,9 +273,9 @@ def test_the_log_has_ids_and_times_and_nothing_of_the_meme(
     client.get("/health")
     written = capsys.readouterr().err
     lines = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
-    (told,) = [line for line in lines if line.get("request") == "mine-1"]
-    assert (told["route"], told["status"], told["memes"], told["failed"]) == ("/api/v1/analyze", 200, 1, 0)
-    assert (told["trace"], told["ms"] > 0) == (trace.split("-")[1], True)
+    (logged,) = [line for line in lines if line.get("request") == "mine-1"]
+    assert (logged["route"], logged["status"], logged["memes"], logged["failed"]) == ("/api/v1/analyze", 200, 1, 0)
+    assert (logged["trace"], logged["ms"] > 0) == (trace.split("-")[1], True)
     assert SECRET not in written and "/health" not in written
 
 
@@ -289,11 +289,11 @@ def test_the_counters(client: TestClient) -> None:
 
 
 def test_the_examples_of_the_documentation_work(client: TestClient, reading: FakeReader) -> None:
-    told = client.get("/api/openapi.json").json()
+    document = client.get("/api/openapi.json").json()
     tried = 0
-    for path, methods in told["paths"].items():
+    for path, methods in document["paths"].items():
         content = methods.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json", {})
-        examples = [one["value"] for one in content.get("examples", {}).values()]
+        examples = [entry["value"] for entry in content.get("examples", {}).values()]
         for example in [*examples, *([content["example"]] if "example" in content else [])]:
             answer = client.post(path.replace("{name}", "hate"), json=example)
             assert answer.status_code == 200, (path, answer.text)
@@ -301,9 +301,20 @@ def test_the_examples_of_the_documentation_work(client: TestClient, reading: Fak
     assert tried == 8
 
 
-def test_settings_come_from_the_environment_and_nonsense_is_refused() -> None:
-    given = {"SUBTEXT_API_KEYS": "a, b,", "SUBTEXT_API_QUEUE": "70", "SUBTEXT_API_DEADLINE_S": "1.5"}
-    assert Settings.from_env(given) == Settings(keys=("a", "b"), queue=70, deadline_s=1.5)
-    for name, value in (("QUEUE", "many"), ("WORKERS", "0"), ("MEMES", "1000"), ("BODY_MB", "999")):
-        with pytest.raises(ValueError, match=f"SUBTEXT_API_{name}"):
-            Settings.from_env({f"SUBTEXT_API_{name}": value})
+def test_settings_come_from_the_environment_and_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = Settings(keys=("a", "b"), queue=70, deadline_s=1.5)
+    variables = {"KEYS": "a, b,", "QUEUE": " 70 ", "DEADLINE_S": "1.5", "RATE": " ", "MEMES": ""}
+    with monkeypatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(f"SUBTEXT_API_{name}", value)
+        assert Settings() == expected
+    for name, value in (
+        ("QUEUE", "many"),
+        ("WORKERS", "0"),
+        ("MEMES", "1000"),
+        ("BODY_MB", "999"),
+        ("DEADLINE_S", "nan"),
+    ):
+        with monkeypatch.context() as patch, pytest.raises(ValueError, match=rf"^SUBTEXT_API_{name}='?{value}"):
+            patch.setenv(f"SUBTEXT_API_{name}", value)
+            Settings()

@@ -27,8 +27,8 @@ from models.io.flat_row import Row, bad
 from models.io.images import open_picture
 from serving.batch import __main__ as command
 from serving.batch import local, results
-from serving.batch.items import refs_of
-from serving.batch.judge import Options, judged
+from serving.batch.items import read_csv
+from serving.batch.judge import Options, judge
 from serving.batch.output import Output
 from serving.batch.plan import plan
 from tests.conftest import drawn
@@ -61,7 +61,7 @@ def memes(tmp_path: Path) -> Path:
 def here(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command's analyzer is one on tiny weights."""
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tiny.root))
-    local.analyzer.cache_clear()
+    local.load_analyzer.cache_clear()
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -88,11 +88,15 @@ def test_the_numbers_are_those_of_the_analysis(
     assert run(memes / "table.csv", tmp_path / "out.parquet", "--no-ocr", "--systems", "hate,text-emotions") == 0
     row = rows_of(tmp_path / "out.parquet")[1]
     picture = open_picture((memes / "1.png").read_bytes())
-    found = tiny_analyzer.analyze(Meme(picture.image, Caption("words of 1", "override")), explain=False)
-    assert row["logit"] == pytest.approx(found.verdict.logit, abs=1e-4)
-    assert row["harm"] == pytest.approx(found.harm.probability, abs=1e-4)
-    assert (row["label"], row["hate"], row["sha256"]) == (found.verdict.label, found.verdict.label, picture.sha256)
-    likeliest = max(found.emotions.text.scores, key=lambda score: score.probability)
+    analysis = tiny_analyzer.analyze(Meme(picture.image, Caption("words of 1", "override")), explain=False)
+    assert row["logit"] == pytest.approx(analysis.verdict.logit, abs=1e-4)
+    assert row["harm"] == pytest.approx(analysis.harm.probability, abs=1e-4)
+    assert (row["label"], row["hate"], row["sha256"]) == (
+        analysis.verdict.label,
+        analysis.verdict.label,
+        picture.sha256,
+    )
+    likeliest = max(analysis.emotions.text.scores, key=lambda score: score.probability)
     assert row["text_emotions"] == likeliest.label
 
 
@@ -124,7 +128,7 @@ def test_parquet_in_a_zip_or_a_folder(here: None, memes: Path, tmp_path: Path) -
         ("9", "ok", ""),
         ("10", "ok", "b"),
     ]
-    structs = [{"bytes": one, "path": None} for one in data]
+    structs = [{"bytes": image, "path": None} for image in data]
     (tmp_path / "many").mkdir()
     for name in "ab":
         pq.write_table(pa.table({"image": structs}), tmp_path / "many" / f"{name}.parquet")
@@ -186,14 +190,14 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost_or_doubled(here: None, 
     whole = plan(str(memes), size=1)
     output = Output(str(tmp_path / "out"))
     output.begin({})
-    work = local.Work(output, Options(read=False), threads=1)
+    work = local.Work(output, Options(ocr=False), threads=1)
     killed: list[int] = []
 
     def kill() -> None:
         until = time.monotonic() + 120
         while not output.done() and time.monotonic() < until:
             time.sleep(0.01)
-        workers = [one for one in psutil.Process().children() if "spawn_main" in " ".join(one.cmdline())]
+        workers = [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
         os.kill(workers[0].pid, signal.SIGKILL)
         killed.append(workers[0].pid)
 
@@ -204,7 +208,7 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost_or_doubled(here: None, 
     thread.join(120)
     done += finished
     assert killed
-    assert sorted(one.number for one in done) == list(range(8))
+    assert sorted(shard.number for shard in done) == list(range(8))
     assert [row["id"] for row in rows_of(tmp_path / "out")] == [
         *(f"{number}.png" for number in range(7)),
         "below/7.png",
@@ -233,14 +237,14 @@ def test_one_meme_that_fails_the_models_takes_no_other_with_it(
 ) -> None:
     real = tiny_analyzer.judge
 
-    def judge(some: Sequence[Meme]) -> Any:
-        if any(meme.caption.text == "words of 2" for meme in some):
+    def failing(batch: Sequence[Meme]) -> Any:
+        if any(meme.caption.text == "words of 2" for meme in batch):
             raise ZeroDivisionError
-        return real(some)
+        return real(batch)
 
-    monkeypatch.setattr(tiny_analyzer, "judge", judge)
+    monkeypatch.setattr(tiny_analyzer, "judge", failing)
     (shard,) = plan(str(memes / "table.csv")).shards
-    rows = [row for row, _ in judged(shard.items(), tiny_analyzer, Options(read=False))]
+    rows = [row for row, _ in judge(shard.items(), tiny_analyzer, Options(ocr=False))]
     assert [row.status for row in rows[:4]] == ["error", "ok", "error", "ok"]
     assert "went wrong" in rows[2].error
 
@@ -251,7 +255,7 @@ def test_the_ocr_reads_where_no_caption_is_given(
     reader = FakeReader()
     monkeypatch.setattr(tiny_analyzer, "reader", reader)
     (shard,) = plan(str(memes / "table.csv")).shards
-    rows = [row for row, _ in judged(shard.items(), tiny_analyzer, Options())]
+    rows = [row for row, _ in judge(shard.items(), tiny_analyzer, Options())]
     assert [(row.caption_source, row.caption) for row in rows[1:4]] == [
         ("override", "words of 1"),
         ("override", "words of 2"),
@@ -293,16 +297,16 @@ def test_options_that_make_no_sense(memes: Path, tmp_path: Path, capsys: pytest.
 
 
 def test_a_table_with_semicolons_a_mark_and_line_breaks() -> None:
-    refs = refs_of('Picture;Text\r\na.png;"two\nlines; here"\r\nb.png;\r\n')
+    refs = read_csv('Picture;Text\r\na.png;"two\nlines; here"\r\nb.png;\r\n')
     assert [(ref.path, ref.caption) for ref in refs] == [("a.png", "two\nlines; here"), ("b.png", None)]
 
 
 def test_formulas_stay_text_in_a_spreadsheet() -> None:
     rows = [bad("=cmd()", "x"), bad("@a", "y"), bad("plain", "-z")]
-    with io.StringIO(results.in_form("csv", rows).decode()) as file:
+    with io.StringIO(results.to_bytes("csv", rows).decode()) as file:
         read = list(csv.DictReader(file))
     assert [(row["id"], row["error"]) for row in read] == [("'=cmd()", "x"), ("'@a", "y"), ("plain", "'-z")]
-    assert json.loads(results.in_form("jsonl", rows).splitlines()[0])["id"] == "=cmd()"
+    assert json.loads(results.to_bytes("jsonl", rows).splitlines()[0])["id"] == "=cmd()"
 
 
 def test_other_file_systems_are_read_and_written(here: None, memes: Path) -> None:

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,19 @@ from serving.batch import uploads
 from serving.batch.jobs import Job, Jobs
 from serving.batch.judge import Options
 from tests.conftest import drawn
+from tests.fakes import FakeAnalyzer
 from tests.serving.conftest import wait_until
-from tests.serving.test_schema import Scoring
 
 
-class Held(Scoring):
+class BlockedAnalyzer(FakeAnalyzer):
     """Judges once its gate is open."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.gate, self.asked = threading.Event(), threading.Event()
+        self.gate, self.called = threading.Event(), threading.Event()
 
-    def judge(self, memes: list[Meme]) -> list[Any]:
-        self.asked.set()
+    def judge(self, memes: Sequence[Meme]) -> list[Any]:
+        self.called.set()
         assert self.gate.wait(30)
         return super().judge(memes)
 
@@ -50,17 +50,17 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def zipped(**files: bytes) -> bytes:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in files.items():
             archive.writestr(name.replace("__", "/").replace("_png", ".png"), data)
-    return held.getvalue()
+    return buffer.getvalue()
 
 
 def table(**columns: list[Any]) -> bytes:
-    held = io.BytesIO()
-    pq.write_table(pa.table(columns), held)
-    return held.getvalue()
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer)
+    return buffer.getvalue()
 
 
 def done(jobs: Jobs, *files: tuple[str, bytes]) -> Job:
@@ -69,7 +69,7 @@ def done(jobs: Jobs, *files: tuple[str, bytes]) -> Job:
     return job
 
 
-def told(job: Job) -> list[tuple[str, str, str]]:
+def summary(job: Job) -> list[tuple[str, str, str]]:
     return [(row.id, row.caption_source, row.caption if row.status == "ok" else "!") for row in job.rows]
 
 
@@ -78,14 +78,14 @@ def test_pictures_a_zip_and_tables_come_together(temporary: Path) -> None:
     csv = b"image,caption\na.png,words of a\nz1.png,words of z\nhttp://x/y.png,\nnone.png,x\n"
     parquet = table(image=[drawn(), None], text=[None, "alone"], id=["p", "q"])
     job = done(
-        Jobs(Scoring),
+        Jobs(FakeAnalyzer),
         *zip(names, (drawn(), b"no"), strict=True),
         ("t.csv", csv),
         ("many.zip", zipped(in__z1_png=drawn(), in__z2_png=drawn(), notes=b"x")),
         ("p.parquet", parquet),
     )
     read = "when the tests pass"
-    assert told(job) == [
+    assert summary(job) == [
         ("a.png", "override", "words of a"),
         ("z1.png", "override", "words of z"),
         ("http://x/y.png", "none", "!"),
@@ -98,13 +98,13 @@ def test_pictures_a_zip_and_tables_come_together(temporary: Path) -> None:
     assert "never fetched" in job.rows[2].error
     assert (job.state, job.total, job.counts["error"], job.counts["not_hateful"]) == ("done", 8, 3, 5)
     assert [small is not None for small in job.thumbnails] == [row.sha256 is not None for row in job.rows]
-    assert max(Image.open(io.BytesIO(job.thumbnails[0] or b"")).size) == batches.THUMBNAIL
+    assert max(Image.open(io.BytesIO(job.thumbnails[0] or b"")).size) == batches.THUMBNAIL_SIDE
     assert list(temporary.iterdir()) == []
 
 
 def test_a_parquet_that_names_its_pictures_and_files_of_one_name(temporary: Path) -> None:
     job = done(
-        Jobs(Scoring),
+        Jobs(FakeAnalyzer),
         ("a.png", drawn(colour=(1, 2, 3))),
         ("a.png", drawn(colour=(9, 2, 3))),
         ("t.parquet", table(image=["folder/a.png", ""], caption=["x", "y"])),
@@ -115,16 +115,16 @@ def test_a_parquet_that_names_its_pictures_and_files_of_one_name(temporary: Path
 
 
 def test_a_job_is_found_again_and_stopped_and_deleted(temporary: Path) -> None:
-    held = Held()
-    jobs = Jobs(lambda: held)
+    blocked = BlockedAnalyzer()
+    jobs = Jobs(lambda: blocked)
     first = jobs.start([(f"{number}.png", drawn()) for number in range(40)], Options())
     second = jobs.start([("b.png", drawn())], Options())
-    assert held.asked.wait(60)
+    assert blocked.called.wait(60)
     assert first.state == "running"
     assert jobs.find(first.id) is first and jobs.find("guessed") is jobs.find(None) is None
     assert second.state == "waiting" and not second.over
     first.stop()
-    held.gate.set()
+    blocked.gate.set()
     wait_until(lambda: second.over)
     assert (first.state, second.state) == ("stopped", "done")
     assert 0 < len(first.rows) < first.total
@@ -133,13 +133,15 @@ def test_a_job_is_found_again_and_stopped_and_deleted(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_a_job_is_forgotten_when_nobody_looks(temporary: Path) -> None:
-    jobs = Jobs(Scoring, kept_s=0.2)
+def test_a_job_is_forgotten_when_nobody_looks(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = Jobs(FakeAnalyzer, ttl_s=60)
     job = done(jobs, ("a.png", drawn()))
+    now = time.monotonic()
+    monkeypatch.setattr(batches.time, "monotonic", lambda: now)
     for _ in range(4):
-        time.sleep(0.1)
-        assert jobs.find(job.id) is job  # a look keeps it
-    time.sleep(0.3)
+        now += 50
+        assert jobs.find(job.id) is job  # a view keeps it
+    now += 61
     assert jobs.find(job.id) is None
 
 
@@ -155,8 +157,8 @@ def test_models_that_are_missing_are_told(temporary: Path) -> None:
 def test_what_cannot_be_taken_is_told_and_leaves_nothing_behind(
     temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = Jobs(Held)
-    monkeypatch.setattr(uploads, "MOST", 3)
+    jobs = Jobs(BlockedAnalyzer)
+    monkeypatch.setattr(uploads, "MAX_MEMES", 3)
     for files, says in (
         ([("a.zip", b"no zip")], "damaged"),
         ([("a.zip", zipped(notes=b"x"))], "no meme"),
@@ -167,15 +169,15 @@ def test_what_cannot_be_taken_is_told_and_leaves_nothing_behind(
     ):
         with pytest.raises(BadInput, match=says):
             jobs.start(files, Options())
-    monkeypatch.setattr(batches, "MOST_BYTES", 5)
+    monkeypatch.setattr(batches, "MAX_BYTES", 5)
     with pytest.raises(BadInput, match="1 GB"):
         jobs.start([("a.png", b"abc"), ("b.png", b"def")], Options())
     assert list(temporary.iterdir()) == []
 
 
 def test_a_server_holds_a_bounded_number(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "MOST_JOBS", 1)
-    jobs = Jobs(Scoring)
+    monkeypatch.setattr(batches, "MAX_JOBS", 1)
+    jobs = Jobs(FakeAnalyzer)
     done(jobs, ("a.png", drawn()))
     with pytest.raises(PartUnavailable, match="later"):
         jobs.start([("a.png", drawn())], Options())

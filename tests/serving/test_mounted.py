@@ -38,11 +38,11 @@ def test_app_api_and_terminal_give_the_same_numbers(tmp_path: Path) -> None:
     with log.open("wb") as said, serve.app(said) as (address, _):
         wait_until(lambda: requests.get(f"{address}/ready", timeout=30).ok, 180)
         with Client(address) as client:
-            found = client.analyze(MEME, explain=False)
-        assert (found.caption, found.image) == (terminal.caption, terminal.image)
-        assert found.profile.weights == terminal.profile.weights
-        assert found.verdict.logit == pytest.approx(terminal.verdict.logit, abs=1e-4)
-        assert found.harm == terminal.harm or found.harm.probability == pytest.approx(
+            served = client.analyze(MEME, explain=False)
+        assert (served.caption, served.image) == (terminal.caption, terminal.image)
+        assert served.profile.weights == terminal.profile.weights
+        assert served.verdict.logit == pytest.approx(terminal.verdict.logit, abs=1e-4)
+        assert served.harm == terminal.harm or served.harm.probability == pytest.approx(
             terminal.harm.probability, abs=1e-4
         )
         page = requests.get(f"{address}/batch", timeout=30)
@@ -50,6 +50,6 @@ def test_app_api_and_terminal_give_the_same_numbers(tmp_path: Path) -> None:
         assert requests.get(f"{address}/_stcore/health", timeout=30).text == "ok"
         wrong = requests.get(f"{address}/api/v1/nothing", timeout=30)
         assert (wrong.status_code, wrong.json()["status"]) == (404, 404)
-    told = log.read_text(encoding="utf-8")
-    assert "You can now view your Streamlit app" in told
-    assert "ScriptRunContext" not in told  # of which the API's threads have none, and need none
+    output = log.read_text(encoding="utf-8")
+    assert "You can now view your Streamlit app" in output
+    assert "ScriptRunContext" not in output  # of which the API's threads have none, and need none

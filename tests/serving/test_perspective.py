@@ -41,9 +41,9 @@ def test_both_attributes_carry_our_score(client: TestClient) -> None:
 
 def test_a_score_below_the_threshold_is_left_out(client: TestClient) -> None:
     value = ask(client).json()["attributeScores"]["TOXICITY"]["summaryScore"]["value"]
-    for threshold, there in ((value - 0.01, True), (value + 0.01, False)):
+    for threshold, included in ((value - 0.01, True), (value + 0.01, False)):
         answer = ask(client, requestedAttributes={"TOXICITY": {"scoreThreshold": threshold}}).json()
-        assert ("TOXICITY" in answer["attributeScores"]) == there
+        assert ("TOXICITY" in answer["attributeScores"]) == included
 
 
 @pytest.mark.parametrize(

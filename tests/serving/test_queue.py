@@ -10,38 +10,40 @@ from typing import Any
 
 import pytest
 
-from serving.problems import Late, Overloaded
+from serving.problems import DeadlineExceeded, Overloaded
 from serving.queue import WorkQueue
 
 
-class Held:
+class BlockedRun:
     """Answers with ten times the work once `gate` is open; remembers the batches."""
 
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.batches: list[tuple[Any, list[Any]]] = []
 
-    def __call__(self, kind: Any, works: Sequence[Any]) -> list[Any]:
-        self.batches.append((kind, list(works)))
+    def __call__(self, kind: Any, items: Sequence[Any]) -> list[Any]:
+        self.batches.append((kind, list(items)))
         assert self.gate.wait(20)
-        return [ValueError("odd") if work == 13 else work * 10 for work in works]
+        return [ValueError("odd") if item == 13 else item * 10 for item in items]
 
 
-def run(test: Callable[[WorkQueue, Held], Awaitable[None]], **settings: Any) -> Held:
-    held = Held()
+def run(test: Callable[[WorkQueue, BlockedRun], Awaitable[None]], **settings: Any) -> BlockedRun:
+    blocked = BlockedRun()
 
     async def whole() -> None:
-        queue = WorkQueue(held, **{"most": 8, "at_once": lambda kind: 4 if kind == "score" else 1, **settings})
+        queue = WorkQueue(
+            blocked, **{"max_length": 8, "batch_size": lambda kind: 4 if kind == "score" else 1, **settings}
+        )
         await queue.start()
         try:
-            await test(queue, held)
+            await test(queue, blocked)
         finally:
-            held.gate.set()
+            blocked.gate.set()
             await queue.stop()
 
     with ThreadPoolExecutor(1) as thread:  # its own: where a browser is driven in this process, a loop runs already
         thread.submit(asyncio.run, whole()).result()
-    return held
+    return blocked
 
 
 async def soon(true: Callable[[], bool]) -> None:
@@ -53,62 +55,62 @@ async def soon(true: Callable[[], bool]) -> None:
 
 
 def test_what_waits_is_batched_by_kind_and_each_gets_its_own_answer() -> None:
-    async def test(queue: WorkQueue, held: Held) -> None:
-        first = asyncio.create_task(queue.submit("score", [1], within=20))
-        await soon(lambda: len(held.batches) == 1)
+    async def test(queue: WorkQueue, blocked: BlockedRun) -> None:
+        first = asyncio.create_task(queue.submit("score", [1], deadline_s=20))
+        await soon(lambda: len(blocked.batches) == 1)
         rest = [
-            asyncio.create_task(queue.submit(kind, works, within=20))
-            for kind, works in (("score", [2, 3]), ("other", [4]), ("score", [5, 6, 7]))
+            asyncio.create_task(queue.submit(kind, items, deadline_s=20))
+            for kind, items in (("score", [2, 3]), ("other", [4]), ("score", [5, 6, 7]))
         ]
         await soon(lambda: queue.length == 7)
-        held.gate.set()
+        blocked.gate.set()
         assert await asyncio.gather(first, *rest) == [[10], [20, 30], [40], [50, 60, 70]]
 
     assert run(test).batches == [("score", [1]), ("score", [2, 3, 5, 6]), ("other", [4]), ("score", [7])]
 
 
 def test_a_full_queue_refuses_at_the_door_and_loses_nothing_that_it_took() -> None:
-    async def test(queue: WorkQueue, held: Held) -> None:
-        taken = [asyncio.create_task(queue.submit("other", [n], within=20)) for n in range(8)]
+    async def test(queue: WorkQueue, blocked: BlockedRun) -> None:
+        taken = [asyncio.create_task(queue.submit("other", [n], deadline_s=20)) for n in range(8)]
         await soon(lambda: queue.length == 8)
         with pytest.raises(Overloaded, match="full") as refused:
-            await queue.submit("other", [99], within=20)
+            await queue.submit("other", [99], deadline_s=20)
         assert refused.value.retry_after and refused.value.retry_after >= 1
-        held.gate.set()
+        blocked.gate.set()
         assert await asyncio.gather(*taken) == [[n * 10] for n in range(8)]
 
     assert ("other", [99]) not in run(test).batches
 
 
 def test_what_is_not_done_in_time_is_told_and_never_computed() -> None:
-    async def test(queue: WorkQueue, held: Held) -> None:
-        first = asyncio.create_task(queue.submit("other", [1], within=20))
-        await soon(lambda: len(held.batches) == 1)
-        with pytest.raises(Late, match="again"):
-            await queue.submit("other", [2], within=0.05)
-        held.gate.set()
+    async def test(queue: WorkQueue, blocked: BlockedRun) -> None:
+        first = asyncio.create_task(queue.submit("other", [1], deadline_s=20))
+        await soon(lambda: len(blocked.batches) == 1)
+        with pytest.raises(DeadlineExceeded, match="again"):
+            await queue.submit("other", [2], deadline_s=0.05)
+        blocked.gate.set()
         assert await first == [10]
-        assert await queue.submit("other", [3], within=20) == [30]
+        assert await queue.submit("other", [3], deadline_s=20) == [30]
 
-    assert [works for _, works in run(test).batches] == [[1], [3]]
+    assert [items for _, items in run(test).batches] == [[1], [3]]
 
 
 def test_no_hope_to_be_done_in_time_is_told_before_waiting() -> None:
-    async def test(queue: WorkQueue, held: Held) -> None:
-        held.gate.set()
-        queue._each["other"] = 5.0  # what the last ones took
+    async def test(queue: WorkQueue, blocked: BlockedRun) -> None:
+        blocked.gate.set()
+        queue._mean_s["other"] = 5.0  # what the last ones took
         with pytest.raises(Overloaded, match="longer than the 2 s") as refused:
-            await queue.submit("other", [1], within=2)
+            await queue.submit("other", [1], deadline_s=2)
         assert refused.value.retry_after == 5
-        assert await queue.submit("other", [1], within=6) == [10]
+        assert await queue.submit("other", [1], deadline_s=6) == [10]
 
     run(test)
 
 
 def test_a_failure_belongs_to_its_own_work() -> None:
-    async def test(queue: WorkQueue, held: Held) -> None:
-        held.gate.set()
-        good, bad, also = await queue.submit("score", [1, 13, 2], within=20)
+    async def test(queue: WorkQueue, blocked: BlockedRun) -> None:
+        blocked.gate.set()
+        good, bad, also = await queue.submit("score", [1, 13, 2], deadline_s=20)
         assert (good, also) == (10, 20)
         assert isinstance(bad, ValueError)
 
@@ -116,17 +118,17 @@ def test_a_failure_belongs_to_its_own_work() -> None:
 
 
 def test_a_run_that_fails_as_a_whole_fails_its_batch_and_the_queue_goes_on() -> None:
-    def failing(kind: Any, works: Sequence[Any]) -> list[Any]:
+    def failing(kind: Any, items: Sequence[Any]) -> list[Any]:
         if kind == "bad":
             raise ZeroDivisionError
-        return list(works)
+        return list(items)
 
     async def whole() -> None:
-        queue = WorkQueue(failing, most=4)
+        queue = WorkQueue(failing, max_length=4)
         await queue.start()
-        (failed,) = await queue.submit("bad", [1], within=20)
+        (failed,) = await queue.submit("bad", [1], deadline_s=20)
         assert isinstance(failed, ZeroDivisionError)
-        assert await queue.submit("good", [2], within=20) == [2]
+        assert await queue.submit("good", [2], deadline_s=20) == [2]
         assert queue.length == 0
         await queue.stop()
 
@@ -135,14 +137,14 @@ def test_a_run_that_fails_as_a_whole_fails_its_batch_and_the_queue_goes_on() -> 
 
 
 def test_stopping_answers_what_was_taken_and_takes_no_more() -> None:
-    async def test(queue: WorkQueue, held: Held) -> None:
-        taken = [asyncio.create_task(queue.submit("other", [n], within=20)) for n in range(3)]
+    async def test(queue: WorkQueue, blocked: BlockedRun) -> None:
+        taken = [asyncio.create_task(queue.submit("other", [n], deadline_s=20)) for n in range(3)]
         await soon(lambda: queue.length == 3)
         stopping = asyncio.create_task(queue.stop())
         await asyncio.sleep(0.01)
         with pytest.raises(Overloaded, match="stopping"):
-            await queue.submit("other", [9], within=20)
-        held.gate.set()
+            await queue.submit("other", [9], deadline_s=20)
+        blocked.gate.set()
         assert await asyncio.gather(*taken) == [[0], [10], [20]]
         await stopping
 

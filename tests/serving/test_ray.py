@@ -52,13 +52,13 @@ def memes(tmp_path: Path) -> Path:
 
 def actors() -> list[psutil.Process]:
     """The processes of the actors, by the title that Ray gives them; only those of this test's own cluster."""
-    found = []
+    processes = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             title = " ".join(process.cmdline())
             if title.startswith("ray::") and "Judge" in title:
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes
 
 
 def kill_an_actor(after: Path, killed: list[int]) -> None:
@@ -80,7 +80,7 @@ def test_every_input_stands_in_the_output_once_though_an_actor_is_killed(
     killed: list[int] = []
     killer = threading.Thread(target=kill_an_actor, args=(tmp_path / "out", killed), daemon=True)
     killer.start()
-    work = Work(output, Options(read=False), threads=1)
+    work = Work(output, Options(ocr=False), threads=1)
     finished = list(on_ray.run(whole.shards, work, address="auto", actors=2))
     killer.join(10)
     assert len(killed) == 1, "no actor was killed: the batch was over too soon"

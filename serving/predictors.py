@@ -1,0 +1,188 @@
+"""Every model that gives a category, under one interface: memes in, a `Prediction` for each.
+
+These are the analyzer's own answers (verdict, harm, text emotions, face expressions) and the multitask models in
+`weights/` (folders whose card says `"kind": "system"`). The route `/systems/{name}/predict` and the batch's option
+`--systems` choose from this registry.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from models.analysis import Emotion, Meme, Status
+from models.errors import nearest
+from models.io.captions import normalize
+from serving.problems import NoSystem
+from serving.responses import Answered
+
+if TYPE_CHECKING:
+    from models.analyzer import Analyzer
+    from models.classifiers.multitask import Answer, TrainedSystem
+    from models.encoders.base import Encoder
+
+# Loaded multitask models by encoder, so that they are released together with it.
+_loaded: WeakKeyDictionary[Encoder, dict[str, TrainedSystem]] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """`category` is empty unless `status` is `ok`; `scores` are sorted, the likeliest first; `detail` explains a failure.
+
+    A model with several targets leaves `scores` empty: `answers` has an entry for each, and `category` names all of them.
+    """
+
+    status: Status
+    category: str = ""
+    scores: tuple[Emotion, ...] = ()
+    detail: str = ""
+    answers: tuple[Answered, ...] = ()
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """`predict` returns one prediction for each meme; `reads` says which modalities it uses."""
+
+    name: str
+    summary: str
+    reads: str
+    labels: tuple[str, ...]
+    predict: Callable[[Sequence[Meme]], list[Prediction]]
+
+
+def registry(analyzer: Analyzer) -> Mapping[str, Predictor]:
+    """All predictors by name. Multitask models read the tokens of profile `mini`: with another profile they are missing."""
+    predictors = [_hate(analyzer), _harm(analyzer), _text_emotions(analyzer), _face_expressions(analyzer)]
+    if analyzer.info.name == "mini":
+        predictors += _multitask(analyzer)
+    return {predictor.name: predictor for predictor in predictors}
+
+
+def choose(predictors: Mapping[str, Predictor], name: str) -> Predictor:
+    """The predictor of that name. Raises `NoSystem`, which lists the known names."""
+    if name not in predictors:
+        match = nearest(name, predictors)
+        hint = f"Did you mean {match}? " if match else ""
+        raise NoSystem(f"There is no system of that name. {hint}There are: {', '.join(predictors)}.")
+    return predictors[name]
+
+
+def _hate(analyzer: Analyzer) -> Predictor:
+    def predict(memes: Sequence[Meme]) -> list[Prediction]:
+        return [
+            Prediction("ok", v.label, (Emotion("hateful", v.probability, v.bands.hateful_from, v.label == "hateful"),))
+            for v in analyzer.score(memes)
+        ]
+
+    summary = "Does it attack people for what they are? The app's verdict."
+    return Predictor("hate", summary, "picture, words", ("hateful", "needs_review", "not_hateful"), predict)
+
+
+def _harm(analyzer: Analyzer) -> Predictor:
+    def predict(memes: Sequence[Meme]) -> list[Prediction]:
+        threshold, predictions = analyzer.threshold("harm"), []
+        for harm in analyzer.harm(memes):
+            harmful = harm.probability >= threshold
+            score = Emotion("harmful", harm.probability, threshold, harmful)
+            predictions.append(Prediction("ok", "harmful" if harmful else "not_harmful", (score,)))
+        return predictions
+
+    summary = "Would HarMeme's annotators call it harmful?"
+    return Predictor("harm", summary, "picture, words", ("harmful", "not_harmful"), predict)
+
+
+def _text_emotions(analyzer: Analyzer) -> Predictor:
+    from models.emotions.text import LABELS
+
+    def predict(memes: Sequence[Meme]) -> list[Prediction]:
+        predictions = []
+        for emotions in analyzer.text_emotions([meme.caption.text for meme in memes]):
+            likeliest = max(emotions.scores, key=lambda score: score.probability, default=None)
+            category = likeliest.label if likeliest is not None else ""
+            predictions.append(Prediction(emotions.status, category, emotions.scores, emotions.detail))
+        return predictions
+
+    return Predictor("text-emotions", "The emotion that the words carry (GoEmotions).", "words", LABELS, predict)
+
+
+def _face_expressions(analyzer: Analyzer) -> Predictor:
+    from models.emotions.expressions import LABELS
+
+    def predict(memes: Sequence[Meme]) -> list[Prediction]:
+        predictions = []
+        for emotions in map(analyzer.faces, memes):
+            if not emotions.faces:
+                predictions.append(Prediction(emotions.status, detail=emotions.detail))
+                continue
+            expressions = emotions.faces[0].expressions  # the largest face's, the likeliest first
+            category = expressions[0].label
+            scores = tuple(Emotion(e.label, e.probability, 0.0, e.label == category) for e in expressions)
+            predictions.append(Prediction("ok", category, scores))
+        return predictions
+
+    return Predictor("face-expressions", "The expression of the largest face (FER-2013).", "picture", LABELS, predict)
+
+
+def _multitask(analyzer: Analyzer) -> list[Predictor]:
+    from models.classifiers import multitask
+
+    predictors = []
+    for name in multitask.names():
+        try:
+            predictors.append(_multitask_predictor(name, _load(name, analyzer.encoder)))
+        except Exception:  # a damaged folder is left out; the others still work
+            continue
+    return predictors
+
+
+def _load(name: str, encoder: Encoder) -> TrainedSystem:
+    from models.classifiers.multitask import TrainedSystem
+
+    with _lock:
+        models = _loaded.setdefault(encoder, {})
+        if name not in models:
+            models[name] = TrainedSystem.load(name, encoder)
+        return models[name]
+
+
+def _multitask_predictor(name: str, model: TrainedSystem) -> Predictor:
+    reads = [word for modality, word in (("image", "picture"), ("text", "words")) if model.reads(modality)]
+    targets = [target for head in model.heads for target in head.questions]
+    labels = tuple(
+        f"{target.name}: {label}" if len(targets) > 1 else label for target in targets for label in target.classes
+    )
+
+    def missing(meme: Meme) -> Prediction | None:
+        """The prediction for a meme that has nothing of what the model reads, else None."""
+        has_text = bool(normalize(meme.caption.text).text)
+        if (model.reads("image") and meme.image is not None) or (model.reads("text") and has_text):
+            return None
+        return Prediction("no_text" if model.reads("text") else "no_image")
+
+    def predict(memes: Sequence[Meme]) -> list[Prediction]:
+        unusable = [missing(meme) for meme in memes]
+        usable = [meme for meme, prediction in zip(memes, unusable, strict=True) if prediction is None]
+        if not usable:
+            return [prediction for prediction in unusable if prediction is not None]
+        logits = model.logits([meme.image for meme in usable], [meme.caption.text for meme in usable])
+        answers = iter(model.answers(logits))
+        return [prediction or _multitask_prediction(next(answers)) for prediction in unusable]
+
+    names = ", ".join(target.name.replace("_", " ") for target in targets)
+    summary = f"A trained system ({', '.join(model.tasks)}): {names}."
+    return Predictor(name, summary, ", ".join(reads), labels, predict)
+
+
+def _multitask_prediction(answers: Sequence[Answer]) -> Prediction:
+    answered = []
+    for answer in answers:
+        ordered = sorted(answer.probabilities.items(), key=lambda item: -item[1])
+        scores = tuple(Emotion(label, probability, 0.0, label == answer.given) for label, probability in ordered)
+        answered.append(Answered(answer.task, answer.question, answer.given, scores))
+    if len(answered) == 1:
+        return Prediction("ok", answered[0].category, answered[0].scores)
+    return Prediction("ok", "; ".join(f"{a.question}: {a.category}" for a in answered), answers=tuple(answered))

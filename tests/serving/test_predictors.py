@@ -1,0 +1,86 @@
+"""Multitask models as predictors: chosen by the name of their folder, beside the analyzer's own answers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from models.analysis import Caption, Meme
+from models.classifiers.multitask import TrainedSystem
+from models.io.flat_row import Row
+from serving import predictors
+from serving.batch.items import Item
+from serving.batch.judge import Options, judge
+from serving.work import MemeInput
+
+if TYPE_CHECKING:
+    from models.analyzer import Analyzer
+    from tests.weights_for_tests import Tiny
+
+BOTH_MODALITIES, TEXT_ONLY = "memotion_gmu", "mental_health_stress"
+BOTH = Meme(Image.new("RGB", (60, 40), (200, 60, 20)), Caption("we love mondays", "override"))
+NO_TEXT = Meme(BOTH.image, Caption())
+
+
+@pytest.fixture(scope="module")
+def analyzer(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Analyzer]:
+    """Tiny weights with two multitask models beside them, and a third folder that is damaged."""
+    from models.analyzer import Analyzer
+    from tests.systems_for_tests import write
+    from training.backbones import mini
+
+    folder = tmp_path_factory.mktemp("multitask") / "weights"
+    folder.mkdir()
+    for weights in tiny.root.iterdir():
+        (folder / weights.name).symlink_to(weights)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SUBTEXT_WEIGHTS", str(folder))
+        mini.shipped.cache_clear()
+        for name in (BOTH_MODALITIES, TEXT_ONLY):
+            write(name, folder.parent / "cache")
+        shutil.copytree(folder / TEXT_ONLY, folder / "damaged")
+        (folder / "damaged" / "graph.onnx").write_bytes(b"no graph")
+        yield Analyzer(threads=1)
+    mini.shipped.cache_clear()
+
+
+def test_each_is_listed_and_a_damaged_one_takes_none_with_it(analyzer: Analyzer) -> None:
+    known = predictors.registry(analyzer)
+    assert {"hate", "harm", BOTH_MODALITIES, TEXT_ONLY} <= set(known)
+    assert "damaged" not in known
+    assert known[BOTH_MODALITIES].reads == "picture, words"
+    assert any(label.startswith("sentiment: ") for label in known[BOTH_MODALITIES].labels)
+
+
+def test_its_answers_are_the_models_own(analyzer: Analyzer) -> None:
+    model = TrainedSystem.load(BOTH_MODALITIES, analyzer.encoder)
+    expected = model.answers(model.logits([BOTH.image], [BOTH.caption.text]))[0]
+    (prediction,) = predictors.registry(analyzer)[BOTH_MODALITIES].predict([BOTH])
+    assert prediction.status == "ok" and prediction.scores == ()
+    assert [(answer.task, answer.question, answer.category) for answer in prediction.answers] == [
+        (answer.task, answer.question, answer.given) for answer in expected
+    ]
+    for answer, reference in zip(prediction.answers, expected, strict=True):
+        probs = {score.label: score.probability for score in answer.scores}
+        assert probs == pytest.approx(reference.probabilities, abs=1e-5)
+        assert [score.label for score in answer.scores if score.present] == [answer.category]
+        assert f"{answer.question}: {answer.category}" in prediction.category
+
+
+def test_a_meme_without_what_it_reads_says_so_in_its_place(analyzer: Analyzer) -> None:
+    silent, spoken = predictors.registry(analyzer)[TEXT_ONLY].predict([NO_TEXT, BOTH])
+    assert (silent.status, silent.category) == ("no_text", "")
+    assert spoken.status == "ok" and spoken.category
+    for answer in spoken.answers:
+        assert answer.scores[0].probability >= answer.scores[-1].probability
+
+
+def test_a_batch_has_a_column_for_it(analyzer: Analyzer) -> None:
+    items = [Item("a", MemeInput(caption="we love mondays")), Item("b", MemeInput(caption=""))]
+    rows: list[Row] = [row for row, _ in judge(items, analyzer, Options(predictors=(TEXT_ONLY,)))]
+    assert rows[0].flat()[TEXT_ONLY] == predictors.registry(analyzer)[TEXT_ONLY].predict([BOTH])[0].category
+    assert rows[1].status == "error"
