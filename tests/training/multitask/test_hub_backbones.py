@@ -12,6 +12,7 @@ from transformers import BertConfig, BertModel, BertTokenizer
 from tests.training.multitask import test_train
 from tests.training.multitask.test_train import drawn, small
 from training.backbones import registry
+from training.datasets.dataset import Dataset
 from training.multitask import config, train
 from training.multitask import data as system
 
@@ -83,7 +84,7 @@ def test_other_folds_or_epochs_than_the_recipe_s_are_a_try(
         return replace(own, schedule=replace(own.schedule, **given))
 
     monkeypatch.setattr(train, "read", read)
-    monkeypatch.setattr(system, "read", lambda data, part, _: (drawn(data), []))
+    monkeypatch.setattr(Dataset, "load", lambda dataset, split, folder: (drawn(dataset.name), []))
     given = {"name": "memotion_gmu", "data": None, "out": str(tmp_path / "run"), **options}
     train.fit(train.argparse.Namespace(**given))
     assert (shelf / "memotion_gmu").exists() == (not told)
