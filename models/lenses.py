@@ -1,7 +1,6 @@
-"""Other lenses: what else a meme can be looked at for, each answered by a trained system in `weights/`.
+"""Lenses: other readings of a meme beside the verdict, each by a multitask model in `weights/`.
 
-They are second opinions beside the verdict. Stress is read only when it is asked for by name: what a text sounds like
-is nobody's diagnosis.
+Stress is read only when a caller names it: what a text sounds like is nobody's diagnosis.
 """
 
 from __future__ import annotations
@@ -13,24 +12,25 @@ import numpy as np
 
 from models.analysis import Emotion, Lens
 from models.classifiers.heads import columns
-from models.classifiers.multitask import TrainedSystem
+from models.classifiers.multitask import MultitaskModel
 from models.encoders.base import Encoder, Tokens
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, SubtextError, suggest
+from models.profiles.bundle import load_or_error, require
 from models.weights import Card
 
 
 @dataclass(frozen=True)
 class LensSpec:
-    """`question` of `task` as `system` answers it. `needs` is the side without which there is nothing to read.
+    """The `target` of `task` as `model` predicts it. `needs` is the side without which there is nothing to read.
 
-    Only classes in `shown` are scores (all of them where it is empty): of yes or no the yes is enough.
+    Only classes in `shown` become scores (all where it is empty): of yes or no, yes is enough.
     """
 
     name: str
-    system: str
+    model: str
     task: str
-    question: str
+    target: str
     meaning: str
     shown: tuple[str, ...] = ()
     needs: str = ""
@@ -55,8 +55,8 @@ SPECS: dict[str, LensSpec] = {
 """In the order in which they are drawn."""
 
 
-def asked(names: Collection[str]) -> tuple[LensSpec, ...]:
-    """The lenses of these names; `BadInput` with the nearest name for one that is not there."""
+def select_lenses(names: Collection[str]) -> tuple[LensSpec, ...]:
+    """The lenses of these names, in the order of `SPECS`; `BadInput` with the nearest name for an unknown one."""
     for name in names:
         if name not in SPECS:
             raise BadInput(f"There is no lens {name!r}.{suggest(name, SPECS)}")
@@ -64,79 +64,75 @@ def asked(names: Collection[str]) -> tuple[LensSpec, ...]:
 
 
 class Lenses:
-    """Loads each system when it is first asked for, and keeps it. Safe to share between threads."""
+    """Loads each multitask model when a lens first needs it, and keeps it. Thread-safe."""
 
     def __init__(self, encoder: Encoder, *, threads: int = 0) -> None:
         self._encoder, self._threads = encoder, threads
-        self._systems: dict[str, TrainedSystem | SubtextError] = {}
+        self._models: dict[str, MultitaskModel | SubtextError] = {}
 
     def read(self, names: Collection[str], image: Tokens | None, text: Tokens | None) -> dict[str, Lens]:
-        """One answer a lens, in their order; one that cannot be read says why and leaves the rest alone."""
-        found: dict[str, Lens] = {}
+        """One answer a lens; a lens that cannot be read says why and leaves the others alone."""
         if (self._encoder.image_width, self._encoder.text_width) != (MiniEncoder.image_width, MiniEncoder.text_width):
-            other = "Other lenses read the tokens of the mini profile: choose it to use them."
-            return {spec.name: Lens("failed", detail=other) for spec in asked(names)}
+            detail = "Other lenses read the tokens of the mini profile: choose it to use them."
+            return {spec.name: Lens("failed", detail=detail) for spec in select_lenses(names)}
+        lenses: dict[str, Lens] = {}
         logits: dict[str, np.ndarray] = {}
-        for spec in asked(names):
+        for spec in select_lenses(names):
             try:
-                found[spec.name] = self._read(spec, image, text, logits)
+                lenses[spec.name] = self._read(spec, image, text, logits)
             except SubtextError as error:
-                found[spec.name] = Lens("failed", detail=str(error))
-        return found
+                lenses[spec.name] = Lens("failed", detail=str(error))
+        return lenses
 
     def card(self, name: str) -> Card:
-        """The card of the system behind a lens."""
-        return self._system(SPECS[name].system).card
+        """The card of the multitask model behind a lens."""
+        return self._model(SPECS[name].model).card
 
     def _read(self, spec: LensSpec, image: Tokens | None, text: Tokens | None, logits: dict[str, np.ndarray]) -> Lens:
         if spec.needs == "text" and text is None:
             return Lens("no_text")
-        system = self._system(spec.system)
-        given = {side: tokens for side, tokens in (("image", image), ("text", text)) if system.reads(side)}
-        if all(tokens is None for tokens in given.values()):
-            return Lens("no_text" if "text" in given else "no_image")
-        if spec.system not in logits:
-            logits[spec.system] = system.logits_of_tokens(image, text)
-        return Lens("ok", scores(system, spec, logits[spec.system]))
+        model = self._model(spec.model)
+        read = {side: tokens for side, tokens in (("image", image), ("text", text)) if model.reads(side)}
+        if all(tokens is None for tokens in read.values()):
+            return Lens("no_text" if "text" in read else "no_image")
+        if spec.model not in logits:
+            logits[spec.model] = model.logits_of_tokens(image, text)
+        return Lens("ok", scores(model, spec, logits[spec.model]))
 
-    def _system(self, name: str) -> TrainedSystem:
-        if name not in self._systems:
-            try:
-                self._systems[name] = TrainedSystem.load(name, self._encoder, threads=self._threads)
-            except SubtextError as error:
-                self._systems[name] = error
-        found = self._systems[name]
-        if isinstance(found, SubtextError):
-            raise type(found)(*found.args)
-        return found
+    def _model(self, name: str) -> MultitaskModel:
+        if name not in self._models:
+            self._models[name] = load_or_error(lambda: MultitaskModel.load(name, self._encoder, threads=self._threads))
+        return require(self._models[name])
 
 
-def scores(system: TrainedSystem, spec: LensSpec, logits: np.ndarray) -> tuple[Emotion, ...]:
-    """The shown classes of the spec's question for the first meme, those present first, then by falling probability.
+def scores(model: MultitaskModel, spec: LensSpec, logits: np.ndarray) -> tuple[Emotion, ...]:
+    """The shown classes of the spec's target for the first meme, those present first, then by falling probability.
 
-    Of several classes the one that is given is present; its threshold, as the others', is what it takes to be it here.
+    The predicted class is present. The threshold of a class is the probability from which it would be the predicted one.
     """
-    for head, where in zip(system.heads, columns(system.heads), strict=True):
-        names = [question.name for question in head.questions]
-        if head.name != spec.task or spec.question not in names:
+    for head, column in zip(model.heads, columns(model.heads), strict=True):
+        names = [target.name for target in head.questions]
+        if head.name != spec.task or spec.target not in names:
             continue
-        number = names.index(spec.question)
-        question, rule = head.questions[number], head.rules[number]
-        chances = head.probabilities(logits[:, :1, where])[number]
-        given, row = int(rule.decide(chances)[0]), chances[0]
+        number = names.index(spec.target)
+        target, rule = head.questions[number], head.rules[number]
+        probs = head.probabilities(logits[:, :1, column])[number]  # (1, classes)
+        predicted, row = int(rule.decide(probs)[0]), probs[0]
         offsets = np.exp(np.asarray(rule.offsets or np.zeros(len(row))))
-        found = []
-        for at, label in enumerate(question.classes):
+        lens_scores = []
+        for index, label in enumerate(target.classes):
             if spec.shown and label not in spec.shown:
                 continue
-            rival = max(row[other] * offsets[other] for other in range(len(row)) if other != at)
-            needed = rival / offsets[at]  # p from which p * offset beats the best of the others, were they as they are
-            threshold = rule.threshold() if len(row) == 2 and at == 1 else min(1.0, needed)
-            found.append(Emotion(label, float(row[at]), float(threshold), at == given))
-        return tuple(sorted(found, key=lambda score: (not score.present, -score.probability)))
-    raise BadInput(f"weights/{system.card.name} has no answer to {spec.question!r}.")
+            rival = max(row[other] * offsets[other] for other in range(len(row)) if other != index)
+            needed = (
+                rival / offsets[index]
+            )  # p from which p * offset beats the best of the others, were they as they are
+            threshold = rule.threshold() if len(row) == 2 and index == 1 else min(1.0, needed)
+            lens_scores.append(Emotion(label, float(row[index]), float(threshold), index == predicted))
+        return tuple(sorted(lens_scores, key=lambda score: (not score.present, -score.probability)))
+    raise BadInput(f"weights/{model.card.name} has no answer to {spec.target!r}.")
 
 
 def meanings() -> Mapping[str, str]:
-    """What each lens asks, by its name."""
+    """What each lens tells, by its name."""
     return {name: spec.meaning for name, spec in SPECS.items()}

@@ -21,11 +21,11 @@ from serving.responses import Answered
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
-    from models.classifiers.multitask import Answer, TrainedSystem
+    from models.classifiers.multitask import Answer, MultitaskModel
     from models.encoders.base import Encoder
 
 # Loaded multitask models by encoder, so that they are released together with it.
-_loaded: WeakKeyDictionary[Encoder, dict[str, TrainedSystem]] = WeakKeyDictionary()
+_loaded: WeakKeyDictionary[Encoder, dict[str, MultitaskModel]] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
@@ -139,17 +139,17 @@ def _multitask(analyzer: Analyzer) -> list[Predictor]:
     return predictors
 
 
-def _load(name: str, encoder: Encoder) -> TrainedSystem:
-    from models.classifiers.multitask import TrainedSystem
+def _load(name: str, encoder: Encoder) -> MultitaskModel:
+    from models.classifiers.multitask import MultitaskModel
 
     with _lock:
         models = _loaded.setdefault(encoder, {})
         if name not in models:
-            models[name] = TrainedSystem.load(name, encoder)
+            models[name] = MultitaskModel.load(name, encoder)
         return models[name]
 
 
-def _multitask_predictor(name: str, model: TrainedSystem) -> Predictor:
+def _multitask_predictor(name: str, model: MultitaskModel) -> Predictor:
     reads = [word for modality, word in (("image", "picture"), ("text", "words")) if model.reads(modality)]
     targets = [target for head in model.heads for target in head.questions]
     labels = tuple(

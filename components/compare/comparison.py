@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from models.analyzer import Analyzer
-    from models.classifiers.multitask import Answer, TrainedSystem
+    from models.classifiers.multitask import Answer, MultitaskModel
 
 VERDICT = "hate_cross_attention"
 VERDICT_TITLE = "Subtext's own verdict"
@@ -54,11 +54,11 @@ class Compared:
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def system(name: str) -> TrainedSystem:
+def system(name: str) -> MultitaskModel:
     """The system, with the towers that all of them share."""
-    from models.classifiers.multitask import TrainedSystem
+    from models.classifiers.multitask import MultitaskModel
 
-    return TrainedSystem.load(name, towers())
+    return MultitaskModel.load(name, towers())
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -99,7 +99,7 @@ def preferred(known: Mapping[str, Choice]) -> list[str]:
     return [name for name in unasked if name.startswith("memotion")] or unasked
 
 
-def describe(one: TrainedSystem) -> str:
+def describe(one: MultitaskModel) -> str:
     """What it reads, in words."""
     sides = {"image": "picture", "text": "words"}
     return "; ".join(

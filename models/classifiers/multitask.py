@@ -42,7 +42,7 @@ class Answer:
     given: str
 
 
-class TrainedSystem:
+class MultitaskModel:
     """Safe to share between threads.
 
     `encoder` gives the shared towers' tokens; systems that read none of them do without it.
@@ -66,7 +66,7 @@ class TrainedSystem:
         self._check_towers()
 
     @classmethod
-    def load(cls, name: str, encoder: Encoder | None = None, *, threads: int = 0) -> TrainedSystem:
+    def load(cls, name: str, encoder: Encoder | None = None, *, threads: int = 0) -> MultitaskModel:
         """From `weights/<name>`; `BadWeights` if it is missing, damaged or trained on other towers."""
         return cls(weights.card(name), encoder, threads=threads)
 

@@ -31,7 +31,7 @@ __all__ = [
     "fetch",
     "fetch_dataset",
     "fetch_zipped",
-    "here",
+    "is_local",
     "offline",
     "reachable",
 ]
@@ -65,7 +65,7 @@ def fetch(repo: Repo, on_progress: OnProgress | None = None) -> Path:
     folder = local_folder(repo)
     if folder is not None:
         return folder
-    for name in () if here(repo) else repo.optional:  # first, so that what is needed is there last
+    for name in () if is_local(repo) else repo.optional:  # first, so that what is needed is there last
         try:
             _file(repo, name, on_progress)
         except NoSuchFile:
@@ -75,7 +75,7 @@ def fetch(repo: Repo, on_progress: OnProgress | None = None) -> Path:
     return _root(found[0], name)
 
 
-def here(repo: Repo) -> bool:
+def is_local(repo: Repo) -> bool:
     """Whether all that is needed lies on this machine already."""
     if local_folder(repo) is not None:
         return True

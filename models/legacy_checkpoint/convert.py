@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from models import weights
 from models.errors import BadInput, BadWeights
-from models.profiles.registry import EARLIER
+from models.profiles.registry import LEGACY_CHECKPOINT
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,14 +45,14 @@ def import_checkpoint(path: Path) -> Path:
     state = renamed(_read(path))
     architecture = architecture_of(state, path)
     _check(state, architecture, path)
-    folder = weights.root() / EARLIER
+    folder = weights.root() / LEGACY_CHECKPOINT
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / "model.safetensors.part"
     save_file({name: value.float().contiguous() for name, value in state.items()}, part)
     part.chmod(0o644)
     part.replace(folder / "model.safetensors")
     card = {
-        "name": EARLIER,
+        "name": LEGACY_CHECKPOINT,
         "kind": "the earlier system: CLIP ViT-B/32 towers, attention over one key, a two-layer classifier",
         "labels": ["hate"],
         "architecture": architecture,
@@ -73,7 +73,7 @@ def import_checkpoint(path: Path) -> Path:
 
 def up_to_date() -> bool:
     """Whether the folder is there and no newer file was dropped beside it."""
-    card, dropped = weights.root() / EARLIER / "config.json", weights.root() / f"{EARLIER}.pth"
+    card, dropped = weights.root() / LEGACY_CHECKPOINT / "config.json", weights.root() / f"{LEGACY_CHECKPOINT}.pth"
     if not card.is_file():
         return False
     return not dropped.is_file() or dropped.stat().st_mtime <= card.stat().st_mtime
@@ -187,7 +187,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-README = f"""# {EARLIER}
+README = f"""# {LEGACY_CHECKPOINT}
 
 The earlier system's checkpoint, converted by `python -m models import-checkpoint`: CLIP ViT-B/32 towers, one text vector
 attending to one picture vector, a two-layer classifier; hateful from a probability of .5 on, as that system said it. It

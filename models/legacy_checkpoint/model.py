@@ -65,7 +65,7 @@ class Network(nn.Module):
         return logits
 
 
-class EarlierModel:
+class LegacyModel:
     """Encoder and fusion in one, behind the interfaces of both. Safe to share between threads."""
 
     def __init__(self, card: Card, device: Device) -> None:

@@ -1,4 +1,4 @@
-"""What an analyzer is made of: each profile assembles the same parts."""
+"""The models of a profile as one object, whatever the profile."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from models.analysis import FaceEmotions, Gradient, Meme, ProfileInfo, TextEmoti
 from models.classifiers.hate import HateClassifier
 from models.encoders.base import Encoder
 from models.errors import SubtextError
-from models.profiles.registry import Profile
 
 if TYPE_CHECKING:
-    from models.io.hub import OnProgress
     from models.runtime.device import Placed
 
 Model = TypeVar("Model")
 
 
 class TextReader(Protocol):
-    """Texts to their emotions. Safe to share between threads."""
+    """Texts to their emotions. Thread-safe."""
 
     def classify(self, texts: Sequence[str]) -> list[TextEmotions]:
         """One answer a text; `no_text` for a blank one."""
@@ -30,18 +28,18 @@ class TextReader(Protocol):
 
 
 class FacesReader(Protocol):
-    """A picture to its faces and their expressions. Safe to share between threads."""
+    """A picture to its faces and their expressions. Thread-safe."""
 
     def read(self, image: Image.Image | None) -> FaceEmotions:
-        """`no_image` without a picture, `no_face` where none is found."""
+        """`no_image` without a picture, `no_face` where none is detected."""
         ...
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The verdict's two parts are there; an emotion model that is not is the sentence that says why.
+class ModelBundle:
+    """All models of a profile. An emotion model that could not be loaded is the error that says why.
 
-    `gradient` measures what attention cannot show, in profiles whose attention is trivial.
+    `gradient` explains profiles whose attention shows nothing. `placed` are the modules that may have to leave the GPU.
     """
 
     info: ProfileInfo
@@ -51,36 +49,22 @@ class Parts:
     faces: FacesReader | SubtextError
     gradient: Callable[[Meme], Gradient] | None = None
     placed: tuple[Placed[Any], ...] = ()
-    """The modules that may leave a GPU whose memory is full."""
 
-    def left_the_gpu(self) -> bool:
-        """Whether one of them had to."""
+    def uses_cpu_fallback(self) -> bool:
+        """Whether a module had to leave the GPU because its memory was full."""
         return any(module.fell_back for module in self.placed)
 
 
-def assemble(
-    profile: Profile, device: str = "auto", *, threads: int = 0, on_progress: OnProgress | None = None
-) -> Parts:
-    """The parts of a profile. Only the profile that is asked for is imported: `mini` runs without torch."""
-    if profile.name == "mini":
-        from models.profiles import mini
-
-        return mini.assemble(device, threads=threads)
-    from models.profiles import clip
-
-    return clip.assemble(device, threads=threads, on_progress=on_progress)
-
-
-def loaded(load: Callable[[], Model]) -> Model | SubtextError:
-    """The model, or the sentence that says why it is not there."""
+def load_or_error(load: Callable[[], Model]) -> Model | SubtextError:
+    """The model, or the error that says why it cannot be loaded."""
     try:
         return load()
     except SubtextError as error:
         return error
 
 
-def there(model: Model | SubtextError) -> Model:
-    """The model; raises what kept it from loading."""
+def require(model: Model | SubtextError) -> Model:
+    """The model; raises the error that kept it from loading."""
     if isinstance(model, SubtextError):
         raise type(model)(*model.args)  # a new one: a raised exception holds its frames, and these hold the meme
     return model

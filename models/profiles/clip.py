@@ -18,7 +18,7 @@ from models.emotions.face_pipeline import FaceReader
 from models.errors import BadWeights, PartUnavailable, SubtextError
 from models.fusion.base import FusionSession
 from models.profiles import registry
-from models.profiles.bundle import FacesReader, Parts, TextReader, loaded
+from models.profiles.bundle import FacesReader, ModelBundle, TextReader, load_or_error
 from models.runtime import device
 from models.runtime.device import Device, Placed
 
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from models.io.hub import OnProgress
 
 
-def assemble(named: str = "auto", *, threads: int = 0, on_progress: OnProgress | None = None) -> Parts:
-    """Raises `PartUnavailable` where there is no head or the hub cannot be reached, `BadWeights` where one does not fit."""
+def load_bundle(device_name: str = "auto", *, threads: int = 0, on_progress: OnProgress | None = None) -> ModelBundle:
+    """The `clip` models on a device.
+
+    Raises `PartUnavailable` where there is no head or the hub cannot be reached, `BadWeights` where weights do not fit.
+    """
     try:
         import torch
     except ImportError as error:
@@ -42,19 +45,19 @@ def assemble(named: str = "auto", *, threads: int = 0, on_progress: OnProgress |
             "The clip profile has no trained head yet: train one (docs/full-size.md), import a checkpoint with "
             "`python -m models import-checkpoint FILE`, or use the mini profile."
         )
-    place = device.choose(named)
-    judge = (_trained if head == registry.HEAD else _earlier)(place, threads, on_progress)
+    target = device.choose(device_name)
+    verdict = (_trained if head == registry.HEAD else _legacy_checkpoint)(target, threads, on_progress)
 
     from models.emotions.roberta import RobertaEmotions
     from models.emotions.vit import VitExpressions
 
-    placed, parameters, identities = [judge.placed], judge.parameters, dict(judge.weights)
-    text_emotions: TextReader | SubtextError = loaded(lambda: RobertaEmotions(place, on_progress))
-    expressions = loaded(lambda: VitExpressions(place, on_progress))
+    placed, parameters, identities = [verdict.placed], verdict.parameters, dict(verdict.weights)
+    text_emotions: TextReader | SubtextError = load_or_error(lambda: RobertaEmotions(target, on_progress))
+    expressions = load_or_error(lambda: VitExpressions(target, on_progress))
     faces: FacesReader | SubtextError = (
         expressions
         if isinstance(expressions, SubtextError)
-        else loaded(lambda: FaceReader(expressions, threads=threads))
+        else load_or_error(lambda: FaceReader(expressions, threads=threads))
     )
     for model in (text_emotions, expressions):
         if isinstance(model, RobertaEmotions | VitExpressions):
@@ -64,13 +67,13 @@ def assemble(named: str = "auto", *, threads: int = 0, on_progress: OnProgress |
     if isinstance(faces, FaceReader):
         parameters += sum(card.parameters for card in faces.cards)
         identities |= {card.name: card.identity for card in faces.cards}
-    info = ProfileInfo("clip", place.name, place.dtype, parameters, identities)
-    return Parts(info, judge.hate.encoder, judge.hate, text_emotions, faces, judge.gradient, tuple(placed))
+    info = ProfileInfo("clip", target.name, target.dtype, parameters, identities)
+    return ModelBundle(info, verdict.hate.encoder, verdict.hate, text_emotions, faces, verdict.gradient, tuple(placed))
 
 
 @dataclass(frozen=True)
-class Judge:
-    """What gives the verdict, with its size and the hashes of its weights."""
+class VerdictModel:
+    """The model that gives the verdict, with its size and the hashes of its weights."""
 
     hate: HateClassifier
     placed: Placed[Any]
@@ -79,18 +82,20 @@ class Judge:
     gradient: Callable[[Meme], Gradient] | None = None
 
 
-def _trained(place: Device, threads: int, on_progress: OnProgress | None) -> Judge:
+def _trained(target: Device, threads: int, on_progress: OnProgress | None) -> VerdictModel:
     from models.encoders.clip import ClipEncoder, ClipSource
 
     card = weights.card(registry.HEAD)
-    told = card.setting("encoder")
-    encoder = ClipEncoder(ClipSource(told["model"], told["pretrained"], told["revision"]), place, on_progress)
-    if encoder.identity["weights"] != told["weights"]:
+    trained_on = card.setting("encoder")
+    encoder = ClipEncoder(
+        ClipSource(trained_on["model"], trained_on["pretrained"], trained_on["revision"]), target, on_progress
+    )
+    if encoder.identity["weights"] != trained_on["weights"]:
         raise BadWeights(
             f"weights/{registry.HEAD} was trained on other weights of {encoder.source} than those on this machine: train "
             "it again with `python -m training fit hate_cross_attention --profile clip`."
         )
-    return Judge(
+    return VerdictModel(
         HateClassifier(encoder, FusionSession(card, threads=threads), card),
         encoder.placed,
         encoder.parameters + card.parameters,
@@ -98,18 +103,18 @@ def _trained(place: Device, threads: int, on_progress: OnProgress | None) -> Jud
     )
 
 
-def _earlier(place: Device, _: int, __: OnProgress | None) -> Judge:
+def _legacy_checkpoint(target: Device, _: int, __: OnProgress | None) -> VerdictModel:
     from models.legacy_checkpoint.convert import import_checkpoint, up_to_date
-    from models.legacy_checkpoint.model import EarlierModel
+    from models.legacy_checkpoint.model import LegacyModel
 
     if not up_to_date():
-        import_checkpoint(dropped())
-    card = weights.card(registry.EARLIER)
-    model = EarlierModel(card, place)
+        import_checkpoint(checkpoint_path())
+    card = weights.card(registry.LEGACY_CHECKPOINT)
+    model = LegacyModel(card, target)
     identity = {card.name: card.identity}
-    return Judge(HateClassifier(model, model, card), model.placed, card.parameters, identity, model.gradient)
+    return VerdictModel(HateClassifier(model, model, card), model.placed, card.parameters, identity, model.gradient)
 
 
-def dropped() -> Path:
-    """Where the earlier system's checkpoint is looked for."""
-    return weights.root() / f"{registry.EARLIER}.pth"
+def checkpoint_path() -> Path:
+    """The file that a user may put into weights/ to have the earlier system's checkpoint used."""
+    return weights.root() / f"{registry.LEGACY_CHECKPOINT}.pth"

@@ -1,4 +1,4 @@
-"""What can run: `mini`, whose weights are in the repository, and `clip`, whose weights are downloaded. `auto` chooses."""
+"""The profiles: `mini`, whose weights are in the repository, and `clip`, whose weights are downloaded. `auto` chooses one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from models import weights
+from models.emotions import roberta, vit
 from models.errors import BadInput, BadWeights, SubtextError, suggest
+from models.io import hub
 
 HEAD = "hate_cross_attention_clip"  # in weights/, written by `training fit hate_cross_attention --profile clip`
-EARLIER = "best_hateful_meme_model"  # in weights/, converted from the earlier system's checkpoint of that name
+LEGACY_CHECKPOINT = (
+    "best_hateful_meme_model"  # in weights/, converted from the earlier system's checkpoint of that name
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ def choose(name: str = "auto") -> Profile:
 
 
 def select(name: str = "auto") -> Choice:
-    """As `choose`, with the reason. `auto` takes `clip` where a head is there and its models can be had, else `mini`."""
+    """As `choose`, with the reason. `auto` takes `clip` where it has a head and its models are available, else `mini`."""
     if name == "auto":
         return _automatic()
     if name not in PROFILES:
@@ -59,61 +63,57 @@ def select(name: str = "auto") -> Choice:
 
 
 def head() -> str | None:
-    """What gives the `clip` profile's verdict: the trained head, else the earlier system's checkpoint, else None."""
+    """The folder that gives the `clip` profile's verdict: the trained head, the earlier system's checkpoint or None."""
     root = weights.root()
     if (root / HEAD / "config.json").is_file():
         return HEAD
-    if (root / EARLIER / "config.json").is_file() or (root / f"{EARLIER}.pth").is_file():
-        return EARLIER
+    if (root / LEGACY_CHECKPOINT / "config.json").is_file() or (root / f"{LEGACY_CHECKPOINT}.pth").is_file():
+        return LEGACY_CHECKPOINT
     return None
 
 
 def _automatic() -> Choice:
     mini, clip = PROFILES["mini"], PROFILES["clip"]
-    found = head()
-    if found is None:
+    verdict_model = head()
+    if verdict_model is None:
         return Choice(
             mini, "The full-size models (clip) are not trained for this yet; the small ones (mini) need no download."
         )
     try:
-        lacking = missing()
+        to_download = missing()
     except SubtextError as error:
         return Choice(mini, str(error))
-    if lacking:
-        from models.io import hub
-
-        if not hub.reachable():
-            return Choice(mini, f"{lacking[0].split('/')[-1]} is not on this machine and the hub cannot be reached.")
-    which = "a trained head" if found == HEAD else "the earlier system's checkpoint"
-    return Choice(clip, f"There is {which} in weights/, and its models are {'within reach' if lacking else 'here'}.")
+    if to_download and not hub.reachable():
+        return Choice(mini, f"{to_download[0].split('/')[-1]} is not on this machine and the hub cannot be reached.")
+    which = "a trained head" if verdict_model == HEAD else "the earlier system's checkpoint"
+    return Choice(
+        clip, f"There is {which} in weights/, and its models are {'within reach' if to_download else 'here'}."
+    )
 
 
 def missing() -> list[str]:
-    """The repositories whose files the `clip` profile needs and that are not on this machine yet. Imports no torch.
+    """The repositories that the `clip` profile still has to download. Imports no torch.
 
     Raises `BadWeights` where the head's card is damaged.
     """
-    from models.emotions import roberta, vit
-    from models.io import hub
-
-    wanted = [roberta.REPO, vit.REPO]
+    repos = [roberta.REPO, vit.REPO]
     if head() == HEAD:
         try:
-            told: dict[str, Any] = json.loads((weights.root() / HEAD / "config.json").read_text(encoding="utf-8"))
-            repo = told["encoder"].get("repo")
+            config: dict[str, Any] = json.loads((weights.root() / HEAD / "config.json").read_text(encoding="utf-8"))
+            repo = config["encoder"].get("repo")
             if repo:
                 files = tuple(tuple(group) for group in repo["files"])
-                wanted.insert(0, hub.Repo(repo["id"], repo["revision"], files))
+                repos.insert(0, hub.Repo(repo["id"], repo["revision"], files))
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise BadWeights(
                 f"weights/{HEAD}/config.json is damaged: train it again with `python -m training fit "
                 "hate_cross_attention --profile clip`, or remove the folder."
             ) from error
-    found = []
-    for repo in wanted:
-        try:
-            if not hub.here(repo):
-                found.append(repo.id)
-        except SubtextError:  # a local folder that lacks a file
-            found.append(repo.id)
-    return found
+    return [repo.id for repo in repos if not _is_local(repo)]
+
+
+def _is_local(repo: hub.Repo) -> bool:
+    try:
+        return hub.is_local(repo)
+    except SubtextError:  # a local folder that lacks a file
+        return False

@@ -1,4 +1,4 @@
-"""Lets many in while it is open, and closes only when the last one is out."""
+"""A lock with many users at a time; closing it waits for all of them."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from contextlib import contextmanager
 from models.errors import PartUnavailable
 
 
-class Gate:
-    """Safe to share between threads: so models can be put away while others may still be using them."""
+class UsageLock:
+    """Lets models be closed while other threads may still use them. Thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._inside = 0
+        self._users = 0
         self._closed = False
 
     @contextmanager
-    def entered(self) -> Iterator[None]:
-        """Raises `PartUnavailable` once the gate is closed."""
+    def use(self) -> Iterator[None]:
+        """Counts as a user inside; raises `PartUnavailable` once the lock is closed."""
         with self._changed:
             if self._closed:
                 raise PartUnavailable("Another profile was chosen while this was waiting: ask again.")
-            self._inside += 1
+            self._users += 1
         try:
             yield
         finally:
             with self._changed:
-                self._inside -= 1
+                self._users -= 1
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Nobody new comes in; returns when nobody is left inside."""
+        """Refuses new users and returns when the last one has left."""
         with self._changed:
             self._closed = True
-            self._changed.wait_for(lambda: self._inside == 0)
+            self._changed.wait_for(lambda: self._users == 0)

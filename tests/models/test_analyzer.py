@@ -20,7 +20,7 @@ from PIL import Image
 
 from models import weights
 from models.analysis import Analysis, Caption, Meme, Stage
-from models.analyzer import AT_ONCE, Analyzer
+from models.analyzer import BATCH_SIZE, Analyzer
 from models.errors import BadInput, BadWeights, PartUnavailable
 from models.explain import attention, evidence, narrative
 
@@ -127,8 +127,8 @@ def test_the_attention_is_that_of_the_words_shown(tiny_analyzer: Analyzer) -> No
 @pytest.mark.parametrize(
     ("stage", "breaks"),
     [
-        ("text emotions", lambda analyzer: (analyzer._parts.text_emotions, "classify")),
-        ("faces", lambda analyzer: (analyzer._parts.faces, "read")),
+        ("text emotions", lambda analyzer: (analyzer._models.text_emotions, "classify")),
+        ("faces", lambda analyzer: (analyzer._models.faces, "read")),
         ("attention", lambda _: (attention, "draw")),
         ("evidence", lambda _: (evidence, "measure")),
         ("explanation", lambda _: (narrative, "write")),
@@ -165,7 +165,7 @@ def test_a_verdict_that_fails_is_no_verdict(tiny_analyzer: Analyzer, monkeypatch
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(tiny_analyzer._parts.hate, "score_tokens", fail)
+    monkeypatch.setattr(tiny_analyzer._models.hate, "score_tokens", fail)
     told: list[Stage] = []
     with pytest.raises(ZeroDivisionError):
         tiny_analyzer.analyze(WORDS, on_stage=told.append)
@@ -175,7 +175,7 @@ def test_a_verdict_that_fails_is_no_verdict(tiny_analyzer: Analyzer, monkeypatch
 def test_scoring_many_gives_the_verdicts_of_analyzing_each(tiny_analyzer: Analyzer) -> None:
     some = [BOTH, WORDS, PICTURE, meme("not good " * 9, noise(2)), meme("people")]
     analyses = [tiny_analyzer.analyze(one, explain=False) for one in some]
-    many = (some * (AT_ONCE // len(some) + 1))[: AT_ONCE + 3]
+    many = (some * (BATCH_SIZE // len(some) + 1))[: BATCH_SIZE + 3]
     for row, (verdict, harm) in enumerate(zip(tiny_analyzer.score(many), tiny_analyzer.harm(many), strict=True)):
         expected = analyses[row % len(some)]
         assert verdict.logit == pytest.approx(expected.verdict.logit, abs=1e-4)
@@ -294,6 +294,6 @@ def test_without_the_emotion_models_there_is_a_verdict_and_nothing_of_a_meme_is_
 
 def test_the_app_never_imports_what_is_heavy() -> None:
     heavy = ["torch", "torchvision", "timm", "transformers", "pandas", "sklearn", "cv2", "onnx", "lightning"]
-    code = f"import sys, models.analyzer, models.captions; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, models.analyzer, models.io.captions; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from models.analyzer import Analyzer
     from tests.weights_for_tests import Tiny
 
-SYSTEMS = tuple(dict.fromkeys(spec.system for spec in SPECS.values()))
+SYSTEMS = tuple(dict.fromkeys(spec.model for spec in SPECS.values()))
 PICTURE = Image.new("RGB", (60, 40), (200, 60, 20))
 
 
@@ -106,7 +106,7 @@ def test_a_damaged_system_leaves_the_rest(root: Path, tmp_path: Path, monkeypatc
 
 
 def test_other_towers_are_refused(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from models.classifiers.multitask import TrainedSystem
+    from models.classifiers.multitask import MultitaskModel
     from models.encoders.mini import MiniEncoder
 
     shutil.copytree(root, tmp_path / "weights")
@@ -116,15 +116,15 @@ def test_other_towers_are_refused(root: Path, tmp_path: Path, monkeypatch: pytes
     held["inputs"]["text"]["towers"]["mini_words"] = "0" * 64
     card.write_text(json.dumps(held))
     with pytest.raises(BadWeights, match="other towers"):
-        TrainedSystem.load("memotion_gmu", MiniEncoder())
+        MultitaskModel.load("memotion_gmu", MiniEncoder())
 
 
 def test_a_batch_answers_as_each_alone(root: Path) -> None:
-    from models.classifiers.multitask import TrainedSystem, names
+    from models.classifiers.multitask import MultitaskModel, names
     from models.encoders.mini import MiniEncoder
 
     assert set(SYSTEMS) <= set(names())
-    system = TrainedSystem.load("memotion_gmu", MiniEncoder())
+    system = MultitaskModel.load("memotion_gmu", MiniEncoder())
     images, texts = [PICTURE, None, PICTURE], ["we love good people", "hate", ""]
     whole = system.logits(images, texts)
     for row in range(3):

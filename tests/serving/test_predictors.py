@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from models.analysis import Caption, Meme
-from models.classifiers.multitask import TrainedSystem
+from models.classifiers.multitask import MultitaskModel
 from models.io.flat_row import Row
 from serving import predictors
 from serving.batch.items import Item
@@ -57,7 +57,7 @@ def test_each_is_listed_and_a_damaged_one_takes_none_with_it(analyzer: Analyzer)
 
 
 def test_its_answers_are_the_models_own(analyzer: Analyzer) -> None:
-    model = TrainedSystem.load(BOTH_MODALITIES, analyzer.encoder)
+    model = MultitaskModel.load(BOTH_MODALITIES, analyzer.encoder)
     expected = model.answers(model.logits([BOTH.image], [BOTH.caption.text]))[0]
     (prediction,) = predictors.registry(analyzer)[BOTH_MODALITIES].predict([BOTH])
     assert prediction.status == "ok" and prediction.scores == ()

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from models import evaluation_files, weights
 from models.classifiers.heads import Head, columns
-from models.classifiers.multitask import AT_ONCE, TrainedSystem
+from models.classifiers.multitask import AT_ONCE, MultitaskModel
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, BadPicture
 from models.io import captions
@@ -61,7 +61,7 @@ NEEDED = {
 }  # fmt: skip
 
 
-def outcome(args: argparse.Namespace, asked: Asked, system: TrainedSystem | None = None) -> tuple[list[Row], Outcome]:
+def outcome(args: argparse.Namespace, asked: Asked, system: MultitaskModel | None = None) -> tuple[list[Row], Outcome]:
     """The rows of the file, and what `system`, the one named or else the task's best makes of them."""
     wanted = registry.parts(args.task)
     rows, problems = _rows(args, wanted[0])
@@ -79,7 +79,7 @@ def outcome(args: argparse.Namespace, asked: Asked, system: TrainedSystem | None
     return rows, made
 
 
-def _load(name: str) -> TrainedSystem:
+def _load(name: str) -> MultitaskModel:
     """From `weights/`; `BadInput` for a system that is not there and that no checkout would bring."""
     if not (weights.root() / name).is_dir():
         recipe, run = config.read(name), RUNS / name
@@ -96,7 +96,7 @@ def _load(name: str) -> TrainedSystem:
                 f"{lacking}: the owners of its rows give them out on request; train it on them with `python -m training fit "
                 f"{name} --data DATA`."
             )
-    return TrainedSystem.load(name, MiniEncoder())
+    return MultitaskModel.load(name, MiniEncoder())
 
 
 def every(args: argparse.Namespace, asked: Asked) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _rows(args: argparse.Namespace, task: Task) -> tuple[list[Row], list[str]]:
     return rows, []
 
 
-def _require_sides(path: str, system: TrainedSystem, asked: Asked) -> None:
+def _require_sides(path: str, system: MultitaskModel, asked: Asked) -> None:
     """`BadInput` where the file has nothing that the system reads of a row as it is to be shown."""
     name = system.card.name
     sides = [side for side in ("image", "text") if system.reads(side) and asked.modality in {None, side}]
@@ -145,7 +145,7 @@ def _require_sides(path: str, system: TrainedSystem, asked: Asked) -> None:
         require_columns(path, have, needed, name)
 
 
-def answer(system: TrainedSystem, wanted: Sequence[Task], rows: Sequence[Row], asked: Asked) -> Outcome:
+def answer(system: MultitaskModel, wanted: Sequence[Task], rows: Sequence[Row], asked: Asked) -> Outcome:
     """Predictions a row, and figures over the rows that answer all questions."""
     from training.evaluation.run import Outcome
 
@@ -217,7 +217,7 @@ def _decided(
     return chances, given
 
 
-def _unseen(system: TrainedSystem, keys: Sequence[int], task: Task, networks: int) -> tuple[np.ndarray, np.ndarray]:
+def _unseen(system: MultitaskModel, keys: Sequence[int], task: Task, networks: int) -> tuple[np.ndarray, np.ndarray]:
     """The network that did not see each row, and what it was kept to answer [rows, questions], UNKNOWN elsewhere.
 
     keys: `evaluation.key` of each row. UNSEEN stands for rows that no network has learned from, LEARNED for those that all have.
@@ -250,7 +250,7 @@ def _tell(problems: Sequence[str], what: str) -> None:
 
 
 def _logits(
-    system: TrainedSystem, rows: Sequence[Row], asked: Asked, notes: Counter[str]
+    system: MultitaskModel, rows: Sequence[Row], asked: Asked, notes: Counter[str]
 ) -> tuple[np.ndarray, list[str]]:
     """(networks, rows, all heads), of pictures and words as the app would take them; few pictures are held at once.
 

@@ -48,12 +48,12 @@ def served(server: Hub) -> bytes:
 def test_a_download_ends_in_the_hubs_own_cache_and_happens_once(server: Hub, tmp_path: Path) -> None:
     from huggingface_hub import try_to_load_from_cache
 
-    assert not hub.here(REPO)
+    assert not hub.is_local(REPO)
     folder = hub.fetch(REPO)
     assert weights_of(folder) == served(server)
     known = try_to_load_from_cache("org/model", "model.safetensors", cache_dir=tmp_path / "cache", revision=COMMIT)
     assert known == str(folder / "model.safetensors")
-    assert hub.here(REPO)
+    assert hub.is_local(REPO)
     asked = dict(server.asked)
     assert hub.fetch(REPO) == folder
     assert dict(server.asked) == asked
@@ -97,7 +97,7 @@ def test_a_corrupt_download_is_found_removed_and_fetched_anew(server: Hub, tmp_p
     with pytest.raises(BadWeights, match=r"model\.safetensors of org/model arrived damaged .* try again"):
         hub.fetch(REPO)
     assert not list((tmp_path / "cache").rglob("*.subtext-part"))
-    assert not hub.here(REPO)
+    assert not hub.is_local(REPO)
     server.manner.clear()
     assert weights_of(hub.fetch(REPO)) == served(server)
 
@@ -162,7 +162,7 @@ def test_a_local_folder_comes_first(server: Hub, tmp_path: Path, monkeypatch: py
         hub.fetch(REPO)
     (mine / "model.safetensors").write_bytes(b"mine")
     assert hub.fetch(REPO) == mine
-    assert hub.here(REPO)
+    assert hub.is_local(REPO)
     assert not server.asked
 
 

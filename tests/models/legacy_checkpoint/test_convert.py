@@ -21,7 +21,7 @@ from models.analysis import Caption, Meme
 from models.classifiers.hate import HateClassifier
 from models.errors import BadInput, BadWeights
 from models.legacy_checkpoint.convert import CAUTION, import_checkpoint
-from models.legacy_checkpoint.model import EarlierModel, onto_picture
+from models.legacy_checkpoint.model import LegacyModel, onto_picture
 from models.profiles import registry
 from models.runtime.device import Device
 
@@ -106,7 +106,7 @@ def saved(state: object, path: Path) -> Path:
 
 def classifier(folder: Path) -> HateClassifier:
     card = weights.card(folder.name)
-    model = EarlierModel(card, Device("cpu", "float32"))
+    model = LegacyModel(card, Device("cpu", "float32"))
     return HateClassifier(model, model, card)
 
 
@@ -192,7 +192,7 @@ def test_what_does_not_fit_is_said_and_nothing_is_written(
     with pytest.raises(kind, match=said):
         import_checkpoint(saved(spoil(built().state_dict()), shelf / "spoilt.pth"))
     assert not (shelf / "pickle-was-run").exists()
-    assert not (weights.root() / registry.EARLIER).exists()
+    assert not (weights.root() / registry.LEGACY_CHECKPOINT).exists()
 
 
 def test_a_plain_pickle_that_holds_code_is_not_run(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,8 +218,8 @@ def test_the_command_says_what_it_did(shelf: Path, capsys: pytest.CaptureFixture
     path = saved(built().state_dict(), shelf / "mine.pth")
     assert main(["import-checkpoint", str(path)]) == 0
     assert "--profile clip" in capsys.readouterr().out
-    assert registry.head() == registry.EARLIER
-    card = json.loads((weights.root() / registry.EARLIER / "config.json").read_text())
+    assert registry.head() == registry.LEGACY_CHECKPOINT
+    card = json.loads((weights.root() / registry.LEGACY_CHECKPOINT / "config.json").read_text())
     assert card["source"] == {"file": "mine.pth", "sha256": weights.sha256(path)}
     assert main(["import-checkpoint", str(shelf / "none.pth")]) == 2
     assert "There is no file" in capsys.readouterr().err
@@ -228,7 +228,7 @@ def test_the_command_says_what_it_did(shelf: Path, capsys: pytest.CaptureFixture
 def test_the_gradient_is_that_of_the_logit_and_no_word_has_any(shelf: Path) -> None:
     folder = import_checkpoint(saved(built().state_dict(), shelf / "any.pth"))
     model = classifier(folder).encoder
-    assert isinstance(model, EarlierModel)
+    assert isinstance(model, LegacyModel)
     picture = pictures()[0]
     found = model.gradient(Meme(picture, Caption("two words", "override")))
     assert [word.effect for word in found.words] == [0.0, 0.0]

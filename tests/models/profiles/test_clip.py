@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from models.analysis import Analysis, Caption, Meme
-from models.analyzer import LEFT_THE_GPU, Analyzer
+from models.analyzer import CPU_FALLBACK, Analyzer
 from models.emotions.expressions import LABELS as EXPRESSIONS
 from models.emotions.roberta import RobertaEmotions
 from models.emotions.vit import VitExpressions
@@ -50,7 +50,7 @@ def full(head: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("SUBTEXT_MODELS", str(models_for_tests.shared()))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setitem(device._measured, "cpu", "float32")
+    monkeypatch.setattr(device, "cpu_dtype", lambda: "float32")
     (tmp_path / "face_detector").symlink_to(SHIPPED / "face_detector")
     shutil.copytree(head, tmp_path / registry.HEAD)
     return tmp_path
@@ -247,9 +247,9 @@ def test_other_errors_are_not_taken_for_a_full_gpu(pretended: None) -> None:
 
 def test_the_page_hears_that_the_gpu_was_left(full: Path) -> None:
     analyzer = Analyzer("clip", threads=1)
-    assert LEFT_THE_GPU not in analyzer.analyze(meme()).explanation.cautions
-    analyzer._parts.placed[0].fell_back = True
-    assert LEFT_THE_GPU in analyzer.analyze(meme()).explanation.cautions
+    assert CPU_FALLBACK not in analyzer.analyze(meme()).explanation.cautions
+    analyzer._models.placed[0].fell_back = True
+    assert CPU_FALLBACK in analyzer.analyze(meme()).explanation.cautions
     assert analyzer.info.device == "cpu"
 
 
@@ -267,7 +267,7 @@ def test_the_device_and_its_precision(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    monkeypatch.setitem(device._measured, "cpu", "bfloat16")
+    monkeypatch.setattr(device, "cpu_dtype", lambda: "bfloat16")
     assert device.choose(named) == Device(*expected)
 
 
@@ -280,25 +280,23 @@ def test_a_device_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("seconds", "dtype"),
+    ("capabilities", "dtype"),
     [
-        ({"float32": 1.0, "bfloat16": 0.3}, "bfloat16"),
-        ({"float32": 1.0, "bfloat16": 0.95}, "float32"),
-        ({"float32": 1.0}, "float32"),
+        ({"avx512_bf16": True}, "bfloat16"),
+        ({"amx_bf16": True, "avx2": True}, "bfloat16"),
+        ({"avx512_f": True}, "float32"),
     ],
 )
-def test_bfloat16_only_where_it_is_measurably_faster(
-    monkeypatch: pytest.MonkeyPatch, seconds: dict[str, float], dtype: str
+def test_bfloat16_where_the_cpu_has_instructions_for_it(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], dtype: str
 ) -> None:
-    monkeypatch.delitem(device._measured, "cpu", raising=False)
-    monkeypatch.setattr(device, "_measured", {})
-    assert device.cpu_dtype(lambda: seconds) == dtype
-    assert device.cpu_dtype(lambda: pytest.fail("it is measured once")) == dtype
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert device.cpu_dtype() == dtype
 
 
 def test_bfloat16_gives_nearly_the_same_verdict(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exact = Analyzer("clip", threads=1).analyze(meme(), explain=False)
-    monkeypatch.setitem(device._measured, "cpu", "bfloat16")
+    monkeypatch.setattr(device, "cpu_dtype", lambda: "bfloat16")
     rounded = Analyzer("clip", threads=1).analyze(meme(), explain=False)
     assert rounded.profile.dtype == "bfloat16"
     assert rounded.verdict.probability == pytest.approx(exact.verdict.probability, abs=0.05)
@@ -306,7 +304,7 @@ def test_bfloat16_gives_nearly_the_same_verdict(full: Path, monkeypatch: pytest.
 
 def test_a_closed_analyzer_lets_its_models_go_and_says_so(full: Path) -> None:
     analyzer = Analyzer("clip", threads=1)
-    module = weakref.ref(analyzer._parts.placed[0].module)
+    module = weakref.ref(analyzer._models.placed[0].module)
     analyzer.close()
     gc.collect()
     assert module() is None
@@ -341,7 +339,7 @@ def test_the_earlier_checkpoint_is_used_where_it_was_dropped(full: Path, monkeyp
     from tests.models.legacy_checkpoint.test_convert import built
 
     (full / registry.HEAD / "config.json").unlink()
-    torch.save(built().state_dict(), clip.dropped())
+    torch.save(built().state_dict(), clip.checkpoint_path())
     assert registry.select().profile.name == "clip"
     found = Analyzer("clip", threads=1).analyze(meme())
     assert found.attention.status == "off"

@@ -166,7 +166,7 @@ def test_one_command_trains_what_the_app_then_takes(
 ) -> None:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("SUBTEXT_MODELS", str(models_for_tests.shared()))
-    monkeypatch.setitem(device._measured, "cpu", "float32")
+    monkeypatch.setattr(device, "cpu_dtype", lambda: "float32")
     real = train_clip.read_recipe  # few rows want smaller batches, larger steps and more patience
     few = {"batch": 16, "rate": 3e-3, "patience": 30}
     monkeypatch.setattr(train_clip, "read_recipe", lambda *given: real(*given) | few)

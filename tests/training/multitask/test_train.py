@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from models.classifiers.multitask import TrainedSystem
+from models.classifiers.multitask import MultitaskModel
 from models.errors import BadInput
 from training.backbones import mini
 from training.backbones.base import EncoderUnavailable
@@ -128,7 +128,7 @@ def _same_as_torch(name: str, recipe: config.SystemRecipe, run: Path, shelf: Pat
         network = made.network()
         network.load_state_dict(torch.load(run / f"fold{number}.pt", weights_only=True))
         networks.append(lit_module.predict(network, data.prepared, np.arange(6)))
-    trained = TrainedSystem.load(name, mini.shipped())
+    trained = MultitaskModel.load(name, mini.shipped())
     images = [Image.open(io.BytesIO(row.image or b"")).convert("RGB") for row in rows]
     found = trained.logits(images, [row.text or "" for row in rows])
     assert np.allclose(found, np.stack(networks), atol=0.05)  # weights are shipped in float16
@@ -206,7 +206,7 @@ def test_an_aspect_that_no_row_answers_leaves_the_others(shelf: Path, tmp_path: 
         len(rows),
         0,
     )
-    assert TrainedSystem.load("memotion_gmu", mini.shipped()).heads
+    assert MultitaskModel.load("memotion_gmu", mini.shipped()).heads
 
 
 HEAD = 'tasks = ["stress"]\ndata = "x"\ntitle = ""\nsummary = ""\n'
