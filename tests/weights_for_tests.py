@@ -5,6 +5,9 @@ Every graph has the inputs, outputs and token widths of the shipped one; only wh
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
@@ -34,7 +38,10 @@ from training.export import weights_folder
 from training.hate import report
 
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
-_FOLDER = tempfile.TemporaryDirectory(prefix="subtext-")
+SOURCES = (  # what the tiny networks and their files are made by
+    "tests/*_for_tests.py", "training/export/*.py", "training/backbones/pretrained.py", "training/emotions/face_model.py",
+    "training/engine/linear_branch.py", "training/hate/*.py", "models/fusion/*.py", "models/weights.py",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,37 +56,46 @@ class Tiny:
 
 @cache
 def once() -> Tiny:
-    """The same folder for all tests of a run; it goes when the run ends."""
-    return write(Path(_FOLDER.name))
+    """The same folder for all tests: the exports take half a minute of a core, so that runs of the same sources share it."""
+    files = sorted(path for pattern in SOURCES for path in SHIPPED.parent.glob(pattern))
+    digest = hashlib.sha256(torch.__version__.encode() + b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"subtext-tiny-{os.getuid()}-{digest}"
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.is_dir():
+            part = Path(tempfile.mkdtemp(prefix="subtext-tiny-"))
+            write(part)
+            part.rename(folder)
+    _, _, picture, tower, together = networks()
+    return Tiny(folder, together, tower, picture)
 
 
-def write(root: Path) -> Tiny:
-    """Everything that `Analyzer` loads, into `root`."""
+def networks() -> tuple[nn.Module, nn.Module, PictureForExport, WordTokensForExport, report.Together]:
+    """Text emotions, expressions, both towers and the verdict: the same random weights at each call."""
     torch.manual_seed(3)
+    emotions = WordsForExport(_bert(), nn.Linear(384, len(EMOTIONS)))
+    expressions = folded(ExpressionNet([4, 4], [1, 1]))
+    picture = PictureForExport(_Patches(), nn.Linear(1280, 512)).eval()
+    tower = WordTokensForExport(_bert(), nn.Linear(768, 512)).eval()
+    nets = [CrossAttention(CrossAttentionSettings(width=12, heads=2)) for _ in range(2)]
+    return emotions, expressions, picture, tower, report.Together(nets, _paths()).eval()
+
+
+def write(root: Path) -> None:
+    """Everything that `Analyzer` loads, into `root`."""
+    emotions, expressions, picture, tower, together = networks()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SUBTEXT_WEIGHTS", str(root))
-        (root / "face_detector").symlink_to(SHIPPED / "face_detector")
+        shutil.copytree(SHIPPED / "face_detector", root / "face_detector")
         vocabulary_for_tests.write(root / "mini_vocabulary")
-        picture = PictureForExport(_Patches(), nn.Linear(1280, 512)).eval()
         _write("mini_picture", export_picture(picture), kind="patches")
-        tower = WordTokensForExport(_bert(), nn.Linear(768, 512)).eval()
         vocabulary = shelf.card("mini_vocabulary").identity
         _write("mini_words", export_words(tower, ("tokens", "pooled")), vocabulary=vocabulary)
-        emotions = WordsForExport(_bert(), nn.Linear(384, len(EMOTIONS)))
-        _write(
-            "text_emotions",
-            export_words(emotions),
-            vocabulary=vocabulary,
-            labels=list(EMOTIONS),
-            thresholds=dict.fromkeys(EMOTIONS, 0.5),
-        )
-        net = folded(ExpressionNet([4, 4], [1, 1]))
-        graph = weights_folder.trace(
-            net, [torch.randn(2, 1, SIDE, SIDE)], names=["faces"], outputs=["logits"], dynamic={"faces": {0: "batch"}}
-        )
+        labels, thresholds = list(EMOTIONS), dict.fromkeys(EMOTIONS, 0.5)
+        graph = export_words(emotions)
+        _write("text_emotions", graph, vocabulary=vocabulary, labels=labels, thresholds=thresholds)
+        faces, axes = [torch.randn(2, 1, SIDE, SIDE)], {"faces": {0: "batch"}}
+        graph = weights_folder.trace(expressions, faces, names=["faces"], outputs=["logits"], dynamic=axes)
         _write("face_expressions", graph, labels=list(EXPRESSIONS), side=SIDE, temperature=1.0)
-        settings = CrossAttentionSettings(width=12, heads=2)
-        together = report.Together([CrossAttention(settings) for _ in range(2)], _paths()).eval()
         _write(
             "hate_cross_attention",
             report._graph(together),
@@ -90,7 +106,6 @@ def write(root: Path) -> Tiny:
             thresholds={"hate": 0.5, "harm": 0.4},
             bands={"review_from": 0.4, "hateful_from": 0.6},
         )
-    return Tiny(root, together, tower, picture)
 
 
 def _paths() -> LinearBranch:
