@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     import onnxruntime
 
 MEND = "run `git checkout -- weights/{name}` in a clone, or train it again as the README tells"
+
+_output_roots: list[Path] = []  # the innermost `writing_to` last
 
 
 @dataclass(frozen=True)
@@ -61,27 +65,47 @@ def root() -> Path:
     return Path(named) if named else Path(__file__).resolve().parent.parent / "weights"
 
 
+def folder(name: str) -> Path:
+    """Where the weights of that name lie: in the folder of `writing_to` if they were written there, else in `root()`."""
+    written = output_folder(name)
+    return written if (written / "config.json").is_file() else root() / name
+
+
+def output_folder(name: str) -> Path:
+    """Where weights of that name are written: in the folder of `writing_to`, else in `root()`."""
+    return (_output_roots[-1] if _output_roots else root()) / name
+
+
+@contextmanager
+def writing_to(output_root: Path) -> Iterator[None]:
+    """Inside, weights are written below this folder; what is not there is still read from `root()`, which stays as it is."""
+    _output_roots.append(output_root)
+    try:
+        yield
+    finally:
+        _output_roots.pop()
+
+
 def card(name: str) -> Card:
     """Reads and checks one folder. Raises `BadWeights` if it is missing, damaged or not described."""
-    folder = root() / name
+    path = folder(name)
     mend = MEND.format(name=name)
-    if not folder.is_dir():
+    if not path.is_dir():
         known = sorted(p.name for p in root().glob("*") if (p / "config.json").is_file())
         match = nearest(name, known)
         hint = f" Did you mean {match!r}?" if match else ""
         raise BadWeights(f"There are no weights named {name!r} in {root()}.{hint} To get them, {mend}.")
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
         hashes = dict(config["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadWeights(f"weights/{name}/config.json is missing or damaged: {mend}.") from error
     for file, expected in hashes.items():
-        path = folder / file
-        if not path.is_file():
+        if not (path / file).is_file():
             raise BadWeights(f"weights/{name}/{file} is missing: {mend}.")
-        if sha256(path) != expected:
+        if sha256(path / file) != expected:
             raise BadWeights(f"weights/{name}/{file} is damaged (its SHA-256 is not the one in config.json): {mend}.")
-    return Card(name, folder, config, hashes)
+    return Card(name, path, config, hashes)
 
 
 def sha256(path: Path) -> str:

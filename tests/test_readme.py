@@ -11,8 +11,8 @@ import pytest
 from models.__main__ import parser as models_parser
 from serving.batch.__main__ import parser as batch_parser
 from tests.conftest import drawn
-from training.__main__ import FITS, SYSTEMS
-from training.__main__ import parser as training_parser
+from training.cli import FITS, MULTITASK
+from training.cli import parser as training_parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,7 +42,7 @@ def test_its_commands_are_understood() -> None:
         args = parsers[words[2]].parse_args(words[3:])  # exits where a word is wrong
         if getattr(args, "command", "") == "fit":
             fitted |= set(args.names)
-    assert fitted == {*FITS, *SYSTEMS}
+    assert fitted == {*FITS, *MULTITASK}
 
 
 def test_its_python_runs_on_the_shipped_weights(

@@ -39,7 +39,7 @@ def missing(trained: Trained, task: str, found: Predictions | None) -> str:
     told = []
     again = f"`python -m training fit {trained.name} --data DATA`"
     if found is None:
-        kept = f"`python -m training evaluate {task} --data NAME.validation.parquet --json figures.json --keep`"
+        kept = f"`python -m training evaluate {task} --data NAME.validation.parquet --json figures.json --save-predictions`"
         how = f"{kept if trained.name in KEPT_BY_EVALUATE else again} writes them"
         if parts := TOGETHER.get(task, ()):
             there = set(parts) <= set(trained.tasks)

@@ -39,7 +39,7 @@ class PeopleReader:
 
     def __init__(self, *, threads: int = 0) -> None:
         """Raises `BadWeights` where nobody trained the folder, or it is damaged."""
-        if not (weights.root() / NAME).is_dir():
+        if not weights.folder(NAME).is_dir():
             raise BadWeights(
                 f"There is no {NAME} in {weights.root()}: EMOTIC comes from its owners by request. Convert it with `python -m "
                 f"training convert-emotic` and train with `python -m training fit {NAME} --data FOLDER`."

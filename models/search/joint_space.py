@@ -94,7 +94,7 @@ def open_space(*, threads: int = 0) -> JointSpace | MiniSpace:
 
     Weights that are there and damaged raise `BadWeights`: only their absence is made up for.
     """
-    there = (weights.root() / "joint_picture").is_dir() and (weights.root() / "joint_words").is_dir()
+    there = all(weights.folder(name).is_dir() for name in ("joint_picture", "joint_words"))
     return JointSpace(threads=threads) if there else MiniSpace(threads=threads)
 
 

@@ -100,9 +100,9 @@ def export_picture(module: PictureForExport) -> onnx.ModelProto:
 
 def write_vocabulary() -> None:
     """`weights/mini_vocabulary`: MiniLM's tokenizer and its word embeddings in float16, frozen in all training here."""
-    folder = weights.root() / "mini_vocabulary"
-    if (folder / "config.json").is_file():
+    if (weights.folder("mini_vocabulary") / "config.json").is_file():
         return
+    folder = weights.output_folder("mini_vocabulary")
     folder.mkdir(parents=True, exist_ok=True)
     from transformers import AutoModel
 

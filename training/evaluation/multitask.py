@@ -68,7 +68,7 @@ def outcome(args: argparse.Namespace, asked: Asked, system: MultitaskModel | Non
     if not rows:
         raise BadInput(f"{args.data} has no rows{f' that can be used. {problems[0]}' if problems else '.'}")
     if system is None:
-        system = _load(getattr(args, "system", None) or registry.BEST[args.task])
+        system = _load(getattr(args, "model", None) or registry.BEST[args.task])
     if Path(args.data).suffix not in OWNERS:
         _require_sides(args.data, system, asked)
     _tell(problems, "rows that are not whole")
@@ -109,7 +109,7 @@ def every(args: argparse.Namespace, asked: Asked) -> dict[str, Any]:
     known = set(system.tasks)
     names = [name for name in registry.EVALUATED if {task.name for task in registry.parts(name)} <= known]
     for name in names:
-        one = argparse.Namespace(**vars(args) | {"task": name, "system": args.task})
+        one = argparse.Namespace(**vars(args) | {"task": name, "model": args.task})
         try:
             rows, made = outcome(one, asked, system)
         except BadInput as error:

@@ -1,4 +1,4 @@
-"""`python -m training evaluate TASK --keep`: predictions of the verdict and the emotion models, as the page reads them.
+"""`python -m training evaluate TASK --save-predictions`: predictions of the verdict and the emotion models, as the page reads them.
 
 Systems write theirs when they are fitted; these models are measured by the app's own code, so that their predictions
 come from `evaluate`. The page takes them for the shipped weights' answers to whole rows that were not learned from, so that
@@ -41,7 +41,9 @@ TITLES = {
 def check(args: argparse.Namespace) -> None:
     """`BadInput` for what the page would take for something else: half memes, some rows, rows learned from."""
     if args.task not in FOLDERS:
-        raise BadInput(f"Systems keep the predictions on {args.task} when they are fitted: leave out --keep.")
+        raise BadInput(
+            f"Systems keep the predictions on {args.task} when they are fitted: leave out --save-predictions."
+        )
     other = {
         "--modality": args.modality is not None,
         "--captions ocr": args.captions != "given",
@@ -50,8 +52,8 @@ def check(args: argparse.Namespace) -> None:
     }
     if asked := [option for option, there in other.items() if there]:
         raise BadInput(
-            f"--keep keeps what the profile mini answers to whole rows and all of them: leave out {' and '.join(asked)}, or "
-            "--keep."
+            f"--save-predictions saves what the profile mini answers to all rows, each whole: leave out {' and '.join(asked)}, "
+            "or --save-predictions."
         )
     data_set(args.data)
 
@@ -62,12 +64,12 @@ def data_set(file: str) -> str:
     found = re.fullmatch(r"([\w.-]+)\.(train|validation)\.parquet", name)
     if found is None:
         raise BadInput(
-            f"{name} does not say which rows it holds: --keep takes a file named like NAME.validation.parquet, so that the "
-            "Evaluation page can name them."
+            f"{name} does not say which rows it holds: --save-predictions takes a file named like NAME.validation.parquet, "
+            "whose NAME the Evaluation page shows."
         )
     if found[2] == "train":
         raise BadInput(
-            f"{name} holds rows to learn from, on which every figure looks better than it is: --keep takes a file named like "
+            f"{name} holds rows to learn from, on which metrics are too good: --save-predictions takes a file named like "
             f"{found[1]}.validation.parquet."
         )
     return found[1]

@@ -186,7 +186,7 @@ def memes(rows: Sequence[Row], engine: Engine, asked: Asked, notes: Counter[str]
 def evaluate(args: argparse.Namespace, engine: Engine | None = None) -> dict[str, Any]:
     """Reads the file, asks the model, writes `args.json` and `args.predictions`; returns what the JSON holds."""
     asked = Asked(args.modality, args.captions)
-    kept = getattr(args, "keep", False)
+    kept = getattr(args, "save_predictions", False)
     if kept:
         predictions.check(args)  # first, since answers may take an hour
     if args.task in pictures.TASKS:
@@ -219,7 +219,7 @@ def _report(args: argparse.Namespace, asked: Asked, rows: Sequence[Row], outcome
     if args.predictions:
         Path(args.predictions).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table(outcome.columns), args.predictions)
-    if getattr(args, "keep", False):
+    if getattr(args, "save_predictions", False):
         predictions.keep(args, outcome, rows)
     return _written(args, described(args, asked, rows, outcome))
 

@@ -33,11 +33,13 @@ def write(
     half: bool = True,
     bits: int = 16,
 ) -> Path:
-    """Writes `weights/<name>/`. With a `graph`, its weights are what is stored, in float16 if `half`.
+    """Writes `weights/<name>/`, or below the folder of `weights.writing_to`.
+
+    With a `graph`, its weights are what is stored, in float16 if `half`.
 
     With `bits` 8 its matrices and kernels are int8 with a scale for each output, made float32 again when it is loaded.
     """
-    folder = weights.root() / name
+    folder = weights.output_folder(name)
     folder.mkdir(parents=True, exist_ok=True)
     stored = dict(tensors or {})
     if graph is not None:
@@ -65,7 +67,7 @@ def write(
 
 def report(name: str, *, metrics: Mapping[str, Any], readme: str) -> None:
     """Writes the figures and the card of `weights/<name>/` alone: for what is measured on the very graph that ships."""
-    folder = weights.root() / name
+    folder = weights.output_folder(name)
     (folder / "metrics.json").write_text(json.dumps(dict(metrics), indent=2) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(readme.strip() + "\n", encoding="utf-8")
 

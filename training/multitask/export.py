@@ -99,7 +99,7 @@ def write(
     files = []
     words = getattr(system.text, "words", None)
     if words is not None:
-        folder = weights.root() / name
+        folder = weights.output_folder(name)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / WORDS).write_text(json.dumps(words, ensure_ascii=False) + "\n", encoding="utf-8")
         files.append(WORDS)

@@ -36,7 +36,9 @@ def test_what_a_run_did_not_write_is_one_line_with_the_command_that_would() -> N
     line = run_details.missing(Trained("text_emotions", "Emotions in words", Path()), "text-emotions", None)
     assert line.count("Not here") == 1 and "\n" not in line
     assert "learning curves (`python -m training fit text_emotions --data DATA` writes them)" in line
-    assert "predictions of this task (`python -m training evaluate text-emotions" in line and "--keep`" in line
+    assert (
+        "predictions of this task (`python -m training evaluate text-emotions" in line and "--save-predictions`" in line
+    )
     assert "its recipe names none" in line
     assert "published" not in line  # BERT's figure is known
 

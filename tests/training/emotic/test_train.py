@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from models.errors import BadInput
 from tests.training.datasets.test_emotic import cell, continuous, entry, struct, structs
-from training.__main__ import main
+from training.cli import main
 from training.datasets.emotic import CATEGORIES
 from training.emotic import data, metrics
 from training.emotic.model import DESCRIPTIONS, align

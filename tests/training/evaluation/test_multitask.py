@@ -74,7 +74,8 @@ def asked(task: str, tmp_path: Path, name: str, **options: Any) -> tuple[dict, d
     args = Namespace(
         task=task, data=str(tmp_path / name), json=str(tmp_path / "out.json"),
         predictions=str(tmp_path / "out.parquet"),
-        **{"modality": None, "captions": "given", "limit": None, "system": None, "keep": False, "profile": "mini"} | options,
+        **{"modality": None, "captions": "given", "limit": None, "model": None, "save_predictions": False, "profile": "mini"}
+        | options,
     )  # fmt: skip
     evaluating.evaluate(args)
     report = json.loads((tmp_path / "out.json").read_text())
@@ -293,9 +294,9 @@ def test_a_recipe_s_name_asks_all_its_tasks(shelf: Path, tmp_path: Path) -> None
 
 def test_another_system_and_one_that_is_not_there(shelf: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="does not answer memotion-sentiment"):
-        run("memotion-sentiment", tmp_path, system="mental_health_target")
+        run("memotion-sentiment", tmp_path, model="mental_health_target")
     with pytest.raises(BadWeights, match="There are no weights named 'memotion_early'"):
-        run("memotion-sentiment", tmp_path, system="memotion_early")
+        run("memotion-sentiment", tmp_path, model="memotion_early")
 
 
 def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,7 +311,7 @@ def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeyp
     from tests import weights_for_tests
 
     shutil.copytree(weights_for_tests.once().root / "hate_cross_attention", shelf / "hate_cross_attention")
-    report, predictions = run("hate", tmp_path, held, "mine.validation.parquet", keep=True)
+    report, predictions = run("hate", tmp_path, held, "mine.validation.parquet", save_predictions=True)
     (shelf / "hate_cross_attention" / "metrics.json").write_text(
         json.dumps({"validation, x": {"rows": 12, **report["metrics"]}})
     )
@@ -334,7 +335,7 @@ def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeyp
     [
         ("hate", "mine.train.parquet", {}, r"holds rows to learn from.*mine\.validation\.parquet"),
         ("hate", "mine.parquet", {}, r"mine\.parquet does not say which rows it holds.*NAME\.validation\.parquet"),
-        ("hate", "mine.validation.parquet", {"modality": "text"}, "leave out --modality, or --keep"),
+        ("hate", "mine.validation.parquet", {"modality": "text"}, "leave out --modality, or --save-predictions"),
         (
             "harm",
             "mine.validation.parquet",
@@ -342,8 +343,8 @@ def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeyp
             "leave out --captions ocr and --limit, or",
         ),
         ("text-emotions", "mine.validation.parquet", {"profile": "clip"}, "leave out --profile clip, or"),
-        ("memotion-types", "mine.validation.parquet", {}, "when they are fitted: leave out --keep"),
-        ("memotion_gmu", "mine.validation.parquet", {}, "when they are fitted: leave out --keep"),
+        ("memotion-types", "mine.validation.parquet", {}, "when they are fitted: leave out --save-predictions"),
+        ("memotion_gmu", "mine.validation.parquet", {}, "when they are fitted: leave out --save-predictions"),
     ],
 )
 def test_only_whole_rows_not_learned_from_are_kept(
@@ -354,7 +355,7 @@ def test_only_whole_rows_not_learned_from_are_kept(
 
     before = beside()
     with pytest.raises(BadInput, match=told):
-        run(task, tmp_path, name=name, keep=True, **options)
+        run(task, tmp_path, name=name, save_predictions=True, **options)
     assert beside() == before
     assert not (tmp_path / "out.parquet").exists()  # refused before anything was asked
 
@@ -372,5 +373,12 @@ def test_the_profile_of_itself_is_mini_where_predictions_are_kept(
     monkeypatch.setattr(evaluating, "_analyzer", analyzer)
     for keep in (True, False):
         with pytest.raises(BadInput, match="far enough"):
-            run("hate", tmp_path, {"text": ["a"], "label": [1]}, "mine.validation.parquet", keep=keep, profile="auto")
+            run(
+                "hate",
+                tmp_path,
+                {"text": ["a"], "label": [1]},
+                "mine.validation.parquet",
+                save_predictions=keep,
+                profile="auto",
+            )
     assert asked == ["mini", "auto"]

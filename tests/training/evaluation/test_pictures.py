@@ -14,7 +14,7 @@ from PIL import Image
 from models.emotions.affect import Affect
 from tests.conftest import drawn
 from tests.fakes import FakeSpace
-from training.__main__ import main
+from training.cli import main
 from training.evaluation import pictures
 
 COLOURS = {"red": (250, 5, 5), "green": (5, 250, 5), "blue": (5, 5, 250)}

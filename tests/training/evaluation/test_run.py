@@ -21,7 +21,7 @@ from models.analysis import Bands, Emotion, Harm, Label, Line, Meme, TextEmotion
 from models.emotions import expressions
 from models.emotions.text import LABELS
 from models.errors import BadInput
-from training.__main__ import main, parser
+from training.cli import main, parser
 from training.evaluation import run as evaluating
 
 BANDS = Bands(0.4, 0.7)
@@ -257,7 +257,7 @@ def test_fit_calls_the_function_of_that_name(monkeypatch: pytest.MonkeyPatch) ->
     assert (seen[0].out, seen[0].epochs, seen[0].seed, seen[0].resume) == ("runs/face_expressions", 9, 4, False)
 
 
-def test_a_try_leaves_the_weights_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_leaves_the_weights_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from training.emotions import faces
 
     ships = tmp_path / "weights"
@@ -266,7 +266,9 @@ def test_a_try_leaves_the_weights_as_they_are(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(ships))
 
     def fit(args: Namespace) -> None:
-        (weights.root() / "face_expressions" / "config.json").write_text(f"of {args.limit} rows")
+        folder = weights.output_folder("face_expressions")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(f"of {args.limit} rows")
 
     monkeypatch.setattr(faces, "fit", fit)
     out = tmp_path / "runs"

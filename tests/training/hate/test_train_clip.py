@@ -21,7 +21,7 @@ from models.profiles import registry
 from models.runtime import device
 from tests import hub_for_tests, models_for_tests
 from tests.weights_for_tests import SHIPPED
-from training.__main__ import main
+from training.cli import main
 from training.datasets import memes
 from training.features.clip import ClipTokens
 from training.hate import train_clip

@@ -14,7 +14,7 @@ import pytest
 
 from models import evaluation_files
 from tests.training.multitask.test_train import drawn
-from training import __main__ as command
+from training import cli as command
 from training.multitask import config as system_recipe
 from training.multitask import data as system
 from training.multitask import train

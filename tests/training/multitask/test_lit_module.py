@@ -14,7 +14,7 @@ from torch import Tensor
 from models.classifiers.heads import Head, Question
 from models.errors import BadInput
 from models.fusion import registry as fusions
-from training.__main__ import main
+from training.cli import main
 from training.multitask import lit_module
 from training.multitask.config import Schedule, SideRecipe, SystemRecipe
 from training.multitask.datamodule import Prepared

@@ -21,7 +21,7 @@ from models.io.images import open_picture
 from models.robustness.pixel_attack import paint, view
 from models.weights import Card
 from tests.conftest import drawn
-from training.__main__ import main
+from training.cli import main
 from training.metrics.intervals import wilson_interval
 from training.robustness import metrics, registry
 from training.robustness import run as robustness
