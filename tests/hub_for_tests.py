@@ -25,7 +25,7 @@ class Hub:
     folders: dict[str, Path] = field(default_factory=dict)
     commits: dict[str, str] = field(default_factory=dict)
     manner: dict[str, str] = field(default_factory=dict)
-    asked: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     ranges: list[str] = field(default_factory=list)
 
@@ -73,20 +73,20 @@ def running() -> Iterator[Hub]:
             )
             if listing and listing[1] in hub.folders:
                 names = [path for path in sorted(hub.folders[listing[1]].rglob("*")) if path.is_file()]
-                told = [{"rfilename": str(path.relative_to(hub.folders[listing[1]]))} for path in names]
+                siblings = [{"rfilename": str(path.relative_to(hub.folders[listing[1]]))} for path in names]
                 commit = hub.commits[listing[1]]
-                body = json.dumps({"id": listing[1], "sha": commit, "siblings": told}).encode()
+                body = json.dumps({"id": listing[1], "sha": commit, "siblings": siblings}).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
                 return
-            found = re.fullmatch(r"/(?:datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", self.path)
-            if not found or found[1] not in hub.folders:
+            match = re.fullmatch(r"/(?:datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", self.path)
+            if not match or match[1] not in hub.folders:
                 self.fail(404, "RepoNotFound")
                 return
-            repo, revision, name = found.groups()
+            repo, revision, name = match.groups()
             if revision not in (hub.commits[repo], "main"):
                 self.fail(404, "RevisionNotFound")
                 return
@@ -114,9 +114,9 @@ def running() -> Iterator[Hub]:
             self.end_headers()
             if head:
                 return
-            hub.asked[path.name] += 1
+            hub.requests[path.name] += 1
             body = data[start:]
-            if manner == "cut" or (manner == "cut once" and hub.asked[path.name] == 1):
+            if manner == "cut" or (manner == "cut once" and hub.requests[path.name] == 1):
                 body = body[: len(body) // 2]
                 self.close_connection = True
             for at in range(0, len(body), 4096):

@@ -1,17 +1,23 @@
-"""What is told of a download: how far it is, and in a sentence what went wrong."""
+"""Resumed downloads with progress, and their failures as sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from models.errors import BadInput, PartUnavailable
+
+TIMEOUT = 10.0  # seconds that a server may take to answer
+RETRIES = 5  # after a connection that broke off
+REPORT_EVERY = 1_000_000  # bytes between two reports of progress
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a download is: bytes here and bytes in all (0 where the hub does not say)."""
+    """How far a download is: bytes done and bytes in all (0 where the server does not say)."""
 
     file: str
     done: int
@@ -22,19 +28,80 @@ OnProgress = Callable[[Progress], None]
 
 
 class Unreachable(PartUnavailable):
-    """The hub does not answer, or downloads are forbidden, and the file is not here."""
+    """The hub does not answer, or downloads are forbidden, and the file is not on this machine."""
 
 
 class NoSuchFile(BadInput):
     """The repository has no file of that name."""
 
 
+def download(
+    url: str,
+    part: Path,
+    name: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    size: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> None:
+    """Appends to `part` what it lacks of the bytes at `url`; what has arrived stays there when the connection breaks off.
+
+    Raises `httpx2.HTTPError` where the server cannot be reached or does not serve the file.
+    """
+    import httpx2
+
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.touch()
+    if size is not None and part.stat().st_size > size:
+        part.unlink()
+    for attempt in range(RETRIES + 1):
+        if part.is_file() and part.stat().st_size == size:
+            return
+        try:
+            _append(url, part, name, dict(headers or {}), size, on_progress or (lambda _: None))
+            return
+        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.ReadTimeout):
+            if attempt == RETRIES:
+                raise
+            time.sleep(1 + attempt)
+
+
+def _append(
+    url: str, part: Path, name: str, headers: dict[str, str], size: int | None, on_progress: OnProgress
+) -> None:
+    import httpx2
+
+    with part.open("ab") as file:
+        done = file.tell()
+        headers["Accept-Encoding"] = "identity"  # the bytes as they are, so that they can be counted
+        if done:
+            headers["Range"] = f"bytes={done}-"
+        with httpx2.stream("GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True) as response:
+            response.raise_for_status()
+            if response.status_code == 200:  # the server sends all of it, whatever the range
+                file.truncate(0)
+                done = 0
+            total = size or done + int(response.headers.get("Content-Length", 0))
+            reported = done
+            on_progress(Progress(name, done, total))
+            for chunk in response.iter_bytes():
+                file.write(chunk)
+                done += len(chunk)
+                if done - reported >= REPORT_EVERY or done == total:
+                    on_progress(Progress(name, done, total))
+                    reported = done
+
+
 @contextmanager
-def sentences(repo: str, revision: str, name: str) -> Iterator[None]:
-    """huggingface_hub's errors as sentences that name the fix."""
-    import httpx2 as http
+def error_sentences(repo: str, revision: str, name: str) -> Iterator[None]:
+    """Turns the errors of huggingface_hub and of `download` into sentences that name the fix."""
+    import httpx2
     from huggingface_hub import errors
 
+    unreachable = Unreachable(
+        f"{name} of {repo} is not on this machine and the hub cannot be reached: check the connection, or name a "
+        "folder that has it in SUBTEXT_MODELS."
+    )
     try:
         yield
     except errors.GatedRepoError as error:
@@ -43,50 +110,21 @@ def sentences(repo: str, revision: str, name: str) -> Iterator[None]:
         raise BadInput(f"{repo} has no revision {revision}: name another one.") from error
     except errors.RepositoryNotFoundError as error:
         raise BadInput(f"There is no repository {repo} on the hub, or it is private: check its name.") from error
+    except errors.LocalEntryNotFoundError as error:
+        raise unreachable from error
     except errors.EntryNotFoundError as error:
-        if isinstance(error, errors.LocalEntryNotFoundError):
-            raise unreachable(repo, name) from error
         raise NoSuchFile(
             f"{repo} at {revision[:12]} has no file {name}: name another revision or repository."
         ) from error
-    except (http.HTTPError, errors.OfflineModeIsEnabled) as error:
-        raise unreachable(repo, name) from error
+    except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.ReadTimeout) as error:
+        raise Unreachable(
+            f"The download of {name} of {repo} broke off: try again, and it continues where it stopped."
+        ) from error
+    except (httpx2.HTTPError, errors.OfflineModeIsEnabled) as error:
+        raise unreachable from error
+    except errors.FileMetadataError as error:
+        raise BadInput("What answers at the hub's address is no hub: check HF_ENDPOINT and the proxy.") from error
     except OSError as error:
-        if "Consistency check failed" in str(error):
-            raise Unreachable(
-                f"The download of {name} of {repo} broke off: try again, and it goes on where it stopped."
-            ) from error
-        if isinstance(error, errors.FileMetadataError):
-            raise BadInput("What answers at the hub's address is no hub: check HF_ENDPOINT and the proxy.") from error
         raise Unreachable(
             f"{name} of {repo} cannot be stored: check the disk's space and the rights of its folder."
         ) from error
-
-
-def unreachable(repo: str, name: str) -> Unreachable:
-    return Unreachable(
-        f"{name} of {repo} is not on this machine and the hub cannot be reached: check the connection, or name a "
-        "folder that has it in SUBTEXT_MODELS."
-    )
-
-
-def bar(name: str, on_progress: OnProgress | None) -> type:
-    """What `http_get` takes for a tqdm: tells how far it is."""
-
-    class Bar:
-        def __init__(self, *_: object, total: int | None = None, initial: int = 0, **__: object) -> None:
-            self.total, self.n = total or 0, initial
-            self.update(0)
-
-        def update(self, count: int) -> None:
-            self.n += count
-            if on_progress is not None:
-                on_progress(Progress(name, self.n, self.total))
-
-        def __enter__(self) -> Bar:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            return
-
-    return Bar

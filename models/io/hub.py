@@ -1,12 +1,12 @@
-"""The only place that downloads: pinned revisions, resumed where they stopped, checked by their hashes.
+"""Files of huggingface_hub repositories: at pinned revisions, resumed where a download stopped, checked by their hashes.
 
 Files lie in huggingface_hub's own cache (`HF_HOME`, `HF_HUB_CACHE`), so that other programs share them; the endpoint and
 the token are its own too (`HF_ENDPOINT`, `HF_TOKEN`), and `HF_HUB_OFFLINE` forbids downloads. `SUBTEXT_MODELS` names a
 folder with ORGANISATION/NAME (or ORGANISATION--NAME, or NAME) in it that is used instead, as it is.
 
-huggingface_hub throws a partial file away when a download fails, and checks its length only. So the bytes are fetched
-here, by its own `http_get`, into the cache's folder of blobs, where a partial file stays to be continued; it gets its
-final name, the hash that the hub tells, only when the bytes have that hash.
+huggingface_hub deletes a partial file when a download fails, and checks only its length. So the bytes are downloaded here
+into the cache's folder of blobs, where a partial file stays to be continued; it gets its final name, its hash, only when
+its bytes have that hash. `hf_hub_download` then links to the blob.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import os
 import zipfile
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from models.errors import BadInput, BadWeights
-from models.io.downloads import NoSuchFile, OnProgress, Progress, Unreachable, bar, sentences
+from models.io.downloads import TIMEOUT, NoSuchFile, OnProgress, Progress, Unreachable, download, error_sentences
 
 __all__ = [
     "OnProgress",
@@ -36,12 +37,10 @@ __all__ = [
     "reachable",
 ]
 
-GENEROUS = 10.0  # seconds that a hub may take to answer at all
-
 
 @dataclass(frozen=True)
 class Repo:
-    """Files of one repository at one revision. Of each group of `files` the first that the hub has is taken.
+    """Files of one repository at one revision: the first available file of each group in `files`.
 
     `optional` files are taken where they exist.
     """
@@ -57,26 +56,23 @@ class Repo:
 
 
 def fetch(repo: Repo, on_progress: OnProgress | None = None) -> Path:
-    """The folder with the repository's files, downloaded where they are not here yet.
+    """The folder with the repository's files, downloaded where they are not on this machine yet.
 
     Raises `Unreachable` without a connection, `BadInput` for a repository, revision or file that does not exist,
-    `BadWeights` where what arrived is not what the hub promised.
+    `BadWeights` where the bytes do not have the hash that the hub names.
     """
     folder = local_folder(repo)
     if folder is not None:
         return folder
-    for name in () if is_local(repo) else repo.optional:  # first, so that what is needed is there last
-        try:
-            _file(repo, name, on_progress)
-        except NoSuchFile:
-            continue
-    found = [_first(repo, group, on_progress) for group in repo.files]
-    name = next(group[0] for group in repo.files)
-    return _root(found[0], name)
+    for name in () if is_local(repo) else repo.optional:  # first: once the required files exist, nothing is missing
+        with suppress(NoSuchFile):
+            _first(repo, (name,), on_progress)
+    paths = [_first(repo, group, on_progress) for group in repo.files]
+    return paths[0].parents[repo.files[0][0].count("/")]  # the snapshot's folder
 
 
 def is_local(repo: Repo) -> bool:
-    """Whether all that is needed lies on this machine already."""
+    """Whether all required files are on this machine."""
     if local_folder(repo) is not None:
         return True
     return all(any(_cached(repo, name) is not None for name in group) for group in repo.files)
@@ -84,14 +80,14 @@ def is_local(repo: Repo) -> bool:
 
 def reachable() -> bool:
     """Whether the hub answers and downloads are allowed. Takes at most a few seconds."""
-    import httpx2 as http
+    import httpx2
     from huggingface_hub import constants
 
     if offline():
         return False
     try:
-        http.head(os.environ.get("HF_ENDPOINT") or constants.ENDPOINT, timeout=3.0)
-    except http.HTTPError:
+        httpx2.head(os.environ.get("HF_ENDPOINT") or constants.ENDPOINT, timeout=3.0)
+    except httpx2.HTTPError:
         return False
     return True
 
@@ -103,87 +99,64 @@ def offline() -> bool:
 
 def local_folder(repo: Repo) -> Path | None:
     """The repository inside `SUBTEXT_MODELS`; raises `BadInput` where the folder lacks a file."""
-    named = os.environ.get("SUBTEXT_MODELS")
-    if not named:
+    models = os.environ.get("SUBTEXT_MODELS")
+    if not models:
         return None
-    for name in (repo.id, repo.id.replace("/", "--"), repo.id.split("/")[-1]):
-        folder = Path(named) / name
-        if folder.is_dir():
-            for group in repo.files:
-                if not any((folder / file).is_file() for file in group):
-                    raise BadInput(
-                        f"{folder} lacks {group[0]}: copy the whole of {repo.id} there, or unset SUBTEXT_MODELS."
-                    )
-            return folder
-    return None
+    names = (repo.id, repo.id.replace("/", "--"), repo.id.split("/")[-1])
+    folder = next((path for name in names if (path := Path(models) / name).is_dir()), None)
+    for group in repo.files if folder else ():
+        if not any((folder / file).is_file() for file in group):  # type: ignore[operator]
+            raise BadInput(f"{folder} lacks {group[0]}: copy the whole of {repo.id} there, or unset SUBTEXT_MODELS.")
+    return folder
 
 
 def _first(repo: Repo, names: Sequence[str], on_progress: OnProgress | None) -> Path:
-    for name in names:  # what is here already is preferred to what would have to be fetched
-        found = _cached(repo, name)
-        if found is not None:
-            return _checked(repo, name, found)
+    """The first of the files that is in the cache, else the first one that the hub has."""
+    for name in names:
+        path = _cached(repo, name)
+        if path is not None:
+            return _checked(repo, name, path)
     for name in names[:-1]:
-        try:
-            return _file(repo, name, on_progress)
-        except NoSuchFile:
-            continue
-    return _file(repo, names[-1], on_progress)
+        with suppress(NoSuchFile):
+            return _download(repo, name, on_progress)
+    return _download(repo, names[-1], on_progress)
 
 
-def _file(repo: Repo, name: str, on_progress: OnProgress | None) -> Path:
-    found = _cached(repo, name)
-    if found is not None:
-        return _checked(repo, name, found)
+def _download(repo: Repo, name: str, on_progress: OnProgress | None) -> Path:
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.utils import WeakFileLock, build_hf_headers
+
     if offline():
         raise Unreachable(
             f"{name} of {repo.id} is not on this machine and HF_HUB_OFFLINE forbids to download it: unset "
             "HF_HUB_OFFLINE, or name a folder that has it in SUBTEXT_MODELS."
         )
-    with sentences(repo.id, repo.revision, name):
-        return _download(repo, name, on_progress)
-
-
-def _download(repo: Repo, name: str, on_progress: OnProgress | None) -> Path:
-    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
-    from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import WeakFileLock, build_hf_headers
-
-    named: Any = {"repo_type": repo.kind, "revision": repo.revision, "endpoint": os.environ.get("HF_ENDPOINT")}
-    url = hf_hub_url(repo.id, name, **named)
-    told = get_hf_file_metadata(url, timeout=GENEROUS, endpoint=named["endpoint"])
-    if told.etag is None:
-        raise BadWeights(f"The hub does not tell the hash of {name} of {repo.id}: check HF_ENDPOINT.")
-    blob = _cache() / _repo_folder(repo) / "blobs" / told.etag
-    part = blob.with_name(f"{blob.name}.subtext-part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    with WeakFileLock(blob.with_name(f"{blob.name}.lock")):
-        if not blob.is_file():
-            # The token goes to the hub itself only, not to the store that it points to.
-            headers = build_hf_headers() if told.location == url else build_hf_headers(token=False)
-            if part.is_file() and told.size is not None and part.stat().st_size > told.size:
-                part.unlink()
-            with part.open("ab") as file:
-                http_get(
-                    told.location,
-                    file,
-                    resume_size=part.stat().st_size,
-                    headers=headers,
-                    expected_size=told.size,
-                    tqdm_class=bar(name, on_progress),
-                )
-            if digest(part, told.etag) != told.etag:
-                part.unlink()
-                raise _damaged(repo, name)
-            part.replace(blob)
-    return Path(hf_hub_download(repo.id, name, cache_dir=_cache(), **named))  # finds the blob and links to it
+    source: Any = {"repo_type": repo.kind, "revision": repo.revision, "endpoint": os.environ.get("HF_ENDPOINT")}
+    with error_sentences(repo.id, repo.revision, name):
+        url = hf_hub_url(repo.id, name, **source)
+        metadata = get_hf_file_metadata(url, timeout=TIMEOUT, endpoint=source["endpoint"])
+        if metadata.etag is None:
+            raise BadWeights(f"The hub does not tell the hash of {name} of {repo.id}: check HF_ENDPOINT.")
+        blob = _cache() / f"{repo.kind}s--{repo.id.replace('/', '--')}" / "blobs" / metadata.etag
+        part = blob.with_name(f"{blob.name}.subtext-part")
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        with WeakFileLock(blob.with_name(f"{blob.name}.lock")):
+            if not blob.is_file():
+                # The token goes to the hub itself only, not to the store that it points to.
+                headers = build_hf_headers() if metadata.location == url else build_hf_headers(token=False)
+                download(metadata.location, part, name, headers=headers, size=metadata.size, on_progress=on_progress)
+                if digest(part, metadata.etag) != metadata.etag:
+                    part.unlink()
+                    raise _damaged(repo, name)
+                part.replace(blob)
+        return Path(hf_hub_download(repo.id, name, cache_dir=_cache(), **source))
 
 
 def _cached(repo: Repo, name: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(repo.id, name, cache_dir=_cache(), revision=repo.revision, repo_type=repo.kind)
-    return Path(found) if isinstance(found, str) else None
+    path = try_to_load_from_cache(repo.id, name, cache_dir=_cache(), revision=repo.revision, repo_type=repo.kind)
+    return Path(path) if isinstance(path, str) else None
 
 
 def _checked(repo: Repo, name: str, path: Path) -> Path:
@@ -197,13 +170,13 @@ def _checked(repo: Repo, name: str, path: Path) -> Path:
 
 
 def digest(path: Path, like: str) -> str:
-    """The hash of a file of the kind that `like` is: SHA-256, or git's SHA-1 of a blob, which small files have."""
+    """The hash of a file, of the same kind as `like`: SHA-256, or git's SHA-1 of a blob, which small files have."""
     if len(like) == 64:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     if len(like) == 40:
         return hashlib.sha1(b"blob %d\0" % path.stat().st_size + path.read_bytes(), usedforsecurity=False).hexdigest()
-    return like  # a mirror with hashes of its own: nothing to compare with
+    return like  # a mirror with its own kind of hash, which cannot be checked
 
 
 def _damaged(repo: Repo, name: str) -> BadWeights:
@@ -218,17 +191,8 @@ def _cache() -> Path:
     return Path(os.environ.get("HF_HUB_CACHE") or constants.HF_HUB_CACHE)
 
 
-def _repo_folder(repo: Repo) -> str:
-    return f"{repo.kind}s--{repo.id.replace('/', '--')}"
-
-
-def _root(path: Path, name: str) -> Path:
-    """The snapshot's folder of a file that may lie deeper."""
-    return path.parents[name.count("/")]
-
-
 def fetch_zipped(url: str, name: str, md5: str, folder: Path, on_progress: OnProgress | None = None) -> Path:
-    """`folder`/`name` out of the archive at `url`, downloaded where it is not there yet; checked by its MD5.
+    """`folder`/`name` out of the ZIP at `url`, downloaded where it is not there yet; checked by its MD5.
 
     Raises `Unreachable` without a connection, `BadWeights` where the file is damaged.
     """
@@ -241,13 +205,10 @@ def fetch_zipped(url: str, name: str, md5: str, folder: Path, on_progress: OnPro
         raise Unreachable(
             f"{name} is not in {folder} and HF_HUB_OFFLINE forbids to download it: unset it, or copy it there."
         )
-    from huggingface_hub.file_download import http_get
-
     archive = folder / f"{name}.zip.subtext-part"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (archive.is_file() and zipfile.is_zipfile(archive)):  # one that was whole already needs no more of it
-        with sentences(url.split("/")[2], "", name), archive.open("ab") as part:
-            http_get(url, part, resume_size=archive.stat().st_size, tqdm_class=bar(name, on_progress))
+    if not (archive.is_file() and zipfile.is_zipfile(archive)):  # a complete one needs no further bytes
+        with error_sentences(url.split("/")[2], "", name):
+            download(url, archive, name, on_progress=on_progress)
     try:
         with zipfile.ZipFile(archive) as opened:
             opened.extract(name, folder)
@@ -270,7 +231,7 @@ def _md5(path: Path) -> str:
 
 
 def fetch_dataset(name: str, revision: str = "", on_progress: OnProgress | None = None) -> Path:
-    """The folder with all Parquet files of a data set of the Hub, at the commit that `revision` names now.
+    """The folder with all Parquet files of a data set of the hub, at the commit that `revision` names now.
 
     Raises as `fetch` does, and `BadInput` where the data set has no Parquet files.
     """
@@ -280,12 +241,12 @@ def fetch_dataset(name: str, revision: str = "", on_progress: OnProgress | None 
         raise Unreachable(
             f"The hub cannot be reached for {name}: check the connection, or name a folder that has its files."
         )
-    with sentences(name, revision or "main", "the list of files"):
-        told = HfApi(endpoint=os.environ.get("HF_ENDPOINT")).dataset_info(name, revision=revision or None)
-    files = [one.rfilename for one in told.siblings or () if one.rfilename.endswith(".parquet")]
+    with error_sentences(name, revision or "main", "the list of files"):
+        info = HfApi(endpoint=os.environ.get("HF_ENDPOINT")).dataset_info(name, revision=revision or None)
+    files = [sibling.rfilename for sibling in info.siblings or () if sibling.rfilename.endswith(".parquet")]
     if not files:
         raise BadInput(
             f"{name} has no Parquet files at this revision: name refs/convert/parquet as the revision, which the Hub makes "
             "of most data sets."
         )
-    return fetch(Repo(name, told.sha or revision, tuple((file,) for file in files), kind="dataset"), on_progress)
+    return fetch(Repo(name, info.sha or revision, tuple((file,) for file in files), kind="dataset"), on_progress)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,8 +31,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
         monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
         monkeypatch.delenv("SUBTEXT_MODELS", raising=False)
-        monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
-        monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 5000)  # 10 MB: what a break costs at most
+        monkeypatch.setattr("models.io.downloads.time.sleep", lambda _: None)
+        monkeypatch.setattr("models.io.downloads.REPORT_EVERY", 5000)
         yield running
 
 
@@ -54,19 +53,19 @@ def test_a_download_ends_in_the_hubs_own_cache_and_happens_once(server: Hub, tmp
     known = try_to_load_from_cache("org/model", "model.safetensors", cache_dir=tmp_path / "cache", revision=COMMIT)
     assert known == str(folder / "model.safetensors")
     assert hub.is_local(REPO)
-    asked = dict(server.asked)
+    requests = dict(server.requests)
     assert hub.fetch(REPO) == folder
-    assert dict(server.asked) == asked
+    assert dict(server.requests) == requests
 
 
-def test_progress_is_told_from_nothing_to_all_of_it(server: Hub) -> None:
+def test_progress_is_reported_from_nothing_to_all_of_it(server: Hub) -> None:
     server.manner["model.safetensors"] = "slow"
-    told: list[hub.Progress] = []
-    hub.fetch(REPO, told.append)
-    of_weights = [one for one in told if one.file == "model.safetensors"]
+    reports: list[hub.Progress] = []
+    hub.fetch(REPO, reports.append)
+    of_weights = [report for report in reports if report.file == "model.safetensors"]
     assert of_weights[0].done == 0
     assert of_weights[-1] == hub.Progress("model.safetensors", 60_000, 60_000)
-    assert [one.done for one in of_weights] == sorted(one.done for one in of_weights)
+    assert [report.done for report in of_weights] == sorted(report.done for report in of_weights)
 
 
 def test_a_cut_connection_is_taken_up_again_within_the_call(server: Hub) -> None:
@@ -78,21 +77,21 @@ def test_a_cut_connection_is_taken_up_again_within_the_call(server: Hub) -> None
 
 def test_a_download_that_broke_off_goes_on_in_the_next_call(server: Hub, tmp_path: Path) -> None:
     server.manner["model.safetensors"] = "cut"
-    with pytest.raises(hub.Unreachable, match=r"model\.safetensors of org/model"):
+    with pytest.raises(hub.Unreachable, match=r"model\.safetensors of org/model broke off: try again"):
         hub.fetch(REPO)
     (part,) = (tmp_path / "cache").rglob("*.subtext-part")
-    kept = part.stat().st_size
-    assert 30_000 <= kept < 60_000
+    received = part.stat().st_size
+    assert 30_000 <= received < 60_000
     server.manner.clear()
     server.ranges.clear()
     before = server.sent["model.safetensors"]
     assert weights_of(hub.fetch(REPO)) == served(server)
-    assert server.ranges == [f"bytes={kept}-"]
-    assert server.sent["model.safetensors"] - before == 60_000 - kept
+    assert server.ranges == [f"bytes={received}-"]
+    assert server.sent["model.safetensors"] - before == 60_000 - received
     assert not part.exists()
 
 
-def test_a_corrupt_download_is_found_removed_and_fetched_anew(server: Hub, tmp_path: Path) -> None:
+def test_a_corrupt_download_is_removed_and_fetched_anew(server: Hub, tmp_path: Path) -> None:
     server.manner["model.safetensors"] = "corrupt"
     with pytest.raises(BadWeights, match=r"model\.safetensors of org/model arrived damaged .* try again"):
         hub.fetch(REPO)
@@ -102,7 +101,7 @@ def test_a_corrupt_download_is_found_removed_and_fetched_anew(server: Hub, tmp_p
     assert weights_of(hub.fetch(REPO)) == served(server)
 
 
-def test_a_file_that_rots_in_the_cache_is_found_and_fetched_anew(server: Hub) -> None:
+def test_a_file_that_rots_in_the_cache_is_removed_and_fetched_anew(server: Hub) -> None:
     blob = (hub.fetch(REPO) / "model.safetensors").resolve()
     blob.write_bytes(b"rot")
     with pytest.raises(BadWeights, match="damaged"):
@@ -117,39 +116,37 @@ def test_the_second_name_is_taken_where_the_first_is_missing(server: Hub) -> Non
 
 
 @pytest.mark.parametrize(
-    ("repo", "said"),
+    ("repo", "sentence"),
     [
         (hub.Repo("org/model", "b" * 40, REPO.files), "has no revision b+: name another one"),
         (hub.Repo("org/mode", COMMIT, REPO.files), "no repository org/mode on the hub"),
         (hub.Repo("org/model", COMMIT, (("tensors.bin",),)), r"has no file tensors\.bin"),
     ],
 )
-def test_what_does_not_exist_is_said(server: Hub, repo: hub.Repo, said: str) -> None:
-    with pytest.raises(BadInput, match=said):
+def test_what_does_not_exist_is_said(server: Hub, repo: hub.Repo, sentence: str) -> None:
+    with pytest.raises(BadInput, match=sentence):
         hub.fetch(repo)
 
 
-def test_an_unreachable_hub_is_said_at_once(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_hub_is_a_sentence(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     assert not hub.reachable()
-    start = time.monotonic()
     with pytest.raises(
         hub.Unreachable, match=r"cannot be reached: check the connection, or name a folder .* SUBTEXT_MODELS"
     ):
         hub.fetch(REPO)
-    assert time.monotonic() - start < 30
 
 
 def test_offline_uses_what_is_here_and_asks_nobody(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.fetch(REPO)
     assert hub.reachable()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    asked = dict(server.asked)
+    requests = dict(server.requests)
     assert weights_of(hub.fetch(REPO)) == served(server)
     assert not hub.reachable()
     with pytest.raises(hub.Unreachable, match="HF_HUB_OFFLINE forbids"):
         hub.fetch(hub.Repo("org/other", COMMIT, REPO.files))
-    assert dict(server.asked) == asked
+    assert dict(server.requests) == requests
 
 
 @pytest.mark.parametrize("name", ["org/model", "org--model", "model"])
@@ -163,7 +160,7 @@ def test_a_local_folder_comes_first(server: Hub, tmp_path: Path, monkeypatch: py
     (mine / "model.safetensors").write_bytes(b"mine")
     assert hub.fetch(REPO) == mine
     assert hub.is_local(REPO)
-    assert not server.asked
+    assert not server.requests
 
 
 def test_a_zip_is_unpacked_once_and_checked(server: Hub, tmp_path: Path) -> None:
@@ -178,8 +175,8 @@ def test_a_zip_is_unpacked_once_and_checked(server: Hub, tmp_path: Path) -> None
         hub.fetch_zipped(url, "craft.pth", md5, folder, None)
     server.manner.clear()
     assert hub.fetch_zipped(url, "craft.pth", md5, folder, None).read_bytes() == data
-    asked = server.asked["craft.zip"]
+    requests = server.requests["craft.zip"]
     hub.fetch_zipped(url, "craft.pth", md5, folder, None)
-    assert server.asked["craft.zip"] == asked
+    assert server.requests["craft.zip"] == requests
     with pytest.raises(BadWeights, match="MD5"):
         hub.fetch_zipped(url, "craft.pth", "0" * 32, folder, None)

@@ -100,9 +100,9 @@ def test_a_data_set_of_the_hub_is_fetched_and_read(tmp_path: Path, monkeypatch: 
         found = memes.read("org/memes")
         assert {name: len(rows) for name, rows in found.items()} == {"train": 40, "validation": 10}
         assert found["train"][3].image == drawn(3)
-        asked = sum(server.asked.values())
+        asked = sum(server.requests.values())
         memes.read("org/memes")
-        assert sum(server.asked.values()) == asked
+        assert sum(server.requests.values()) == asked
         with pytest.raises(BadInput, match="no repository org/none"):
             memes.read("org/none")
     assert memes.read(str(folder)).keys() == found.keys()  # the same files in a folder
