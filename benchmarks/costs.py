@@ -1,4 +1,4 @@
-"""Writes the tables of docs/batch.md (measured throughput, what a million and a billion memes would cost) and of
+"""Writes the tables of docs/batch.md (measured throughput, the cost of a million and a billion memes) and of
 docs/deploy.md (memory at each stage).
 
     python -m benchmarks.throughput --ray --json benchmarks/results/throughput.json
@@ -13,7 +13,6 @@ before you plan, and write them here.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,10 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.readme import filled
+from benchmarks.common import RESULTS, ROOT, fill, read_json
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS, DOCS = ROOT / "benchmarks" / "results", ROOT / "docs"
 STAGES = {
     "python": "Python, nothing imported",
     "started": "the server has started",
@@ -51,28 +48,28 @@ MACHINES = (
 
 
 def main() -> None:
+    """Rewrite the sections of both documents."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    measured, held = (
-        json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8")) for name in ("throughput", "memory")
-    )
+    measured = read_json(RESULTS / "throughput.json")
     write("batch.md", throughput=throughput(measured), costs=costs(measured))
-    write("deploy.md", memory=memory(held))
+    write("deploy.md", memory=memory(read_json(RESULTS / "memory.json")))
 
 
-def write(name: str, **parts: Iterator[str]) -> None:
-    """Put the parts where a document marks them."""
-    text = (DOCS / name).read_text(encoding="utf-8")
-    for part, lines in parts.items():
-        text = filled(text, part, "\n".join(lines), by="benchmarks.costs")
-    (DOCS / name).write_text(text, encoding="utf-8")
+def write(name: str, **sections: Iterator[str]) -> None:
+    """Put the sections where a document marks them."""
+    file = ROOT / "docs" / name
+    text = file.read_text(encoding="utf-8")
+    for section, lines in sections.items():
+        text = fill(text, section, "\n".join(lines), script="benchmarks.costs")
+    file.write_text(text, encoding="utf-8")
 
 
-def memory(held: Mapping[str, float]) -> Iterator[str]:
+def memory(megabytes: Mapping[str, float]) -> Iterator[str]:
     """Private and resident megabytes at each stage."""
     yield "| stage | private MB | resident MB |"
     yield "|---|---:|---:|"
-    for key, said in STAGES.items():
-        yield f"| {said} | {held[f'{key}_private_mb']:.0f} | {held[f'{key}_resident_mb']:.0f} |"
+    for key, description in STAGES.items():
+        yield f"| {description} | {megabytes[f'{key}_private_mb']:.0f} | {megabytes[f'{key}_resident_mb']:.0f} |"
 
 
 def throughput(measured: Mapping[str, float]) -> Iterator[str]:
@@ -80,8 +77,7 @@ def throughput(measured: Mapping[str, float]) -> Iterator[str]:
     yield "| memes a second | 1 worker | 2 workers |"
     yield "|---|---:|---:|"
     for name, key in (("the command on this machine, captions given", "batch"), ("the same on Ray", "ray")):
-        one, two = (measured.get(f"{key}_{number}_per_s") for number in (1, 2))
-        yield f"| {name} | {_number(one)} | {_number(two)} |"
+        yield f"| {name} | {_number(measured.get(f'{key}_1_per_s'))} | {_number(measured.get(f'{key}_2_per_s'))} |"
     yield f"| the command on this machine, words read by the OCR | {_number(measured.get('ocr_1_per_s'))} | |"
     yield f"| `Analyzer.score` alone, pictures open | {_number(measured['score_per_s'])} | |"
     yield ""
@@ -97,10 +93,10 @@ def costs(measured: Mapping[str, float]) -> Iterator[str]:
     with_ocr = 1000 / (measured["score_cpu_ms"] + measured["open_cpu_ms"] + measured["ocr_cpu_ms"])
     yield "| machine | dollars an hour | memes a second | a million | a billion | a million with OCR | a billion with OCR |"
     yield "|---|---:|---:|---:|---:|---:|---:|"
-    for one in MACHINES:
-        speeds = [(one.cores - 1) * core, (one.cores - 1) * with_ocr]
-        cells = [_cost(one, count / speed) for speed in speeds for count in (1e6, 1e9)]
-        yield f"| {one.name} ({one.cores} cores) | {one.dollars:.3f} | {speeds[0]:,.0f} | {' | '.join(cells)} |"
+    for machine in MACHINES:
+        speeds = [(machine.cores - 1) * core, (machine.cores - 1) * with_ocr]
+        cells = " | ".join(_cost(machine, count / speed) for speed in speeds for count in (1e6, 1e9))
+        yield f"| {machine.name} ({machine.cores} cores) | {machine.dollars:.3f} | {speeds[0]:,.0f} | {cells} |"
     yield ""
     yield (
         f"From {core:.0f} memes a second on a core ({with_ocr:.1f} with OCR), the measured milliseconds of a core for opening, "
@@ -112,8 +108,7 @@ def costs(measured: Mapping[str, float]) -> Iterator[str]:
 def _cost(machine: Machine, seconds: float) -> str:
     hours = seconds / 3600
     dollars = hours * machine.dollars
-    told = f"{hours:,.1f} h" if hours < 100 else f"{hours:,.0f} h"
-    return f"{told}, ${dollars:,.2f}" if dollars < 10 else f"{told}, ${dollars:,.0f}"
+    return f"{hours:,.{1 if hours < 100 else 0}f} h, ${dollars:,.{2 if dollars < 10 else 0}f}"
 
 
 def _number(value: float | None) -> str:

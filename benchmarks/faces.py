@@ -1,99 +1,89 @@
-"""The face detector at several input sizes: what it still finds, and what it costs.
+"""The face detector at several input sizes: the faces that it finds, and its cost.
 
     python -m benchmarks.faces [--limit N] [--json FILE]
 
 The data sets have no face boxes, so the reference is what the 480 and the 640 pixel runs both find (IoU .5 or more) on
-validation pictures: misses of all sizes alike stay unseen, and recall at 480 and 640 is 1 by construction. Times are
+validation pictures: faces that all sizes miss do not count, and recall at 480 and 640 is 1 by construction. Times are
 those of one thread on HarMeme's pictures. Needs the data (`SUBTEXT_DATA`, else data/).
 """
 
 from __future__ import annotations
 
-import argparse
 import io
-import json
-import os
 import statistics
 import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.common import milliseconds, options, report, validation_rows
 from models.analysis import Box
 from models.emotions.faces import FaceDetector
 
-SETS = ("harmeme", "religious_hateful", "oasis", "flickr8k")
+DATASETS = ("harmeme", "religious_hateful", "oasis", "flickr8k")
 TIMED = "harmeme"
 SIZES = (256, 320, 384, 480, 640)
-REFERENCE = (480, 640)
-EDGES = (0, 24, 40, 100_000)  # widths of faces in pixels of the picture
+REFERENCE_SIZES = (480, 640)
+WIDTHS = (0, 24, 40, 100_000)  # of faces, in pixels of the picture: the edges of the groups
 GROUPS = ("under_24", "24_to_40", "from_40")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Measure and report."""
+    parser = options(__doc__)
     parser.add_argument("--limit", type=int, default=100, help="pictures of each set (default 100)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as one flat object")
     args = parser.parse_args()
-    figures = measure({name: pictures(name, args.limit) for name in SETS})
-    for name, value in figures.items():
-        print(f"{name}: {value}")
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    report(measure({name: pictures(name, args.limit) for name in DATASETS}), args.json)
 
 
 def measure(sets: dict[str, list[Image.Image]], sizes: tuple[int, ...] = SIZES) -> dict[str, float]:
-    """Faces found and milliseconds at each size, flat."""
-    found: dict[int, list[list[Box]]] = {size: [] for size in sizes}
-    wall: dict[int, list[float]] = {size: [] for size in sizes}
-    cpu: dict[int, list[float]] = {size: [] for size in sizes}
+    """Detected faces and milliseconds at each size."""
+    detected: dict[int, list[list[Box]]] = {size: [] for size in sizes}
+    times: dict[int, list[tuple[float, float]]] = {size: [] for size in sizes}
     detectors = {size: FaceDetector.load(size=size, threads=1) for size in sizes}
     for name, images in sets.items():
         for image in images:
             for size, detector in detectors.items():
-                start, cpu_start = time.perf_counter(), time.process_time()
-                found[size].append([box for box, _ in detector.detect(image)])
+                boxes: list[Box] = []
+                time = milliseconds(lambda: boxes.extend(box for box, _ in detector.detect(image)))  # noqa: B023
+                detected[size].append(boxes)
                 if name == TIMED:
-                    wall[size].append((time.perf_counter() - start) * 1000)
-                    cpu[size].append((time.process_time() - cpu_start) * 1000)
-    reference = [shared(*pair) for pair in zip(*(found[size] for size in REFERENCE), strict=True)]
+                    times[size].append(time)
+    reference = [matches(*pair) for pair in zip(*(detected[size] for size in REFERENCE_SIZES), strict=True)]
 
-    figures: dict[str, float] = {"pictures": sum(map(len, sets.values()))}
-    for group, (low, high) in zip(GROUPS, pairwise(EDGES), strict=True):
+    metrics: dict[str, float] = {"pictures": sum(map(len, sets.values()))}
+    for group, (low, high) in zip(GROUPS, pairwise(WIDTHS), strict=True):
         faces = [[box for box in boxes if low <= box[2] - box[0] < high] for boxes in reference]
-        figures[f"faces_{group}"] = sum(map(len, faces))
+        metrics[f"faces_{group}"] = sum(map(len, faces))
         for size in sizes:
-            hits = (shared(wanted, here) for wanted, here in zip(faces, found[size], strict=True))
-            figures[f"found_{group}_at_{size}"] = sum(map(len, hits))
+            metrics[f"found_{group}_at_{size}"] = sum(map(len, map(matches, faces, detected[size])))
     for size in sizes:
-        figures[f"ms_at_{size}"] = round(statistics.median(wall[size]), 1)
-        figures[f"cpu_ms_at_{size}"] = round(statistics.median(cpu[size]), 1)
-    return figures
+        wall_ms, cpu_ms = zip(*times[size], strict=True)
+        metrics[f"ms_at_{size}"] = round(statistics.median(wall_ms), 1)
+        metrics[f"cpu_ms_at_{size}"] = round(statistics.median(cpu_ms), 1)
+    return metrics
 
 
 def pictures(name: str, limit: int) -> list[Image.Image]:
     """The first validation pictures of a data set."""
-    folder = Path(os.environ.get("SUBTEXT_DATA", "data"))
-    table = pq.read_table(folder / f"{name}.validation.parquet", columns=["image"]).slice(0, limit)
-    return [Image.open(io.BytesIO(data)).convert("RGB") for data in table["image"].to_pylist()]
+    rows = validation_rows(name, ["image"], limit)
+    return [Image.open(io.BytesIO(row["image"])).convert("RGB") for row in rows]
 
 
-def shared(wanted: list[Box], found: list[Box]) -> list[Box]:
-    """Those of `wanted` that overlap one of `found` by half (IoU)."""
-    return [box for box in wanted if any(overlap(box, other) >= 0.5 for other in found)]
+def matches(boxes: list[Box], others: list[Box]) -> list[Box]:
+    """Those of `boxes` that overlap one of the others by half (IoU)."""
+    return [box for box in boxes if any(iou(box, other) >= 0.5 for other in others)]
 
 
-def overlap(one: Box, other: Box) -> float:
+def iou(first: Box, second: Box) -> float:
     """Intersection over union."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    both = max(0.0, width) * max(0.0, height)
-    return both / (area(one) + area(other) - both)
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    intersection = max(0.0, width) * max(0.0, height)
+    return intersection / (area(first) + area(second) - intersection)
 
 
 def area(box: Box) -> float:

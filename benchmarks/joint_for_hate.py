@@ -3,134 +3,135 @@
     python -m benchmarks.joint_for_hate --data DATA --json benchmarks/results/joint_for_hate.json
 
 Logistic regression on a meme's picture and words as vectors of 512 each: `pooled` as the mini profile gives them now, `joint`
-from weights/joint_picture and weights/joint_words, and both side by side. Training rows of two data sets, answered out of
-fold (a group of near-copies lies in one fold); the regression's strength is chosen within the rows trained on. Intervals are
-bootstrap ones over groups, the differences on the same resamples. Always the same answer has an AUROC of .5.
+from weights/joint_picture and weights/joint_words, and both side by side. Training rows of two data sets, predicted out of
+fold (a group of near-copies lies in one fold); the regularization is chosen within the rows trained on. Intervals are
+bootstrap ones over groups, the differences on the same resamples. The majority baseline has an AUROC of .5.
 """
 
 from __future__ import annotations
 
-import argparse
-import hashlib
-import json
 import sys
 import time
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.common import options, report
 from models.encoders.mini import MiniEncoder
 from models.io.images import open_picture
 from models.search.joint_space import JointSpace, MiniSpace
 from training.datasets.base import Row
 from training.datasets.harmeme import HARMEME
 from training.datasets.religious_hateful import RELIGIOUS_HATEFUL
+from training.engine.folds import group_holdout, stratified_group_folds
+from training.features.cache import cached_array
 from training.metrics import bootstrap
 from training.metrics.intervals import percentile_interval
-from training.robustness.results_cache import remembered
 
 DATASETS = (RELIGIOUS_HATEFUL, HARMEME)
-STRENGTHS = (1e-4, 1e-3, 1e-2)  # inverse, of columns with a spread of 1
-FOLDS, SEED, AT_ONCE = 5, 7, 64
+C_VALUES = (1e-4, 1e-3, 1e-2)  # for columns with a standard deviation of 1
+FOLDS, SEED, BATCH_SIZE, WIDTH = 5, 7, 64, 512
+Score = Callable[[np.ndarray], np.ndarray]
 
 
 def main() -> None:
-    """Embeds, fits, measures, writes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", help="the folder with NAME.train.parquet (default: SUBTEXT_DATA, else data/)")
-    parser.add_argument("--json", help="where the figures go")
-    parser.add_argument("--out", default="runs/joint_for_hate", help="where the vectors are kept")
+    """Embed, fit, measure and report."""
+    parser = options(__doc__, data=True)
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/joint_for_hate"), help="the folder of the cached vectors"
+    )
     parser.add_argument("--limit", type=int, help="use this many rows of each, to try things out")
     parser.add_argument("--threads", type=int, default=0)
     args = parser.parse_args()
-    started = time.perf_counter()
+    start = time.perf_counter()
     mini, joint = MiniSpace(MiniEncoder(threads=args.threads)), JointSpace(threads=args.threads)
-    report: dict[str, object] = {
-        "weights": {card.name: card.identity for card in (*mini.cards, *joint.cards)},
-        "rows": {},
-        "auroc": {},
-    }
+    sizes: dict[str, dict[str, int]] = {}
+    auroc: dict[str, dict[str, dict[str, float]]] = {}
     for dataset in DATASETS:
-        name, rows = dataset.name, dataset.load("train", args.data)[0][: args.limit]
-        parts = {
-            what: embedded(rows, space, Path(args.out), what) for what, space in (("pooled", mini), ("joint", joint))
-        }
+        rows = dataset.load("train", args.data)[0][: args.limit]
+        features = {name: embed(rows, space, args.out, name) for name, space in (("pooled", mini), ("joint", joint))}
         labels = np.array([int(row.label or 0) for row in rows])  # type: ignore[arg-type]
         groups = np.unique([row.group for row in rows], return_inverse=True)[1]
-        report["rows"][name] = {"rows": len(rows), "positive": int(labels.sum()), "groups": int(groups.max()) + 1}  # type: ignore[index]
-        report["auroc"][name] = compare(parts, labels, groups)  # type: ignore[index]
-    report["seconds"] = round(time.perf_counter() - started)
-    text = json.dumps(report, indent=2)
-    print(text)
-    if args.json:
-        Path(args.json).write_text(text + "\n", encoding="utf-8")
+        sizes[dataset.name] = {"rows": len(rows), "positive": int(labels.sum()), "groups": int(groups.max()) + 1}
+        auroc[dataset.name] = compare(features, labels, groups)
+    metrics: dict[str, Any] = {
+        "weights": {card.name: card.identity for card in (*mini.cards, *joint.cards)},
+        "rows": sizes,
+        "auroc": auroc,
+        "seconds": round(time.perf_counter() - start),
+    }
+    report(metrics, args.json)
 
 
-def embedded(rows: Sequence[Row], space: MiniSpace | JointSpace, out: Path, name: str) -> np.ndarray:
-    """float32 [n, 1024]: picture and words; zeros for what a meme does not have."""
-    made_of = hashlib.sha256("".join(card.identity for card in space.cards).encode())
-    for row in rows:
-        made_of.update((row.image or b"") + b"\0" + (row.text or "").encode())
+def embed(rows: Sequence[Row], space: MiniSpace | JointSpace, cache: Path, name: str) -> np.ndarray:
+    """float32 [rows, 2 x WIDTH]: picture and words; zeros for what a meme does not have."""
 
     def compute() -> np.ndarray:
-        found = np.zeros((len(rows), 1024), np.float32)
-        for start in range(0, len(rows), AT_ONCE):
-            some = range(start, min(start + AT_ONCE, len(rows)))
-            shown = [number for number in some if rows[number].image]
-            told = [number for number in some if (rows[number].text or "").strip()]
-            if shown:
-                found[shown, :512] = space.embed_images(
-                    [open_picture(rows[number].image or b"").image for number in shown]
-                )
-            if told:
-                found[told, 512:] = space.embed_texts([rows[number].text or "" for number in told])
-        return found
+        vectors = np.zeros((len(rows), 2 * WIDTH), np.float32)
+        with_image = [number for number, row in enumerate(rows) if row.image]
+        with_text = [number for number, row in enumerate(rows) if (row.text or "").strip()]
+        for batch in batches(with_image):
+            images = [open_picture(rows[number].image or b"").image for number in batch]
+            vectors[batch, :WIDTH] = space.embed_images(images)
+        for batch in batches(with_text):
+            vectors[batch, WIDTH:] = space.embed_texts([rows[number].text or "" for number in batch])
+        return vectors
 
-    return remembered(out, name, made_of.digest(), compute)
+    contents = [value for row in rows for value in (row.image or b"", row.text or "")]
+    return cached_array(cache, name, [*(card.identity for card in space.cards), *contents], compute)
 
 
-def compare(parts: dict[str, np.ndarray], labels: np.ndarray, groups: np.ndarray) -> dict[str, dict[str, float]]:
+def batches(numbers: list[int]) -> list[list[int]]:
+    """The numbers in lists of BATCH_SIZE."""
+    return [numbers[start : start + BATCH_SIZE] for start in range(0, len(numbers), BATCH_SIZE)]
+
+
+def compare(features: dict[str, np.ndarray], labels: np.ndarray, groups: np.ndarray) -> dict[str, dict[str, float]]:
     """AUROC of each kind of vectors, of both together, and of their differences from `pooled`."""
-    given = {name: answers(part, labels, groups) for name, part in parts.items()}
-    given["both"] = answers(np.concatenate(list(parts.values()), axis=1), labels, groups)
-    drawn = bootstrap.resample(
-        lambda counts: {name: bootstrap.auroc(counts[:, groups], labels, told) for name, told in given.items()},
+    scores = {name: cross_val_scores(vectors, labels, groups) for name, vectors in features.items()}
+    scores["both"] = cross_val_scores(np.concatenate(list(features.values()), axis=1), labels, groups)
+    resampled = bootstrap.resample(
+        lambda counts: {name: bootstrap.auroc(counts[:, groups], labels, values) for name, values in scores.items()},
         int(groups.max()) + 1,
         seed=SEED,
     )
-    values = {name: float(roc_auc_score(labels, told)) for name, told in given.items()}
-    found = {name: _entry(values[name], drawn[name]) for name in given}
+    auroc = {name: float(roc_auc_score(labels, values)) for name, values in scores.items()}
+    entries = {name: _entry(auroc[name], resampled[name]) for name in scores}
     for name in ("joint", "both"):
-        found[f"{name} minus pooled"] = _entry(values[name] - values["pooled"], drawn[name] - drawn["pooled"])
-    return found
+        difference = resampled[name] - resampled["pooled"]
+        entries[f"{name} minus pooled"] = _entry(auroc[name] - auroc["pooled"], difference)
+    return entries
 
 
-def answers(part: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Out-of-fold scores [n]."""
-    told = np.zeros(len(labels))
-    for train, held in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED).split(part, labels, groups):
-        inside = GroupShuffleSplit(1, test_size=0.25, random_state=SEED)
-        fit_on, chosen_on = next(inside.split(train, labels[train], groups[train]))
-        fitted = partial(_fit, part[train[fit_on]], labels[train[fit_on]])
+def cross_val_scores(vectors: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Out-of-fold scores [rows]."""
+    scores = np.zeros(len(labels))
+    folds = stratified_group_folds(labels, groups, FOLDS, SEED)
+    for fold in range(FOLDS):
+        train, test = np.flatnonzero(folds != fold), folds == fold
+        holdout = group_holdout(groups[train], 0.25, SEED) == 0
+        fit_rows, selection_rows = train[~holdout], train[holdout]
+        auroc = {
+            c: roc_auc_score(
+                labels[selection_rows], fit(vectors[fit_rows], labels[fit_rows], c)(vectors[selection_rows])
+            )
+            for c in C_VALUES
+        }
+        scores[test] = fit(vectors[train], labels[train], max(C_VALUES, key=auroc.__getitem__))(vectors[test])
+    return scores
 
-        def reached(strength: float, fitted=fitted, rows=train[chosen_on]) -> float:  # type: ignore[no-untyped-def]
-            return float(roc_auc_score(labels[rows], fitted(strength)(part[rows])))
 
-        told[held] = _fit(part[train], labels[train], max(STRENGTHS, key=reached))(part[held])
-    return told
-
-
-def _fit(part: np.ndarray, labels: np.ndarray, strength: float):  # type: ignore[no-untyped-def]
-    mean, spread = part.mean(0), part.std(0) + 1e-6
-    model = LogisticRegression(C=strength, max_iter=300, class_weight="balanced").fit((part - mean) / spread, labels)
-    return lambda asked: model.decision_function((asked - mean) / spread)
+def fit(vectors: np.ndarray, labels: np.ndarray, c: float) -> Score:
+    """Balanced logistic regression on standardized columns, as a function from vectors to scores."""
+    mean, std = vectors.mean(0), vectors.std(0) + 1e-6
+    model = LogisticRegression(C=c, max_iter=300, class_weight="balanced").fit((vectors - mean) / std, labels)
+    return lambda others: model.decision_function((others - mean) / std)
 
 
 def _entry(value: float, resampled: np.ndarray) -> dict[str, float]:

@@ -2,19 +2,17 @@
 
     python -m benchmarks.near_copies --data DATA --json assets/near_copies.json
 
-Some memes lie in a data set twice or more: same words, near-copies of the picture (`group` in our Parquet parts). Each was
-annotated for itself. Where one copy's label does not tell the other's, a system that reads the meme cannot tell it well
-either. Figures are of "answer with the label of another copy", over pairs of training and validation rows of one group whose
-words are alike; a row with several copies counts once, its pairs sharing its weight. Beside macro-F1 and agreement stand
-Cohen's kappa (Cohen 1960: agreement beyond chance, 0 is none), what always answering the commonest label of these rows
-gives, and 95% bootstrap intervals over groups. The Evaluation page shows them among the published figures.
+Some memes lie in a data set twice or more: same words, near-copies of the picture (`group` in our Parquet files). Each was
+annotated for itself. If one copy's label does not predict the other's, a model that reads the meme cannot predict it well
+either. The metrics are those of "predict the label of another copy", over pairs of training and validation rows of one
+group whose words are alike; a row with several copies counts once, its pairs share its weight. Beside macro-F1 and
+accuracy stand Cohen's kappa (Cohen 1960: agreement beyond chance, 0 is none), the majority baseline of these rows, and 95%
+bootstrap intervals over groups. The Evaluation page shows them among the published figures.
 """
 
 from __future__ import annotations
 
-import argparse
 import difflib
-import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -25,6 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.common import options, report
 from training.datasets import registry as datasets
 from training.datasets.base import Row
 from training.engine.losses import UNKNOWN
@@ -33,91 +32,84 @@ from training.metrics.intervals import metric_entry
 from training.tasks import registry
 from training.tasks.base import Task
 
-ALIKE = 0.9  # of the letters in order (Ratcliff and Obershelp); OCR leaves slips in the words of one and the same meme
-FEWEST = 20  # groups, below which nothing is told
+DATASETS = ("memotion", "harmeme", "dreaddit")
+MIN_SIMILARITY = 0.9  # Ratcliff and Obershelp's, of the letters; OCR leaves slips in the words of one and the same meme
+MIN_GROUPS = 20  # below this nothing is reported
 
 
 def main() -> None:
-    """Reads, measures, writes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", help="the folder with NAME.train.parquet (default: SUBTEXT_DATA, else data/)")
-    parser.add_argument("--json", help="where the figures go")
-    args = parser.parse_args()
-    sets = {name: of_set(name, args.data) for name in ("memotion", "harmeme", "dreaddit")}
-    pairs = {name: list(copies(rows)) for name, rows in sets.items()}
-    found = {
-        name: figures
-        for name in (*registry.EVALUATED, *registry.TOGETHER["memotion-intensity"])
-        if (data := registry.parts(name)[0].data) in sets
-        and (figures := agreement(sets[data], pairs[data], registry.parts(name)))
+    """Measure and report."""
+    args = options(__doc__, data=True).parse_args()
+    rows = {
+        name: [row for split in ("train", "validation") for row in datasets.get(name).load(split, args.data)[0]]
+        for name in DATASETS
     }
-    text = json.dumps(found, indent=2)
-    print(text)
-    if args.json:
-        Path(args.json).write_text(text + "\n", encoding="utf-8")
-
-
-def of_set(name: str, data: str | None) -> list[Row]:
-    """Training and validation rows."""
-    return [row for split in ("train", "validation") for row in datasets.get(name).load(split, data)[0]]
+    pairs = {name: list(copies(rows[name])) for name in DATASETS}
+    metrics = {}
+    for name in (*registry.EVALUATED, *registry.TOGETHER["memotion-intensity"]):
+        tasks = registry.parts(name)
+        dataset = tasks[0].data
+        if dataset in rows and (entry := agreement(rows[dataset], pairs[dataset], tasks)):
+            metrics[name] = entry
+    report(metrics, args.json)
 
 
 def copies(rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
-    """Numbers of two rows of one group whose words are alike, either way round."""
+    """Numbers of two rows of one group whose words are alike; each pair twice, in both orders."""
     groups: defaultdict[str, list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
         if row.group and row.text:
             groups[row.group].append(number)
-    words = [(row.text or "").casefold() for row in rows]
+    texts = [(row.text or "").casefold() for row in rows]
     for members in groups.values():
-        for one, other in permutations(members, 2):
-            first, second = sorted((words[one], words[other]))
-            if difflib.SequenceMatcher(None, first, second, autojunk=False).ratio() >= ALIKE:
-                yield one, other
+        for first, second in permutations(members, 2):
+            a, b = sorted((texts[first], texts[second]))
+            if difflib.SequenceMatcher(None, a, b, autojunk=False).ratio() >= MIN_SIMILARITY:
+                yield first, second
 
 
 def agreement(rows: Sequence[Row], copied: Sequence[tuple[int, int]], tasks: Sequence[Task]) -> dict[str, float]:
-    """Means over all questions of the tasks, on rows that answer all of them; empty where under FEWEST memes lie there twice.
+    """Means over all targets of the tasks, on rows that have labels for all of them.
 
-    copied: `copies(rows)`.
+    copied: `copies(rows)`. Empty if fewer than MIN_GROUPS memes have copies.
     """
     if not copied:
         return {}
     pairs = np.array(copied)
     targets = np.concatenate([task.targets(rows)[0] for task in tasks], axis=1)
-    classes = [len(question.classes) for task in tasks for question in task.questions]
+    class_counts = [len(target.classes) for task in tasks for target in task.questions]
     pairs = pairs[(targets[pairs] != UNKNOWN).all((1, 2))]
     group = np.unique([rows[number].group for number in pairs[:, 0]], return_inverse=True)[1]
-    if not len(pairs) or group.max() + 1 < FEWEST:
+    if not len(pairs) or group.max() + 1 < MIN_GROUPS:
         return {}
-    share = 1 / np.bincount(pairs[:, 0])[pairs[:, 0]]  # of a row's weight
-    truth, given = targets[pairs[:, 0]], targets[pairs[:, 1]]
+    pair_weight = 1 / np.bincount(pairs[:, 0])[pairs[:, 0]]  # a row's pairs weigh 1 together
+    y_true, y_copy = targets[pairs[:, 0]], targets[pairs[:, 1]]
 
-    def scored(told: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
-        asked = [_scores(truth[:, at], told[:, at], count, weights) for at, count in enumerate(classes)]
-        return {name: np.mean([one[name] for one in asked], axis=0) for name in asked[0]}
+    def scores(y_pred: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+        by_target = [_scores(y_true[:, i], y_pred[:, i], count, weights) for i, count in enumerate(class_counts)]
+        return {name: np.mean([values[name] for values in by_target], axis=0) for name in by_target[0]}
 
-    drawn = bootstrap.resample(lambda counts: scored(given, counts[:, group] * share), int(group.max()) + 1)
-    commonest = [np.bincount(truth[:, at], share, count).argmax() for at, count in enumerate(classes)]
-    majority = scored(np.tile(commonest, (len(truth), 1)), share[None])
-    found: dict[str, float] = {"rows": len(np.unique(pairs[:, 0])), "groups": int(group.max()) + 1}
-    for name, value in scored(given, share[None]).items():
-        constant = None if name == "kappa" else majority[name][0]
-        found |= metric_entry(name, value[0], drawn[name], majority=constant)
-    return found
+    resampled = bootstrap.resample(lambda counts: scores(y_copy, counts[:, group] * pair_weight), int(group.max()) + 1)
+    commonest = [np.bincount(y_true[:, i], pair_weight, count).argmax() for i, count in enumerate(class_counts)]
+    majority = scores(np.tile(commonest, (len(y_true), 1)), pair_weight[None])
+    metrics: dict[str, float] = {"rows": len(np.unique(pairs[:, 0])), "groups": int(group.max()) + 1}
+    for name, value in scores(y_copy, pair_weight[None]).items():
+        baseline = None if name == "kappa" else majority[name][0]
+        metrics |= metric_entry(name, value[0], resampled[name], majority=baseline)
+    return metrics
 
 
-def _scores(truth: np.ndarray, given: np.ndarray, classes: int, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """(R,) values each, from (N,) class numbers and (R, N) weights of the pairs."""
-    true, told = np.eye(classes)[truth], np.eye(classes)[given]
+def _scores(y_true: np.ndarray, y_pred: np.ndarray, classes: int, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """(R,) values of each metric, from (N,) class numbers and (R, N) weights of the pairs."""
+    true, predicted = np.eye(classes)[y_true], np.eye(classes)[y_pred]  # (N, C)
     total = weights.sum(1)
-    accuracy = weights @ (truth == given) / total
-    chance = ((weights @ true) * (weights @ told)).sum(1) / total**2
+    accuracy = weights @ (y_true == y_pred) / total
+    chance = ((weights @ true) * (weights @ predicted)).sum(1) / total**2
     with np.errstate(invalid="ignore", divide="ignore"):  # one class only: there is nothing to agree about
         kappa = (accuracy - chance) / (1 - chance)
-    f1 = 2 * (weights @ (true * told)) / np.maximum(weights @ true + weights @ told, 1e-9)
-    seen = weights @ true + weights @ told > 0
-    return {"macro_f1": (f1 * seen).sum(1) / seen.sum(1), "accuracy": accuracy, "kappa": kappa}
+    support = weights @ true + weights @ predicted  # (R, C)
+    f1 = 2 * (weights @ (true * predicted)) / np.maximum(support, 1e-9)
+    return {"macro_f1": (f1 * (support > 0)).sum(1) / (support > 0).sum(1), "accuracy": accuracy, "kappa": kappa}
 
 
 if __name__ == "__main__":

@@ -8,45 +8,36 @@ python -m benchmarks.readme
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- {part}: python -m benchmarks.readme -->", "<!-- end of {part} -->"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.common import ROOT, fill, read_json
+
 MEME = "assets/gallery/mondays.webp"
-
 JOINT_ROWS = "flickr8k, validation (stop chosen on these rows)"
 AFFECT_ROWS = "cross-validation over 587 training rows (settings chosen here)"
-# folder in weights/, rows in its metrics.json, what they are, the figure
+EMOTION_ROWS = "validation (thresholds tuned on these rows)"
+EXPRESSION_ROWS = "validation (epoch and temperature chosen on these rows)"
+# folder in weights/, rows in its metrics.json, the table's words for them, metric
 QUALITY = (
     ("hate_cross_attention", "validation, sentences", "Hate: sentences of six data sets", "auroc"),
     ("hate_cross_attention", "validation, beside", "Hate: the same beside unrelated photographs", "auroc"),
     ("hate_cross_attention", "out of fold, religious_hateful", "Hate: memes about religion", "auroc"),
     ("hate_cross_attention", "out of fold, harmeme", "Harm: HarMeme's COVID-19 memes", "auroc"),
-    ("text_emotions", "validation (thresholds tuned on these rows)", "28 emotions in words: GoEmotions", "macro_f1"),
-    (
-        "face_expressions",
-        "validation (epoch and temperature chosen on these rows)",
-        "7 expressions of faces: FER-2013",
-        "accuracy",
-    ),
+    ("text_emotions", EMOTION_ROWS, "28 emotions in words: GoEmotions", "macro_f1"),
+    ("face_expressions", EXPRESSION_ROWS, "7 expressions of faces: FER-2013", "accuracy"),
     ("mental_health_stress", "stress, validation", "Stress in forum posts: Dreaddit", "macro_f1"),
-    (
-        "memotion_cross_attention",
-        "memotion-types, out of fold",
-        "Humour, sarcasm, offence, motivation: Memotion",
-        "macro_f1",
-    ),
+    ("memotion_cross_attention", "memotion-types, out of fold", "Humour, sarcasm, offence, motivation: Memotion", "macro_f1"),
     ("joint_picture", JOINT_ROWS, "A photograph's caption first among 5,000: Flickr8k", "image_to_text_r1"),
     ("joint_picture", JOINT_ROWS, "A caption's photograph first among 1,000: Flickr8k", "text_to_image_r1"),
     ("picture_emotions", AFFECT_ROWS, "Valence of photographs: OASIS", "valence_pearson"),
     ("picture_emotions", AFFECT_ROWS, "Arousal of photographs: OASIS", "arousal_pearson"),
-)
+)  # fmt: skip
 NAMES = {
     "auroc": "AUROC", "macro_f1": "macro-F1", "accuracy": "accuracy", "image_to_text_r1": "R@1 (%)", "text_to_image_r1": "R@1 (%)",
     "valence_pearson": "Pearson's r", "arousal_pearson": "Pearson's r",
@@ -54,47 +45,36 @@ NAMES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args()
+    """Rewrite both sections of the README."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     readme = ROOT / "README.md"
-    text = filled(readme.read_text(encoding="utf-8"), "figures", "\n".join(figures(ROOT)))
-    readme.write_text(filled(text, "session", session()), encoding="utf-8")
-
-
-def filled(text: str, part: str, written: str, *, by: str = "benchmarks.readme") -> str:
-    """The text with `written` between the marks of a part."""
-    opening, closing = BEGIN.format(part=part).replace("benchmarks.readme", by), END.format(part=part)
-    before, begin, rest = text.partition(opening)
-    _, end, after = rest.partition(closing)
-    if not (begin and end):
-        raise SystemExit(f"The text lacks the lines {opening} and {closing}: put them where the {part} belong.")
-    return f"{before}{opening}\n\n{written}\n\n{closing}{after}"
+    text = fill(readme.read_text(encoding="utf-8"), "figures", "\n".join(figures(ROOT)), script="benchmarks.readme")
+    readme.write_text(fill(text, "session", session(), script="benchmarks.readme"), encoding="utf-8")
 
 
 def session() -> str:
     """A sample analyzed in the terminal, up to its cautions and times."""
     command = [sys.executable, "-m", "models", "analyze", MEME]
-    out = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
-    shown = out.partition("\nKeep in mind\n")[0]
-    return f"```console\n$ python -m models analyze {MEME}\n{shown}...\n```"
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
+    beginning = output.partition("\nKeep in mind\n")[0]
+    return f"```console\n$ python -m models analyze {MEME}\n{beginning}...\n```"
 
 
 def figures(root: Path) -> Iterator[str]:
     """Both tables as Markdown."""
-    yield "| what, on which rows | rows | figure | value (95% interval) | always the commonest, or chance |"
+    yield "| what, on which rows | rows | figure | value (95% interval) | majority baseline, or chance |"
     yield "|---|---:|---|---:|---:|"
-    for folder, rows, said, name in QUALITY:
-        found = read(root / "weights" / folder / "metrics.json").get(rows)
-        if found is None:
+    for folder, rows, description, name in QUALITY:
+        metrics = read_json(root / "weights" / folder / "metrics.json").get(rows)
+        if metrics is None:
             raise SystemExit(f"weights/{folder}/metrics.json has no figures for {rows!r}: mend QUALITY in {__file__}.")
         digits = 1 if NAMES[name].endswith("(%)") else 3
-        value, low, high = (f"{found[key]:.{digits}f}" for key in (name, f"{name}_low", f"{name}_high"))
-        beside = next(
-            (found[key] for key in (f"{name}_majority", f"{name}_chance") if key in found), 0.0
-        )  # r of a constant
-        count = found.get("rows") or int(re.search(r"\d+", rows)[0])  # type: ignore[index]  # photographs: in the name
-        yield f"| {said} | {count:,} | {NAMES[name]} | {value} ({low}–{high}) | {beside:.{digits}f} |"
-    speed, held = (read(root / "benchmarks" / "results" / f"{name}.json") for name in ("latency", "memory"))
+        value, low, high = (f"{metrics[key]:.{digits}f}" for key in (name, f"{name}_low", f"{name}_high"))
+        # Pearson's r has no baseline in the file: that of a constant is 0.
+        baseline = metrics.get(f"{name}_majority", metrics.get(f"{name}_chance", 0.0))
+        count = metrics.get("rows") or int(re.search(r"\d+", rows)[0])  # type: ignore[index]  # photographs: in the name
+        yield f"| {description} | {count:,} | {NAMES[name]} | {value} ({low}–{high}) | {baseline:.{digits}f} |"
+    speed, memory = (read_json(root / "benchmarks" / "results" / f"{name}.json") for name in ("latency", "memory"))
     yield ""
     yield f"| on {speed['threads']} CPU cores | |"
     yield "|---|---:|"
@@ -106,16 +86,7 @@ def figures(root: Path) -> Iterator[str]:
         clip = f"{speed['clip_analyze_ms']:.0f} ms ({speed['clip_times_faster_than_stack']:.1f} times as fast as the stack)"
         yield f"| profile clip: verdict, emotions and faces, caption given | {clip} |"
     yield f"| first verdict after a cold start | {speed['first_verdict_s']:.1f} s |"
-    yield f"| memory of the app after {held['memes']:.0f} memes | {held['private_mb']:.0f} MB |"
-
-
-def read(path: Path) -> dict[str, Any]:
-    """One JSON object; ends with a sentence where it is missing."""
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SystemExit(f"{path.relative_to(ROOT)} is missing: train or measure it first.") from None
-    return found
+    yield f"| memory of the app after {memory['memes']:.0f} memes | {memory['private_mb']:.0f} MB |"
 
 
 if __name__ == "__main__":

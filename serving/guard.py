@@ -45,6 +45,7 @@ class Guard:
         self._limiter = limits.strategies.MovingWindowRateLimiter(limits.storage.MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Admit the request, pass it on, record it; what was raised becomes a problem."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

@@ -35,5 +35,5 @@ def test_throughput_shows_both_workers_and_leaves_out_what_was_not_measured() ->
 
 
 def test_memory_has_every_stage() -> None:
-    held = {f"{key}_{kind}_mb": 100.4 for key in costs.STAGES for kind in ("private", "resident")}
-    assert len([line for line in costs.memory(held) if "| 100 | 100 |" in line]) == len(costs.STAGES)
+    megabytes = {f"{key}_{kind}_mb": 100.4 for key in costs.STAGES for kind in ("private", "resident")}
+    assert len([line for line in costs.memory(megabytes) if "| 100 | 100 |" in line]) == len(costs.STAGES)

@@ -33,7 +33,7 @@ def test_recall_is_counted_against_what_both_references_find(monkeypatch: pytest
     assert figures["pictures"] == 2
 
 
-def test_overlap() -> None:
-    assert faces.overlap(NEAR, NEAR) == 1.0
-    assert faces.overlap(NEAR, FAR) == 0.0
-    assert faces.overlap((0, 0, 2, 2), (1, 0, 3, 2)) == pytest.approx(1 / 3)
+def test_iou() -> None:
+    assert faces.iou(NEAR, NEAR) == 1.0
+    assert faces.iou(NEAR, FAR) == 0.0
+    assert faces.iou((0, 0, 2, 2), (1, 0, 3, 2)) == pytest.approx(1 / 3)

@@ -1,20 +1,18 @@
-"""The figures of `benchmarks/latency.py` are flat, and both sides run in turns."""
+"""The figures of `benchmarks/latency.py` are flat, and the processes that it times answer."""
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import io
-import subprocess
-import sys
+from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import latency, stack
+from benchmarks import common, latency, timed
 from tests.fakes import FakeAnalyzer
-
-ROOT = Path(__file__).parents[2]
 
 
 class FakeStack:
@@ -22,7 +20,7 @@ class FakeStack:
 
     def __init__(self, threads: int, pieces: int) -> None:
         assert threads >= 1
-        assert pieces > len(latency.WORDS.split())
+        assert pieces > len(common.CAPTION.split())
 
     def __enter__(self) -> FakeStack:
         return self
@@ -38,19 +36,24 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> FakeAnalyzer:
     fake = FakeAnalyzer()
     monkeypatch.setattr(latency, "Analyzer", lambda threads: fake)
     monkeypatch.setattr(latency, "Stack", FakeStack)
-    monkeypatch.setattr(latency, "REST", 0.0)
-    monkeypatch.setattr(latency, "first_verdict", iter([3.0, 9.0, 4.0]).__next__)
+    monkeypatch.setattr(common, "PAUSE_S", 0.0)
+    monkeypatch.setattr(latency, "first_verdict_s", iter([3.0, 9.0, 4.0]).__next__)
     return fake
 
 
-def test_the_figures_are_flat_and_medians(faked: FakeAnalyzer) -> None:
+def test_the_figures_are_flat_and_medians(faked: FakeAnalyzer, monkeypatch: pytest.MonkeyPatch) -> None:
+    memes = len(common.gallery_memes())
+    times = iter([100.0] * (common.WARM_UP_ROUNDS + 3) + [500.0] * (memes - 1) + [900.0])
+
+    def milliseconds(call: Callable[[], object]) -> tuple[float, float]:
+        call()
+        return next(times), 0.0
+
+    monkeypatch.setattr(latency, "milliseconds", milliseconds)
     figures = latency.measure(rounds=3)
     assert all(type(value) in (int, float) for value in figures.values())
-    assert figures["first_verdict_s"] == 4.0
-    assert figures["stack_ms"] == 700.0
-    assert figures["times_faster_than_stack"] > 7
-    assert figures["everything_s"] <= figures["everything_slowest_s"]
-    memes = len(list(latency.GALLERY.glob("*.webp")))
+    assert (figures["stack_ms"], figures["analyze_ms"], figures["times_faster_than_stack"]) == (700.0, 100.0, 7.0)
+    assert (figures["everything_s"], figures["everything_slowest_s"], figures["first_verdict_s"]) == (0.5, 0.9, 4.0)
     assert faked.reader.calls == memes + 1  # every meme once, after one that warms up
 
 
@@ -59,14 +62,14 @@ def test_the_clip_profile_is_timed_beside_the_stack_in_both_precisions(
 ) -> None:
     built: list[str | None] = []
 
-    class FakeFullSize(FakeStack):
+    class FakeClipProfile(FakeStack):
         def __init__(self, threads: int, dtype: str | None) -> None:
             built.append(dtype)
 
-        def time(self, asked: str = "") -> float:
-            return 2.5 if asked == "everything" else 350.0
+        def time(self, measurement: str = "") -> float:
+            return 2500.0 if measurement == "everything" else 350.0
 
-    monkeypatch.setattr(latency, "FullSize", FakeFullSize)
+    monkeypatch.setattr(latency, "ClipProfile", FakeClipProfile)
     monkeypatch.setattr(latency.random_models, "folder", nullcontext)
     figures = latency.measure_clip(rounds=2)
     assert built == [None, "float32"]
@@ -81,31 +84,17 @@ def test_a_meme_whose_face_is_not_found_is_not_measured(faked: FakeAnalyzer) -> 
         latency.measure(rounds=1)
 
 
-def test_both_sides_run_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latency, "REST", 0.0)
-    calls: list[str] = []
-    times = iter([999.0, 999.0, 3.0, 1.0, 2.0])
-
-    def theirs() -> float:
-        calls.append("theirs")
-        return next(times)
-
-    _, median = latency.in_turns(lambda: calls.append("ours"), theirs, rounds=3)
-    assert calls == ["ours", "theirs"] * 5
-    assert median == 2.0  # the first two only warm up
+def test_a_cold_start_imports_what_there_is() -> None:
+    for node in ast.walk(ast.parse(latency.COLD_START)):
+        if isinstance(node, ast.ImportFrom) and node.module in ("components.analyze", "components.shared"):
+            for alias in node.names:
+                assert importlib.util.find_spec(f"{node.module}.{alias.name}"), alias.name
 
 
-def test_the_stack_answers_each_line_with_a_time() -> None:
+def test_a_timed_process_answers_each_line_with_its_measurement() -> None:
     answers = io.StringIO()
     runs: list[Any] = []
-    stack.serve(lambda: runs.append(None), io.StringIO("\n\n\n"), answers)
-    assert len(runs) == 3
-    assert [float(line) >= 0 for line in answers.getvalue().splitlines()] == [True] * 3
-
-
-@pytest.mark.parametrize("name", ["latency", "memory", "faces", "readme"])
-def test_each_runs_as_a_script(name: str, tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), "--help"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "usage" in done.stdout
+    measures = {"": lambda: float(runs.append(None) or 5), "everything": lambda: 7.0}  # type: ignore[func-returns-value]
+    timed.serve(measures, io.StringIO("\n\neverything\n"), answers)
+    assert len(runs) == 2
+    assert answers.getvalue() == "5.0\n5.0\n7.0\n"

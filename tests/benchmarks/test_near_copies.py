@@ -47,25 +47,25 @@ def test_figures_are_scikit_learns(agree: float) -> None:
     rows = drawn(agree)
     truth = [row.label for row in rows]
     other = [rows[number ^ 1].label for number in range(len(rows))]
-    found = agreement(rows, SENTIMENT)
-    assert (found["rows"], found["groups"]) == (60, 30)
-    assert found["macro_f1"] == pytest.approx(f1_score(truth, other, average="macro"))
-    assert found["kappa"] == pytest.approx(cohen_kappa_score(truth, other))
-    assert found["accuracy"] == pytest.approx(np.mean(np.equal(truth, other)))
-    assert found["kappa_low"] < found["kappa"] < found["kappa_high"]
+    metrics = agreement(rows, SENTIMENT)
+    assert (metrics["rows"], metrics["groups"]) == (60, 30)
+    assert metrics["macro_f1"] == pytest.approx(f1_score(truth, other, average="macro"))
+    assert metrics["kappa"] == pytest.approx(cohen_kappa_score(truth, other))
+    assert metrics["accuracy"] == pytest.approx(np.mean(np.equal(truth, other)))
+    assert metrics["kappa_low"] < metrics["kappa"] < metrics["kappa_high"]
 
 
 def test_copies_that_always_agree_tell_everything() -> None:
-    found = agreement(drawn(1.0), SENTIMENT)
-    assert (found["macro_f1"], found["accuracy"], found["kappa"]) == pytest.approx((1, 1, 1))
-    assert found["accuracy_majority"] < 0.6
+    metrics = agreement(drawn(1.0), SENTIMENT)
+    assert (metrics["macro_f1"], metrics["accuracy"], metrics["kappa"]) == pytest.approx((1, 1, 1))
+    assert metrics["accuracy_majority"] < 0.6
 
 
 def test_a_row_counts_once_however_many_copies_it_has() -> None:
     rows = drawn(1.0)
     crowd = [meme(100 + number, "crowd", CLASSES[number == 0]) for number in range(5)]  # one against four
-    found = agreement([*rows, *crowd], SENTIMENT)
-    assert found["accuracy"] == pytest.approx((60 + 0 + 4 * 3 / 4) / 65)
+    metrics = agreement([*rows, *crowd], SENTIMENT)
+    assert metrics["accuracy"] == pytest.approx((60 + 0 + 4 * 3 / 4) / 65)
 
 
 def test_little_is_told_by_few_memes_and_by_rows_without_an_answer() -> None:
@@ -76,8 +76,10 @@ def test_little_is_told_by_few_memes_and_by_rows_without_an_answer() -> None:
 
 
 def test_the_readme_tells_what_was_measured() -> None:
-    held = {task: published.near_copies(task) for task in ("memotion-sentiment", "memotion-types")}
+    published_metrics = {task: published.near_copies(task) for task in ("memotion-sentiment", "memotion-types")}
     readme = (published.NEAR_COPIES.parents[1] / "README.md").read_text(encoding="utf-8").replace("\n", " ")
-    assert f"{held['memotion-sentiment']['groups']} of its memes lie in it more than once" in readme
-    told = "kappa {:.2f} for sentiment, {:.2f} for the four types".format(*(one["kappa"] for one in held.values()))
-    assert told in readme
+    assert f"{published_metrics['memotion-sentiment']['groups']} of its memes lie in it more than once" in readme
+    sentence = "kappa {:.2f} for sentiment, {:.2f} for the four types".format(
+        *(entry["kappa"] for entry in published_metrics.values())
+    )
+    assert sentence in readme

@@ -17,9 +17,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for folder, rows, _, name in readme.QUALITY:
         path = tmp_path / "weights" / folder / "metrics.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        found = json.loads(path.read_text()) if path.exists() else {}
+        metrics = json.loads(path.read_text()) if path.exists() else {}
         figures = {name: 0.75, f"{name}_low": 0.7, f"{name}_high": 0.8, f"{name}_majority": 0.5}
-        path.write_text(json.dumps(found | {rows: {"rows": 1234, **found.get(rows, {}), **figures}}))
+        path.write_text(json.dumps(metrics | {rows: {"rows": 1234, **metrics.get(rows, {}), **figures}}))
     results = tmp_path / "benchmarks" / "results"
     results.mkdir(parents=True)
     speed = {
@@ -48,13 +48,3 @@ def test_a_missing_file_is_named(root: Path) -> None:
     (root / "benchmarks" / "results" / "memory.json").unlink()
     with pytest.raises(SystemExit, match=r"memory\.json is missing"):
         list(readme.figures(root))
-
-
-def test_only_what_lies_between_the_marks_changes() -> None:
-    opening, closing = (mark.format(part="figures") for mark in (readme.BEGIN, readme.END))
-    text = f"above\n{opening}\nold\n{closing}\nbelow\n"
-    once = readme.filled(text, "figures", "new")
-    assert once == f"above\n{opening}\n\nnew\n\n{closing}\nbelow\n"
-    assert readme.filled(once, "figures", "new") == once
-    with pytest.raises(SystemExit, match="lacks the lines"):
-        readme.filled(text, "session", "new")

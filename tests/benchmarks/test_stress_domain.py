@@ -1,4 +1,4 @@
-"""The simple readers of Dreaddit's domains: answered out of fold, each with what always the commonest gets."""
+"""The simple models of Dreaddit's domains: answered out of fold, each with the majority baseline."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from benchmarks import stress_domain
 
 
-def test_readers_find_what_is_there_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_find_what_is_there_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(2)
     domains = [("abuse", "social")[number % 2] for number in range(80)]
     texts = [
@@ -16,9 +16,9 @@ def test_readers_find_what_is_there_and_nothing_else(monkeypatch: pytest.MonkeyP
     ]
     groups = [str(number // 2) for number in range(80)]
     noise = random.normal(size=(80, 7, 384)).astype(np.float32)  # states that know nothing
-    monkeypatch.setattr(stress_domain, "states", lambda texts: (noise, noise))
-    found = stress_domain.measured(texts, domains, groups)
-    assert found["words"]["macro_f1"] == found["letters"]["macro_f1"] == 1.0
-    assert found["layers 3 and 6"]["macro_f1_low"] < 0.5 < found["layers 3 and 6"]["macro_f1_high"]
-    assert found["words"]["macro_f1_majority"] == pytest.approx(1 / 3)
-    assert set(stress_domain.TOGETHER) <= set(found) and found["words"]["rows"] == 80
+    monkeypatch.setattr(stress_domain, "pooled_states", lambda texts: (noise, noise))
+    metrics = stress_domain.measure(texts, domains, groups)
+    assert metrics["words"]["macro_f1"] == metrics["letters"]["macro_f1"] == 1.0
+    assert metrics["layers 3 and 6"]["macro_f1_low"] < 0.5 < metrics["layers 3 and 6"]["macro_f1_high"]
+    assert metrics["words"]["macro_f1_majority"] == pytest.approx(1 / 3)
+    assert set(stress_domain.ENSEMBLES) <= set(metrics) and metrics["words"]["rows"] == 80

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks import switching
-from components.shared.engine import Engine
-from tests.components.shared.test_engine import Shop
+from components.shared.engine import Choice, Engine
+from tests.fakes import INFO, FakeAnalyzer
 
 
-def test_profiles_alternate_and_each_is_compared_with_its_own_first() -> None:
-    shop = Shop()
-    found = switching.measure(Engine(shop.build), 4)  # type: ignore[arg-type]
-    assert [name for name, _ in found] == ["clip", "mini", "clip", "mini"]
-    assert shop.most == 1
+def test_profiles_alternate_and_only_one_is_open() -> None:
+    open_counts = [0]
+
+    def build(choice: Choice, _: object) -> FakeAnalyzer:
+        analyzer = FakeAnalyzer(info=replace(INFO, name=choice.profile))
+        open_counts.append(open_counts[-1] + 1)
+        analyzer.close = lambda: open_counts.append(open_counts[-1] - 1)  # type: ignore[attr-defined]
+        return analyzer
+
+    resident_mb = switching.measure(Engine(build), 4)  # type: ignore[arg-type]
+    assert [name for name, _ in resident_mb] == ["clip", "mini", "clip", "mini"]
+    assert max(open_counts) == 1
 
 
 def test_the_worst_growth_is_of_any_later_switch() -> None:
