@@ -24,9 +24,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import options, report
+from models.evaluation_files import UNKNOWN
 from training.datasets import registry as datasets
 from training.datasets.base import Row
-from training.engine.losses import UNKNOWN
 from training.metrics import bootstrap
 from training.metrics.intervals import metric_entry
 from training.tasks import registry

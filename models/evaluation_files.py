@@ -1,21 +1,22 @@
-"""The files by which a trained model shows itself, and what is in them. The Evaluation page reads nothing else.
+"""The files that training writes beside a model's weights and that pages, model cards and benchmarks read.
 
-`weights/<name>/` of any model, or a run's folder, may hold beside its weights and its card:
+A folder `weights/<name>/` or `runs/<name>/` may hold, beside the weights and their card:
 
-- `metrics.json`: {where: figures}. `where` says what was asked on which rows ("stress, validation"); figures are those of
-  `training.metrics.classification` with `rows`, each as name, name_low, name_high, name_majority. Entries that are no dict
-  are notes.
+- `metrics.json`: {entry: metrics}. The entry says the task and the rows ("stress, validation"). The metrics are flat: `rows`,
+  and for each metric `name`, `name_low`, `name_high` (95% interval) and `name_majority` (the majority baseline), which
+  `MetricValue` reads and writes. Entries that are not a dictionary are notes.
 - `evaluation.json`: {"title", "summary", "data", "measured_with", "parts": {task: {"kind", "questions": [{"name",
-  "classes"}], "rules": [{"scale", "bias", "offsets"}], "rows": which rows `predictions.npz` holds}}, "curves": [[{"epoch",
-  "loss", "validation_loss", ...}]: one list a fold], "ablations": [{"name", "figures": {task: figures}}],
+  "classes"}], "rules": [{"scale", "bias", "offsets"}], "rows": the rows in `predictions.npz`}}, "curves": [[{"epoch",
+  "loss", "validation_loss", ...}]: one list for each fold], "ablations": [{"name", "figures": {entry: metrics}}],
   "problems": sentences about rows that were left out, "made_by": {task: identity of the weights that predicted}, so that
-  predictions of weights that were trained again since are not shown as theirs}. Where the rows of `parts` are training
-  rows (out of fold, or held out), "validation" describes the answers of what ships on validation rows in the same way.
-- `predictions.npz`: arrays named `TASK:what`, on validation rows beside others `TASK@validation:what`, without any word or
-  picture of the data set. `what` is `target` int8 [rows,
-  questions] (-1 unknown), `given` int8 [rows, questions], `raw.N` float16 [rows, classes] (question N's probabilities before
-  calibration), `fold` int8 [rows], `row` int32 [rows] (the row's place in its file), `part` int8 (0 train, 1 validation)
-  and `key` uint64 (see `key`). `learned:key` are the keys of all rows that the model learned from.
+  predictions of weights that were trained again since are not shown}. Where the rows of `parts` are training rows (out of
+  fold, or held out), "validation" describes in the same way the predictions of the shipped model on validation rows.
+- `predictions.npz`: arrays named `TASK:array`, of validation rows beside other rows `TASK@validation:array`. They hold no
+  text and no picture of the data set: `target` int8 [rows, questions] (UNKNOWN where a row has no label), `given` int8 [rows,
+  questions] (the predicted class), `raw.N` float16 [rows, classes] (uncalibrated probabilities of question N), `fold` int8
+  [rows], `row` int32 [rows] (the row's number in its file), `part` int8 [rows] (0 train, 1 validation) and `key` uint64
+  [rows] (see `row_key`). `learned:key` holds the keys of all rows that the model was trained on.
+- `robustness.json`: what `python -m training robustness` measured.
 """
 
 from __future__ import annotations
@@ -29,104 +30,196 @@ from typing import Any
 
 import numpy as np
 
+from models import weights
 from models.classifiers.heads import Head
 
-PREDICTIONS, EVALUATION, LEARNED = "predictions.npz", "evaluation.json", "learned:key"
-VALIDATION = "validation"  # `rows` of validation rows
-ON_VALIDATION = "@validation"  # after the task in the names of its arrays on validation rows
+METRICS, EVALUATION, ROBUSTNESS = "metrics.json", "evaluation.json", "robustness.json"
+PREDICTIONS, LEARNED = "predictions.npz", "learned:key"
+UNKNOWN = -1  # the target of a row without a label
+VALIDATION = "validation"  # the name of validation rows
+ON_VALIDATION = "@validation"  # follows the task in the names of its arrays on validation rows
 
 
 @dataclass(frozen=True)
-class Answers:
-    """One task's answers on rows that were not learned from: `raw` and `given` have an entry a question."""
+class MetricValue:
+    """A metric with its 95% interval and the majority baseline, each None where it was not measured."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    majority: float | None = None
+
+    @classmethod
+    def from_metrics(cls, metrics: Mapping[str, Any], name: str) -> MetricValue | None:
+        """The metric `name` of an entry of `metrics.json`; None where the entry lacks it."""
+        if name not in metrics:
+            return None
+        return cls(metrics[name], *(metrics.get(f"{name}_{end}") for end in ("low", "high", "majority")))
+
+    def to_metrics(self, name: str) -> dict[str, float]:
+        """The keys `name`, `name_low`, `name_high` and `name_majority`, without those that were not measured."""
+        ends = {"": self.value, "_low": self.low, "_high": self.high, "_majority": self.majority}
+        return {f"{name}{end}": float(value) for end, value in ends.items() if value is not None}
+
+    def cell(self, spec: str = ".3f") -> str:
+        """The text of a table cell, `0.530 (0.500–0.550)`; without an interval the value alone."""
+        text = f"{self.value:{spec}}"
+        return text if self.low is None else f"{text} ({self.interval(spec)})"
+
+    def interval(self, spec: str = ".3f") -> str:
+        """`0.500–0.550`, or an en dash where there is no interval."""
+        return "–" if self.low is None or self.high is None else f"{self.low:{spec}}–{self.high:{spec}}"
+
+
+def metric_cell(metrics: Mapping[str, Any], name: str, spec: str = ".3f") -> str:
+    """`MetricValue.cell` of the metric `name`; an en dash where the entry lacks it."""
+    metric = MetricValue.from_metrics(metrics, name)
+    return "–" if metric is None else metric.cell(spec)
+
+
+@dataclass(frozen=True)
+class PredictionSet:
+    """Predictions of one task on rows that the model was not trained on.
+
+    `rows` names the rows; `y_true` (UNKNOWN without a label) and `y_pred` are class numbers, int [rows, questions];
+    `uncalibrated_probs` has float [rows, classes] for each question; the rest is int [rows] as in `predictions.npz`.
+    """
 
     head: Head
     rows: str
-    target: np.ndarray
-    raw: Sequence[np.ndarray]
-    given: Sequence[np.ndarray]
+    y_true: np.ndarray
+    y_pred: np.ndarray
+    uncalibrated_probs: Sequence[np.ndarray]
     row: np.ndarray
-    part: np.ndarray
+    split: np.ndarray
     fold: np.ndarray
     key: np.ndarray
 
+    @property
+    def probs(self) -> list[np.ndarray]:
+        """Calibrated probabilities, float [rows, classes] for each question."""
+        return [rule.calibrate(probs) for rule, probs in zip(self.head.rules, self.uncalibrated_probs, strict=True)]
 
-def write(
+    def labelled(self, question: int) -> np.ndarray:
+        """Which rows have a label for this question, bool [rows]."""
+        return np.asarray(self.y_true[:, question] != UNKNOWN)
+
+
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """One of the JSON files above, empty where there is none; `OSError` or `ValueError` where it is damaged."""
+    file = folder / name
+    content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} holds a {type(content).__name__}, not an object.")
+    return content
+
+
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """`evaluation.json`, as `read_json` reads it."""
+    return read_json(folder, EVALUATION)
+
+
+def update_evaluation(folder: Path, **changes: Any) -> None:
+    """Set these keys of `evaluation.json`; the others stay as they are."""
+    write_json(folder, EVALUATION, {**read_evaluation(folder), **changes})
+
+
+def write_json(folder: Path, name: str, content: Mapping[str, Any]) -> None:
+    """One of the JSON files above, in place of the one that was there."""
+    text = json.dumps(dict(content), indent=1 if name == EVALUATION else 2, ensure_ascii=name != EVALUATION)
+    (folder / name).write_text(text + "\n", encoding="utf-8")
+
+
+def write_predictions(
     folder: Path,
-    answers: Sequence[Answers],
+    predictions: Sequence[PredictionSet],
     learned: np.ndarray,
     *,
-    validation: Sequence[Answers] = (),
+    validation: Sequence[PredictionSet] = (),
     **described: Any,
 ) -> None:
-    """Both files; `learned` uint64 are the keys of all rows learned from, `described` what else `evaluation.json` holds."""
-    arrays = _arrays(answers) | _arrays(validation, ON_VALIDATION) | {LEARNED: learned}
+    """Write `predictions.npz` and `evaluation.json` anew.
+
+    learned: the keys of all rows that the model was trained on, uint64.
+    validation: predictions of the shipped model on validation rows, beside `predictions` on training rows.
+    described: the other keys of `evaluation.json`.
+    """
+    arrays = _arrays(predictions) | _arrays(validation, ON_VALIDATION) | {LEARNED: learned}
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / PREDICTIONS, **arrays)  # type: ignore[arg-type]  # numpy's stub takes names for flags
-    also = {"validation": _parts(validation)} if validation else {}
-    save(folder, {**described, "parts": _parts(answers), **also})
+    on_validation = {"validation": _parts(validation)} if validation else {}
+    write_json(folder, EVALUATION, {**described, "parts": _parts(predictions), **on_validation})
 
 
-def add(folder: Path, answers: Sequence[Answers], **described: Any) -> None:
-    """As `write`, beside what is there of other tasks."""
-    held: dict[str, np.ndarray] = {}
-    if (folder / PREDICTIONS).is_file():
+def add_predictions(folder: Path, predictions: Sequence[PredictionSet], **described: Any) -> None:
+    """Add to both files, or replace, the predictions of these tasks; other tasks stay as they are."""
+    tasks = {item.head.name for item in predictions}
+    arrays = {name: array for name, array in _load(folder).items() if name.split(":")[0] not in tasks}
+    np.savez_compressed(folder / PREDICTIONS, **arrays, **_arrays(predictions))  # type: ignore[arg-type]
+    parts = {**read_evaluation(folder).get("parts", {}), **_parts(predictions)}
+    update_evaluation(folder, **described, parts=parts)
+
+
+def read_predictions(folder: Path, task: str, rows: str | None = None) -> PredictionSet | None:
+    """The predictions of a task on the rows of this name, by default on validation rows where the folder has both.
+
+    None where the files are missing, damaged or without this task, or where other weights made the predictions.
+    """
+    try:
+        evaluation = read_evaluation(folder)
+        made_by = evaluation.get("made_by", {}).get(task)
+        if made_by is not None and made_by != weights.identity_of(read_json(folder, "config.json")):
+            return None
+        on_validation = evaluation.get("validation", {}).get(task)
+        shipped = on_validation is not None and rows in (None, on_validation.get("rows"))
+        described = on_validation if shipped else evaluation["parts"][task]
+        prefix = f"{task}{ON_VALIDATION if shipped else ''}:"
+        head = Head.from_dict({"name": task, **described})
         with np.load(folder / PREDICTIONS) as file:
-            held = {name: file[name] for name in file.files}
-    new = {one.head.name for one in answers}
-    arrays = {name: value for name, value in held.items() if name.split(":")[0] not in new} | _arrays(answers)
-    np.savez_compressed(folder / PREDICTIONS, **arrays)  # type: ignore[arg-type]
-    before = read(folder)
-    save(folder, {**before, **described, "parts": {**before.get("parts", {}), **_parts(answers)}})
+            y_true, y_pred, row, split, fold, key = (
+                file[prefix + name].astype(np.uint64 if name == "key" else int)
+                for name in ("target", "given", "row", "part", "fold", "key")
+            )
+            probs = [file[f"{prefix}raw.{number}"].astype(float) for number in range(len(head.questions))]
+        return PredictionSet(head, str(described["rows"]), y_true, y_pred, probs, row, split, fold, key)
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
 
 
-def _arrays(answers: Sequence[Answers], where: str = "") -> dict[str, np.ndarray]:
-    arrays: dict[str, np.ndarray] = {}
-    for one in answers:
-        name = one.head.name + where
-        arrays |= {f"{name}:raw.{number}": raw.astype(np.float16) for number, raw in enumerate(one.raw)}
-        arrays |= {
-            f"{name}:target": one.target.astype(np.int8),
-            f"{name}:given": np.stack(one.given, axis=1).astype(np.int8),
-            f"{name}:fold": one.fold.astype(np.int8),
-            f"{name}:row": one.row.astype(np.int32),
-            f"{name}:part": one.part.astype(np.int8),
-            f"{name}:key": one.key,
-        }
-    return arrays
+def learned_keys(folder: Path) -> np.ndarray:
+    """The keys of all rows that the model in this folder was trained on, empty where the folder does not say."""
+    return _load(folder).get(LEARNED, np.zeros(0, np.uint64))
 
 
-def _parts(answers: Sequence[Answers]) -> dict[str, Any]:
-    return {one.head.name: {"rows": one.rows, **_without_name(one.head)} for one in answers}
-
-
-def save(folder: Path, found: Mapping[str, Any]) -> None:
-    """`evaluation.json`, over what was there."""
-    text = json.dumps(dict(found), indent=1, ensure_ascii=False)
-    (folder / EVALUATION).write_text(text + "\n", encoding="utf-8")
-
-
-def read(folder: Path) -> dict[str, Any]:
-    """`evaluation.json`, empty where there is none."""
-    file = folder / EVALUATION
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return found
-
-
-def learned(folder: Path) -> np.ndarray:
-    """The keys of all rows that the model in this folder learned from, empty where it does not tell."""
-    if not (folder / PREDICTIONS).is_file():
-        return np.zeros(0, np.uint64)
-    with np.load(folder / PREDICTIONS) as file:
-        found: np.ndarray = file[LEARNED] if LEARNED in file.files else np.zeros(0, np.uint64)
-        return found
-
-
-def key(text: str | None, image: bytes | None) -> int:
-    """64 bits that tell whether a row is one that was learned from; they tell nothing else about it."""
+def row_key(text: str | None, image: bytes | None) -> int:
+    """64 bits by which a row is recognised as one of the training rows; they reveal nothing else about it."""
     digest = hashlib.sha256((text or "").strip().encode() + b"\0" + (image or b"")).digest()
     return int.from_bytes(digest[:8], "big")
 
 
-def _without_name(head: Head) -> dict[str, Any]:
-    return {key: value for key, value in head.to_dict().items() if key != "name"}
+def _load(folder: Path) -> dict[str, np.ndarray]:
+    if not (folder / PREDICTIONS).is_file():
+        return {}
+    with np.load(folder / PREDICTIONS) as file:
+        return dict(file)
+
+
+def _arrays(predictions: Sequence[PredictionSet], suffix: str = "") -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {}
+    for item in predictions:
+        prefix = f"{item.head.name}{suffix}:"
+        arrays |= {f"{prefix}raw.{n}": probs.astype(np.float16) for n, probs in enumerate(item.uncalibrated_probs)}
+        arrays |= {
+            f"{prefix}target": item.y_true.astype(np.int8),
+            f"{prefix}given": item.y_pred.astype(np.int8),
+            f"{prefix}fold": item.fold.astype(np.int8),
+            f"{prefix}row": item.row.astype(np.int32),
+            f"{prefix}part": item.split.astype(np.int8),
+            f"{prefix}key": item.key,
+        }
+    return arrays
+
+
+def _parts(predictions: Sequence[PredictionSet]) -> dict[str, Any]:
+    heads = {item.head.name: {"rows": item.rows, **item.head.to_dict()} for item in predictions}
+    return {task: {key: value for key, value in head.items() if key != "name"} for task, head in heads.items()}

@@ -56,7 +56,7 @@ def write(name: str, cache: Path) -> list[Head]:
     folder = export.write(made, heads, export.graph(made, networks), figures, f"# {name}", plain)
     curves = [[{"epoch": epoch, "loss": 1 / (1 + epoch), "macro_f1": epoch / 4} for epoch in range(3)]] * 2
     ablations = [{"name": "without experts", "figures": figures}]
-    evaluation_files.write(
+    evaluation_files.write_predictions(
         folder, answers, np.zeros(0, np.uint64), title=recipe.title, summary=recipe.summary, data=recipe.data,
         measured_with=made.measured_with, curves=curves, ablations=ablations,
     )  # fmt: skip
@@ -67,7 +67,7 @@ def _rule(classes: int) -> Rule:
     return Rule(1.3, tuple([0.0] * classes), tuple([0.0] * classes))
 
 
-def drawn(head: Head, rows: int = 80) -> evaluation_files.Answers:
+def drawn(head: Head, rows: int = 80) -> evaluation_files.PredictionSet:
     """Answers that are right more often than not."""
     rng = np.random.default_rng(3)
     target, raw, given = [], [], []
@@ -80,15 +80,15 @@ def drawn(head: Head, rows: int = 80) -> evaluation_files.Answers:
         raw.append(chances)
         given.append(rule.decide(rule.calibrate(chances)))
     places = np.arange(rows)
-    return evaluation_files.Answers(
-        head, "out of fold", np.stack(target, axis=1), raw, given, places, np.zeros(rows, int), places % 2,
+    return evaluation_files.PredictionSet(
+        head, "out of fold", np.stack(target, axis=1), np.stack(given, axis=1), raw, places, np.zeros(rows, int), places % 2,
         places.astype(np.uint64),
     )  # fmt: skip
 
 
-def _figures(one: evaluation_files.Answers) -> dict:
+def _figures(one: evaluation_files.PredictionSet) -> dict:
     asked = [
-        classification.TargetPredictions(one.target[:, number], rule.calibrate(one.raw[number]), one.given[number])
-        for number, rule in enumerate(one.head.rules)
+        classification.TargetPredictions(one.y_true[:, number], one.probs[number], one.y_pred[:, number])
+        for number in range(len(one.head.questions))
     ]
-    return {"rows": len(one.target), **classification.multi_target(asked, resamples=50)}
+    return {"rows": len(one.y_true), **classification.multi_target(asked, resamples=50)}

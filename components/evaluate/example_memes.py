@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from components.evaluate.trained_models import UNKNOWN, Predictions
 from components.shared import failures, pictures
 from components.shared.escaping import for_markdown, shorten
 from models.errors import BadPicture
+from models.evaluation_files import PredictionSet
 from models.io.images import open_picture
 
 SHOWN = 9
@@ -26,17 +26,17 @@ def data_file(data: str, part: int) -> Path:
     return Path(os.environ.get("SUBTEXT_DATA") or "data") / f"{data}.{PARTS[part]}.parquet"
 
 
-def rows_file(found: Predictions, data: str) -> Path:
+def rows_file(found: PredictionSet, data: str) -> Path:
     """The file that the predictions' rows are of; it may not be there."""
-    return data_file(data, int(found.part[0]) if len(found.part) else 0)
+    return data_file(data, int(found.split[0]) if len(found.split) else 0)
 
 
-def draw(found: Predictions, number: int, data: str) -> None:
+def draw(found: PredictionSet, number: int, data: str) -> None:
     """A page of memes, right and wrong ones; pictures behind the blur where the visitor wants it. The file has to be there."""
     file = rows_file(found, data)
     classes = [name.replace("_", " ") for name in found.head.questions[number].classes]
-    known = np.flatnonzero((found.target[:, number] != UNKNOWN) & (found.place >= 0))
-    right = found.target[known, number] == found.given[known, number]
+    known = np.flatnonzero(found.labelled(number) & (found.row >= 0))
+    right = found.y_true[known, number] == found.y_pred[known, number]
     want = st.segmented_control("Show", ["All", "Right", "Wrong"], default="All", key="gallery-want") or "All"
     kept = known if want == "All" else known[right == (want == "Right")]
     if not len(kept):
@@ -45,11 +45,11 @@ def draw(found: Predictions, number: int, data: str) -> None:
     pages = -(-len(kept) // SHOWN)
     page = int(st.number_input(f"Page of {pages:,}", 1, pages, 1, key="gallery-page")) if pages > 1 else 1
     some = kept[(page - 1) * SHOWN : page * SHOWN]
-    rows = _rows(str(file), tuple(int(found.place[one]) for one in some))
+    rows = _rows(str(file), tuple(int(found.row[one]) for one in some))
     columns = st.columns(3, gap="medium")
     for at, (one, (image, text)) in enumerate(zip(some, rows, strict=True)):
         with columns[at % 3], st.container(border=True), failures.contained():
-            true, given = classes[found.target[one, number]], classes[found.given[one, number]]
+            true, given = classes[found.y_true[one, number]], classes[found.y_pred[one, number]]
             mark = ":green[:material/check:]" if true == given else ":red[:material/close:]"
             st.markdown(f"{mark} **{for_markdown(given)}**, true: {for_markdown(true)}")
             if image is not None:

@@ -6,7 +6,6 @@ them are read from `metrics.json` in the folders of weights.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ import streamlit as st
 from components.evaluate import published
 from components.shared.escaping import for_markdown
 from models import weights
+from models.evaluation_files import METRICS, metric_cell, read_json
 
 WAYS = {"image_to_text": "Picture to caption", "text_to_image": "Caption to picture"}
 RECALLS = {f"{way}_r{at}": f"{title}, R@{at} (%)" for way, title in WAYS.items() for at in (1, 5, 10)}
@@ -78,7 +78,7 @@ def rows(shelf: Shelf, metrics: dict[str, Any]) -> list[dict[str, str]]:
         if not any(key in one for one in entries.values()):
             continue
         row = {"Figure": title}
-        row |= {_short(where): _with_interval(one, key, shelf.digits) for where, one in entries.items()}
+        row |= {_short(where): metric_cell(one, key, f".{shelf.digits}f") for where, one in entries.items()}
         guesses = [one[end] for one in entries.values() for end in (f"{key}_chance", f"{key}_majority") if end in one]
         row[shelf.guess] = f"{guesses[0]:.{shelf.digits}f}" if guesses else "–"
         for (system, source), held in others.items():
@@ -108,14 +108,6 @@ def draw() -> None:
             st.caption("Others' figures are on their own test rows, ours on rows named here: compare them with care.")
 
 
-def _with_interval(one: dict[str, float], key: str, digits: int) -> str:
-    if key not in one:
-        return "–"
-    if f"{key}_low" not in one:
-        return f"{one[key]:.{digits}f}"
-    return f"{one[key]:.{digits}f} ({one[f'{key}_low']:.{digits}f}–{one[f'{key}_high']:.{digits}f})"
-
-
 def _short(where: str) -> str:
     """`flickr8k, validation, baseline` as `Validation, baseline`: the table says which data set it is about."""
     first, comma, rest = where.partition(", ")
@@ -126,7 +118,6 @@ def _short(where: str) -> str:
 def _metrics(folder: str) -> dict[str, Any]:
     """Empty where the file is missing or damaged: the page has told of damaged ones already."""
     try:
-        held = json.loads((weights.root() / folder / "metrics.json").read_text(encoding="utf-8"))
+        return read_json(weights.root() / folder, METRICS)
     except (OSError, ValueError):
         return {}
-    return held if isinstance(held, dict) else {}

@@ -12,10 +12,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from components.evaluate import curves
-from components.evaluate.trained_models import FIGURES, UNKNOWN, Line, Predictions, table
+from components.evaluate.trained_models import SHOWN_METRICS, Measurement, table
 from components.shared import charts
 from components.shared.escaping import for_plotly
 from components.shared.palette import AWAY, BETWEEN, NEUTRAL, TOWARD
+from models.evaluation_files import MetricValue, PredictionSet
 
 NAMES = {
     "macro_f1": "Macro-F1",
@@ -33,32 +34,23 @@ LOW_IS_GOOD = {"brier", "ece"}
 COLOURS = (AWAY, TOWARD, BETWEEN, NEUTRAL, "#7b5ea7", "#4f8f4f", "#b05d2c", "#5b7db1")
 
 
-def interval(figures_of_line: dict[str, float], name: str) -> str:
-    """`0.53 (0.50–0.55)`, with what always answering the commonest class gives."""
-    if name not in figures_of_line:
-        return "–"
-    text = f"{figures_of_line[name]:.3f}"
-    if f"{name}_low" in figures_of_line:
-        text += f" ({figures_of_line[f'{name}_low']:.3f}–{figures_of_line[f'{name}_high']:.3f})"
-    return text
-
-
 def told(rows: str) -> str:
     """A set of rows in words."""
     return ROWS.get(rows, rows.capitalize())
 
 
-def draw_table(lines: Sequence[Line]) -> None:
+def draw_table(measurements: Sequence[Measurement]) -> None:
     """All figures with intervals and baselines: sorted by a click on a column, downloaded as csv."""
     shown = []
-    for line in lines:
-        row: dict[str, Any] = {"Model": line.title, "Task": line.task, "Measured on": line.rows.replace("_", " ")}
-        for name in FIGURES:
-            row[NAMES[name]] = line.figures.get(name)
+    for item in measurements:
+        row: dict[str, Any] = {"Model": item.title, "Task": item.task, "Measured on": item.rows.replace("_", " ")}
+        for name in SHOWN_METRICS:
+            metric = MetricValue.from_metrics(item.metrics, name)
+            row[NAMES[name]] = metric and metric.value
             if name == "macro_f1":
-                row["95% interval"] = interval(line.figures, name).partition(" ")[2].strip("()") or "–"
-                row["Always the commonest"] = line.figures.get("macro_f1_majority")
-        shown.append(row | {"Rows": int(line.figures["rows"])})
+                row["95% interval"] = metric.interval() if metric else "–"
+                row["Always the commonest"] = metric and metric.majority
+        shown.append(row | {"Rows": int(item.metrics["rows"])})
     columns: dict[str, Any] = {
         title: st.column_config.NumberColumn(format="%.3f") for title in (*NAMES.values(), "Always the commonest")
     }
@@ -66,7 +58,7 @@ def draw_table(lines: Sequence[Line]) -> None:
     columns["Model"] = st.column_config.Column(width=195, pinned=True)  # stays in sight on a phone, with room beside it
     st.dataframe(shown, column_config=columns, hide_index=True, width="stretch")
     st.download_button(
-        "Download the table", as_csv(table(lines)), "figures.csv", "text/csv", icon=":material/download:"
+        "Download the table", as_csv(table(measurements)), "figures.csv", "text/csv", icon=":material/download:"
     )
 
 
@@ -80,10 +72,10 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> str:
     return held.getvalue()
 
 
-def curves_of(found: Predictions, number: int) -> None:
+def curves_of(found: PredictionSet, number: int) -> None:
     """ROC and precision against recall, one curve a class against the rest (of yes or no: the yes)."""
-    known = found.target[:, number] != UNKNOWN
-    target, chances = found.target[known, number], found.chances[number][known]
+    known = found.labelled(number)
+    target, chances = found.y_true[known, number], found.probs[number][known]
     classes = found.head.questions[number].classes
     wanted = [1] if len(classes) == 2 else list(range(len(classes)))
     roc, pr = go.Figure(), go.Figure()
@@ -115,15 +107,15 @@ def curves_of(found: Predictions, number: int) -> None:
     st.caption(f"{_on(found, number)} Dotted lines: guessing. Beside a name in the ROC: the area under its curve.")
 
 
-def reliability(found: Predictions, number: int) -> None:
+def reliability(found: PredictionSet, number: int) -> None:
     """How often what was said with some probability was true, before and after calibration."""
-    known = found.target[:, number] != UNKNOWN
-    target = found.target[known, number]
+    known = found.labelled(number)
+    target = found.y_true[known, number]
     classes = found.head.questions[number].classes
     figure, told = go.Figure(), []
     for name, parts, colour, mark in (
-        ("before calibration", found.raw, NEUTRAL, "circle-open"),
-        ("after calibration", found.chances, AWAY, "circle"),
+        ("before calibration", found.uncalibrated_probs, NEUTRAL, "circle-open"),
+        ("after calibration", found.probs, AWAY, "circle"),
     ):
         chances = parts[number][known]
         said = chances[:, 1] if len(classes) == 2 else chances.max(1)
@@ -145,11 +137,11 @@ def reliability(found: Predictions, number: int) -> None:
     )
 
 
-def confusion(found: Predictions, number: int) -> None:
+def confusion(found: PredictionSet, number: int) -> None:
     """A heat map: rows are what is true, columns what was answered; shares of each true class, and counts."""
-    known = found.target[:, number] != UNKNOWN
+    known = found.labelled(number)
     names = [name.replace("_", " ") for name in found.head.questions[number].classes]
-    counts = curves.confusion(found.target[known, number], found.given[known, number], len(names))
+    counts = curves.confusion(found.y_true[known, number], found.y_pred[known, number], len(names))
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     figure = go.Figure(
         go.Heatmap(
@@ -195,13 +187,13 @@ def report(counts: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
     return [*rows, mean]
 
 
-def thresholds(found: Predictions, number: int, bands: tuple[float, float] | None = None) -> None:
+def thresholds(found: PredictionSet, number: int, bands: tuple[float, float] | None = None) -> None:
     """Two thresholds with what they do on rows that were not learned from; they begin at `bands`, where the app has any."""
     classes = found.head.questions[number].classes
-    known = found.target[:, number] != UNKNOWN
+    known = found.labelled(number)
     names = [name.replace("_", " ") for name in classes]
     one = 1 if len(classes) == 2 else names.index(st.selectbox("Class", names, key="threshold-class"))
-    target, chance = (found.target[known, number] == one).astype(int), found.chances[number][known][:, one]
+    target, chance = (found.y_true[known, number] == one).astype(int), found.probs[number][known][:, one]
     start = found.head.rules[number].threshold() if len(classes) == 2 else float(target.mean())
     start = min(0.99, max(0.01, round(start, 2)))
     begin = (max(0.0, round(start - 0.1, 2)), start) if bands is None else (round(bands[0], 2), round(bands[1], 2))
@@ -226,8 +218,8 @@ def thresholds(found: Predictions, number: int, bands: tuple[float, float] | Non
     st.caption(told)
 
 
-def _on(found: Predictions, number: int) -> str:
-    return f"On {int((found.target[:, number] != UNKNOWN).sum()):,} rows ({found.rows.replace('_', ' ')})."
+def _on(found: PredictionSet, number: int) -> str:
+    return f"On {int((found.labelled(number)).sum()):,} rows ({found.rows.replace('_', ' ')})."
 
 
 def _axes(figure: go.Figure, x: str, y: str) -> None:

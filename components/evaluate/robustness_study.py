@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from components.explore import pixel_attack
 from components.shared import pictures
 from components.shared.escaping import for_markdown
 from models import weights
+from models.evaluation_files import ROBUSTNESS, metric_cell, read_json
 from models.io.images import open_picture
 from models.io.samples import samples
 from models.robustness.pixel_attack import paint, view
@@ -21,7 +21,6 @@ from models.robustness.pixel_attack import paint, view
 # pandas is imported up there since `st.dataframe` would do it in the middle of a run. Where a click overtakes that run, plotly
 # draws the next one's curve in another thread and breaks on a pandas that is half there.
 
-FILE = "robustness.json"
 TITLES = {"flickr8k": "Photographs and captions", "oasis": "Valence of photographs", "hate": "The verdict"}
 CLEAN = {
     "clean_r10": "R@10, clean (%)",
@@ -41,9 +40,9 @@ GUESSED = {
 def studies(root: Path | None = None) -> list[dict[str, Any]]:
     """The studies there are, in the order of their folders; files that cannot be read are left out."""
     found = []
-    for path in sorted((root or weights.root()).glob(f"*/{FILE}")):
+    for path in sorted((root or weights.root()).glob(f"*/{ROBUSTNESS}")):
         try:
-            held = json.loads(path.read_text(encoding="utf-8"))
+            held = read_json(path.parent, ROBUSTNESS)
             study = {**held, "folder": path.parent.name, "root": path.parent.parent, "attack": dict(held["attack"])}
             for read in (attack_rows, poisoning_rows, examples, outdated):
                 read(study)  # whatever cannot be drawn is left out
@@ -80,7 +79,7 @@ def poisoning_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
             row: dict[str, Any] = {"Variant": variant, "Poisoned": one["share"]}
             for key, title in CLEAN.items():
                 if key in one:
-                    row[title] = _with_interval(one, key)
+                    row[title] = metric_cell(one, key, ".1f" if key.endswith("_r10") else ".3f")
             found.append(row | {title: f"{one[key]:.3g}" for key, title in GUESSED.items() if key in one})
     return found
 
@@ -182,16 +181,9 @@ def _draw_examples(study: dict[str, Any]) -> None:
         )
 
 
-def _with_interval(one: dict[str, Any], key: str) -> str:
-    digits = 1 if key.endswith("_r10") else 3
-    if f"{key}_low" not in one:
-        return f"{one[key]:.{digits}f}"
-    return f"{one[key]:.{digits}f} ({one[f'{key}_low']:.{digits}f}–{one[f'{key}_high']:.{digits}f})"
-
-
 def _identity(folder: Path) -> str:
     """ "" where there is no such folder."""
     try:
-        return weights.identity_of(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+        return weights.identity_of(read_json(folder, "config.json"))
     except (OSError, ValueError):
         return ""

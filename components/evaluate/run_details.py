@@ -11,22 +11,13 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from components.evaluate import example_memes, published
-from components.evaluate.plots import COLOURS, NAMES, interval
-from components.evaluate.trained_models import FIGURES, KEPT_BY_EVALUATE, TOGETHER, Line, Predictions, Trained
+from components.evaluate.plots import COLOURS, NAMES
+from components.evaluate.trained_models import INTERVAL_METRICS, SHOWN_METRICS, Measurement, TrainedModel
 from components.shared import charts
+from models.classifiers import multitask
+from models.evaluation_files import PredictionSet, metric_cell
 
 RECIPES = Path(__file__).parents[2] / "training" / "configs"
-INTERVALS = ("macro_f1", "accuracy", "auroc")
-
-
-def lines_of(trained: Trained, task: str) -> list[Line]:
-    """The model's figures on this task."""
-    return [line for line in trained.lines if line.task == task]
-
-
-def ablations_of(trained: Trained, task: str) -> list[tuple[str, Line]]:
-    """The same of `Trained.ablations`."""
-    return [(name, line) for name, line in trained.ablations if line.task == task]
 
 
 def compared(task: str) -> bool:
@@ -34,20 +25,19 @@ def compared(task: str) -> bool:
     return bool(published.of(task) or published.near_copies(task))
 
 
-def missing(trained: Trained, task: str, found: Predictions | None) -> str:
+def missing(trained: TrainedModel, task: str, found: PredictionSet | None) -> str:
     """One line about what the chosen model's files lack, each thing with what would bring it; empty where all is there."""
     told = []
     again = f"`python -m training fit {trained.name} --data DATA`"
     if found is None:
         kept = f"`python -m training evaluate {task} --data NAME.validation.parquet --json figures.json --save-predictions`"
-        how = f"{kept if trained.name in KEPT_BY_EVALUATE else again} writes them"
-        if parts := TOGETHER.get(task, ()):
-            there = set(parts) <= set(trained.tasks)
-            how = f"they stand under its parts: {', '.join(parts)}" if there else f"{again} writes those of its parts"
+        how = f"{again if trained.name in multitask.names() else kept} writes them"
+        if task not in trained.tasks and (parts := trained.parts(task)):
+            how = f"they stand under its parts: {', '.join(parts)}"
         told.append(f"predictions of this task ({how})")
     if not trained.curves:
         told.append(f"learning curves ({again} writes them)")
-    if not ablations_of(trained, task):
+    if not trained.ablations(task):
         command = f"`python -m training compare {trained.name} --ablations --data DATA` writes them"
         told.append(f"ablations ({command if _has_ablations(trained.name) else 'its recipe names none'})")
     if not published.of(task):
@@ -65,15 +55,15 @@ def _has_ablations(name: str) -> bool:
         return False
 
 
-def figures(lines: Sequence[Line]) -> None:
+def figures(measurements: Sequence[Measurement]) -> None:
     """Each figure with its interval, and what always answering the commonest class gives, a line a set of rows."""
     shown = []
-    for line in lines:
-        row: dict[str, Any] = {"Measured on": f"{line.rows} ({int(line.figures['rows']):,} rows)"}
-        for name in FIGURES:
-            row[NAMES[name]] = interval(line.figures, name)
-            if name in INTERVALS:
-                guess = line.figures.get(f"{name}_majority")
+    for line in measurements:
+        row: dict[str, Any] = {"Measured on": f"{line.rows} ({int(line.metrics['rows']):,} rows)"}
+        for name in SHOWN_METRICS:
+            row[NAMES[name]] = metric_cell(line.metrics, name)
+            if name in INTERVAL_METRICS:
+                guess = line.metrics.get(f"{name}_majority")
                 row[f"{NAMES[name]}, always the commonest"] = "–" if guess is None else f"{guess:.3f}"
         shown.append(row)
     st.table(turned(shown, "Measured on") if len(shown) == 1 else shown)
@@ -85,7 +75,7 @@ def turned(rows: Sequence[dict[str, Any]], heading: str) -> list[dict[str, str]]
     return [{"Figure": name, **{str(row[heading]): str(row[name]) for row in rows}} for name in names]
 
 
-def learning(trained: Trained) -> None:
+def learning(trained: TrainedModel) -> None:
     """Loss and score by epoch, or by step where a run checks several times an epoch; one line a fold."""
     keys = {key for fold in trained.curves for epoch in fold for key in epoch}
     groups: list[tuple[str, list[str]]] = [
@@ -117,31 +107,31 @@ def learning(trained: Trained) -> None:
         st.caption(f"A line for each of the {len(trained.curves)} networks of a cross-validation.")
 
 
-def ablations(trained: Trained, task: str) -> None:
+def ablations(trained: TrainedModel, task: str) -> None:
     """What leaving a part out does, beside the whole on the same rows."""
-    held = ablations_of(trained, task)
+    held = trained.ablations(task)
     st.table(
         [
             {
                 "Variant": name,
-                "Macro-F1": interval(line.figures, "macro_f1"),
-                "Accuracy": interval(line.figures, "accuracy"),
-                "Rows": f"{line.rows} ({int(line.figures['rows']):,})",
+                "Macro-F1": metric_cell(line.metrics, "macro_f1"),
+                "Accuracy": metric_cell(line.metrics, "accuracy"),
+                "Rows": f"{line.rows} ({int(line.metrics['rows']):,})",
             }
             for name, line in held
         ],
         hide_index=True,
     )
     guesses = dict.fromkeys(
-        f"{line.figures['macro_f1_majority']:.3f} on {line.rows}"
+        f"{line.metrics['macro_f1_majority']:.3f} on {line.rows}"
         for _, line in held
-        if "macro_f1_majority" in line.figures
+        if "macro_f1_majority" in line.metrics
     )
     if guesses:
         st.caption(f"Macro-F1 of always the commonest: {', '.join(guesses)}. With 95% intervals.")
 
 
-def beside(task: str, trained: Trained) -> None:
+def beside(task: str, trained: TrainedModel) -> None:
     """What others reported, with where, and what a second annotation of the same meme tells, beside ours."""
     others = published.of(task)
     rows = [
@@ -152,10 +142,10 @@ def beside(task: str, trained: Trained) -> None:
         {
             "System": f"Ours, {line.rows}",
             "Figure": NAMES[name],
-            "Value": interval(line.figures, name),
+            "Value": metric_cell(line.metrics, name),
             "Source": f"metrics.json of {trained.name}",
         }
-        for line in lines_of(trained, task)
+        for line in trained.measurements(task)
         for name in ("macro_f1", "accuracy")
     ]
     copies = published.near_copies(task)
@@ -164,7 +154,7 @@ def beside(task: str, trained: Trained) -> None:
             {
                 "System": "The label of another copy of the meme",
                 "Figure": NAMES[name],
-                "Value": interval(copies, name),
+                "Value": metric_cell(copies, name),
                 "Source": "benchmarks/near_copies.py",
             }
             for name in ("macro_f1", "accuracy")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components.shared import engine, metric_values, pictures, visit
+from components.shared import engine, pictures, visit
 from components.shared.escaping import for_markdown
 from components.shared.palette import AWAY
+from models import weights
+from models.evaluation_files import METRICS, MetricValue, read_json
 from models.ocr.registry import ENGINES
 from models.runtime.device import likely
 
@@ -24,6 +27,8 @@ LOGO = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 32" role="im
  fill="{AWAY}">Subtext</text></svg>"""
 
 _SWITCH = "blur-switch"
+MAX_MEASURED = 2
+AUROC_MEANING = "How often it ranks a meme that people marked above one that they did not (guessing: 50%)"
 
 PROFILES = {"auto": "Chosen for you", "mini": "mini: small, no download", "clip": "clip: full size, downloaded"}
 
@@ -113,19 +118,42 @@ def tell(place: DeltaGenerator, info: ProfileInfo) -> None:
         )
         if state.why:
             st.caption(f":material/info: {for_markdown(state.why)}")
-        measured = metric_values.of(info.weights)
-        if measured:
-            told = [f":material/monitoring: {for_markdown(metric_values.QUESTION)}"]
-            st.caption(
-                "  \n".join(told + [f"· {for_markdown(figure.plain)}" for figure in measured]),
-                help="  \n".join(
-                    [
-                        "In brackets the 95% interval. In the terms of the field:",
-                        *(for_markdown(str(one)) for one in measured),
-                    ]
-                ),
-            )
-        else:
-            st.caption("These models came without figures.")
+        _verdict_auroc(info.weights)
         if state.problem:
             st.warning(for_markdown(state.problem), icon=":material/warning:")
+
+
+def _verdict_auroc(names: Iterable[str]) -> None:
+    """The verdict's AUROC on out-of-fold and validation rows, in plain words and in the terms of the field."""
+    lines = [f":material/monitoring: {for_markdown(AUROC_MEANING)}"]
+    terms = ["In brackets the 95% interval. In the terms of the field:"]
+    for rows, auroc, count in _measured(names):
+        split, _, data = rows.partition(", ")
+        where = f"{data}, unseen in training" if split == "out of fold" and data else rows
+        pairs = f"{auroc.value:.0%} of pairs ({auroc.low:.0%} to {auroc.high:.0%})"
+        lines.append(f"· {for_markdown(f'{pairs}: {count:,} memes, {where}')}")
+        interval = f"({auroc.interval('.2f')}, chance 0.50)"
+        terms.append(for_markdown(f"AUROC {auroc.value:.2f} {interval} on {rows}, {count:,} rows"))
+    if len(lines) > 1:
+        st.caption("  \n".join(lines), help="  \n".join(terms))
+    else:
+        st.caption("These models came without figures.")
+
+
+def _measured(names: Iterable[str]) -> list[tuple[str, MetricValue, int]]:
+    """Rows, AUROC and number of rows, from the first of these folders that has them; out-of-fold rows come first."""
+    for name in names:
+        if not name.startswith("hate_"):
+            continue
+        try:
+            measured = [
+                (rows.replace("_", " "), auroc, entry["rows"])
+                for rows, entry in read_json(weights.root() / name, METRICS).items()
+                if isinstance(entry, dict)
+                and (auroc := MetricValue.from_metrics(entry, "auroc"))
+                and auroc.low is not None
+            ]
+        except (OSError, ValueError, KeyError):
+            continue
+        return sorted(measured, key=lambda item: not item[0].startswith(("test", "out of fold")))[:MAX_MEASURED]
+    return []

@@ -1,6 +1,7 @@
 """How good is each trained model: all figures and one model in detail, photographs, robustness, a test suite."""
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -15,6 +16,7 @@ from components.evaluate import (
     trained_models,
 )
 from components.shared import failures, sidebar
+from models.evaluation_files import read_predictions
 
 MODELS, PHOTOGRAPHS, PIXELS, SUITE = "Trained models", "Photographs", "A few pixels", "Functional test suite"
 
@@ -46,7 +48,7 @@ held = sorted(trained_models.models(), key=lambda one: (one.name != comparison.V
 for one in held:
     if one.problem:
         failures.tell(one.problem)
-lines = [line for one in held for line in one.lines]
+lines = [line for one in held for line in one.measurements()]
 if not lines:
     st.info("No model in `weights/` has figures: `python -m training fit` writes them.", icon=":material/info:")
     st.stop()
@@ -56,11 +58,15 @@ wanted = st.multiselect("Tasks", tasks, placeholder="All tasks", key="tasks", pe
 plots.draw_table([line for line in lines if not wanted or line.task in wanted])
 
 st.header("One model in detail", anchor=False)
-shown = [one for one in held if one.lines and (not wanted or {line.task for line in one.lines} & set(wanted))]
+shown = [
+    one
+    for one in held
+    if one.measurements() and (not wanted or {line.task for line in one.measurements()} & set(wanted))
+]
 choices = {one.title: one for one in shown}
 left, middle, right = st.columns(3, gap="medium")
 model = choices[left.selectbox("Model", list(choices), key="model", persist_state="session")]
-known = list(dict.fromkeys([*model.tasks, *(line.task for line in model.lines)]))
+known = list(dict.fromkeys([*model.tasks, *(line.task for line in model.measurements())]))
 known = [task for task in known if not wanted or task in wanted] or known
 task = middle.selectbox("Task", known, key=f"task-{model.name}", persist_state="session")
 sets = model.rows(task)
@@ -75,7 +81,7 @@ if len(sets) > 1:
         format_func=plots.told,
         persist_state="page",
     )
-found = model.predictions(task, chosen)
+found = read_predictions(model.folder, task, chosen)
 number = 0
 if found is not None and len(found.head.questions) > 1:
     names = [question.name.replace("_", " ") for question in found.head.questions]
@@ -88,23 +94,23 @@ if model.evaluation.get("measured_with"):
 
 # only what there is something to show of; the rest is said once, below
 drawn: dict[str, Callable[[], None]] = {}
-if run_details.lines_of(model, task):
-    drawn[":material/table_rows: Figures"] = lambda: run_details.figures(run_details.lines_of(model, task))
-if (answers := found) is not None:
+if measurements := model.measurements(task):
+    drawn[":material/table_rows: Figures"] = partial(run_details.figures, measurements)
+if found is not None:
     drawn |= {
-        ":material/show_chart: Curves": lambda: plots.curves_of(answers, number),
-        ":material/straighten: Reliability": lambda: plots.reliability(answers, number),
-        ":material/grid_on: Confusion": lambda: plots.confusion(answers, number),
-        ":material/tune: Thresholds": lambda: plots.thresholds(answers, number, model.bands(task)),
+        ":material/show_chart: Curves": partial(plots.curves_of, found, number),
+        ":material/straighten: Reliability": partial(plots.reliability, found, number),
+        ":material/grid_on: Confusion": partial(plots.confusion, found, number),
+        ":material/tune: Thresholds": partial(plots.thresholds, found, number, model.bands(task)),
     }
 if model.curves:
-    drawn[":material/school: Learning"] = lambda: run_details.learning(model)
-if run_details.ablations_of(model, task):
-    drawn[":material/content_cut: Ablations"] = lambda: run_details.ablations(model, task)
+    drawn[":material/school: Learning"] = partial(run_details.learning, model)
+if model.ablations(task):
+    drawn[":material/content_cut: Ablations"] = partial(run_details.ablations, model, task)
 if run_details.compared(task):
-    drawn[":material/public: Published"] = lambda: run_details.beside(task, model)
-if answers is not None and example_memes.rows_file(answers, model.data(task)).is_file():
-    drawn[":material/photo_library: Memes"] = lambda: example_memes.draw(answers, number, model.data(task))
+    drawn[":material/public: Published"] = partial(run_details.beside, task, model)
+if found is not None and example_memes.rows_file(found, model.data(task)).is_file():
+    drawn[":material/photo_library: Memes"] = partial(example_memes.draw, found, number, model.data(task))
 for tab, draw in zip(st.tabs(list(drawn)) if drawn else [], drawn.values(), strict=True):
     with tab, failures.contained():
         draw()

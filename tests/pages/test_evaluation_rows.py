@@ -38,20 +38,22 @@ def both(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for rows, count in (("out of fold", 0), ("validation", 5))
     ]
     described = {key: held.evaluation[key] for key in ("title", "summary", "data", "curves")}
-    evaluation_files.write(folder / NAME, learned=np.zeros(0, np.uint64), **report.kept(answers), **described)
+    evaluation_files.write_predictions(
+        folder / NAME, learned=np.zeros(0, np.uint64), **report.kept(answers), **described
+    )
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(folder))
     return folder
 
 
-def _answers(held: trained_models.Trained, task: str, rows: str, count: int) -> evaluation_files.Answers:
+def _answers(held: trained_models.TrainedModel, task: str, rows: str, count: int) -> evaluation_files.PredictionSet:
     """What the system answered, on the first `count` rows alone (0: all), as if they were those `rows`."""
-    found = held.predictions(task)
+    found = evaluation_files.read_predictions(held.folder, task)
     assert found is not None
     some = slice(None, count or None)
-    nobody = np.zeros(len(found.target[some]), int)
-    return evaluation_files.Answers(
-        found.head, rows, found.target[some], [raw[some] for raw in found.raw], list(found.given[some].T),
-        found.place[some], found.part[some], nobody, nobody.astype(np.uint64),
+    nobody = np.zeros(len(found.y_true[some]), int)
+    return evaluation_files.PredictionSet(
+        found.head, rows, found.y_true[some], found.y_pred[some], [probs[some] for probs in found.uncalibrated_probs],
+        found.row[some], found.split[some], nobody, nobody.astype(np.uint64),
     )  # fmt: skip
 
 
@@ -59,10 +61,11 @@ def test_each_set_of_rows_is_read_by_its_name(both: Path) -> None:
     model = {one.name: one for one in trained_models.models()}[NAME]
     first, others = model.rows("memotion-polarity")
     assert first == "validation"
-    shipped, unseen = model.predictions("memotion-polarity"), model.predictions("memotion-polarity", others)
+    shipped = evaluation_files.read_predictions(model.folder, "memotion-polarity")
+    unseen = evaluation_files.read_predictions(model.folder, "memotion-polarity", others)
     assert shipped is not None and unseen is not None
-    assert (len(shipped.target), shipped.rows) == (5, "validation")
-    assert len(unseen.target) > 5 and unseen.rows == others
+    assert (len(shipped.y_true), shipped.rows) == (5, "validation")
+    assert len(unseen.y_true) > 5 and unseen.rows == others
 
 
 def test_validation_rows_come_first_and_the_others_on_request(both: Path, analyzer: FakeAnalyzer) -> None:

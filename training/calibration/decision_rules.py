@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from models.classifiers.heads import SMALLEST, Head, Rule, columns, softmax
-from training.engine.losses import UNKNOWN
+from models.evaluation_files import UNKNOWN
 
 TURNS = 200
 NEAR = 1e-7

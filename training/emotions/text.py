@@ -173,7 +173,7 @@ def save(
         ),
         graph=graph,
     )  # fmt: skip
-    evaluation_files.save(folder, evaluation_files.read(folder) | {"curves": [curve] if curve else []})
+    evaluation_files.update_evaluation(folder, curves=[curve] if curve else [])
 
 
 CARD = """

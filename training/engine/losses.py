@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 
 from models.classifiers.heads import Head
-
-UNKNOWN = -1  # the target of a row without a label: it adds nothing to the loss
+from models.evaluation_files import UNKNOWN
 
 
 def info_nce(

@@ -29,6 +29,7 @@ from models.classifiers.heads import Head, columns
 from models.classifiers.multitask import AT_ONCE, MultitaskModel
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, BadPicture
+from models.evaluation_files import UNKNOWN
 from models.io import captions
 from models.io.images import open_picture
 from models.ocr.rapid import RapidReader
@@ -37,7 +38,6 @@ from training.datasets import registry as datasets
 from training.datasets.base import Row
 from training.datasets.memotion import ASPECTS
 from training.datasets.parquet import require_columns, require_file
-from training.engine.losses import UNKNOWN
 from training.metrics import classification
 from training.multitask import config
 from training.tasks import registry
@@ -84,12 +84,12 @@ def _load(name: str) -> MultitaskModel:
     if not (weights.root() / name).is_dir():
         recipe, run = config.read(name), RUNS / name
         lacking = f"weights/ has no {name}, which answers {' and '.join(recipe.tasks)}"
-        measured = evaluation_files.read(run).get("measured_with", {}).values()
+        measured = evaluation_files.read_evaluation(run).get("measured_with", {}).values()
         towers = [one for one in measured if one.startswith(OF_HUBS)]
-        if towers and (run / "metrics.json").is_file():
+        if towers and (run / evaluation_files.METRICS).is_file():
             raise BadInput(
                 f"{lacking}: it was trained with {' and '.join(towers)}, which the app cannot run, and its figures are in "
-                f"{run / 'metrics.json'}."
+                f"{run / evaluation_files.METRICS}."
             )
         if datasets.get(recipe.data).on_request:
             raise BadInput(
@@ -165,9 +165,9 @@ def answer(system: MultitaskModel, wanted: Sequence[Task], rows: Sequence[Row], 
     logits, unreadable = _logits(system, rows, asked, notes)
     notes["unreadable_pictures"] = len(unreadable)
     _tell(unreadable, "pictures that cannot be read")
-    stored = evaluation_files.read(system.card.folder).get("parts", {})
+    stored = evaluation_files.read_evaluation(system.card.folder).get("parts", {})
     whole = asked.modality is None and asked.captions == "given"
-    keys = [evaluation_files.key(row.text, row.image) for row in rows]
+    keys = [evaluation_files.row_key(row.text, row.image) for row in rows]
     found: dict[str, list[Any]] = {}
     every: list[classification.TargetPredictions] = []
     names: list[str] = []
@@ -226,7 +226,7 @@ def _unseen(system: MultitaskModel, keys: Sequence[int], task: Task, networks: i
     fold, given = np.full(len(keys), UNSEEN), np.full((len(keys), len(task.questions)), UNKNOWN)
     if not file.is_file():
         return fold, given
-    learned = set(evaluation_files.learned(system.card.folder).tolist())
+    learned = set(evaluation_files.learned_keys(system.card.folder).tolist())
     with np.load(file) as held:
         known: dict[int, tuple[int, list[int]]] = {}
         if f"{name}:key" in held and networks > 1:

@@ -19,8 +19,8 @@ import numpy as np
 from models import evaluation_files, weights
 from models.classifiers.heads import Head, Question, Rule
 from models.errors import BadInput
+from models.evaluation_files import UNKNOWN
 from training.datasets.base import Row
-from training.engine.losses import UNKNOWN
 
 if TYPE_CHECKING:
     from training.evaluation.run import Outcome
@@ -90,13 +90,13 @@ def keep(args: argparse.Namespace, outcome: Outcome, rows: Sequence[Row]) -> Non
     raw = [rule.before(part[known]) for rule, part in zip(head.rules, chances, strict=True)]
     given = [rule.decide(part[known]) for rule, part in zip(head.rules, chances, strict=True)]
     count = int(known.sum())
-    keys = [evaluation_files.key(row.text, row.image) for row, here in zip(rows, known, strict=True) if here]
-    answers = evaluation_files.Answers(
-        head, f"{data}, validation", target[known], raw, given, np.flatnonzero(known),
+    keys = [evaluation_files.row_key(row.text, row.image) for row, here in zip(rows, known, strict=True) if here]
+    answers = evaluation_files.PredictionSet(
+        head, f"{data}, validation", target[known], np.stack(given, axis=1), raw, np.flatnonzero(known),
         np.ones(count, int), np.full(count, UNKNOWN), np.array(keys, np.uint64),
     )  # fmt: skip
-    made_by = {**evaluation_files.read(card.folder).get("made_by", {}), args.task: card.identity}
-    evaluation_files.add(card.folder, [answers], title=TITLES[card.name], data=data, made_by=made_by)
+    made_by = {**evaluation_files.read_evaluation(card.folder).get("made_by", {}), args.task: card.identity}
+    evaluation_files.add_predictions(card.folder, [answers], title=TITLES[card.name], data=data, made_by=made_by)
 
 
 def _head(task: str, card: weights.Card) -> Head:

@@ -14,7 +14,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
-from models import weights
+from models import evaluation_files, weights
 
 SCALE = ".scale_of_codes"  # too small for float16
 LARGE = 4096  # elements from which a matrix is worth 8 bits
@@ -68,7 +68,7 @@ def write(
 def report(name: str, *, metrics: Mapping[str, Any], readme: str) -> None:
     """Writes the figures and the card of `weights/<name>/` alone: for what is measured on the very graph that ships."""
     folder = weights.output_folder(name)
-    (folder / "metrics.json").write_text(json.dumps(dict(metrics), indent=2) + "\n", encoding="utf-8")
+    evaluation_files.write_json(folder, evaluation_files.METRICS, metrics)
     (folder / "README.md").write_text(readme.strip() + "\n", encoding="utf-8")
 
 

@@ -177,7 +177,7 @@ def save(
         graph=_graph(together),
     )
     ablated = [{"name": "without the linear paths", "figures": without}]
-    evaluation_files.save(folder, evaluation_files.read(folder) | {"curves": list(curves), "ablations": ablated})
+    evaluation_files.update_evaluation(folder, curves=list(curves), ablations=ablated)
 
 
 def _graph(together: Together | CrossAttention) -> Any:

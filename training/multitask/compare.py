@@ -52,9 +52,8 @@ def _of(recipe: SystemRecipe, args: argparse.Namespace, read_keys: Keys) -> Figu
     out = Path(args.out) / (f"{recipe.name}--try" if tried else recipe.name)
     here = [out] if _like(out, recipe, args.limit) else []
     for folder in here if tried else [*here, shipped]:
-        file = folder / "metrics.json"
-        if file.is_file() and _learned_from(folder, recipe, args, read_keys):
-            figures: Figures = json.loads(file.read_text(encoding="utf-8"))
+        figures = evaluation_files.read_json(folder, evaluation_files.METRICS)
+        if figures and _learned_from(folder, recipe, args, read_keys):
             return figures
     from training.multitask import train
 
@@ -74,7 +73,7 @@ def _learned_from(folder: Path, recipe: SystemRecipe, args: argparse.Namespace, 
     if which not in read_keys:
         rows, part, _, _ = data.chosen(recipe, args.data, limit=args.limit)
         read_keys[which] = np.sort(data.keys([row for row, number in zip(rows, part, strict=True) if number == 0]))
-    return np.array_equal(np.sort(evaluation_files.learned(folder)), read_keys[which])
+    return np.array_equal(np.sort(evaluation_files.learned_keys(folder)), read_keys[which])
 
 
 def _like(out: Path, recipe: SystemRecipe, limit: int | None) -> bool:
@@ -91,9 +90,8 @@ def keep(name: str, ablated: dict[str, Figures]) -> None:
     """Ablations beside the figures of the system, where it has been trained."""
     folder = weights.root() / name
     if folder.is_dir():
-        held = evaluation_files.read(folder)
-        held["ablations"] = [{"name": one, "figures": figures} for one, figures in ablated.items()]
-        evaluation_files.save(folder, held)
+        ablations = [{"name": variant, "figures": figures} for variant, figures in ablated.items()]
+        evaluation_files.update_evaluation(folder, ablations=ablations)
 
 
 def table(found: dict[str, Figures]) -> str:

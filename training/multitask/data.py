@@ -14,6 +14,7 @@ from torch import nn
 from models import evaluation_files
 from models.classifiers.heads import Head
 from models.errors import BadInput
+from models.evaluation_files import UNKNOWN
 from models.fusion import registry as fusions
 from models.tokenizers.words import cleaned
 from training.backbones import registry as encoders
@@ -21,7 +22,6 @@ from training.backbones.base import EncoderUnavailable, SideEncoder, Store
 from training.datasets import registry as datasets
 from training.datasets.base import Row, usable_rows
 from training.engine.folds import group_folds, group_holdout, stratified_group_folds
-from training.engine.losses import UNKNOWN
 from training.multitask.config import SideRecipe, SystemRecipe
 from training.multitask.datamodule import Prepared
 from training.multitask.linear_branch import Wide
@@ -159,7 +159,7 @@ def chosen(
 
 def keys(rows: Sequence[Row]) -> np.ndarray:
     """`evaluation.key` of each row, uint64."""
-    return np.array([evaluation_files.key(row.text, row.image) for row in rows], np.uint64)
+    return np.array([evaluation_files.row_key(row.text, row.image) for row in rows], np.uint64)
 
 
 def prepare(system: System, rows: Sequence[Row], target: np.ndarray, training: np.ndarray) -> Prepared:

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from models import weights as weights_of
 from models.classifiers.heads import Head
+from models.evaluation_files import UNKNOWN
 from training.backbones.mini import Mean
-from training.engine.losses import UNKNOWN
 from training.multitask.datamodule import Prepared
 
 AT_ONCE = 256

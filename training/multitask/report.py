@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from models import evaluation_files
 from models.classifiers.heads import Head
-from training.engine.losses import UNKNOWN
+from models.evaluation_files import UNKNOWN
 from training.metrics import classification
 from training.multitask import card as system_card
 from training.multitask import export
@@ -31,7 +31,7 @@ def unservable(system: System) -> str:
     return f"with {' and '.join(towers)}, which the app cannot run (it can run mini)" if towers else ""
 
 
-def figures_of(recipe: SystemRecipe, answers: Sequence[evaluation_files.Answers]) -> dict[str, Any]:
+def figures_of(recipe: SystemRecipe, answers: Sequence[evaluation_files.PredictionSet]) -> dict[str, Any]:
     """`TASK, ROWS` to figures, for each head, and for a task of several heads (Memotion's intensities) over all of them."""
     figures = {f"{one.head.name}, {one.rows}": measure(one) for one in answers}
     for task in recipe.tasks:
@@ -43,17 +43,15 @@ def figures_of(recipe: SystemRecipe, answers: Sequence[evaluation_files.Answers]
     return figures
 
 
-def measure(*answers: evaluation_files.Answers) -> dict[str, Any]:
+def measure(*answers: evaluation_files.PredictionSet) -> dict[str, Any]:
     """The figures over rows that answer every question, the plain mean over the questions; then macro-F1 of each."""
-    known = np.all([(one.target != UNKNOWN).all(axis=1) for one in answers], axis=0)
+    known = np.all([(one.y_true != UNKNOWN).all(axis=1) for one in answers], axis=0)
     if not known.any():
         return {"rows": 0}
     asked = [
-        classification.TargetPredictions(
-            one.target[known, number], rule.calibrate(one.raw[number][known]), one.given[number][known]
-        )
+        classification.TargetPredictions(one.y_true[known, number], one.probs[number][known], one.y_pred[known, number])
         for one in answers
-        for number, rule in enumerate(one.head.rules)
+        for number in range(len(one.head.questions))
     ]
     questions = [question for one in answers for question in one.head.questions]
     figures: dict[str, Any] = {"rows": int(known.sum()), **classification.multi_target(asked)}
@@ -70,7 +68,7 @@ def write(
     system: System,
     trained: Trained,
     heads: tuple[Head, ...],
-    answers: list[evaluation_files.Answers],
+    answers: list[evaluation_files.PredictionSet],
     figures: dict[str, Any],
     described: dict[str, Any],
     learned: np.ndarray,
@@ -87,7 +85,7 @@ def write(
     run_only = f"{' and '.join(tried)}, to try things out" if tried else unservable(system)
     card = system_card.text(system, figures, trained)
     _evaluated(out, sets, learned, described)
-    (out / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    evaluation_files.write_json(out, evaluation_files.METRICS, figures)
     config = {**_plain(recipe), "limit": limit}
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     (out / "README.md").write_text(card.strip() + "\n", encoding="utf-8")
@@ -102,27 +100,27 @@ def write(
 
 
 def _evaluated(
-    folder: Path, sets: dict[str, list[evaluation_files.Answers]], learned: np.ndarray, described: dict[str, Any]
+    folder: Path, sets: dict[str, list[evaluation_files.PredictionSet]], learned: np.ndarray, described: dict[str, Any]
 ) -> None:
-    before = {key: value for key, value in evaluation_files.read(folder).items() if key == "ablations"}
-    evaluation_files.write(folder, learned=learned, **sets, **before, **described)
+    before = {key: value for key, value in evaluation_files.read_evaluation(folder).items() if key == "ablations"}
+    evaluation_files.write_predictions(folder, learned=learned, **sets, **before, **described)
 
 
-def kept(answers: list[evaluation_files.Answers]) -> dict[str, list[evaluation_files.Answers]]:
+def kept(answers: list[evaluation_files.PredictionSet]) -> dict[str, list[evaluation_files.PredictionSet]]:
     """What `evaluation.write` takes: rows by networks that did not see them, and beside them validation rows by what ships."""
     return {
-        "answers": [one for one in answers if one.rows != evaluation_files.VALIDATION],
+        "predictions": [one for one in answers if one.rows != evaluation_files.VALIDATION],
         "validation": [one for one in answers if one.rows == evaluation_files.VALIDATION],
     }
 
 
-def confusion(answers: evaluation_files.Answers) -> dict[str, Any]:
+def confusion(answers: evaluation_files.PredictionSet) -> dict[str, Any]:
     """For each question rows of true and columns of given classes."""
     found = {}
     for number, question in enumerate(answers.head.questions):
-        known = answers.target[:, number] != UNKNOWN
+        known = answers.labelled(number)
         size = len(question.classes)
-        pairs = answers.target[known, number] * size + answers.given[number][known]
+        pairs = answers.y_true[known, number] * size + answers.y_pred[known, number]
         table = np.bincount(pairs, minlength=size * size).reshape(size, size)
         found[question.name] = {"classes": list(question.classes), "true by given": table.tolist()}
     return found

@@ -171,7 +171,7 @@ def ensemble(networks: list[Network], data: Data, rows: np.ndarray) -> np.ndarra
     return np.mean([fold.predict(network, data.prepared, rows) for network in networks], axis=0)
 
 
-def out_of_fold(system: System, data: Data, trained: Trained) -> list[evaluation_files.Answers]:
+def out_of_fold(system: System, data: Data, trained: Trained) -> list[evaluation_files.PredictionSet]:
     """Every training row by the network that did not see it, decided by rules from the other folds, or where there is one
     fold from the other fifths of its rows."""
     single = system.recipe.schedule.folds == 1
@@ -195,7 +195,9 @@ def out_of_fold(system: System, data: Data, trained: Trained) -> list[evaluation
     return found
 
 
-def validation(system: System, data: Data, trained: Trained, heads: tuple[Head, ...]) -> list[evaluation_files.Answers]:
+def validation(
+    system: System, data: Data, trained: Trained, heads: tuple[Head, ...]
+) -> list[evaluation_files.PredictionSet]:
     """The validation rows by all networks together; no label of theirs was used for anything."""
     if not len(data.validation):
         return []
@@ -221,8 +223,10 @@ def _answers(
     fold: np.ndarray,
     number: int,
     system: System,
-) -> evaluation_files.Answers:
+) -> evaluation_files.PredictionSet:
     target = decision_rules.split(system.heads, data.prepared.target[rows])[number]
     keys = systems.keys([data.rows[row] for row in rows])
     place = np.array([data.rows[row].row_number for row in rows])
-    return evaluation_files.Answers(head, how, target, raw, given, place, data.part[rows], fold, keys)
+    return evaluation_files.PredictionSet(
+        head, how, target, np.stack(given, axis=1), raw, place, data.part[rows], fold, keys
+    )

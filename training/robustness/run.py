@@ -18,7 +18,6 @@ the file says of the others.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -27,7 +26,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from models import weights
+from models import evaluation_files, weights
 from models.errors import BadInput
 from models.robustness.pixel_attack import Attack, paint, view
 from training import config
@@ -37,7 +36,6 @@ from training.robustness.metrics import summary
 from training.robustness.results_cache import Kept
 from training.robustness.targets import Settings, Target
 
-FILE = "robustness.json"
 EXAMPLES = 3  # pairs kept of each variant and number of pixels
 PUBLISHED = (
     "One pixel fools 68% of CIFAR-10's pictures (32x32) and 16% of ImageNet's (227x227), with 400 candidates a round and up "
@@ -58,7 +56,7 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
     unknown = [variant for variant in wanted if variant not in task.variants]
     if unknown:
         raise BadInput(f"{name} has no variant {unknown[0]!r}: there are {', '.join(map(repr, task.variants))}.")
-    file = weights.root() / task.folder / FILE
+    folder = weights.root() / task.folder
     about = {
         "task": settings["task"],
         "what": task.what,
@@ -67,7 +65,7 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
         "published": PUBLISHED,
         "recipe": {key: value for key, value in settings.items() if key != "threads"},
     }
-    report: dict[str, Any] = _before(file, task.variants) | about
+    report: dict[str, Any] = _before(folder, task.variants) | about
     for variant in wanted:
         own = settings | settings.get("only", {}).get(variant, {})
         made_by = {card.name: card.identity for card in task.cards(variant)}
@@ -80,12 +78,12 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
             attacks.append({"pixels": pixels, **assault(targets, pixels, own, kept, pairs)})
         examples = samples.examples(task, variant, own, kept)
         poisoning = [kept.get(f"poison {share}", partial(task.poisoned, variant, share)) for share in own["shares"]]
-        report = _before(file, task.variants) | about  # anew: another variant may have been measured meanwhile
+        report = _before(folder, task.variants) | about  # anew: another variant may have been measured meanwhile
         parts = {"attack": attacks, "examples": examples, "poisoning": poisoning, "weights": made_by}
         for part, found in parts.items():
             report[part][variant] = found
-        file.write_text(
-            json.dumps(report, indent=2) + "\n", encoding="utf-8"
+        evaluation_files.write_json(
+            folder, evaluation_files.ROBUSTNESS, report
         )  # after each: a long run may be cut short
     return report
 
@@ -105,10 +103,10 @@ def assault(targets: Sequence[Target], pixels: int, settings: Settings, kept: Ke
     return summary(done, settings["candidates"])
 
 
-def _before(file: Path, variants: Sequence[str]) -> dict[str, Any]:
+def _before(folder: Path, variants: Sequence[str]) -> dict[str, Any]:
     """What the file says of variants that there still are, in their order."""
     try:
-        held = json.loads(file.read_text(encoding="utf-8"))
+        held = evaluation_files.read_json(folder, evaluation_files.ROBUSTNESS)
     except (OSError, ValueError):
         held = {}
     parts = {part: held.get(part, {}) for part in ("weights", "attack", "examples", "poisoning")}

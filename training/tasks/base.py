@@ -9,8 +9,8 @@ import numpy as np
 
 from models.classifiers.heads import Head, Kind, Question
 from models.errors import BadInput
+from models.evaluation_files import UNKNOWN
 from training.datasets.base import Row
-from training.engine.losses import UNKNOWN
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import pytest
 from sklearn import metrics
 
 from components.evaluate import curves, trained_models
+from models.evaluation_files import read_predictions
 
 
 @pytest.fixture
@@ -54,8 +55,8 @@ def test_thresholds(rows: tuple[np.ndarray, np.ndarray]) -> None:
 
 def test_the_page_s_calibration_error_is_that_of_the_figures() -> None:
     [verdict] = [one for one in trained_models.models() if one.name == "hate_cross_attention"]
-    found = verdict.predictions("hate")
+    found = read_predictions(verdict.folder, "hate")
     assert found is not None
-    [line] = [one for one in verdict.lines if one.rows == found.rows]
-    bins = curves.reliability((found.target[:, 0] == 1).astype(float), found.chances[0][:, 1])
-    assert bins.ece == pytest.approx(line.figures["ece"], abs=1e-3)
+    [line] = [one for one in verdict.measurements() if one.rows == found.rows]
+    bins = curves.reliability((found.y_true[:, 0] == 1).astype(float), found.probs[0][:, 1])
+    assert bins.ece == pytest.approx(line.metrics["ece"], abs=1e-3)

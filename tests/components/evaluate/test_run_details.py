@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components.evaluate import run_details
-from components.evaluate.trained_models import TOGETHER, Trained
+from components.evaluate import run_details, trained_models
+from components.evaluate.trained_models import TrainedModel
 from training.tasks import registry
 
 
@@ -17,9 +17,9 @@ def page(curves: list) -> None:
     from pathlib import Path
 
     from components.evaluate import run_details
-    from components.evaluate.trained_models import Trained
+    from components.evaluate.trained_models import TrainedModel
 
-    run_details.learning(Trained("text_emotions", "Emotions in words", Path(), evaluation={"curves": curves}))
+    run_details.learning(TrainedModel("text_emotions", "Emotions in words", Path(), evaluation={"curves": curves}))
 
 
 def drawn(curves: list) -> AppTest:
@@ -33,7 +33,7 @@ def figures(macro_f1: float) -> dict[str, float]:
 
 
 def test_what_a_run_did_not_write_is_one_line_with_the_command_that_would() -> None:
-    line = run_details.missing(Trained("text_emotions", "Emotions in words", Path()), "text-emotions", None)
+    line = run_details.missing(TrainedModel("text_emotions", "Emotions in words", Path()), "text-emotions", None)
     assert line.count("Not here") == 1 and "\n" not in line
     assert "learning curves (`python -m training fit text_emotions --data DATA` writes them)" in line
     assert (
@@ -44,20 +44,20 @@ def test_what_a_run_did_not_write_is_one_line_with_the_command_that_would() -> N
 
 
 def test_only_a_recipe_with_ablations_is_said_to_write_them() -> None:
-    line = run_details.missing(Trained("mental_health_target", "Target", Path()), "target", None)
+    line = run_details.missing(TrainedModel("mental_health_target", "Target", Path()), "target", None)
     assert "`python -m training compare mental_health_target --ablations --data DATA` writes them" in line
     assert "published system's figure" in line
     assert "python -m training fit mental_health_target" in line
 
 
 def test_predictions_of_a_task_that_is_several_together_stand_under_its_parts() -> None:
-    assert TOGETHER == registry.TOGETHER
-    [(task, parts)] = TOGETHER.items()
-    held = {"parts": {name: {"rows": "out of fold"} for name in parts}}
-    line = run_details.missing(Trained("memotion_gmu", "GMU", Path(), evaluation=held), task, None)
+    [model] = [item for item in trained_models.models() if item.name == "memotion_gmu"]
+    assert {task: model.parts(task) for task in registry.TOGETHER} == registry.TOGETHER
+    [(task, parts)] = registry.TOGETHER.items()
+    line = run_details.missing(model, task, None)
     assert f"predictions of this task (they stand under its parts: {', '.join(parts)})" in line
-    line = run_details.missing(Trained("memotion_gmu", "GMU", Path()), task, None)
-    assert "(`python -m training fit memotion_gmu --data DATA` writes those of its parts)" in line
+    line = run_details.missing(TrainedModel("memotion_gmu", "GMU", Path()), task, None)
+    assert "(`python -m training fit memotion_gmu --data DATA` writes them)" in line
 
 
 def test_nothing_is_said_of_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,8 +66,8 @@ def test_nothing_is_said_of_what_is_there(tmp_path: Path, monkeypatch: pytest.Mo
         "curves": [[{"epoch": 0.0, "loss": 1.0}]], "parts": {"stress": {"rows": "validation"}}, "data": "dreaddit",
         "ablations": [{"name": "without the words", "figures": {"stress, validation": figures(0.5)}}],
     }  # fmt: skip
-    trained = Trained("mental_health_stress", "Stress", tmp_path, evaluation=held)
-    found = SimpleNamespace(part=[1])
+    trained = TrainedModel("mental_health_stress", "Stress", tmp_path, evaluation=held)
+    found = SimpleNamespace(split=[1])
     assert "`dreaddit.validation.parquet`" in run_details.missing(trained, "stress", found)  # type: ignore[arg-type]
     (tmp_path / "dreaddit.validation.parquet").touch()
     assert run_details.missing(trained, "stress", found) == ""  # type: ignore[arg-type]
@@ -79,24 +79,26 @@ def test_ablations_stand_behind_the_whole_on_the_same_rows() -> None:
         "out of fold, religious_hateful": figures(0.5),
     }  # fmt: skip
     ablated = [{"name": "without the linear paths", "figures": {"out of fold, harmeme": figures(0.6)}}]
-    verdict = Trained("hate_cross_attention", "The verdict", Path(), metrics, {"ablations": ablated})
-    told = [(name, line.figures["macro_f1"]) for name, line in run_details.ablations_of(verdict, "harm")]
+    verdict = TrainedModel("hate_cross_attention", "The verdict", Path(), metrics, {"ablations": ablated})
+    told = [(name, item.metrics["macro_f1"]) for name, item in verdict.ablations("harm")]
     assert told == [("the whole", 0.7), ("without the linear paths", 0.6)]
-    assert run_details.ablations_of(verdict, "hate") == []
-    system = Trained(
+    assert verdict.ablations("hate") == []
+    system = TrainedModel(
         "mental_health_target", "Target", Path(), {"target, validation": figures(0.7)},
         {"ablations": [{"name": "without experts", "figures": {"target, validation": figures(0.4), "seconds": 9}}]},
     )  # fmt: skip
-    told = [(name, line.figures["macro_f1"]) for name, line in run_details.ablations_of(system, "target")]
+    told = [(name, item.metrics["macro_f1"]) for name, item in system.ablations("target")]
     assert told == [("the whole", 0.7), ("without experts", 0.4)]
 
 
 def test_each_task_of_the_verdict_knows_its_own_data_set() -> None:
     parts = {"hate": {"rows": "religious_hateful, validation"}, "harm": {"rows": "harmeme, validation"}}
-    verdict = Trained("hate_cross_attention", "The verdict", Path(), evaluation={"data": "harmeme", "parts": parts})
+    verdict = TrainedModel(
+        "hate_cross_attention", "The verdict", Path(), evaluation={"data": "harmeme", "parts": parts}
+    )
     assert (verdict.data("hate"), verdict.data("harm")) == ("religious_hateful", "harmeme")
     parts = {"memotion-polarity": {"rows": "out of fold"}}
-    system = Trained("s", "S", Path(), evaluation={"data": "memotion_polarity", "parts": parts})
+    system = TrainedModel("s", "S", Path(), evaluation={"data": "memotion_polarity", "parts": parts})
     assert system.data("memotion-polarity") == "memotion"
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from models.classifiers.heads import Head, Question, softmax
+from models.evaluation_files import UNKNOWN
 from training.calibration import decision_rules
-from training.engine.losses import UNKNOWN
 
 HEAD = Head("t", "single", (Question("q", ("a", "b", "c")),))
 

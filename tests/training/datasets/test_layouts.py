@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from models.errors import BadInput
+from models.evaluation_files import UNKNOWN
 from training.datasets import base
 from training.datasets.axiom import AXIOM
 from training.datasets.base import Row, usable_rows
 from training.datasets.memotion import MEMOTION, MEMOTION_POLARITY
 from training.datasets.restore import RESTORE
-from training.engine.losses import UNKNOWN
 from training.tasks import registry
 from training.tasks.memotion import GRADES
 

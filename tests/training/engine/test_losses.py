@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, normalize
 
 from models.classifiers.heads import Head, Question
-from training.engine.losses import UNKNOWN, class_weights, info_nce, loss, symmetric_info_nce
+from models.evaluation_files import UNKNOWN
+from training.engine.losses import class_weights, info_nce, loss, symmetric_info_nce
 
 THREE, TWO = Question("q", ("a", "b", "c")), Question("p", ("no", "yes"))
 

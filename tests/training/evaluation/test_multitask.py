@@ -143,7 +143,7 @@ def test_rows_that_were_learned_from_are_answered_out_of_fold(shelf: Path, tmp_p
         with np.load(folder / "predictions.npz") as file:
             arrays = {name: file[name] for name in file.files}
         keys = np.array(
-            [evaluation_files.key(text, image) for text, image in zip(held["text"], held["image"], strict=True)],
+            [evaluation_files.row_key(text, image) for text, image in zip(held["text"], held["image"], strict=True)],
             np.uint64,
         )
         arrays["memotion-sentiment:key"] = np.concatenate([keys[:10], arrays["memotion-sentiment:key"][10:]])
@@ -278,11 +278,11 @@ def test_a_system_that_no_checkout_brings(shelf: Path, tmp_path: Path, monkeypat
     folder = tmp_path / "runs" / "mental_health_axiom"
     measured = {"image": "mini in its place (the recipe's open_clip:ViT-B-32 could not be fetched)", "text": "hf:bert"}
     folder.mkdir(parents=True)
-    evaluation_files.save(folder, {"measured_with": {**measured, "text": "mini"}})
+    evaluation_files.update_evaluation(folder, measured_with={**measured, "text": "mini"})
     (folder / "metrics.json").write_text("{}")
     with pytest.raises(BadInput, match="on request"):
         run("axiom", tmp_path, held)
-    evaluation_files.save(folder, {"measured_with": measured})
+    evaluation_files.update_evaluation(folder, measured_with=measured)
     with pytest.raises(BadInput, match=r"trained with hf:bert, which the app cannot run, .*axiom/metrics\.json\.$"):
         run("axiom", tmp_path, held)
 
@@ -316,18 +316,20 @@ def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeyp
         json.dumps({"validation, x": {"rows": 12, **report["metrics"]}})
     )
     verdict = {one.name: one for one in trained_models.models()}["hate_cross_attention"]
-    found = verdict.predictions("hate")
+    found = evaluation_files.read_predictions(verdict.folder, "hate")
     assert found is not None
-    assert found.rows == "mine, validation" and set(found.part) == {1}
+    assert found.rows == "mine, validation" and set(found.split) == {1}
     monkeypatch.setenv("SUBTEXT_DATA", str(tmp_path))
     assert example_memes.rows_file(found, verdict.data("hate")) == tmp_path / "mine.validation.parquet"
-    assert np.allclose(found.chances[0][:, 1], predictions["probability"], atol=2e-3)  # kept in float16
+    assert np.allclose(found.probs[0][:, 1], predictions["probability"], atol=2e-3)  # kept in float16
     assert found.head.rules[0].threshold() == pytest.approx(report["threshold"])
-    assert found.target[:, 0].tolist() == held["label"]
+    assert found.y_true[:, 0].tolist() == held["label"]
     card = shelf / "hate_cross_attention" / "config.json"
     card.write_text(json.dumps(json.loads(card.read_text()) | {"bands": {"review_from": 0.1, "hateful_from": 0.9}}))
     trained_again = {one.name: one for one in trained_models.models()}["hate_cross_attention"]
-    assert trained_again.predictions("hate") is None  # other weights than those that predicted
+    assert (
+        evaluation_files.read_predictions(trained_again.folder, "hate") is None
+    )  # other weights than those that predicted
 
 
 @pytest.mark.parametrize(

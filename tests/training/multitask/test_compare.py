@@ -63,7 +63,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[system_recipe.SystemRecipe]
 
 
 def kept(runs: Path) -> list[str]:
-    held = evaluation_files.read(runs.parent / "weights" / NAME)
+    held = evaluation_files.read_evaluation(runs.parent / "weights" / NAME)
     return [one["name"] for one in held.get("ablations", [])]
 
 

@@ -31,9 +31,9 @@ def test_with_one_fold_no_row_decides_its_own_rule(shelf: Path, tmp_path: Path) 
     mine = system.fifths(data, trained.unseen, made.recipe.schedule.seed) == 0
     data.prepared.target[trained.unseen[mine], 0] = 1  # all of these rows stressed
     after = train.out_of_fold(made, data, trained)
-    assert (before[0].target != after[0].target).any()
-    assert np.array_equal(before[0].given[0][mine], after[0].given[0][mine])
-    assert not np.array_equal(before[0].given[0][~mine], after[0].given[0][~mine])
+    assert (before[0].y_true != after[0].y_true).any()
+    assert np.array_equal(before[0].y_pred[mine, 0], after[0].y_pred[mine, 0])
+    assert not np.array_equal(before[0].y_pred[~mine, 0], after[0].y_pred[~mine, 0])
 
 
 def test_near_copies_stand_in_one_fifth(shelf: Path, tmp_path: Path) -> None:
