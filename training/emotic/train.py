@@ -1,9 +1,9 @@
 """`python -m training fit joint_emotic --data FOLDER`: `weights/joint_emotic` on EMOTIC, which the user brings.
 
-`FOLDER` is what `convert-emotic` wrote. Settings, data, model, loop, in this order; the epoch of the joint system and that of
-the baseline are both chosen by mean average precision on the validation people, and where there are test people, the card's
-figures are theirs. What the frozen network says of each person is the long part and stays in `--out`: a run that was killed
-goes on from there, and the fit over it takes minutes.
+`FOLDER` is what `convert-emotic` wrote. The epochs of the joint model and of the baseline are both chosen by mean average
+precision on the validation people; where there are test people, the card's metrics are theirs. The features of the frozen
+network take most of the time and stay in `--out`: a run that was killed continues from there, and training on them takes
+minutes.
 """
 
 from __future__ import annotations
@@ -12,144 +12,151 @@ import argparse
 import copy
 import json
 import math
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.emotions.people import CONTINUOUS, NAME, PeopleReader
 from models.encoders.mini import SIDE
 from models.errors import BadInput
 from models.io.images import IMAGENET_MEAN, IMAGENET_STD
-from training import config
+from training.config import load_config, overrides_of
 from training.datasets.base import data_folder
 from training.datasets.emotic import CATEGORIES
 from training.emotic import data, metrics
-from training.emotic.data import Part
-from training.emotic.metrics import MEAN
-from training.emotic.model import Joint, Late, PersonForExport, System, described
-from training.emotic.report import card
+from training.emotic.data import People
+from training.emotic.metrics import MEAN, category_key
+from training.emotic.model import MIN_STD, EmoticModel, JointModel, LateFusion, PersonForExport, encode_descriptions
+from training.engine.optimize import optimize
+from training.engine.schedules import cosine_with_warmup
 from training.export import weights_folder
+from training.export.cards import render_card
 
-CLIP = 5.0  # the gradient's norm
-AT_ONCE = 1024
-S = TypeVar("S", Joint, Late)
-Answers = tuple[np.ndarray, np.ndarray]  # logits (N, 26), ratings (N, 3)
+MAX_NORM = 5.0  # of the gradient
+BATCH_SIZE = 1024  # people, for predictions
+Metrics = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class EmoticConfig:
+    """`configs/joint_emotic.toml`, where the settings are explained."""
+
+    seed: int
+    epochs: int
+    batch_size: int
+    variants: int
+    lr: float
+    weight_decay: float
+    dropout: float
+    scale: float
+    hardness: float
+    align_weight: float
+    ratings_weight: float
 
 
 def fit(args: argparse.Namespace) -> None:
-    """Trains both systems and writes the joint one with the figures of both."""
-    settings = config.read(NAME, args)
+    """Trains both models and writes the joint one with the metrics of both."""
+    config = load_config(NAME, EmoticConfig, overrides_of(args))
     folder, out = data_folder(args.data), Path(args.out)
-    parts = {name: data.part(folder, name, args.limit) for name in ("train", "validation")}
-    if (folder / "test.csv").is_file():
-        parts["test"] = data.part(folder, "test", args.limit)
-    if not parts["validation"].categories.any():
-        raise BadInput(f"No person of the validation part in {folder} has a category: an epoch cannot be chosen.")
-    variants = dict.fromkeys(parts, 1) | {"train": settings["variants"]}
-    seen = {
-        name: data.seen(people, out / "cache", variants=variants[name], seed=settings["seed"])
-        for name, people in parts.items()
+    names = ["train", "validation", *(["test"] if (folder / "test.csv").is_file() else [])]
+    splits = {name: data.read_people(folder, name, args.limit) for name in names}
+    if not splits["validation"].categories.any():
+        raise BadInput(f"No person of the validation split in {folder} has a category: an epoch cannot be chosen.")
+    features = {
+        name: data.person_features(
+            people, out / "cache", variants=config.variants if name == "train" else 1, seed=config.seed
+        )
+        for name, people in splits.items()
     }
-    torch.manual_seed(settings["seed"])
-    joint = Joint(described(), settings["dropout"], settings["scale"], settings["hardness"])
-    joint, history = train(joint, seen, parts, settings)
-    torch.manual_seed(settings["seed"])
-    late, _ = train(Late(settings["dropout"]), seen, parts, settings)
+    torch.manual_seed(config.seed)
+    joint = JointModel(encode_descriptions(), config.dropout, config.scale, config.hardness)
+    history = train(joint, features, splits, config)
+    torch.manual_seed(config.seed)
+    late = LateFusion(config.dropout)
+    train(late, features, splits, config)
     (out / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
-    asked = "test" if "test" in parts else "validation"
-    write(
-        joint,
-        compared(joint, late, seen[asked][0], parts[asked], asked),
-        settings,
-        history,
-        {n: len(p) for n, p in parts.items()},
-    )
+    report = compare(joint, late, features[names[-1]][0], splits[names[-1]], names[-1])
+    counts = {name: len(people) for name, people in splits.items()}
+    write(joint, report, config, history, counts)
 
 
 def train(
-    system: S, seen: dict[str, np.ndarray], parts: dict[str, Part], settings: dict[str, Any]
-) -> tuple[S, list[dict[str, float]]]:
-    """The system at its best epoch, and the losses and the validation's mean average precision of all epochs."""
-    people, features = parts["train"], seen["train"]
-    system.standardise.learn(torch.from_numpy(features[0].astype(np.float32)))
-    optimizer = torch.optim.AdamW(system.parameters(), lr=settings["rate"], weight_decay=settings["weight_decay"])
-    size = min(settings["batch"], len(people))
-    steps = settings["epochs"] * (len(people) // size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: 0.5 * (1 + math.cos(math.pi * min(1, step / steps)))
-    )
-    share = {"align": settings["align"], "categories": 1.0, "ratings": settings["ratings"]}
-    best, kept, history = -math.inf, copy.deepcopy(system.state_dict()), list[dict[str, float]]()
-    for epoch in range(settings["epochs"]):
-        rng = np.random.default_rng((settings["seed"], epoch))
-        system.train()
-        told: dict[str, list[float]] = {}
-        order = rng.permutation(len(people))[: len(people) // size * size].reshape(-1, size)
-        for rows in tqdm(order, desc=f"epoch {epoch + 1} of {settings['epochs']}", disable=None):
-            losses = system.losses(data.batch(features, people, rows, rng))
-            loss = torch.stack([share[name] * part for name, part in losses.items()]).sum()
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(system.parameters(), CLIP)
-            optimizer.step()
-            schedule.step()
-            for name, part in {"loss": loss, **losses}.items():
-                told.setdefault(name, []).append(part.item())
-        held = parts["validation"]
-        logits, _ = answers(system, seen["validation"][0])
-        score = metrics.category_metrics(held.categories, logits, held.pictures, resamples=1)[MEAN]
-        history.append(
-            {"epoch": epoch + 1, **{name: round(float(np.mean(part)), 5) for name, part in told.items()}, MEAN: score}
-        )
-        if score >= best:  # of equals the later, whose ratings have learned for longer
-            best, kept = score, copy.deepcopy(system.state_dict())
-    system.load_state_dict(kept)
-    return system.eval(), history
+    model: EmoticModel, features: dict[str, np.ndarray], splits: dict[str, People], config: EmoticConfig
+) -> list[dict[str, float]]:
+    """Trains in place to the best epoch; returns the losses and the validation's mean average precision of all epochs."""
+    people, validation = splits["train"], splits["validation"]
+    model.standardize.fit(torch.from_numpy(features["train"][0].astype(np.float32)), MIN_STD)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    batch_size = min(config.batch_size, len(people))
+    steps = len(people) // batch_size
+    schedule = cosine_with_warmup(optimizer, steps=config.epochs * steps)
+    loss_weights = {"align": config.align_weight, "categories": 1.0, "ratings": config.ratings_weight}
+    best, best_state, history = -math.inf, copy.deepcopy(model.state_dict()), list[dict[str, float]]()
+    for epoch in range(config.epochs):
+        rng = np.random.default_rng((config.seed, epoch))
+        model.train()
+        logged = []
+        order = rng.permutation(len(people))[: steps * batch_size].reshape(steps, batch_size)
+        for rows in tqdm(order, desc=f"epoch {epoch + 1} of {config.epochs}", disable=None):
+            losses = model.losses(data.batch(features["train"], people, rows, rng))
+            loss = torch.stack([loss_weights[name] * value for name, value in losses.items()]).sum()
+            optimize(loss, optimizer, schedule, MAX_NORM)
+            logged.append({name: value.item() for name, value in {"loss": loss, **losses}.items()})
+        logits, _ = predict(model, features["validation"][0])
+        score = metrics.category_metrics(validation.categories, logits, validation.pictures, resamples=1)[MEAN]
+        means = {name: round(float(np.mean([losses[name] for losses in logged])), 5) for name in logged[0]}
+        history.append({"epoch": epoch + 1, **means, MEAN: score})
+        if score >= best:  # of equals the later, whose ratings were trained for longer
+            best, best_state = score, copy.deepcopy(model.state_dict())
+    model.load_state_dict(best_state)
+    return history
 
 
 @torch.no_grad()
-def answers(system: System, seen: np.ndarray) -> Answers:
-    """Logits and ratings of all people; `system` is left in its evaluating state."""
-    if isinstance(system, nn.Module):
-        system.eval()
-    found = [
-        system.answer(torch.from_numpy(seen[at : at + AT_ONCE].astype(np.float32)))
-        for at in range(0, len(seen), AT_ONCE)
+def predict(model: EmoticModel, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (N, 26) and ratings (N, 3) of all people; leaves the model in its evaluation state."""
+    model.eval()
+    batches = [
+        model(torch.from_numpy(features[start : start + BATCH_SIZE].astype(np.float32)))
+        for start in range(0, len(features), BATCH_SIZE)
     ]
-    logits, ratings = (torch.cat(part).numpy() for part in zip(*found, strict=True))
-    return logits, np.clip(ratings, 1, 10)  # as `PeopleReader` answers
+    logits, ratings = (torch.cat(outputs).numpy() for outputs in zip(*batches, strict=True))
+    return logits, np.clip(ratings, 1, 10)  # as `PeopleReader` predicts
 
 
-def compared(joint: Joint, late: Late, seen: np.ndarray, people: Part, part: str) -> dict[str, dict[str, float]]:
-    """Figures of both systems and of their difference on one part's people."""
+def compare(joint: JointModel, late: LateFusion, features: np.ndarray, people: People, split: str) -> Metrics:
+    """Metrics of both models and of their difference on the people of one split."""
     rows = {"rows": len(people)}
-    ours, theirs = answers(joint, seen), answers(late, seen)
-    chosen = " (epoch chosen on these rows)" if part == "validation" else ""
-    report: dict[str, dict[str, float]] = {}
+    note = " (epoch chosen on these rows)" if split == "validation" else ""
+    ours, theirs = predict(joint, features), predict(late, features)
+    report: Metrics = {}
     for name, (logits, ratings) in (("", ours), (", baseline (separate embeddings, late combination)", theirs)):
-        figures = metrics.category_metrics(people.categories, logits, people.pictures)
-        report[f"emotic, {part}{name}{chosen}"] = rows | figures | metrics.rating_metrics(people.continuous, ratings)
-    more = metrics.difference(people.categories, ours[0], theirs[0], people.pictures)
-    return report | {f"emotic, {part}, joint minus baseline": rows | more}
+        by_category = metrics.category_metrics(people.categories, logits, people.pictures)
+        report[f"emotic, {split}{name}{note}"] = rows | by_category | metrics.rating_metrics(people.continuous, ratings)
+    gain = metrics.difference(people.categories, ours[0], theirs[0], people.pictures)
+    return report | {f"emotic, {split}, joint minus baseline": rows | gain}
+
+
+def card(report: Metrics, counts: dict[str, int]) -> str:
+    """In Markdown, from the metrics of the joint model, of the baseline and of their difference, in this order."""
+    (test_set, joint), (_, late), (_, gain) = report.items()
+    names = {MEAN: "mean average precision"} | {category_key(name): name for name in CATEGORIES}
+    names |= {f"{name}_mae": f"{name}, mean absolute error" for name in CONTINUOUS}
+    names |= {f"{name}_pearson": f"{name}, Pearson's r" for name in CONTINUOUS}
+    return render_card(NAME, test_set=test_set, joint=joint, baseline=late, gain=gain, names=names, people=counts)
 
 
 def write(
-    joint: Joint,
-    figures: dict[str, dict[str, float]],
-    settings: dict[str, Any],
-    history: list[dict[str, float]],
-    rows: dict[str, int],
+    joint: JointModel, report: Metrics, config: EmoticConfig, history: list[dict[str, float]], counts: dict[str, int]
 ) -> None:
-    """The folder with its card."""
+    """Writes the folder with its card and checks that it can be read."""
     axes = {name: {0: "batch"} for name in ("context", "body")}
-    pixels: list[Tensor] = [torch.randn(2, 3, 224, 224) for _ in axes]
     graph = weights_folder.trace(
-        PersonForExport(joint).eval(),
-        pixels,
+        PersonForExport(joint),
+        [torch.randn(2, 3, SIDE, SIDE) for _ in axes],
         names=list(axes),
         outputs=["categories", "continuous", "vector"],
         dynamic=axes,
@@ -167,12 +174,12 @@ def write(
             "labels": list(CATEGORIES),
             "ratings": list(CONTINUOUS),
             "width": 512,
-            "temperature": round(1 / float(joint.temperature()), 4),
-            "recipe": settings,
+            "temperature": round(1 / joint.scale().item(), 4),
+            "recipe": asdict(config),
         },
-        metrics={**figures, "curves": history},
-        readme=card(figures, rows),
+        metrics={**report, "curves": history},
+        readme=card(report, counts),
         graph=graph,
         bits=8,
     )
-    PeopleReader()  # what was written can be read
+    PeopleReader()

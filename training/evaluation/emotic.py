@@ -30,7 +30,7 @@ def outcome(path: str | Path, limit: int | None = None, reader: PeopleReader | N
         raise BadInput(
             f"For emotic, --data is a table that convert-emotic wrote, such as FOLDER/test.csv; {path} is none."
         )
-    people = data.part(path.parent, path.stem, limit)
+    people = data.read_people(path.parent, path.stem, limit)
     reader = reader or PeopleReader()
     found = []
     for start in tqdm(range(0, len(people), AT_ONCE), disable=None, unit="batch"):

@@ -71,7 +71,7 @@ class Flickr8k:
         return self._told[variant, part]
 
     @cached_property
-    def late(self) -> baseline.Standardised:
+    def late(self) -> baseline.LateFusion:
         """The baseline, fitted on clean rows."""
         return self._late(self.seen("baseline", "train"), self.told("baseline", "train"))
 
@@ -126,7 +126,7 @@ class Flickr8k:
             "clean_r10_chance": 100 * float(by_chance),
         }
 
-    def _late(self, seen: np.ndarray, words: np.ndarray) -> baseline.Standardised:
+    def _late(self, seen: np.ndarray, words: np.ndarray) -> baseline.LateFusion:
         seed = self.settings["seed"]
         return baseline.train(seen, words, self.owner["train"], seed=seed, epochs=self.settings["epochs"])
 

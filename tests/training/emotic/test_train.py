@@ -23,6 +23,7 @@ from training.datasets.emotic import CATEGORIES
 from training.emotic import data, metrics
 from training.emotic.model import DESCRIPTIONS, align
 from training.engine.losses import info_nce
+from training.retrieval import stages
 
 # What is drawn: the colour of the person tells the categories, and how pleasant it is.
 KINDS = {
@@ -87,8 +88,8 @@ def test_the_losses_fall_and_the_card_tells_of_both_systems(trained: Trained) ->
     assert len(history) == 8
     for name in ("loss", "align", "categories", "ratings"):
         assert last[name] < 0.8 * first[name], name
-    figures = json.loads((trained.weights / "joint_emotic" / "metrics.json").read_text())
-    joint, late, more = (value for key, value in figures.items() if key.startswith("emotic, test"))
+    metrics_by_set = json.loads((trained.weights / "joint_emotic" / "metrics.json").read_text())
+    joint, late, more = (value for key, value in metrics_by_set.items() if key.startswith("emotic, test"))
     assert joint["rows"] == late["rows"] == 12
     assert joint["mean_average_precision"] > joint["mean_average_precision_majority"] + 0.3
     assert more["mean_average_precision"] == pytest.approx(
@@ -101,8 +102,8 @@ def test_the_losses_fall_and_the_card_tells_of_both_systems(trained: Trained) ->
 
 def test_evaluating_gives_the_figures_of_the_card(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(trained.weights))
-    out, told = trained.out / "figures.json", trained.out / "told.parquet"
-    words = [
+    out, predictions = trained.out / "figures.json", trained.out / "told.parquet"
+    arguments = [
         "evaluate",
         "emotic",
         "--data",
@@ -110,29 +111,29 @@ def test_evaluating_gives_the_figures_of_the_card(trained: Trained, monkeypatch:
         "--json",
         str(out),
         "--predictions",
-        str(told),
+        str(predictions),
     ]
-    assert main(words) == 0
+    assert main(arguments) == 0
     report = json.loads(out.read_text())
-    figures = json.loads((trained.weights / "joint_emotic" / "metrics.json").read_text())
-    card = next(value for key, value in figures.items() if key.startswith("emotic, test"))
+    metrics_by_set = json.loads((trained.weights / "joint_emotic" / "metrics.json").read_text())
+    card = next(value for key, value in metrics_by_set.items() if key.startswith("emotic, test"))
     assert report["rows"] == report["labelled"] == 12
     # The card's figures come from torch and float16 features, these from the 8-bit graph that ships.
     assert report["metrics"]["mean_average_precision"] == pytest.approx(card["mean_average_precision"], abs=0.1)
     assert report["metrics"]["valence_mae"] == pytest.approx(card["valence_mae"], abs=0.15)
     assert report["metrics"]["valence_mae"] < 0.7 * report["metrics"]["valence_mae_majority"]
     assert {"valence_pearson_low", "dominance_mae_high", "average_precision_fear_majority"} <= set(report["metrics"])
-    assert told.is_file()
+    assert predictions.is_file()
 
 
 def test_a_killed_run_does_not_ask_the_network_again(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    def never() -> None:
+    def never(size: int) -> None:
         raise AssertionError("the features were kept")
 
-    monkeypatch.setattr(data, "stages_session", never)
-    people = data.part(trained.folder, "validation")
-    kept = data.seen(people, trained.out / "cache", variants=1, seed=7)
-    assert kept.shape == (1, 9, 2 * 1712) and np.isfinite(kept).all()
+    monkeypatch.setattr(stages, "stages_session", never)
+    people = data.read_people(trained.folder, "validation")
+    features = data.person_features(people, trained.out / "cache", variants=1, seed=7)
+    assert features.shape == (1, 9, 2 * 1712) and np.isfinite(features).all()
 
 
 def test_what_is_missing_is_said(trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,13 +143,13 @@ def test_what_is_missing_is_said(trained: Trained, tmp_path: Path, capsys: pytes
         if file.name != "validation_body.npy":
             os.link(file, tmp_path / file.name)
     with pytest.raises(BadInput, match=r"lacks validation_body.npy: make it with `python -m training convert-emotic"):
-        data.part(tmp_path, "validation")
+        data.read_people(tmp_path, "validation")
     np.save(tmp_path / "validation_body.npy", np.zeros((3, 128, 128, 3), np.uint8))
     with pytest.raises(BadInput, match="do not fit each other"):
-        data.part(tmp_path, "validation")
+        data.read_people(tmp_path, "validation")
     (tmp_path / "validation_body.npy").write_bytes(b"broken")
     with pytest.raises(BadInput, match="damaged"):
-        data.part(tmp_path, "validation")
+        data.read_people(tmp_path, "validation")
     assert (
         main(["evaluate", "emotic", "--data", str(tmp_path / "nothing.parquet"), "--json", str(tmp_path / "x.json")])
         == 2
@@ -168,42 +169,42 @@ def test_without_weights_the_sentence_says_who_has_the_data(
 def test_people_and_categories_are_drawn_together_by_info_nce() -> None:
     generator = torch.Generator().manual_seed(0)
     people, categories = (normalize(torch.randn(n, 8, generator=generator), dim=-1) for n in (3, 26))
-    truth = torch.zeros(3, 26, dtype=torch.bool)
+    y_true = torch.zeros(3, 26, dtype=torch.bool)
     for row, column in ((0, 4), (1, 4), (2, 9)):
-        truth[row, column] = True
+        y_true[row, column] = True
     scale = torch.tensor(7.0)
-    told = cross_entropy(scale * people @ categories.T, torch.tensor([4, 4, 9]))  # each has one category
-    alone = torch.zeros(1, 3, dtype=torch.bool)
-    shown = [
+    to_categories = cross_entropy(scale * people @ categories.T, torch.tensor([4, 4, 9]))  # each has one category
+    nothing = torch.zeros(1, 3, dtype=torch.bool)
+    to_people = [
         info_nce(
-            categories[4:5], people[[0, 2]], torch.tensor([0]), scale, ignored=alone[:, :2]
+            categories[4:5], people[[0, 2]], torch.tensor([0]), scale, ignored=nothing[:, :2]
         ),  # person 1 has it too
-        info_nce(categories[4:5], people[[1, 2]], torch.tensor([0]), scale, ignored=alone[:, :2]),
-        info_nce(categories[9:10], people, torch.tensor([2]), scale, ignored=alone),
+        info_nce(categories[4:5], people[[1, 2]], torch.tensor([0]), scale, ignored=nothing[:, :2]),
+        info_nce(categories[9:10], people, torch.tensor([2]), scale, ignored=nothing),
     ]
-    expected = (told + torch.stack(shown).mean()) / 2
-    assert align(people, categories, truth, scale, hardness=0.0).item() == pytest.approx(expected.item(), abs=1e-5)
-    assert align(people, categories, truth, scale, hardness=2.0) != expected
+    expected = (to_categories + torch.stack(to_people).mean()) / 2
+    assert align(people, categories, y_true, scale, hardness=0.0).item() == pytest.approx(expected.item(), abs=1e-5)
+    assert align(people, categories, y_true, scale, hardness=2.0) != expected
     nobody = torch.zeros(3, 26, dtype=torch.bool)
     assert align(people, categories, nobody, scale, hardness=1.0).item() == 0
 
 
 def test_average_precision_with_intervals_and_the_constant_answer() -> None:
     rng = np.random.default_rng(1)
-    truth = np.zeros((60, 26))
-    truth[:, 3], truth[:20, 7] = rng.random(60) < 0.4, 1
-    chances = np.round(truth * 0.5 + rng.random((60, 26)), 1)  # with ties
+    y_true = np.zeros((60, 26))
+    y_true[:, 3], y_true[:20, 7] = rng.random(60) < 0.4, 1
+    scores = np.round(y_true * 0.5 + rng.random((60, 26)), 1)  # with ties
     pictures = np.repeat(np.arange(30), 2)
-    report = metrics.category_metrics(truth, chances, pictures, resamples=50)
-    each = [average_precision_score(truth[:, at], chances[:, at]) for at in (3, 7)]
-    assert report["average_precision_anticipation"] == pytest.approx(each[0])
-    assert report["mean_average_precision"] == pytest.approx(np.mean(each))
+    report = metrics.category_metrics(y_true, scores, pictures, resamples=50)
+    expected = [average_precision_score(y_true[:, at], scores[:, at]) for at in (3, 7)]
+    assert report["average_precision_anticipation"] == pytest.approx(expected[0])
+    assert report["mean_average_precision"] == pytest.approx(np.mean(expected))
     assert report["average_precision_disconnection_majority"] == pytest.approx(1 / 3)
     assert (
         report["mean_average_precision_low"] < report["mean_average_precision"] < report["mean_average_precision_high"]
     )
     assert len([key for key in report if key.endswith("_majority")]) == 3  # no figure of categories that nobody has
-    assert metrics.category_metrics(np.zeros((3, 26)), chances[:3], pictures[:3]) == {}
+    assert metrics.category_metrics(np.zeros((3, 26)), scores[:3], pictures[:3]) == {}
 
 
 def test_each_category_is_described() -> None:

@@ -55,9 +55,9 @@ def test_the_folder_runs_as_the_module_does_whatever_the_batch(net: Net, folder:
     net.eval()
     for batch, rows in ((1, 1), (2, 5), (7, 3)):
         x, mask = torch.randn(batch, rows, 8), (torch.rand(batch, rows) > 0.3).float()
-        (found,) = session.run(["y"], {"x": x.numpy(), "mask": mask.numpy()})
+        (outputs,) = session.run(["y"], {"x": x.numpy(), "mask": mask.numpy()})
         expected = net(x, mask).detach().numpy()
-        np.testing.assert_allclose(found, expected, atol=1e-2 if half else 1e-5)
+        np.testing.assert_allclose(outputs, expected, atol=1e-2 if half else 1e-5)
 
 
 def test_the_tensors_lie_in_safetensors_and_nowhere_else(net: Net, folder: Path, half: bool) -> None:
@@ -66,8 +66,8 @@ def test_the_tensors_lie_in_safetensors_and_nowhere_else(net: Net, folder: Path,
     large = [weight.numel() for weight in net.parameters() if weight.numel() >= weights_folder.SMALLEST]
     assert sorted(value.size for value in stored.values()) == sorted(large)
     first = net.first.weight.detach().numpy().ravel()
-    kept = next(value for value in stored.values() if value.size == first.size)
-    np.testing.assert_allclose(np.sort(kept.ravel()), np.sort(first), atol=1e-3)
+    first_stored = next(value for value in stored.values() if value.size == first.size)
+    np.testing.assert_allclose(np.sort(first_stored.ravel()), np.sort(first), atol=1e-3)
     assert (folder / "graph.onnx").stat().st_size < 8000
 
 
@@ -97,3 +97,30 @@ def test_tensors_alone_and_further_files(tmp_path: Path, monkeypatch: pytest.Mon
     assert set(card.sha256) == {"words.txt", "model.safetensors"}
     np.testing.assert_array_equal(weights.tensor(card, "rows"), rows.T)
     assert card.parameters == 6
+
+
+class Small(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution, self.head = nn.Conv2d(3, 64, 5, stride=4), nn.Linear(64, 100)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.head(self.convolution(pixels).relu().mean((2, 3)))
+
+
+def test_eight_bits_are_small_and_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path))
+    torch.manual_seed(0)
+    module, sizes = Small().eval(), {}
+    pixels = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        expected = module(pixels).numpy()
+    for name, bits in (("half", 16), ("eight", 8)):
+        graph = weights_folder.trace(
+            module, [torch.randn(2, 3, 32, 32)], names=["pixels"], outputs=["logits"], dynamic={"pixels": {0: "batch"}}
+        )
+        weights_folder.write(name, config={}, metrics={}, readme="x", graph=graph, bits=bits)
+        [outputs] = weights.session(weights.card(name)).run(None, {"pixels": pixels.numpy()})
+        assert np.abs(outputs - expected).max() < 0.02 * np.abs(expected).max(), name
+        sizes[name] = (tmp_path / name / "model.safetensors").stat().st_size
+    assert sizes["eight"] < 0.62 * sizes["half"]
