@@ -1,0 +1,1 @@
+"""The parts of the page Meme: evidence, attention, emotions, explanation, downloads."""

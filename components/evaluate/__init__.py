@@ -1,0 +1,1 @@
+"""The parts of the page Evaluation: metrics, curves, published results, studies, test suites."""

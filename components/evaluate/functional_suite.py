@@ -32,6 +32,8 @@ AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Case:
+    """A test case: its words, whether they are hateful, and the group that they are about."""
+
     functionality: str
     text: str
     hateful: bool

@@ -1,0 +1,1 @@
+"""The parts of the pages Search and Robustness."""
