@@ -1,7 +1,8 @@
 """Draws the sample memes of the gallery: `python assets/draw_gallery.py` rewrites assets/gallery/.
 
-The pictures are free ones (gallery/sources/SOURCES.md says whose) or drawn here; the letters are DejaVu Sans Bold.
-`gallery.json` lists each meme with a title, an alternative text and the words that stand on it.
+gallery_memes.toml lists them with their words. The pictures are free ones (gallery/sources/SOURCES.md names their authors)
+or drawn here; the letters are DejaVu Sans Bold. `gallery.json` lists each meme with a title, an alternative text and the
+words that it shows.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache, partial
+import tomllib
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
@@ -20,43 +21,30 @@ ASSETS = Path(__file__).resolve().parent
 GALLERY = ASSETS / "gallery"
 FONT = ASSETS / "fonts" / "DejaVuSans-Bold.ttf"
 WIDTH = 720
-DETAIL = 2  # shapes are drawn this much larger and scaled down, for smooth edges
+SUPERSAMPLING = 2  # shapes are drawn this much larger and scaled down, for smooth edges
 MARGIN = 18  # pixels between the letters and the edge
+Size = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One meme: `picture` draws or opens what the words stand on; `top` and `bottom` may hold line breaks.
-
-    `drawn` are words that the picture itself carries.
-    """
-
-    name: str
-    title: str
-    alt: str
-    picture: Callable[[], Image.Image]
-    top: str = ""
-    bottom: str = ""
-    drawn: str = ""
-
-    @property
-    def caption(self) -> str:
-        return "\n".join(part.upper() for part in (self.top, self.drawn, self.bottom) if part)
+def source(name: str) -> Image.Image:
+    """One of the free pictures."""
+    return Image.open(GALLERY / "sources" / f"{name}.webp")
 
 
-def source(name: str, height: int = 540) -> Image.Image:
-    """A free picture, cut to the meme's shape around its middle."""
-    image = Image.open(GALLERY / "sources" / f"{name}.webp").convert("RGB")
-    return ImageOps.fit(image, (WIDTH, height), Image.Resampling.LANCZOS)
+def fit(image: Image.Image, size: Size, middle: tuple[float, float] = (0.5, 0.5)) -> Image.Image:
+    """The picture cut to a size around a point, which is given in fractions of its sides."""
+    return ImageOps.fit(image.convert("RGB"), size, Image.Resampling.LANCZOS, centering=middle)
 
 
 def gradient(height: int, top: str, bottom: str) -> Image.Image:
-    ramp = Image.linear_gradient("L").resize((WIDTH * DETAIL, height * DETAIL))
+    """A large canvas that fades from one colour to another."""
+    ramp = Image.linear_gradient("L").resize((WIDTH * SUPERSAMPLING, height * SUPERSAMPLING))
     return ImageOps.colorize(ramp, top, bottom)
 
 
-def finished(image: Image.Image) -> Image.Image:
-    return image.resize((image.width // DETAIL, image.height // DETAIL), Image.Resampling.LANCZOS)
+def scale_down(image: Image.Image) -> Image.Image:
+    """A large canvas at the meme's size."""
+    return image.resize((image.width // SUPERSAMPLING, image.height // SUPERSAMPLING), Image.Resampling.LANCZOS)
 
 
 def soup() -> Image.Image:
@@ -78,7 +66,7 @@ def soup() -> Image.Image:
     for x in (560, 720, 880):
         pen.line([(x + 34 * math.sin(y / 38), y) for y in range(290, 500, 4)], fill=210, width=26, joint="curve")
     image.paste("white", mask=steam.filter(ImageFilter.GaussianBlur(12)))
-    return finished(image)
+    return scale_down(image)
 
 
 def horse_at_sunset() -> Image.Image:
@@ -87,17 +75,17 @@ def horse_at_sunset() -> Image.Image:
     draw = ImageDraw.Draw(image)
     draw.ellipse((860, 500, 1220, 860), fill="#ffe08a")
     draw.ellipse((-300, 800, 1740, 1600), fill="#171322")
-    shape = ImageOps.invert(Image.open(GALLERY / "sources" / "horse.webp").convert("L")).resize((760, 624))
+    shape = ImageOps.invert(source("horse").convert("L")).resize((760, 624))
     image.paste("#171322", (230, 236), mask=shape)
-    return finished(image)
+    return scale_down(image)
 
 
 def party() -> Image.Image:
     """A lawn under a blue sky with bunting."""
-    image = finished(gradient(540, "#7cc4ee", "#e4f4fb"))
-    lawn = ImageOps.colorize(Image.open(GALLERY / "sources" / "grass.webp").convert("L"), "#12380f", "#b5dd6f")
+    image = scale_down(gradient(540, "#7cc4ee", "#e4f4fb"))
+    lawn = ImageOps.colorize(source("grass").convert("L"), "#12380f", "#b5dd6f")
     image.paste(lawn.resize((WIDTH, 250)), (0, 300))
-    large = image.resize((WIDTH * DETAIL, 540 * DETAIL))
+    large = image.resize((WIDTH * SUPERSAMPLING, 540 * SUPERSAMPLING))
     draw = ImageDraw.Draw(large)
     rope = [(x, 330 + 80 * math.sin(math.pi * x / 720) ** 2) for x in range(0, 1441, 8)]
     draw.line(rope, fill="#5b4636", width=6)
@@ -112,12 +100,12 @@ def party() -> Image.Image:
         for sausage in range(3):
             x = left + 40 + 80 * sausage
             draw.rounded_rectangle((x, 650, x + 62, 674), 12, fill="#a4532a")
-    return finished(large)
+    return scale_down(large)
 
 
-def notice() -> Image.Image:
-    """A sheet of paper taped to a brick wall."""
-    wall = Image.open(GALLERY / "sources" / "brick.webp").convert("L")
+def notice(text: str) -> Image.Image:
+    """A sheet of paper with a text, taped to a brick wall."""
+    wall = source("brick").convert("L")
     image = ImageOps.colorize(ImageOps.fit(wall, (WIDTH, 540)), "#401f17", "#d9a38a")
     draw = ImageDraw.Draw(image)
     draw.rectangle((96, 76, 634, 474), fill="#3a211a")
@@ -125,7 +113,7 @@ def notice() -> Image.Image:
     for x in (88, 546):
         draw.rectangle((x - 22, 52, x + 92, 84), fill="#e6dca8")
     font = ImageFont.truetype(FONT, 42)
-    for row, line in enumerate(NOTICE.upper().split("\n")):
+    for row, line in enumerate(text.upper().split("\n")):
         draw.text((357, 130 + 74 * row), line, font=font, fill="#222222", anchor="mm")
     return image
 
@@ -134,113 +122,24 @@ def side_by_side() -> Image.Image:
     """Two portraits next to each other."""
     image = Image.new("RGB", (WIDTH, 540), "white")
     for name, left, middle in (("hopper", 0, (0.5, 0.3)), ("astronaut", 364, (0.42, 0.2))):
-        portrait = Image.open(GALLERY / "sources" / f"{name}.webp").convert("RGB")
-        image.paste(ImageOps.fit(portrait, (356, 540), Image.Resampling.LANCZOS, centering=middle), (left, 0))
+        image.paste(fit(source(name), (356, 540), middle), (left, 0))
     return image
 
 
-NOTICE = "People who\nchew loudly\nshould be banned\nfrom this\nbuilding"
+DRAWN = {"soup": soup, "horse_at_sunset": horse_at_sunset, "party": party, "side_by_side": side_by_side}
 
-SAMPLES = (
-    Sample(
-        "mondays",
-        "Mondays",
-        "A tabby cat looks past the camera, unimpressed",
-        partial(source, "chelsea", 500),
-        "I hate Mondays",
-    ),
-    Sample(
-        "soup",
-        "Neighbours",
-        "A drawn bowl of soup steams on a wooden table",
-        soup,
-        "Our Muslim neighbours\nbrought us soup",
-        "Best street in town",
-    ),
-    Sample(
-        "first_try",
-        "First try",
-        "An astronaut in an orange suit smiles in front of a flag and a model shuttle",
-        partial(source, "astronaut", 560),
-        "",
-        "When the code runs\non the first try",
-    ),
-    Sample(
-        "moth",
-        "Bug report",
-        "A navy officer in uniform with glasses looks into the camera, a flag behind her",
-        partial(source, "hopper", 700),
-        "",
-        "Her team found a real moth\nand filed it\nas a bug report",
-    ),
-    Sample(
-        "went_first",
-        "Went first",
-        "Two portraits side by side: a navy officer with glasses and a smiling astronaut",
-        side_by_side,
-        "",
-        "Thank you to the women\nwho went first",
-    ),
-    Sample(
-        "meeting",
-        "Meeting",
-        "An espresso in a red cup stands on a wooden table",
-        partial(source, "coffee", 480),
-        "Oh great, another meeting",
-        "that could have been\nan email",
-    ),
-    Sample(
-        "friday",
-        "Friday",
-        "A rocket stands on its launch pad at dusk",
-        partial(source, "rocket", 480),
-        "Me at the office door",
-        "Friday, 4:59 pm",
-    ),
-    Sample(
-        "no_words",
-        "No words",
-        "The silhouette of a horse stands on a hill before a setting sun; there are no words",
-        horse_at_sunset,
-    ),
-    Sample("chewing", "Chewing", "A paper notice is taped to a brick wall", notice, drawn=NOTICE),
-    Sample(
-        "parking",
-        "Parking",
-        "A man in a dark coat bends over a camera on a tripod, in black and white",
-        partial(source, "camera", 520),
-        "You took my parking spot",
-        "I have a camera\nand all day",
-    ),
-    Sample(
-        "savings",
-        "Savings",
-        "Rows of ancient coins lie on a dark cloth",
-        partial(source, "coins", 540),
-        "My savings after rent",
-        "Sure, inflation is over",
-    ),
-    Sample(
-        "proud",
-        "Proud of you",
-        "Countless galaxies shine in deep space",
-        partial(source, "hubble", 500),
-        "Somewhere out there",
-        "someone is proud of you",
-    ),
-    Sample(
-        "barbecue",
-        "Two dads",
-        "A drawn lawn with coloured bunting and two grills",
-        party,
-        "Two gay dads, one barbecue",
-        "Best school party ever",
-    ),
-)
+
+def picture(meme: dict[str, Any]) -> Image.Image:
+    """What the words of a meme are drawn upon."""
+    if meme["picture"] == "notice":
+        return notice(meme["drawn"])
+    if meme["picture"] in DRAWN:
+        return DRAWN[meme["picture"]]()
+    return fit(source(meme["picture"]), (WIDTH, meme["height"]))
 
 
 @cache
-def fitting(text: str, largest: int = 66) -> ImageFont.FreeTypeFont:
+def fitting_font(text: str, largest: int = 66) -> ImageFont.FreeTypeFont:
     """The largest letters with which every line of the text fits the width."""
     for size in range(largest, 12, -1):
         font = ImageFont.truetype(FONT, size)
@@ -249,31 +148,39 @@ def fitting(text: str, largest: int = 66) -> ImageFont.FreeTypeFont:
     raise ValueError(f"a line is too long to be drawn: {text!r}")
 
 
-def lettered(image: Image.Image, top: str, bottom: str) -> Image.Image:
+def add_words(image: Image.Image, top: str, bottom: str) -> Image.Image:
     """White capitals with a black outline, at the upper and the lower edge."""
     draw = ImageDraw.Draw(image)
     for text, anchor, y in ((top.upper(), "ma", MARGIN), (bottom.upper(), "md", image.height - MARGIN)):
         if text:
-            font = fitting(text)
+            font = fitting_font(text)
             outline = max(2, round(font.size / 13))
-            middle = (image.width / 2, y)
             draw.multiline_text(
-                middle, text, "white", font, anchor, 2, "center", stroke_width=outline, stroke_fill="black"
+                (image.width / 2, y),
+                text,
+                "white",
+                font,
+                anchor,
+                2,
+                "center",
+                stroke_width=outline,
+                stroke_fill="black",
             )
     return image
 
 
 def main() -> None:
+    """Draw all memes and write the list."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=GALLERY)
     out = parser.parse_args().out
     entries = []
-    for sample in SAMPLES:
-        image = lettered(sample.picture(), sample.top, sample.bottom)
-        image.save(out / f"{sample.name}.webp", quality=78, method=6)
-        entries.append(
-            {"file": f"{sample.name}.webp", "title": sample.title, "alt": sample.alt, "caption": sample.caption}
-        )
+    for meme in tomllib.loads((ASSETS / "gallery_memes.toml").read_text(encoding="utf-8"))["meme"]:
+        file = f"{meme['name']}.webp"
+        image = add_words(picture(meme), meme.get("top", ""), meme.get("bottom", ""))
+        image.save(out / file, quality=78, method=6)
+        caption = "\n".join(meme[place].upper() for place in ("top", "drawn", "bottom") if place in meme)
+        entries.append({"file": file, "title": meme["title"], "alt": meme["alt"], "caption": caption})
     text = json.dumps(entries, indent=2, ensure_ascii=False)
     (out / "gallery.json").write_text(text + "\n", encoding="utf-8")
 

@@ -58,7 +58,7 @@ def test_the_script_draws_what_is_in_the_folder(tmp_path: Path) -> None:
         encoding="utf-8"
     )
     for entry in ENTRIES:
-        with Image.open(tmp_path / entry["file"]) as drawn, Image.open(GALLERY / entry["file"]) as kept:
-            assert drawn.size == kept.size
-            difference = np.abs(np.asarray(drawn, dtype=float) - np.asarray(kept, dtype=float))
+        with Image.open(tmp_path / entry["file"]) as drawn, Image.open(GALLERY / entry["file"]) as shipped:
+            assert drawn.size == shipped.size
+            difference = np.abs(np.asarray(drawn, dtype=float) - np.asarray(shipped, dtype=float))
         assert difference.mean() < 4, f"{entry['file']} is not what the script draws now"  # encoders differ a little

@@ -29,10 +29,10 @@ def commands() -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in plain if line.startswith("python -m ")]
 
 
-def test_the_two_commands_stand_in_it() -> None:
-    told = "".join(blocks("sh"))
-    assert "pip install -r requirements.txt && streamlit run app.py" in told
-    assert "pip install -r requirements-dev.txt && python -m pytest" in told
+def test_the_two_commands_are_in_it() -> None:
+    shell = "".join(blocks("sh"))
+    assert "pip install -r requirements.txt && streamlit run app.py" in shell
+    assert "pip install -r requirements-dev.txt && python -m pytest" in shell
 
 
 def test_its_commands_are_understood() -> None:
@@ -61,10 +61,10 @@ def test_its_python_runs_on_the_shipped_weights(
 def test_the_commands_of_the_guide_are_understood_too() -> None:
     guide = (ROOT / "docs" / "full-size.md").read_text(encoding="utf-8")
     parsers = {"models": models_parser(), "training": training_parser()}
-    found = [shlex.split(line) for line in re.findall(r"^python -m .*$", guide, re.MULTILINE)]
-    for words in found:
+    guide_commands = [shlex.split(line) for line in re.findall(r"^python -m .*$", guide, re.MULTILINE)]
+    for words in guide_commands:
         parsers[words[2]].parse_args(words[3:])
-    assert len(found) == 2
+    assert len(guide_commands) == 2
 
 
 def test_its_links_lead_somewhere() -> None:
