@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,28 +16,40 @@ import torch
 from models import evaluation_files
 from models.classifiers.heads import Head, Rule
 from tests import weights_for_tests
+from tests.built_once import built_once
 from training.backbones import mini
 from training.metrics import classification
 from training.multitask import config, data, export
 
 NAMES = ("memotion_gmu", "memotion_bilstm", "mental_health_target", "mental_health_stress")
-_FOLDER = TemporaryDirectory(prefix="subtext-systems-")
+SOURCES = (
+    *weights_for_tests.SOURCES, "training/multitask/*.py", "training/backbones/*.py", "training/engine/*.py", "training/tasks/*.py",
+    "training/configs/*.toml", "training/metrics/*.py", "models/classifiers/*.py", "models/evaluation_files.py",
+)  # fmt: skip
 
 
-@cache
 def once() -> Path:
-    """`weights/` with tiny towers and these systems, for all tests of a run; it goes when the run ends."""
-    folder = Path(_FOLDER.name) / "weights"
-    folder.mkdir()
-    for one in weights_for_tests.once().root.iterdir():
-        (folder / one.name).symlink_to(one)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SUBTEXT_WEIGHTS", str(folder))
-        mini.shipped.cache_clear()
-        for name in NAMES:
-            write(name, folder.parent / "cache")
-    mini.shipped.cache_clear()
+    """`weights/` with tiny towers and these multitask models, for tests that only read it."""
+    return built_once("systems", SOURCES, partial(weights_with, names=NAMES))
+
+
+def weights_with(folder: Path, names: Sequence[str]) -> Path:
+    """Fills `folder` with the tiny towers and these multitask models, each exported once for all tests."""
+    shutil.copytree(weights_for_tests.once().root, folder, dirs_exist_ok=True)
+    for name in names:
+        shutil.copytree(built_once(f"system-{name}", SOURCES, partial(_write_alone, name)), folder / name)
     return folder
+
+
+def _write_alone(name: str, folder: Path) -> None:
+    with TemporaryDirectory() as scratch, pytest.MonkeyPatch.context() as patch:
+        shelf = Path(scratch) / "weights"
+        shutil.copytree(weights_for_tests.once().root, shelf)
+        patch.setenv("SUBTEXT_WEIGHTS", str(shelf))
+        mini.shipped.cache_clear()
+        write(name, Path(scratch) / "cache")
+        shutil.copytree(shelf / name, folder, dirs_exist_ok=True)
+    mini.shipped.cache_clear()
 
 
 def write(name: str, cache: Path) -> list[Head]:

@@ -5,17 +5,13 @@ Every graph has the inputs, outputs and token widths of the shipped one; only wh
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
-from filelock import FileLock
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
@@ -25,6 +21,7 @@ from models.emotions.expressions import SIDE
 from models.emotions.text import LABELS as EMOTIONS
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from tests import vocabulary_for_tests
+from tests.built_once import built_once
 from training.backbones.pretrained import (
     PictureForExport,
     WordsForExport,
@@ -39,7 +36,8 @@ from training.hate import report
 
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
 SOURCES = (  # what the tiny networks and their files are made by
-    "tests/*_for_tests.py", "training/export/*.py", "training/backbones/pretrained.py", "training/emotions/face_model.py",
+    "tests/*_for_tests.py", "requirements*.txt", "training/export/*.py", "training/backbones/pretrained.py",
+    "training/emotions/face_model.py",
     "training/engine/linear_branch.py", "training/hate/*.py", "models/fusion/*.py", "models/weights.py",
 )  # fmt: skip
 
@@ -56,15 +54,8 @@ class Tiny:
 
 @cache
 def once() -> Tiny:
-    """The same folder for all tests: the exports take half a minute of a core, so that runs of the same sources share it."""
-    files = sorted(path for pattern in SOURCES for path in SHIPPED.parent.glob(pattern))
-    digest = hashlib.sha256(torch.__version__.encode() + b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
-    folder = Path(tempfile.gettempdir()) / f"subtext-tiny-{os.getuid()}-{digest}"
-    with FileLock(folder.with_suffix(".lock")):
-        if not folder.is_dir():
-            part = Path(tempfile.mkdtemp(prefix="subtext-tiny-"))
-            write(part)
-            part.rename(folder)
+    """The same folder and networks for all tests."""
+    folder = built_once("tiny", SOURCES, write)
     _, _, picture, tower, together = networks()
     return Tiny(folder, together, tower, picture)
 

@@ -18,29 +18,20 @@ from models.lenses import SPECS
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
-    from tests.weights_for_tests import Tiny
 
-SYSTEMS = tuple(dict.fromkeys(spec.model for spec in SPECS.values()))
+MODELS = tuple(dict.fromkeys(spec.model for spec in SPECS.values()))
 PICTURE = Image.new("RGB", (60, 40), (200, 60, 20))
 
 
 @pytest.fixture(scope="module")
-def root(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The tiny weights with the systems of all lenses."""
     from tests import systems_for_tests
-    from training.backbones import mini
 
-    folder = tmp_path_factory.mktemp("lenses") / "weights"
-    folder.mkdir()
-    for one in tiny.root.iterdir():
-        (folder / one.name).symlink_to(one)
+    folder = systems_for_tests.weights_with(tmp_path_factory.mktemp("lenses"), MODELS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SUBTEXT_WEIGHTS", str(folder))
-        mini.shipped.cache_clear()
-        for name in SYSTEMS:
-            systems_for_tests.write(name, folder.parent / "cache")
         yield folder
-    mini.shipped.cache_clear()
 
 
 @pytest.fixture
@@ -123,7 +114,7 @@ def test_a_batch_answers_as_each_alone(root: Path) -> None:
     from models.classifiers.multitask import MultitaskModel, names
     from models.encoders.mini import MiniEncoder
 
-    assert set(SYSTEMS) <= set(names())
+    assert set(MODELS) <= set(names())
     system = MultitaskModel.load("memotion_gmu", MiniEncoder())
     images, texts = [PICTURE, None, PICTURE], ["we love good people", "hate", ""]
     whole = system.logits(images, texts)

@@ -19,7 +19,6 @@ from serving.work import MemeInput
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
-    from tests.weights_for_tests import Tiny
 
 BOTH_MODALITIES, TEXT_ONLY = "memotion_gmu", "mental_health_stress"
 BOTH = Meme(Image.new("RGB", (60, 40), (200, 60, 20)), Caption("we love mondays", "override"))
@@ -27,25 +26,17 @@ NO_TEXT = Meme(BOTH.image, Caption())
 
 
 @pytest.fixture(scope="module")
-def analyzer(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Analyzer]:
+def analyzer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Analyzer]:
     """Tiny weights with two multitask models beside them, and a third folder that is damaged."""
     from models.analyzer import Analyzer
-    from tests.systems_for_tests import write
-    from training.backbones import mini
+    from tests import systems_for_tests
 
-    folder = tmp_path_factory.mktemp("multitask") / "weights"
-    folder.mkdir()
-    for weights in tiny.root.iterdir():
-        (folder / weights.name).symlink_to(weights)
+    folder = systems_for_tests.weights_with(tmp_path_factory.mktemp("multitask"), (BOTH_MODALITIES, TEXT_ONLY))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SUBTEXT_WEIGHTS", str(folder))
-        mini.shipped.cache_clear()
-        for name in (BOTH_MODALITIES, TEXT_ONLY):
-            write(name, folder.parent / "cache")
         shutil.copytree(folder / TEXT_ONLY, folder / "damaged")
         (folder / "damaged" / "graph.onnx").write_bytes(b"no graph")
         yield Analyzer(threads=1)
-    mini.shipped.cache_clear()
 
 
 def test_each_is_listed_and_a_damaged_one_takes_none_with_it(analyzer: Analyzer) -> None:

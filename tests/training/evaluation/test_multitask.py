@@ -23,27 +23,20 @@ from training.evaluation import run as evaluating
 from training.tasks import registry
 
 if TYPE_CHECKING:
-    from tests.weights_for_tests import Tiny
+    pass
 
 ROWS = 24
 
 
 @pytest.fixture(scope="module")
-def shelf(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     from tests import systems_for_tests
-    from training.backbones import mini
 
-    folder = tmp_path_factory.mktemp("tasks") / "weights"
-    folder.mkdir()
-    for one in tiny.root.iterdir():
-        (folder / one.name).symlink_to(one)
+    names = ("memotion_gmu", "mental_health_target", "mental_health_stress", "mental_health_restore")
+    folder = systems_for_tests.weights_with(tmp_path_factory.mktemp("tasks"), names)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SUBTEXT_WEIGHTS", str(folder))
-        mini.shipped.cache_clear()
-        for name in ("memotion_gmu", "mental_health_target", "mental_health_stress", "mental_health_restore"):
-            systems_for_tests.write(name, folder.parent / "cache")
         yield folder
-    mini.shipped.cache_clear()
 
 
 def columns() -> dict[str, list[Any]]:
