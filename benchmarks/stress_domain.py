@@ -91,7 +91,7 @@ def measure(texts: Sequence[str], domains: Sequence[str], groups: Sequence[str])
 @torch.inference_mode()
 def pooled_states(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and maximum over the word pieces of the embeddings and of each layer's states, float32 [n, 7, 384]."""
-    tower, vocabulary = minilm.tower(), Vocabulary(longest=MAX_PIECES)
+    tower, vocabulary = minilm.tower(), Vocabulary(max_length=MAX_PIECES)
     means, maxima = [], []
     for start in range(0, len(texts), BATCH_SIZE):
         pieces = vocabulary.look_up(texts[start : start + BATCH_SIZE])

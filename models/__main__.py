@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TextIO
 from models.analysis import Caption, Meme, Stage, Status
 from models.errors import BadInput, BadPicture, EmptyMeme, PartUnavailable, SubtextError
 from models.io import captions
-from models.io.images import MOST_BYTES, Picture, open_picture
+from models.io.images import MAX_BYTES, Picture, open_picture
 from models.io.terminal import describe, printable
 from models.ocr.registry import ENGINES
 from models.profiles import registry
@@ -143,7 +143,7 @@ def read_bytes(path: Path) -> bytes:
     shown = printable(str(path))
     try:
         with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise BadInput(f"There is no file {shown}: check its name and its folder.") from error
     except IsADirectoryError as error:
@@ -152,8 +152,8 @@ def read_bytes(path: Path) -> bytes:
         raise BadInput(f"{shown} may not be read by you: change its permissions or copy it.") from error
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise BadInput(f"{shown} cannot be read: check the name and the disk, or copy the file elsewhere.") from error
-    if len(data) > MOST_BYTES:
-        most = f"{MOST_BYTES // 1024**2} MB"
+    if len(data) > MAX_BYTES:
+        most = f"{MAX_BYTES // 1024**2} MB"
         raise BadPicture(f"{shown} has more than {most}, which is the most that can be read: save it smaller.")
     return data
 

@@ -14,14 +14,14 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from models.errors import BadPicture
-from models.io.captions import MOST_CHARACTERS
-from models.io.images import MOST_BYTES, TAKEN
+from models.io.captions import MAX_CHARACTERS
+from models.io.images import MAX_BYTES, TAKEN
 from serving.problems import TooLarge, Unreadable, WrongMedia, invalid
 from serving.work import MemeInput
 
 MULTIPART, JSON = "multipart/form-data", "application/json"
 _DATA_URL = re.compile(r"\s*data:[\w.+/-]*(;[\w=.+-]+)*;base64,", re.ASCII)
-_MAX_BASE64 = MOST_BYTES * 4 // 3 + 200  # characters of base64 that a picture may take, with a data URL's beginning
+_MAX_BASE64 = MAX_BYTES * 4 // 3 + 200  # characters of base64 that a picture may take, with a data URL's beginning
 
 Picture = Annotated[
     str | None,
@@ -32,7 +32,7 @@ Picture = Annotated[
 Words = Annotated[
     str | None,
     Field(
-        description=f'The words, at most {MOST_CHARACTERS:,} characters. Left out: they are read off the picture; "": none.'
+        description=f'The words, at most {MAX_CHARACTERS:,} characters. Left out: they are read off the picture; "": none.'
     ),
 ]
 Explain = Annotated[bool, Field(description="Also measure what moved the score; takes some ten times as long.")]
@@ -118,7 +118,7 @@ async def read_many(request: Request) -> ScoreMany:
 async def _read_form(request: Request, model: type[Meme]) -> MemeInput:
     """The fields have the names of the JSON; the picture is a file."""
     parser = MultiPartParser(request.headers, request.stream(), max_files=1, max_fields=40, max_part_size=256 * 1024)
-    parser.spool_max_size = MOST_BYTES + 1024**2  # pictures stay in memory; larger ones are refused below
+    parser.spool_max_size = MAX_BYTES + 1024**2  # pictures stay in memory; larger ones are refused below
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError, UnicodeDecodeError, AssertionError) as error:
@@ -148,7 +148,7 @@ async def _read_file(form: FormData) -> bytes | None:
     name, file = files[0]
     if name != "picture":
         raise Unreadable("The file is to be named picture.")
-    if (file.size or 0) > MOST_BYTES:
+    if (file.size or 0) > MAX_BYTES:
         raise _picture_too_large()
     data = await file.read()
     if not data and not file.filename:
@@ -157,4 +157,4 @@ async def _read_file(form: FormData) -> bytes | None:
 
 
 def _picture_too_large() -> TooLarge:
-    return TooLarge(f"The picture has more than {MOST_BYTES // 1024**2} MB: save it smaller or as JPEG.")
+    return TooLarge(f"The picture has more than {MAX_BYTES // 1024**2} MB: save it smaller or as JPEG.")

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from models.io.captions import MOST_CHARACTERS, normalize
+from models.io.captions import MAX_CHARACTERS, normalize
 from serving import problems
 from serving.openapi import json_body
 from serving.service import Service
@@ -186,8 +186,8 @@ def _parse(body: bytes) -> AnalyzeComment:
         )
     if not normalize(text).text:
         raise PerspectiveError("COMMENT_EMPTY", "Comment must be non-empty.")
-    if len(text) > MOST_CHARACTERS:
-        sentence = f"Comment text has too many characters: at most {MOST_CHARACTERS} are read."
+    if len(text) > MAX_CHARACTERS:
+        sentence = f"Comment text has too many characters: at most {MAX_CHARACTERS} are read."
         raise PerspectiveError("COMMENT_TOO_LONG", sentence)
     return comment
 

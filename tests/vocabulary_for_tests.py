@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 from models import weights
 
-LONGEST = 24  # word pieces: few enough that a test can pass them
+MAX_PIECES = 24  # word pieces: few enough that a test can pass them
 _LETTERS = string.ascii_lowercase + string.digits + string.punctuation
 _WORDS = ("we", "hate", "love", "mondays", "the", "people", "not", "good")
 PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", *_WORDS, *_LETTERS, *(f"##{letter}" for letter in _LETTERS))

@@ -1,4 +1,4 @@
-"""Is it hateful? Encoder, fusion, calibration and bands in one classifier."""
+"""The verdict: encoder, fusion, calibration and bands in one classifier."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from PIL import Image
 
 from models import weights
 from models.analysis import Bands, Harm, Label, Meme, Verdict
+from models.classifiers.activations import sigmoid
 from models.encoders.base import Encoder, Tokens
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, BadWeights
 from models.fusion.base import Fused, Fusion, FusionSession
 from models.io.captions import normalize
+from models.tokenizers.base import length_batches
 from models.weights import Card
 
 MEANING: dict[Label, str] = {
@@ -29,12 +31,12 @@ HARM_MEANING = (
     "How likely HarMeme's annotators would have called it harmful. They counted mockery of single people and dangerous "
     "claims too: a joke about a politician may be harmful there and is not hate."
 )
-TOGETHER = 8  # memes; larger batches leave the processor's cache and take a third longer
+BATCH_SIZE = 8  # memes; larger batches do not fit the processor's cache and take a third longer
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Calibrated logits float32 [batch] of the heads that there are, and what the fusion gave."""
+    """Calibrated logits [batch] of both heads, harm None without such a head, and the fusion's output."""
 
     hate: np.ndarray
     harm: np.ndarray | None
@@ -42,7 +44,7 @@ class Scored:
 
 
 class HateClassifier:
-    """Safe to share between threads."""
+    """An encoder, a fusion trained on its tokens, and that fusion's card. Thread-safe."""
 
     def __init__(self, encoder: Encoder, fusion: Fusion, card: Card) -> None:
         self.encoder, self.fusion, self.card = encoder, fusion, card
@@ -51,7 +53,7 @@ class HateClassifier:
         self._calibration = card.setting("calibration")
         self._columns = {label: column for column, label in enumerate(card.setting("labels"))}
         self.cautions: tuple[str, ...] = tuple(card.config.get("cautions", ()))
-        """What whoever reads an explanation should know about this very classifier."""
+        """Sentences about this classifier for the readers of an explanation."""
 
     @classmethod
     def mini(cls, encoder: MiniEncoder, *, threads: int = 0) -> HateClassifier:
@@ -67,8 +69,7 @@ class HateClassifier:
 
     def score_tokens(self, image: Tokens | None, text: Tokens | None) -> Scored:
         """Calibrated logits for tokens of either side or both; both None gives the base, one row."""
-        fused = self.fusion.fuse(image, text)
-        return self._scored(fused)
+        return self._scored(self.fusion.fuse(image, text))
 
     def check(self, meme: Meme) -> None:
         """Raises `BadInput` where the classifier cannot judge such a meme at all."""
@@ -81,16 +82,14 @@ class HateClassifier:
         Memes with captions of like length go through the networks together, so that little is spent on padding.
         """
         logits = np.zeros((len(texts), len(self._columns)), np.float32)
-        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-        for start in range(0, len(order), TOGETHER):
-            some = order[start : start + TOGETHER]
-            seen, read = self._encode([images[row] for row in some], [texts[row] for row in some])
-            logits[some] = self.fusion.fuse(seen, read).logits
+        for rows in length_batches([len(text) for text in texts], BATCH_SIZE):
+            image_tokens, text_tokens = self._encode([images[row] for row in rows], [texts[row] for row in rows])
+            logits[rows] = self.fusion.fuse(image_tokens, text_tokens).logits
         return self._scored(Fused(logits))
 
     def verdict(self, logit: float) -> Verdict:
         """The verdict for a calibrated logit."""
-        probability = sigmoid(logit)
+        probability = float(sigmoid(logit))
         label: Label = "not_hateful"
         if probability >= self.bands.hateful_from:
             label = "hateful"
@@ -99,8 +98,8 @@ class HateClassifier:
         return Verdict(label, probability, float(logit), self.bands, MEANING[label])
 
     def harm(self, logit: float) -> Harm:
-        """What HarMeme's annotators would say, for a calibrated logit."""
-        return Harm(sigmoid(logit), HARM_MEANING)
+        """How HarMeme's annotators would judge, for a calibrated logit."""
+        return Harm(float(sigmoid(logit)), HARM_MEANING)
 
     def _scored(self, fused: Fused) -> Scored:
         harm = self._calibrated(fused, "harm") if "harm" in self._columns else None
@@ -113,24 +112,12 @@ class HateClassifier:
     def _encode(
         self, images: Sequence[Image.Image | None], texts: Sequence[str]
     ) -> tuple[Tokens | None, Tokens | None]:
-        here = [row for row, image in enumerate(images) if image is not None]
-        spoken = [row for row, text in enumerate(texts) if normalize(text).text]
-        seen = self.encoder.encode_images([image for image in images if image is not None]) if here else None
-        read = self.encoder.encode_texts([texts[row] for row in spoken]) if spoken else None
-        return _spread(seen, here, len(images)), _spread(read, spoken, len(texts))
-
-
-def sigmoid(logit: float) -> float:
-    """1 / (1 + exp(-logit)) without overflow."""
-    return float(0.5 * (1 + np.tanh(0.5 * float(logit))))
-
-
-def _spread(tokens: Tokens | None, rows: Sequence[int], count: int) -> Tokens | None:
-    """Tokens of some rows as tokens of all `count` rows; the others are masked, which the fusion takes for absent."""
-    if tokens is None or len(rows) == count:
-        return tokens
-    spread = np.zeros((count, *tokens.tokens.shape[1:]), np.float32)
-    mask = np.zeros((count, tokens.mask.shape[1]), dtype=bool)
-    pooled = np.zeros((count, tokens.pooled.shape[1]), np.float32)
-    spread[rows], mask[rows], pooled[rows] = tokens.tokens, tokens.mask, tokens.pooled
-    return Tokens(spread, mask, pooled)
+        with_image = [row for row, image in enumerate(images) if image is not None]
+        with_text = [row for row, text in enumerate(texts) if normalize(text).text]
+        image_tokens = text_tokens = None
+        if with_image:
+            image_tokens = self.encoder.encode_images([image for image in images if image is not None])
+            image_tokens = image_tokens.spread(with_image, len(images))
+        if with_text:
+            text_tokens = self.encoder.encode_texts([texts[row] for row in with_text]).spread(with_text, len(texts))
+        return image_tokens, text_tokens

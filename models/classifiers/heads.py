@@ -1,8 +1,8 @@
-"""From logits to answers: the four kinds of head, their calibration and their decisions. No torch in here.
+"""From logits to predictions: the four kinds of head, their calibration and their decision rules. No torch in here.
 
-A head answers one or more questions, each with exactly one of its classes: `binary` one question of two classes from one
-logit, `single` one question from a logit a class, `ordinal` one question whose classes have an order, from a logit a
-boundary between neighbours (cumulative link, McCullagh 1980), `multi` a yes-or-no question a label, from a logit each.
+A head predicts one or more targets, each with exactly one class: `binary` one target of two classes from one logit,
+`single` one target from a logit per class, `ordinal` one target whose classes have an order, from a logit per boundary
+between neighbours (cumulative link, McCullagh 1980), `multi` a yes-or-no target per label, from a logit each.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from models.classifiers.activations import sigmoid, softmax
+
 Kind = Literal["binary", "single", "multi", "ordinal"]
 KINDS: tuple[Kind, ...] = ("binary", "single", "multi", "ordinal")
-SMALLEST = 1e-6  # probabilities are kept off 0, whose logarithm is not a number
+MIN_PROB = 1e-6  # probabilities are clipped from below, so that their logarithm is finite
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, and the classes of which one is the answer (of yes or no: first no, then yes)."""
+    """A target of a head with its classes (of yes or no: first no, then yes)."""
 
     name: str
     classes: tuple[str, ...]
@@ -33,40 +35,38 @@ class Question:
 
 @dataclass(frozen=True)
 class Rule:
-    """How a question's probabilities are calibrated and decided.
+    """How the probabilities of a target are calibrated and decided.
 
     Calibrated: softmax(scale * log p + bias), bias-corrected temperature scaling (Alexandari et al. 2020). Decided: the
-    class with the largest log p + offset; for yes or no that is a threshold. Both come from out-of-fold rows.
+    class with the largest log p + offset; for yes or no that is a threshold. Both are fitted on out-of-fold rows.
     """
 
     scale: float = 1.0
     bias: tuple[float, ...] = ()
     offsets: tuple[float, ...] = ()
 
-    def calibrate(self, raw: np.ndarray) -> np.ndarray:
-        """(N, C) to (N, C)."""
-        logs = self.scale * np.log(np.clip(raw, SMALLEST, 1)) + np.asarray(self.bias or 0.0)
-        return softmax(logs)
+    def calibrate(self, probs: np.ndarray) -> np.ndarray:
+        """Uncalibrated probabilities (N, C) to calibrated ones (N, C)."""
+        return softmax(self.scale * np.log(np.clip(probs, MIN_PROB, 1)) + np.asarray(self.bias or 0.0))
 
     def before(self, calibrated: np.ndarray) -> np.ndarray:
         """The inverse of `calibrate`."""
-        logs = (np.log(np.clip(calibrated, SMALLEST, 1)) - np.asarray(self.bias or 0.0)) / self.scale
-        return softmax(logs)
+        return softmax((np.log(np.clip(calibrated, MIN_PROB, 1)) - np.asarray(self.bias or 0.0)) / self.scale)
 
     def decide(self, calibrated: np.ndarray) -> np.ndarray:
-        """(N, C) to (N,) class numbers."""
-        found: np.ndarray = (np.log(np.clip(calibrated, SMALLEST, 1)) + np.asarray(self.offsets or 0.0)).argmax(1)
-        return found
+        """Calibrated probabilities (N, C) to class indices (N,)."""
+        classes: np.ndarray = (np.log(np.clip(calibrated, MIN_PROB, 1)) + np.asarray(self.offsets or 0.0)).argmax(1)
+        return classes
 
     def threshold(self) -> float:
-        """For yes or no: the probability from which the answer is yes."""
+        """For yes or no: the probability from which yes is predicted."""
         no, yes = self.offsets or (0.0, 0.0)
         return float(1 / (1 + np.exp(yes - no)))
 
 
 @dataclass(frozen=True)
 class Head:
-    """`name` is the task that it answers; `rules` one a question."""
+    """`name` is its task; `rules` has one rule per question."""
 
     name: str
     kind: Kind
@@ -91,7 +91,7 @@ class Head:
         return len(self.questions[0].classes) - 1 if self.kind == "ordinal" else len(self.questions)
 
     def raw(self, logits: np.ndarray) -> list[np.ndarray]:
-        """Uncalibrated probabilities (N, C), one array a question, from (N, logits)."""
+        """Uncalibrated probabilities (N, C), one array per question, from (N, logits)."""
         if self.kind == "single":
             return [softmax(logits)]
         above = sigmoid(logits)
@@ -102,16 +102,15 @@ class Head:
         return [np.stack([1 - column, column], axis=1) for column in above.T]
 
     def probabilities(self, logits: np.ndarray) -> list[np.ndarray]:
-        """Calibrated probabilities (N, C), one array a question. Logits (networks, N, logits) are averaged first."""
-        mean = logits.mean(0) if logits.ndim == 3 else logits
-        raw = self.raw(mean)
-        return [rule.calibrate(one) for rule, one in zip(self.rules, raw, strict=True)] if self.rules else raw
+        """Calibrated probabilities (N, C), one array per question. Logits (networks, N, logits) are averaged first."""
+        raw = self.raw(logits.mean(0) if logits.ndim == 3 else logits)
+        return [rule.calibrate(probs) for rule, probs in zip(self.rules, raw, strict=True)] if self.rules else raw
 
     def to_dict(self) -> dict[str, Any]:
         """For a card."""
         rules = [{"scale": r.scale, "bias": list(r.bias), "offsets": list(r.offsets)} for r in self.rules]
-        asked = [{"name": question.name, "classes": list(question.classes)} for question in self.questions]
-        return {"name": self.name, "kind": self.kind, "questions": asked, "rules": rules}
+        questions = [{"name": question.name, "classes": list(question.classes)} for question in self.questions]
+        return {"name": self.name, "kind": self.kind, "questions": questions, "rules": rules}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Head:
@@ -119,26 +118,12 @@ class Head:
         return cls(
             data["name"],
             data["kind"],
-            tuple(Question(one["name"], tuple(one["classes"])) for one in data["questions"]),
-            tuple(Rule(one["scale"], tuple(one["bias"]), tuple(one["offsets"])) for one in data["rules"]),
+            tuple(Question(item["name"], tuple(item["classes"])) for item in data["questions"]),
+            tuple(Rule(item["scale"], tuple(item["bias"]), tuple(item["offsets"])) for item in data["rules"]),
         )
 
 
 def columns(heads: Sequence[Head]) -> list[slice]:
-    """Where each head's logits lie in the network's answer."""
+    """The columns of each head in the network's logits."""
     ends = np.cumsum([0, *(head.logits for head in heads)]).tolist()
     return [slice(start, end) for start, end in pairwise(ends)]
-
-
-def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-logits)) without overflow."""
-    found: np.ndarray = 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
-    return found
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Over the last axis."""
-    logits = np.asarray(logits, np.float64)
-    raised = np.exp(logits - logits.max(-1, keepdims=True))
-    found: np.ndarray = raised / raised.sum(-1, keepdims=True)
-    return found

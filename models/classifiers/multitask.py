@@ -1,15 +1,15 @@
-"""Trained systems beside the verdict: a folder of `weights/` whose card says what it reads, and its graph answers.
+"""Multitask models: folders of `weights/` whose card says what the graph reads and which heads it has.
 
-What a side `reads`: `mini` are the tokens of the shared towers, `pieces` the embedded word pieces of `mini_vocabulary` (a
-tower is in the system's own graph), `words` the numbers of whole words from a list of its own, `pixels` the picture itself.
-Whatever is not read by a system is not shown to it.
+What a side `reads`: `mini` are the tokens of the shared `mini` encoder, `pieces` the embedded word pieces of
+`mini_vocabulary` (the graph has its own tower), `words` ids of whole words from its own list, `pixels` the picture itself.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,14 +27,14 @@ from models.tokenizers.words import WordList, cleaned
 from models.weights import Card
 
 KIND = "system"
-AT_ONCE = 32
+BATCH_SIZE = 32
 PATCHES = GRID * GRID
-PIECE = 384  # width of an embedded word piece
+PIECE_WIDTH = 384  # of an embedded word piece
 
 
 @dataclass(frozen=True)
 class Answer:
-    """To one question about one meme: calibrated probabilities by class, in the card's order, and the class given."""
+    """One question about one meme: calibrated probabilities by class, in the card's order, and the predicted class."""
 
     task: str
     question: str
@@ -43,9 +43,9 @@ class Answer:
 
 
 class MultitaskModel:
-    """Safe to share between threads.
+    """A multitask model of weights/. Thread-safe.
 
-    `encoder` gives the shared towers' tokens; systems that read none of them do without it.
+    `encoder` is the shared `mini` encoder; models that read none of its tokens do without it.
     """
 
     def __init__(self, card: Card, encoder: Encoder | None = None, *, threads: int = 0) -> None:
@@ -59,10 +59,10 @@ class MultitaskModel:
         self._words: WordList | None = None
         if self.inputs.get("text", {}).get("reads") == "words":
             known = json.loads((card.folder / "words.json").read_text(encoding="utf-8"))
-            self._words = WordList(tuple(known), longest=int(self.inputs["text"]["longest"]))
+            self._words = WordList(tuple(known), max_length=int(self.inputs["text"]["longest"]))
         self._pieces: Vocabulary | None = None
         if self.inputs.get("text", {}).get("reads") == "pieces":
-            self._pieces = Vocabulary(longest=int(self.inputs["text"]["longest"]))
+            self._pieces = Vocabulary(max_length=int(self.inputs["text"]["longest"]))
         self._check_towers()
 
     @classmethod
@@ -72,81 +72,87 @@ class MultitaskModel:
 
     @property
     def tasks(self) -> tuple[str, ...]:
+        """The names of its heads."""
         return tuple(head.name for head in self.heads)
 
     def reads(self, side: str) -> bool:
-        """Whether it looks at `image` or at `text`."""
+        """Whether it reads the side `image` or `text`."""
         return side in self.inputs
 
     def logits(self, images: Sequence[Image.Image | None], texts: Sequence[str]) -> np.ndarray:
-        """float32 [networks, memes, all of the heads]; None and blank texts are sides that are not there."""
+        """float32 [networks, memes, logits of all heads]; None and blank texts are absent sides."""
         parts = []
-        for start in range(0, len(texts), AT_ONCE):
-            some = slice(start, start + AT_ONCE)
-            fed: dict[str, np.ndarray] = {}
+        for start in range(0, len(texts), BATCH_SIZE):
+            batch = slice(start, start + BATCH_SIZE)
+            inputs: dict[str, np.ndarray] = {}
             if "image" in self.inputs:
-                fed["image"], fed["image_mask"] = self._pictures(images[some])
+                inputs["image"], inputs["image_mask"] = self._image_inputs(images[batch])
             if "text" in self.inputs:
-                fed["text"], fed["text_mask"] = self._texts(texts[some])
-            parts.append(self._session.run(["logits"], fed)[0])
+                inputs["text"], inputs["text_mask"] = self._text_inputs(texts[batch])
+            parts.append(self._session.run(["logits"], inputs)[0])
         return np.concatenate(parts, axis=1)
 
     def logits_of_tokens(self, image: Tokens | None, text: Tokens | None) -> np.ndarray:
-        """The same from tokens of the shared towers, for systems that read nothing else; `longest` is kept to."""
+        """As `logits`, from tokens of the shared encoder, for models that read nothing else."""
         rows = len((image or text).mask)  # type: ignore[union-attr]  # a meme has one of them
-        fed: dict[str, np.ndarray] = {}
-        for side, tokens in (("image", image), ("text", text)):
-            if side in self.inputs:
-                picture = side == "image"
-                width = MiniEncoder.image_width if picture else MiniEncoder.text_width
-                longest = 0 if picture else int(self.inputs[side]["longest"])
-                fed[side], fed[f"{side}_mask"] = _spread(tokens, range(rows), rows, width, longest)
-        found: np.ndarray = self._session.run(["logits"], fed)[0]
-        return found
+        inputs: dict[str, np.ndarray] = {}
+        if "image" in self.inputs:
+            inputs["image"], inputs["image_mask"] = _fit(image, rows, MiniEncoder.image_width)
+        if "text" in self.inputs:
+            longest = int(self.inputs["text"]["longest"])
+            inputs["text"], inputs["text_mask"] = _fit(text, rows, MiniEncoder.text_width, longest)
+        logits: np.ndarray = self._session.run(["logits"], inputs)[0]
+        return logits
 
     def answers(self, logits: np.ndarray) -> list[list[Answer]]:
-        """For each meme the answers to all questions."""
-        found: list[list[Answer]] = [[] for _ in range(logits.shape[1])]
-        for head, where in zip(self.heads, self._columns, strict=True):
-            chances = head.probabilities(logits[:, :, where])
-            for question, rule, part in zip(head.questions, head.rules, chances, strict=True):
-                for meme, given in enumerate(rule.decide(part)):
-                    named = dict(zip(question.classes, part[meme].tolist(), strict=True))
-                    found[meme].append(Answer(head.name, question.name, named, question.classes[given]))
-        return found
+        """For each meme its answers to all questions."""
+        answers: list[list[Answer]] = [[] for _ in range(logits.shape[1])]
+        for head, column in zip(self.heads, self._columns, strict=True):
+            head_probs = head.probabilities(logits[:, :, column])
+            for question, rule, probs in zip(head.questions, head.rules, head_probs, strict=True):
+                for meme, predicted in enumerate(rule.decide(probs)):
+                    by_class = dict(zip(question.classes, probs[meme].tolist(), strict=True))
+                    answers[meme].append(Answer(head.name, question.name, by_class, question.classes[predicted]))
+        return answers
 
-    def _pictures(self, images: Sequence[Image.Image | None]) -> tuple[np.ndarray, np.ndarray]:
-        here = [row for row, image in enumerate(images) if image is not None]
+    def _image_inputs(self, images: Sequence[Image.Image | None]) -> tuple[np.ndarray, np.ndarray]:
+        present = {row: image for row, image in enumerate(images) if image is not None}
         if self.inputs["image"]["reads"] == "pixels":
             side = int(self.inputs["image"]["side"])
             pixels = np.zeros((len(images), 3, side, side), np.float32)
-            for row in here:
-                pixels[row] = preprocess(images[row], side)  # type: ignore[arg-type]
+            for row, image in present.items():
+                pixels[row] = preprocess(image, side)
             return pixels, np.array([[image is not None] for image in images])
-        tokens = self._towers().encode_images([image for image in images if image is not None]) if here else None
-        return _spread(tokens, here, len(images), MiniEncoder.image_width, 0)
+        tokens = self._encode(lambda encoder: encoder.encode_images(list(present.values())), list(present), len(images))
+        return _fit(tokens, len(images), MiniEncoder.image_width)
 
-    def _texts(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        asked = self.inputs["text"]
-        plain = [cleaned(text) for text in texts] if asked.get("clean") else list(texts)
+    def _text_inputs(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        settings = self.inputs["text"]
+        plain = [cleaned(text) for text in texts] if settings.get("clean") else list(texts)
         if self._words is not None:
             return self._words.batch(plain)
-        here = [row for row, text in enumerate(plain) if normalize(text).text]
-        if self._pieces is not None:
-            read = self._pieces.look_up([plain[row] for row in here])
-            tokens = Tokens(read.embedded, read.mask.astype(bool), np.zeros((len(here), 0))) if here else None
-            return _spread(tokens, here, len(plain), PIECE, int(asked["longest"]))
-        tokens = self._towers().encode_texts([plain[row] for row in here]) if here else None
-        return _spread(tokens, here, len(plain), MiniEncoder.text_width, int(asked["longest"]))
+        rows = [row for row, text in enumerate(plain) if normalize(text).text]
+        spoken, longest = [plain[row] for row in rows], int(settings["longest"])
+        if self._pieces is None:
+            tokens = self._encode(lambda encoder: encoder.encode_texts(spoken), rows, len(plain))
+            return _fit(tokens, len(plain), MiniEncoder.text_width, longest)
+        if not rows:
+            return _fit(None, len(plain), PIECE_WIDTH, longest)
+        pieces = self._pieces.look_up(spoken)
+        tokens = Tokens(pieces.embedded, pieces.mask.astype(bool), np.zeros((len(rows), 0)))
+        return _fit(tokens.spread(rows, len(plain)), len(plain), PIECE_WIDTH, longest)
 
-    def _towers(self) -> Encoder:
+    def _encode(self, encode: Callable[[Encoder], Tokens], rows: Sequence[int], count: int) -> Tokens | None:
+        """The shared encoder's tokens of some rows, spread over all `count` of them; None without a row."""
+        if not rows:
+            return None
         if self._encoder is None:
             raise BadWeights(f"weights/{self.card.name} reads the shared towers, which were not given to it.")
-        return self._encoder
+        return encode(self._encoder).spread(rows, count)
 
     def _check_towers(self) -> None:
-        wanted = {name: identity for side in self.inputs.values() for name, identity in side.get("towers", {}).items()}
-        for name, identity in wanted.items():
+        towers = {name: identity for side in self.inputs.values() for name, identity in side.get("towers", {}).items()}
+        for name, identity in towers.items():
             if weights.card(name).identity != identity:
                 raise BadWeights(
                     f"weights/{self.card.name} was trained on other towers than weights/{name}: run `git checkout -- "
@@ -155,8 +161,8 @@ class MultitaskModel:
 
 
 def names() -> tuple[str, ...]:
-    """The trained systems in `weights/`, whether or not they are whole."""
-    return tuple(sorted(file.parent.name for file in weights.root().glob("*/config.json") if _is_system(file)))
+    """The multitask models in `weights/`, whether or not they are complete."""
+    return tuple(sorted(file.parent.name for file in weights.root().glob("*/config.json") if _is_multitask(file)))
 
 
 def titled(title: str, measured_with: Mapping[str, str]) -> str:
@@ -164,25 +170,23 @@ def titled(title: str, measured_with: Mapping[str, str]) -> str:
 
     measured_with: a side to the encoder's spec, or to a phrase that begins with the spec of what stood in.
     """
-    stood_in = (how.partition(" ")[0].rpartition(":")[2] for how in measured_with.values() if " " in how)
-    told = ", ".join(dict.fromkeys(stood_in))
-    return f"{title} (here: {told})" if told else title
+    specs = (encoder.partition(" ")[0].rpartition(":")[2] for encoder in measured_with.values() if " " in encoder)
+    stand_ins = ", ".join(dict.fromkeys(specs))
+    return f"{title} (here: {stand_ins})" if stand_ins else title
 
 
-def _is_system(file: Any) -> bool:
+def _is_multitask(file: Path) -> bool:
     try:
         return bool(json.loads(file.read_text(encoding="utf-8")).get("kind") == KIND)
     except (OSError, ValueError, AttributeError):
         return False
 
 
-def _spread(
-    tokens: Tokens | None, here: Sequence[int], count: int, width: int, longest: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens of some rows among all `count`, cut to `longest` (0: as many as a picture has); other rows are masked."""
+def _fit(tokens: Tokens | None, rows: int, width: int, longest: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens [rows, n, width] and their mask, n at least 2 and at most `longest` (0: the number of patches)."""
     size = PATCHES if not longest else 2 if tokens is None else max(2, min(longest, tokens.mask.shape[1]))
-    found, mask = np.zeros((count, size, width), np.float32), np.zeros((count, size), bool)
+    values, mask = np.zeros((rows, size, width), np.float32), np.zeros((rows, size), bool)
     if tokens is not None:
         end = min(size, tokens.mask.shape[1])
-        found[list(here), :end], mask[list(here), :end] = tokens.tokens[:, :end], tokens.mask[:, :end]
-    return found, mask
+        values[:, :end], mask[:, :end] = tokens.tokens[:, :end], tokens.mask[:, :end]
+    return values, mask

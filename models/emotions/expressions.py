@@ -18,7 +18,7 @@ from models.weights import Card
 LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 SIDE = 48  # pixels; FER-2013's own size
 FLATTEST = 4.0  # grey levels; below this spread a crop is a blank, and dividing by less would only enlarge its noise
-BATCH = 64  # faces at once, each seen twice
+BATCH_SIZE = 64  # faces at once, each seen twice
 
 
 def grey(image: Image.Image) -> np.ndarray:
@@ -70,7 +70,7 @@ class ExpressionClassifier:
 
     def probabilities(self, faces: Sequence[Image.Image]) -> np.ndarray:
         """(N, 7), columns in the order of `LABELS`: the mean over the face and its mirror image, at the temperature."""
-        pieces = [self._logits(faces[start : start + BATCH]) for start in range(0, len(faces), BATCH)]
+        pieces = [self._logits(faces[start : start + BATCH_SIZE]) for start in range(0, len(faces), BATCH_SIZE)]
         logits = np.concatenate(pieces) if pieces else np.zeros((0, len(LABELS)), np.float32)
         scaled = logits / self._temperature
         powers = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))

@@ -12,7 +12,7 @@ from models.emotions.expressions import ExpressionClassifier
 from models.emotions.faces import FaceDetector, crop_face
 from models.weights import Card, card
 
-MOST_FACES = 12  # the largest ones; a crowd has no expressions that could be read
+MAX_FACES = 12  # the largest ones; a crowd has no expressions that could be read
 
 
 class Expressions(Protocol):
@@ -37,7 +37,7 @@ class FaceReader:
         """`no_image` without a picture, `no_face` where none is found."""
         if image is None:
             return FaceEmotions("no_image")
-        found = self._detector.detect(image)[:MOST_FACES]
+        found = self._detector.detect(image)[:MAX_FACES]
         if not found:
             return FaceEmotions("no_face")
         expressions = self._expressions.predict([crop_face(image, box) for box, _ in found])

@@ -20,7 +20,7 @@ from models.weights import Card
 
 NAME = "joint_emotic"
 CONTINUOUS = ("valence", "arousal", "dominance")
-AT_ONCE = 4
+BATCH_SIZE = 4
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class PeopleReader:
     def read(self, contexts: Sequence[Image.Image], bodies: Sequence[Image.Image]) -> list[PersonEmotions]:
         """One answer a person: the whole RGB picture, and the person cut out of it."""
         found = []
-        for start in range(0, len(contexts), AT_ONCE):
+        for start in range(0, len(contexts), BATCH_SIZE):
             fed = {
                 name: np.stack(
-                    [preprocess(image, SIDE) for image in images[start : start + AT_ONCE]]
+                    [preprocess(image, SIDE) for image in images[start : start + BATCH_SIZE]]
                 )  # (B, 3, 224, 224)
                 for name, images in (("context", contexts), ("body", bodies))
             }

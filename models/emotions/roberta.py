@@ -30,8 +30,8 @@ REPO = hub.Repo(
     ("tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"),
 )
 THRESHOLD = 0.5
-LONGEST = 512  # pieces, RoBERTa's own limit
-BATCH = 16
+MAX_PIECES = 512  # pieces, RoBERTa's own limit
+BATCH_SIZE = 16
 
 
 class RobertaEmotions:
@@ -46,7 +46,7 @@ class RobertaEmotions:
         if set(self.labels) != set(LABELS):
             raise BadWeights(f"{REPO.id} answers with other labels than the 28 of GoEmotions: name its own folder.")
         self._tokenizer = tool_from(AutoTokenizer, folder, REPO)
-        self.longest = min(LONGEST, model.config.max_position_embeddings - 2)  # RoBERTa counts from 2
+        self.longest = min(MAX_PIECES, model.config.max_position_embeddings - 2)  # RoBERTa counts from 2
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self.placed: Placed[Any] = Placed(model, device)
         self.repo, self.identity = REPO.id, REPO.revision
@@ -57,8 +57,8 @@ class RobertaEmotions:
         spoken = [row for row, text in enumerate(plain) if text]
         found = [TextEmotions("no_text")] * len(texts)
         spoken.sort(key=lambda row: len(plain[row]))  # like lengths together: little is spent on padding
-        for start in range(0, len(spoken), BATCH):
-            some = spoken[start : start + BATCH]
+        for start in range(0, len(spoken), BATCH_SIZE):
+            some = spoken[start : start + BATCH_SIZE]
             for row, chances in zip(some, self._probabilities([plain[row] for row in some]), strict=True):
                 found[row] = TextEmotions("ok", self._scores(chances))
         return found

@@ -18,7 +18,7 @@ LABELS = (
     "disappointment", "disapproval", "disgust", "embarrassment", "excitement", "fear", "gratitude", "grief", "joy",
     "love", "nervousness", "optimism", "pride", "realization", "relief", "remorse", "sadness", "surprise", "neutral",
 )  # fmt: skip
-BATCH = 16
+BATCH_SIZE = 16
 
 
 class TextEmotionClassifier:
@@ -48,13 +48,8 @@ class TextEmotionClassifier:
     def probabilities(self, pieces: WordPieces) -> np.ndarray:
         """[batch, 28] for word pieces that were looked up already."""
         logits = np.zeros((len(pieces.mask), len(self.labels)), np.float32)
-        lengths = pieces.mask.sum(1)
-        order = np.argsort(lengths, kind="stable")
-        for start in range(0, len(order), BATCH):
-            some = order[start : start + BATCH]
-            width = int(lengths[some].max())
-            fed = {"embedded": pieces.embedded[some, :width], "mask": pieces.mask[some, :width]}
-            (logits[some],) = self._session.run(["logits"], fed)
+        for rows, inputs in pieces.batches(BATCH_SIZE):
+            (logits[rows],) = self._session.run(["logits"], inputs)
         return 1 / (1 + np.exp(-logits))
 
     def _scores(self, row: np.ndarray) -> tuple[Emotion, ...]:

@@ -24,7 +24,7 @@ REPO = hub.Repo(
     "ef0bc6fc34241b6587e7e009e7711357be28c024",
     (("config.json",), ("model.safetensors", "pytorch_model.bin"), ("preprocessor_config.json",)),
 )
-BATCH = 8
+BATCH_SIZE = 8
 
 
 class VitExpressions:
@@ -46,9 +46,9 @@ class VitExpressions:
     def predict(self, faces: Sequence[Image.Image]) -> list[tuple[Expression, ...]]:
         """For each face all seven expressions, most likely first; their probabilities add up to 1."""
         found: list[tuple[Expression, ...]] = []
-        for start in range(0, len(faces), BATCH):
+        for start in range(0, len(faces), BATCH_SIZE):
             # FER-2013 is grey: three equal channels are what the model was fitted on, and crops are grey already.
-            some = [face.convert("L").convert("RGB") for face in faces[start : start + BATCH]]
+            some = [face.convert("L").convert("RGB") for face in faces[start : start + BATCH_SIZE]]
             for row in self._probabilities(some):
                 seen = [Expression(label, float(p)) for label, p in zip(self.labels, row, strict=True)]
                 found.append(tuple(sorted(seen, key=lambda one: -one.probability)))

@@ -21,9 +21,9 @@ class Tokens:
 
     tokens: float32 [batch, n, width]; mask: bool [batch, n], True = a real token; pooled: float32 [batch, 512]
     (open_clip's larger models: their own width).
-    spans: for words, one list a text with the characters start:end of the text given (0:0 for the tokens that mark
-    start and end); empty for regions, which are a 7x7 grid over the whole picture, row by row. cut: for words, whether
-    a text was longer than the encoder reads.
+    spans: of texts, one tuple a text with the characters start:end of each token (0:0 for the tokens that mark start and
+    end); empty for regions, which are a 7x7 grid over the whole picture, row by row. cut: of texts, whether each was
+    longer than the encoder reads.
     """
 
     tokens: np.ndarray
@@ -37,10 +37,22 @@ class Tokens:
             raise ValueError(f"tokens {self.tokens.shape}, mask {self.mask.shape}, pooled {self.pooled.shape} disagree")
 
     def take(self, rows: Sequence[int]) -> Tokens:
-        """The named rows of the batch; a row may be taken more than once."""
+        """These rows of the batch; a row may be taken more than once."""
         spans = tuple(self.spans[row] for row in rows) if self.spans else ()
         cut = tuple(self.cut[row] for row in rows) if self.cut else ()
         return Tokens(self.tokens[list(rows)], self.mask[list(rows)], self.pooled[list(rows)], spans, cut)
+
+    def spread(self, rows: Sequence[int], count: int) -> Tokens:
+        """These tokens at `rows` of a batch of `count`; the other rows are masked, which a fusion takes for absent."""
+        if len(rows) == count:
+            return self
+
+        def scatter(values: np.ndarray) -> np.ndarray:
+            array = np.zeros((count, *values.shape[1:]), values.dtype)
+            array[list(rows)] = values
+            return array
+
+        return Tokens(scatter(self.tokens), scatter(self.mask), scatter(self.pooled))
 
 
 def masked_mean(tokens: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -50,13 +62,17 @@ def masked_mean(tokens: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 class Encoder(Protocol):
-    """Pictures and words to tokens. Safe to share between threads."""
+    """Pictures and words to tokens. Thread-safe."""
 
     @property
-    def image_width(self) -> int: ...
+    def image_width(self) -> int:
+        """Width of a picture's tokens."""
+        ...
 
     @property
-    def text_width(self) -> int: ...
+    def text_width(self) -> int:
+        """Width of a text's tokens."""
+        ...
 
     def encode_images(self, images: Sequence[Image.Image]) -> Tokens:
         """One row a picture."""

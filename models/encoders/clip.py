@@ -7,6 +7,7 @@ where it reads left to right, since what follows the end cannot change what stan
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ from PIL import Image
 from models.encoders.base import GRID, Tokens
 from models.errors import BadInput, BadWeights, PartUnavailable, suggest
 from models.io import hub
-from models.runtime.device import Device, Placed
+from models.runtime.device import Device, Placed, to_numpy
+from models.tokenizers.base import length_batches
 from models.tokenizers.clip import ClipWords, from_transformers
 from models.weights import sha256
 
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 
     from models.io.hub import OnProgress, Repo
 
-PICTURES_AT_ONCE, TEXTS_AT_ONCE = 8, 32
-PINNED = {  # what `main` was when this was written; other repositories are taken as they are
+IMAGE_BATCH_SIZE, TEXT_BATCH_SIZE = 8, 32
+PINNED = {  # the commit of `main` when this was written; other repositories are taken at their newest commit
     "timm/vit_base_patch32_clip_224.openai": "a6f597a30f7b82c51704746581f9a4e41421e878"
 }
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
@@ -40,7 +42,7 @@ TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json
 
 @dataclass(frozen=True)
 class ClipSource:
-    """Which model: a name and a tag of open_clip's own list, `hf-hub:ORGANISATION/NAME`, or `local-dir:FOLDER`.
+    """A model: a name and a tag of open_clip's own list, `hf-hub:ORGANISATION/NAME`, or `local-dir:FOLDER`.
 
     `revision` names a commit, a tag or a branch; empty takes the one that is pinned here, else `main`.
     """
@@ -50,16 +52,16 @@ class ClipSource:
     revision: str = ""
 
     def repo(self) -> Repo | None:
-        """Where it is downloaded from; None for a local folder. `BadInput` with near names for one that is not there."""
+        """Where it is downloaded from; None for a local folder. `BadInput` with near names for an unknown model."""
         if self.model.startswith("local-dir:"):
             return None
         if self.model.startswith("hf-hub:"):
             name = self.model.removeprefix("hf-hub:")
             return hub.Repo(name, self.revision or PINNED.get(name, "main"), ((CONFIG,), WEIGHTS), TOKENIZER)
-        named = _listed(self.model, self.pretrained).get("hf_hub", "").rstrip("/")
-        if not named:
+        hub_name = _listed(self.model, self.pretrained).get("hf_hub", "").rstrip("/")
+        if not hub_name:
             raise BadInput(f"open_clip has no download of {self.model} {self.pretrained}: choose another tag.")
-        organisation, name, *file = named.split("/")
+        organisation, name, *file = hub_name.split("/")
         repo = f"{organisation}/{name}"
         files = (tuple(file),) if file else (WEIGHTS,)
         return hub.Repo(repo, self.revision or PINNED.get(repo, "main"), files)
@@ -69,7 +71,7 @@ class ClipSource:
 
 
 class ClipEncoder:
-    """Both towers. Safe to share between threads. `identity` names the very weights, for the cards of what is trained on them."""
+    """Both towers. Thread-safe. `identity` names the very weights, for the cards of what is trained on them."""
 
     def __init__(
         self, source: ClipSource | None = None, device: Device | None = None, on_progress: OnProgress | None = None
@@ -81,84 +83,76 @@ class ClipEncoder:
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self.identity = {**asdict(self.source), "weights": _identity(weights)}
         self._prepare = prepare
-        self._trimmed = _left_to_right(model)
+        self._causal = _is_causal(model)
         blank = self.encode_images([Image.new("RGB", (8, 8))])
         self.image_width, self.pooled_width = blank.tokens.shape[2], blank.pooled.shape[1]
         self.text_width = self.encode_texts(["a"]).tokens.shape[2]
 
     def encode_images(self, images: Sequence[Image.Image]) -> Tokens:
         """tokens [batch, 49, width] after the last layer norm, pooled [batch, the model's embedding width] of length 1."""
-        if not images:
-            return Tokens(
-                np.zeros((0, GRID * GRID, self.image_width), np.float32),
-                np.zeros((0, GRID * GRID), bool),
-                np.zeros((0, self.pooled_width), np.float32),
-            )
-        starts = range(0, len(images), PICTURES_AT_ONCE)
-        parts = [self._see(images[start : start + PICTURES_AT_ONCE]) for start in starts]
+        starts = range(0, len(images), IMAGE_BATCH_SIZE)
+        parts = [self._image_tokens(images[start : start + IMAGE_BATCH_SIZE]) for start in starts] or [
+            (np.zeros((0, GRID * GRID, self.image_width), np.float32), np.zeros((0, self.pooled_width), np.float32))
+        ]
         tokens, pooled = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Tokens(tokens, np.ones(tokens.shape[:2], dtype=bool), pooled)
 
     def encode_texts(self, texts: Sequence[str]) -> Tokens:
         """tokens [batch, n, width] after the last layer norm, n the number of pieces of the longest text."""
         pieces = self.words.look_up(texts)
-        rows, longest = pieces.mask.shape
         lengths = pieces.mask.sum(1)
-        order = np.argsort(lengths, kind="stable")  # like lengths together: little is spent on padding
-        tokens = np.zeros((rows, longest, 0), np.float32)
-        pooled = np.zeros((rows, 0), np.float32)
-        for start in range(0, rows, TEXTS_AT_ONCE):
-            some = order[start : start + TEXTS_AT_ONCE]
-            width = int(lengths[some].max())
-            read, states = self._read(pieces.ids[some, :width], pieces.mask[some, :width])
-            if not start:
-                tokens = np.zeros((rows, longest, read.shape[2]), np.float32)
-                pooled = np.zeros((rows, states.shape[1]), np.float32)
-            tokens[some, :width], pooled[some] = read[:, :width], states
+        tokens, pooled = np.zeros((*pieces.mask.shape, 0), np.float32), np.zeros((len(texts), 0), np.float32)
+        for rows in length_batches(lengths, TEXT_BATCH_SIZE):
+            width = int(lengths[rows].max())
+            states, embeddings = self._text_tokens(pieces.ids[rows, :width], pieces.mask[rows, :width])
+            if not tokens.size:
+                tokens = np.zeros((*pieces.mask.shape, states.shape[2]), np.float32)
+                pooled = np.zeros((len(texts), embeddings.shape[1]), np.float32)
+            tokens[rows, :width], pooled[rows] = states[:, :width], embeddings
         return Tokens(tokens, pieces.mask, pooled, pieces.spans, pieces.cut)
 
-    def _see(self, images: Sequence[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
+    def _image_tokens(self, images: Sequence[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
         import torch
 
         pixels = torch.stack([self._prepare(image.convert("RGB")) for image in images])  # (B, 3, S, S)
 
         def compute(model: Any, put: Callable[[Tensor], Tensor]) -> tuple[np.ndarray, np.ndarray]:
-            seen = model.visual.forward_intermediates(
+            output = model.visual.forward_intermediates(
                 put(pixels), indices=1, normalize_intermediates=True, output_fmt="NCHW"
             )
-            grid = seen["image_intermediates"][-1].float()  # (B, width, rows, columns)
+            grid = output["image_intermediates"][-1].float()  # (B, width, rows, columns)
             if grid.shape[2:] != (GRID, GRID):
                 grid = torch.nn.functional.adaptive_avg_pool2d(grid, GRID)
-            return _numpy(grid.flatten(2).transpose(1, 2)), _unit(seen["image_features"])
+            return to_numpy(grid.flatten(2).transpose(1, 2)), _unit(output["image_features"])
 
         return self.placed.run(compute)
 
-    def _read(self, ids: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _text_tokens(self, ids: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         import torch
 
-        if not self._trimmed:
-            room = ((0, 0), (0, self.words.longest - ids.shape[1]))
-            ids, mask = np.pad(ids, room, constant_values=self.words.pad), np.pad(mask, room)
-        numbers, real = torch.from_numpy(ids), torch.from_numpy(mask)
+        if not self._causal:
+            padding = ((0, 0), (0, self.words.max_length - ids.shape[1]))
+            ids, mask = np.pad(ids, padding, constant_values=self.words.pad), np.pad(mask, padding)
+        ids_tensor, real = torch.from_numpy(ids), torch.from_numpy(mask)
 
         def compute(model: Any, put: Callable[[Tensor], Tensor]) -> tuple[np.ndarray, np.ndarray]:
-            if self._trimmed:
-                tokens, pooled = _words(model, put(numbers))
+            if self._causal:
+                tokens, pooled = _causal_tokens(model, put(ids_tensor))
             elif hasattr(model, "text") and hasattr(model.text, "pooler"):  # a text tower of transformers
                 attention = put(real).long()
-                states = model.text.transformer(input_ids=put(numbers), attention_mask=attention)
+                states = model.text.transformer(input_ids=put(ids_tensor), attention_mask=attention)
                 tokens, pooled = states.last_hidden_state, model.text.proj(model.text.pooler(states, attention))
             else:
-                read = model.forward_intermediates(
-                    text=put(numbers), text_indices=1, normalize=False, normalize_intermediates=True
+                output = model.forward_intermediates(
+                    text=put(ids_tensor), text_indices=1, normalize=False, normalize_intermediates=True
                 )
-                tokens, pooled = read["text_intermediates"][-1], read["text_features"]
-            return _numpy(tokens), _unit(pooled)
+                tokens, pooled = output["text_intermediates"][-1], output["text_features"]
+            return to_numpy(tokens), _unit(pooled)
 
         return self.placed.run(compute)
 
 
-def _words(model: Any, ids: Tensor) -> tuple[Tensor, Tensor]:
+def _causal_tokens(model: Any, ids: Tensor) -> tuple[Tensor, Tensor]:
     """The tokens (B, n, width) and the projected state (B, embedding) of a tower that reads left to right."""
     from open_clip.transformer import text_global_pool
 
@@ -185,7 +179,8 @@ def _pooling(tower: Any) -> tuple[str, int | None]:
     return tower.pool_type, tower.eos_id
 
 
-def _left_to_right(model: Any) -> bool:
+def _is_causal(model: Any) -> bool:
+    """Whether the text tower reads left to right, so that padding cannot change what stands before it."""
     tower = _text_tower(model)
     causal = getattr(tower, "attn_mask", None) is not None and getattr(tower, "cls_emb", None) is None
     return causal and _pooling(tower)[0] in ("argmax", "eos")
@@ -206,20 +201,19 @@ def _load(
     repo = source.repo()
     folder = hub.fetch(repo, on_progress) if repo else Path(source.model.removeprefix("local-dir:"))
     if ":" in source.model:
-        name, settings, found = f"local-dir:{folder}", _folder_config(folder), _find_checkpoint_in_dir(folder)
-        named: dict[str, Any] = {}
+        name, settings, checkpoint = f"local-dir:{folder}", _folder_config(folder), _find_checkpoint_in_dir(folder)
+        options: dict[str, Any] = {}
     else:
         name, settings = source.model, open_clip.get_model_config(source.model)
         assert repo is not None
-        found = next((folder / file for group in repo.files for file in group if (folder / file).is_file()), None)
-        told = _listed(source.model, source.pretrained)
-        feeding = {key: told[key] for key in ("mean", "std", "interpolation") if key in told}
-        named = {
-            "pretrained": str(found),
-            "force_quick_gelu": bool(told.get("quick_gelu")),
-            "force_preprocess_cfg": feeding,
+        checkpoint = next((folder / file for group in repo.files for file in group if (folder / file).is_file()), None)
+        listing = _listed(source.model, source.pretrained)
+        options = {
+            "pretrained": str(checkpoint),
+            "force_quick_gelu": bool(listing.get("quick_gelu")),
+            "force_preprocess_cfg": {key: listing[key] for key in ("mean", "std", "interpolation") if key in listing},
         }
-    if found is None:
+    if checkpoint is None:
         raise BadWeights(f"{folder} holds no weights of open_clip ({WEIGHTS[0]}): name another folder.")
     text = dict(settings["text_cfg"])
     words = _tokenizer(text, folder if ":" in source.model else None, on_progress)
@@ -227,44 +221,42 @@ def _load(
         text["hf_model_name"] = str(
             hub.fetch(hub.Repo(text["hf_model_name"], "main", (("config.json",),)), on_progress)
         )
-        named["text_cfg"] = {**text, "hf_model_pretrained": False}
+        options["text_cfg"] = {**text, "hf_model_pretrained": False}
     try:
-        model = open_clip.create_model(name, pretrained_text=False, **named)
+        model = open_clip.create_model(name, pretrained_text=False, **options)
     except Exception as error:  # open_clip and torch raise many kinds for a file that does not fit
         raise BadWeights(
-            f"The weights of {source} do not fit open_clip's model ({type(error).__name__}): remove {found} and try again."
+            f"The weights of {source} do not fit open_clip's model ({type(error).__name__}): remove {checkpoint} and try again."
         ) from error
-    feeding = dict(model.visual.preprocess_cfg) | {"resize_mode": "squash"}
-    return model, image_transform_v2(PreprocessCfg(**feeding), is_train=False), words, Path(found)
+    preprocessing = dict(model.visual.preprocess_cfg) | {"resize_mode": "squash"}
+    return model, image_transform_v2(PreprocessCfg(**preprocessing), is_train=False), words, Path(checkpoint)
 
 
 def _tokenizer(text: dict[str, Any], folder: Path | None, on_progress: OnProgress | None) -> ClipWords:
-    longest = int(text.get("context_length", 77))
+    max_length = int(text.get("context_length", 77))
     clean = dict(text.get("tokenizer_kwargs") or {}).get("clean", "lower")
-    named = text.get("hf_tokenizer_name")
-    if not named:
-        return ClipWords(longest, clean=clean)
+    tokenizer_name = text.get("hf_tokenizer_name")
+    if not tokenizer_name:
+        return ClipWords(max_length, clean=clean)
     from transformers import AutoTokenizer
 
     if folder is None:
-        folder = hub.fetch(hub.Repo(named, "main", (TOKENIZER,), TOKENIZER), on_progress)
-    return from_transformers(AutoTokenizer.from_pretrained(str(folder), local_files_only=True), longest, clean=clean)
+        folder = hub.fetch(hub.Repo(tokenizer_name, "main", (TOKENIZER,), TOKENIZER), on_progress)
+    return from_transformers(AutoTokenizer.from_pretrained(str(folder), local_files_only=True), max_length, clean=clean)
 
 
 def _listed(model: str, pretrained: str) -> dict[str, Any]:
     import open_clip
 
-    told: dict[str, Any] = open_clip.get_pretrained_cfg(model, pretrained)
-    if not told:
+    listing: dict[str, Any] = open_clip.get_pretrained_cfg(model, pretrained)
+    if not listing:
         tags = open_clip.list_pretrained_tags_by_model(model)
-        known, asked = (tags, pretrained) if tags else (open_clip.list_models(), model)
-        raise BadInput(f"open_clip has no {model} {pretrained}.{suggest(asked, known)}")
-    return told
+        known, name = (tags, pretrained) if tags else (open_clip.list_models(), model)
+        raise BadInput(f"open_clip has no {model} {pretrained}.{suggest(name, known)}")
+    return listing
 
 
 def _folder_config(folder: Path) -> dict[str, Any]:
-    import json
-
     try:
         settings: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["model_cfg"]
     except (OSError, ValueError, KeyError) as error:
@@ -273,16 +265,11 @@ def _folder_config(folder: Path) -> dict[str, Any]:
 
 
 def _identity(weights: Path) -> str:
-    named = weights.resolve().name  # a blob of the hub's cache is named by its hash, which was checked
-    return named if len(named) == 64 else sha256(weights)
-
-
-def _numpy(tensor: Tensor) -> np.ndarray:
-    found: np.ndarray = tensor.float().cpu().numpy()
-    return found
+    name = weights.resolve().name  # a blob of the hub's cache is named by its hash, which was checked
+    return name if len(name) == 64 else sha256(weights)
 
 
 def _unit(pooled: Tensor) -> np.ndarray:
     import torch
 
-    return _numpy(torch.nn.functional.normalize(pooled.float(), dim=-1))
+    return to_numpy(torch.nn.functional.normalize(pooled.float(), dim=-1))

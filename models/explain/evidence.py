@@ -8,13 +8,13 @@ from PIL import Image
 from models.analysis import Evidence, Meme, WordEffect
 from models.classifiers.hate import HateClassifier
 from models.encoders.base import Tokens
-from models.explain.occlusion import MOST_CHUNKS, region_effects, word_effects
+from models.explain.occlusion import MAX_CHUNKS, region_effects, word_effects
 from models.explain.shapley import two_player
 from models.io.captions import normalize
 from models.io.captions import words as split_words
 
-MOST_PIECES = 2400  # word pieces that all variants of a caption may have together: it bounds the time
-FEWEST_CHUNKS = 8
+MAX_PIECES = 2400  # word pieces that all variants of a caption may have together: it bounds the time
+MIN_CHUNKS = 8
 
 
 def measure(
@@ -38,7 +38,7 @@ def measure(
 
     words: tuple[WordEffect, ...] = ()
     if text is not None:
-        most = max(FEWEST_CHUNKS, min(MOST_CHUNKS, MOST_PIECES // text.mask.shape[1]))
+        most = max(MIN_CHUNKS, min(MAX_CHUNKS, MAX_PIECES // text.mask.shape[1]))
         read = max((end for _, end in text.spans[0]), default=0)  # a long caption is read up to here
         spans = [(start, end) for _, start, end in split_words(meme.caption.text) if start < read]
         words = word_effects(meme.caption.text, spans, captions, base=base, most=most)

@@ -17,7 +17,7 @@ from collections.abc import Sized
 
 from models.analysis import Fact
 
-LONGEST_QUOTE = 32  # characters
+MAX_QUOTE = 32  # characters
 _JOINER = "\u200d"
 _SHOWN = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": ""}  # by Unicode category; all others as they are
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -61,14 +61,14 @@ def two_decimals(value: float) -> str:
 
 
 def shortened(text: str) -> str:
-    """Words of the caption on one line, cut to `LONGEST_QUOTE` characters, safe between quotation marks.
+    """Words of the caption on one line, cut to `MAX_QUOTE` characters, safe between quotation marks.
 
     Line breaks and control characters become blanks and direction marks go, so that a caption cannot rearrange the
     sentence around it; the joiner inside emoji stays.
     """
     seen = "".join(c if c == _JOINER else _SHOWN.get(unicodedata.category(c), c) for c in text)
     line = re.sub('[“”„"]', "'", " ".join(seen.split()))
-    return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 1].rstrip() + "…"
+    return line if len(line) <= MAX_QUOTE else line[: MAX_QUOTE - 1].rstrip() + "…"
 
 
 def joined(parts: list[str]) -> str:

@@ -15,7 +15,7 @@ from models.explain.cautions import NEAR, cautions, closing, distance_shown, nea
 from models.explain.facts import Ledger, joined
 
 CLEAR = 0.5  # from this probability on an expression is called by its name, and harm is called likely
-MOST_EMOTIONS, MOST_FACES = 3, 2
+MAX_EMOTIONS, MAX_FACES = 3, 2
 
 _THRESHOLDS = {"review_from": "the threshold for a human look", "hateful_from": "the threshold for hateful"}
 _OPENINGS = {
@@ -68,7 +68,7 @@ def _text_emotions(analysis: Analysis, ledger: Ledger) -> Iterator[str]:
     if felt:
         named = [
             f"{score.label} ({ledger.plain(f'emotions.text.scores[{index}].probability', score.probability)})"
-            for index, score in felt[:MOST_EMOTIONS]
+            for index, score in felt[:MAX_EMOTIONS]
         ]
         yield f"The words carry {joined(named)}."
     elif present:
@@ -85,7 +85,7 @@ def _faces(analysis: Analysis, ledger: Ledger) -> Iterator[str]:
         return
     count = ledger.count("emotions.faces.faces", faces.faces)
     looks = [
-        _look(face, f"emotions.faces.faces[{index}]", ledger) for index, face in enumerate(faces.faces[:MOST_FACES])
+        _look(face, f"emotions.faces.faces[{index}]", ledger) for index, face in enumerate(faces.faces[:MAX_FACES])
     ]
     if len(faces.faces) == 1:
         yield f"{count} face was found; it {looks[0]}."

@@ -17,12 +17,12 @@ from PIL import Image
 
 from models.analysis import RegionEffect, Span, WordEffect
 
-MOST_CHUNKS = 40  # captions with more words are taken apart into this many runs of neighbouring words
-LONGEST_SIDE = 640  # pixels; a larger picture is scaled down first, as each cell takes a copy of it
+MAX_CHUNKS = 40  # captions with more words are taken apart into this many runs of neighbouring words
+MAX_SIDE = 640  # pixels; a larger picture is scaled down first, as each cell takes a copy of it
 
 
 def word_effects(
-    text: str, words: Sequence[Span], score: Callable[[list[str]], np.ndarray], *, base: float, most: int = MOST_CHUNKS
+    text: str, words: Sequence[Span], score: Callable[[list[str]], np.ndarray], *, base: float, most: int = MAX_CHUNKS
 ) -> tuple[WordEffect, ...]:
     """base - logit(caption without the word), a word each, in reading order.
 
@@ -54,7 +54,7 @@ def region_effects(
     if grid < 1:
         raise ValueError(f"grid={grid} must be at least 1")
     small = image.convert("RGB")
-    small.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BILINEAR)
+    small.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BILINEAR)
     blurred = _blurred(small, grid)
     cells = _cells(small.size, grid)
     pictures = [_covered(small, blurred, cell) for cell in cells]

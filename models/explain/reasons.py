@@ -13,7 +13,7 @@ from models.analysis import Analysis, Box, ImageInfo, RegionEffect, WordEffect
 from models.explain.facts import Ledger, shortened, two_decimals
 
 NOTABLE = 0.1  # logits; a smaller effect is not told as a reason
-MOST_WORDS, MOST_REGIONS = 3, 2
+MAX_WORDS, MAX_REGIONS = 3, 2
 
 _PLACES = (
     ("in the upper left", "at the top", "in the upper right"),
@@ -66,7 +66,7 @@ def sides(analysis: Analysis, ledger: Ledger) -> Iterator[str]:
 def words(analysis: Analysis, ledger: Ledger) -> Iterator[str]:
     """The words that moved the score most, those toward hateful first, and the score without each."""
     measured = [(index, word) for index, word in enumerate(analysis.evidence.words) if shortened(word.text)]
-    strongest = _strongest(measured, MOST_WORDS, lambda word: shortened(word.text).casefold())
+    strongest = _strongest(measured, MAX_WORDS, lambda word: shortened(word.text).casefold())
     if measured and not strongest:
         yield "No word, left out by itself, moved the score noticeably."
     for sign, verb in ((1, "pushed most toward hateful"), (-1, "pulled most away from hateful")):
@@ -88,7 +88,7 @@ def regions(analysis: Analysis, ledger: Ledger) -> Iterator[str]:
     if image is None or not analysis.evidence.regions:
         return
     measured = enumerate(analysis.evidence.regions)
-    strongest = _strongest(measured, MOST_REGIONS, lambda region: place(region.box, image))
+    strongest = _strongest(measured, MAX_REGIONS, lambda region: place(region.box, image))
     if not strongest:
         yield "No part of the picture, covered by itself, moved the score noticeably."
     for index, region in strongest:

@@ -13,7 +13,7 @@ from models.analysis import Caption, Line, Span
 from models.errors import BadCaption
 from models.ocr.reader import Reader, ReadLine
 
-MOST_CHARACTERS = 10_000
+MAX_CHARACTERS = 10_000
 UNCERTAIN = 0.9  # words read with less confidence are marked: on training memes two in three of them are wrong
 
 # Letters of Cyrillic and Greek that are drawn like Latin ones (from Unicode's confusables), by code point.
@@ -166,9 +166,9 @@ _WORD = re.compile(
 
 def from_override(text: str) -> Caption:
     """The user's own words, at most 10,000 characters; blank ones mean "there are no words" (source `none`)."""
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > MAX_CHARACTERS:
         raise BadCaption(
-            f"The caption has {len(text):,} characters, and at most {MOST_CHARACTERS:,} can be read: shorten it."
+            f"The caption has {len(text):,} characters, and at most {MAX_CHARACTERS:,} can be read: shorten it."
         )
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     # lone surrogates cannot be written as UTF-8, neither to JSON nor to a page
@@ -183,7 +183,7 @@ def from_lines(lines: Sequence[Line]) -> Caption:
     uncertain: list[Span] = []
     for line in lines:
         start = len(text) + (1 if text else 0)
-        if not line.text.strip() or start + len(line.text) > MOST_CHARACTERS:
+        if not line.text.strip() or start + len(line.text) > MAX_CHARACTERS:
             continue
         text += ("\n" if text else "") + line.text
         kept.append(Line(line.text, line.confidence, line.box))

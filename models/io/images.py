@@ -13,10 +13,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from models.errors import BadPicture
 
-MOST_BYTES = 10 * 1024 * 1024
-MOST_PIXELS = 20_000_000
-MOST_PIXELS_JPEG = 60_000_000  # as phones take them: above MOST_PIXELS it is decoded at half its sides
-LONGEST_SIDE = 16_384  # pixels; what WebP allows, and more than any screen shows
+MAX_BYTES = 10 * 1024 * 1024
+MAX_PIXELS = 20_000_000
+MAX_PIXELS_JPEG = 60_000_000  # as phones take them: above MAX_PIXELS it is decoded at half its sides
+MAX_SIDE = 16_384  # pixels; what WebP allows, and more than any screen shows
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 JPEGS = ("JPEG", "MPO")  # the latter with further pictures behind the first, as some phones take them
 NAMES = {"WEBP": "WebP"}
@@ -70,9 +70,9 @@ def open_picture(data: bytes) -> Picture:
     """
     if not data:
         raise BadPicture("The file is empty: choose the picture again.")
-    if len(data) > MOST_BYTES:
+    if len(data) > MAX_BYTES:
         raise BadPicture(
-            f"The picture has {len(data) / 1024**2:.1f} MB, and at most {MOST_BYTES // 1024**2} MB can be read: "
+            f"The picture has {len(data) / 1024**2:.1f} MB, and at most {MAX_BYTES // 1024**2} MB can be read: "
             "save it smaller or as JPEG."
         )
     try:
@@ -80,8 +80,8 @@ def open_picture(data: bytes) -> Picture:
             warnings.simplefilter("ignore")  # Pillow's bomb warning and its EXIF remarks: the limits here are stricter
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 name = str(image.format)
-                check_size(*image.size, most=MOST_PIXELS_JPEG if name in JPEGS else MOST_PIXELS)
-                if image.width * image.height > MOST_PIXELS:
+                check_size(*image.size, most=MAX_PIXELS_JPEG if name in JPEGS else MAX_PIXELS)
+                if image.width * image.height > MAX_PIXELS:
                     image.draft("RGB", (image.width // 2, image.height // 2))
                 image.seek(0)
                 image.load()
@@ -91,9 +91,9 @@ def open_picture(data: bytes) -> Picture:
     except Image.DecompressionBombError as error:
         # Pillow refuses such a header before its size can be asked for, and tells the number only in its message
         pixels = re.search(r"(\d+) pixels", str(error))
-        size = f"{int(pixels[1]) / 1e6:,.1f}" if pixels else f"far more than {MOST_PIXELS // 10**6}"
+        size = f"{int(pixels[1]) / 1e6:,.1f}" if pixels else f"far more than {MAX_PIXELS // 10**6}"
         raise BadPicture(
-            f"The picture has {size} megapixels, and at most {MOST_PIXELS // 10**6} can be read: make it smaller."
+            f"The picture has {size} megapixels, and at most {MAX_PIXELS // 10**6} can be read: make it smaller."
         ) from error
     except UnidentifiedImageError as error:
         raise BadPicture(f"{what_it_is(data)}: save it as {TAKEN} and try again.") from error
@@ -118,7 +118,7 @@ def preprocess(image: Image.Image, side: int) -> np.ndarray:
     return np.ascontiguousarray(((pixels - IMAGENET_MEAN) / IMAGENET_STD).transpose(2, 0, 1))
 
 
-def check_size(width: int, height: int, most: int = MOST_PIXELS) -> None:
+def check_size(width: int, height: int, most: int = MAX_PIXELS) -> None:
     """Raises `BadPicture` for a picture (sizes from its header) that is empty, too large or absurdly long."""
     if width < 1 or height < 1:
         raise BadPicture(f"The picture is empty ({width} by {height} pixels): choose another one.")
@@ -127,10 +127,8 @@ def check_size(width: int, height: int, most: int = MOST_PIXELS) -> None:
             f"The picture has {width * height / 1e6:.1f} megapixels ({width} by {height}), and at most "
             f"{most // 10**6} can be read: make it smaller."
         )
-    if max(width, height) > LONGEST_SIDE:
-        raise BadPicture(
-            f"The picture is {width} by {height} pixels, and a side may have at most {LONGEST_SIDE}: crop it."
-        )
+    if max(width, height) > MAX_SIDE:
+        raise BadPicture(f"The picture is {width} by {height} pixels, and a side may have at most {MAX_SIDE}: crop it.")
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from models.analysis import Analysis, Face, Label, Status
 
 WIDTH = 88  # columns
-MOST_EMOTIONS, MOST_EXPRESSIONS, MOST_WORDS = 5, 3, 8
+MAX_EMOTIONS, MAX_EXPRESSIONS, MAX_WORDS = 5, 3, 8
 NAMES: dict[Label, str] = {"hateful": "Hateful", "needs_review": "Needs a human look", "not_hateful": "Not hateful"}
 SOURCES = {"ocr": "read from the picture", "override": "given by you", "none": "none"}
 ABSENT: dict[Status, str] = {
@@ -53,7 +53,7 @@ def moved_by_words(analysis: Analysis) -> Iterator[str]:
     evidence = analysis.evidence
     if evidence.status == "off":
         return
-    strongest = sorted(evidence.words, key=lambda word: -abs(word.effect))[:MOST_WORDS]
+    strongest = sorted(evidence.words, key=lambda word: -abs(word.effect))[:MAX_WORDS]
     yield from section("Words that moved it (logits, plus is toward hateful)")
     for word in strongest:
         yield f"  {word.effect:+.2f}  {printable(word.text)}"
@@ -65,7 +65,7 @@ def emotions(analysis: Analysis) -> Iterator[str]:
     """The emotions that are there, else the likeliest one."""
     read = analysis.emotions.text
     yield from section("Emotions in the words")
-    present = [score for score in read.scores if score.present][:MOST_EMOTIONS]
+    present = [score for score in read.scores if score.present][:MAX_EMOTIONS]
     for score in present:
         yield f"  {score.probability:.2f}  {score.label}"
     if not present:
@@ -84,7 +84,7 @@ def faces(analysis: Analysis) -> Iterator[str]:
 
 
 def _looks(face: Face) -> str:
-    return ", ".join(f"{one.label} {one.probability:.2f}" for one in face.expressions[:MOST_EXPRESSIONS])
+    return ", ".join(f"{one.label} {one.probability:.2f}" for one in face.expressions[:MAX_EXPRESSIONS])
 
 
 def section(title: str) -> Iterator[str]:

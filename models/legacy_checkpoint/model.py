@@ -26,7 +26,7 @@ from models.weights import Card
 
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])[:, None, None]
 STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])[:, None, None]
-AT_ONCE = 8
+BATCH_SIZE = 8
 TRIVIAL = (
     "The attention of this checkpoint is 1.0 by construction: one text vector looks at one picture vector, and a single key "
     "gets all of it. Its gradient and the effect of covering parts are shown instead."
@@ -88,8 +88,8 @@ class LegacyModel:
     def encode_images(self, images: Sequence[Image.Image]) -> Tokens:
         """tokens [batch, 49, hidden] of the picture's centre; pooled [batch, width] as the classifier takes it."""
         parts = [(np.zeros((0, GRID * GRID, self.image_width), np.float32), np.zeros((0, self.width), np.float32))]
-        starts = range(0, len(images), AT_ONCE)
-        parts += [self._see(torch.stack([self.prepare(one) for one in images[at : at + AT_ONCE]])) for at in starts]
+        starts = range(0, len(images), BATCH_SIZE)
+        parts += [self._see(torch.stack([self.prepare(one) for one in images[at : at + BATCH_SIZE]])) for at in starts]
         tokens, pooled = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Tokens(tokens, np.ones(tokens.shape[:2], dtype=bool), pooled)
 

@@ -17,7 +17,7 @@ from models.analysis import Box
 
 MULTIPLE = 32  # the network halves its input five times
 PIXELS = 576 * 576  # area of the detector's input; its time is proportional to it
-LONGEST = 1600  # a side of the detector's input: keeps very wide or tall pictures legible
+MAX_SIDE = 1600  # a side of the detector's input: keeps very wide or tall pictures legible
 BLOB = 0.3  # a pixel of the text map belongs to text from here on
 SURE = 0.5  # a box is kept if its mean over the text map reaches this
 GROW = 1.6  # DB learns shrunken text; boxes grow by area * GROW / perimeter on each side
@@ -44,7 +44,7 @@ class TextBox:
 
 def prepare(image: Image.Image, pixels: int = PIXELS) -> np.ndarray:
     """The detector's input [1, 3, height, width] in -1..1, BGR; aspect kept, area about `pixels`."""
-    scale = min(math.sqrt(pixels / (image.width * image.height)), LONGEST / max(image.size))
+    scale = min(math.sqrt(pixels / (image.width * image.height)), MAX_SIDE / max(image.size))
     width, height = (max(MULTIPLE, round(side * scale / MULTIPLE) * MULTIPLE) for side in image.size)
     array = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), np.float32)
     return np.ascontiguousarray(((array[:, :, ::-1] / 255 - 0.5) / 0.5).transpose(2, 0, 1)[None])

@@ -22,7 +22,7 @@ from models.ocr.reader import ReadLine, ReadWord
 from models.runtime.memory import give_back_memory
 
 LANGUAGES = ["en"]
-LEAST_CONFIDENCE = 0.3  # of a line; EasyOCR's own scale, on which a legible line often has .5
+MIN_CONFIDENCE = 0.3  # of a line; EasyOCR's own scale, on which a legible line often has .5
 
 
 class Engine(Protocol):
@@ -52,7 +52,7 @@ class EasyReader:
             finally:
                 give_back_memory()
         lines = [_line(corners, text, float(sure)) for corners, text, sure in found]
-        return list(layout.in_order([line for line in lines if line.text and line.confidence >= LEAST_CONFIDENCE]))
+        return list(layout.in_order([line for line in lines if line.text and line.confidence >= MIN_CONFIDENCE]))
 
 
 def load(device: str = "auto", on_progress: hub.OnProgress | None = None) -> Any:

@@ -9,8 +9,8 @@ from typing import TypeVar
 from models.analysis import Box, Line
 from models.ocr.recognize import Reading, is_cjk
 
-LEAST_CONFIDENCE = 0.65  # of a line; best token F1 on training memes at .65-.75 (RapidOCR keeps from .5 on)
-LEAST_CONFIDENCE_ALONE = 0.8  # of a line of one or two characters: texture often reads as "I", "O" or "10"
+MIN_CONFIDENCE = 0.65  # of a line; best token F1 on training memes at .65-.75 (RapidOCR keeps from .5 on)
+MIN_CONFIDENCE_ALONE = 0.8  # of a line of one or two characters: texture often reads as "I", "O" or "10"
 CJK_CONFIDENCE = 0.85  # of a line that is to be believed as Chinese, Japanese or Korean
 CJK_SHARE = 0.5  # of its characters
 PARAGRAPH = 1.2  # line heights: a gap as high as this parts two blocks
@@ -32,7 +32,7 @@ def believable(full: Reading, western: Reading) -> Reading | None:
             return full
     reading = western if eastern else full
     said = sum(character.isalnum() for character in reading.text)
-    least = LEAST_CONFIDENCE if said > 2 else LEAST_CONFIDENCE_ALONE
+    least = MIN_CONFIDENCE if said > 2 else MIN_CONFIDENCE_ALONE
     return reading if said and reading.confidence >= least else None
 
 

@@ -24,8 +24,8 @@ from models.ocr.word_segmentation import unglue
 from models.runtime.memory import give_back_memory
 
 DETECTOR, RECOGNIZER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
-LEAST_HEIGHT = 7  # pixels of the picture as given; lower letters are not legible
-MOST_LINES = 80  # the largest ones: a page of newsprint is no meme and would take seconds
+MIN_HEIGHT = 7  # pixels of the picture as given; lower letters are not legible
+MAX_LINES = 80  # the largest ones: a page of newsprint is no meme and would take seconds
 
 
 class Engine(Protocol):
@@ -108,10 +108,10 @@ class RapidReader:
 
     def _read(self, engine: Engine, image: Image.Image) -> list[ReadLine]:
         boxes = detect.find_boxes(engine.text_map(detect.prepare(image, self.pixels)), image.size)
-        tall = [box for box in boxes if box.height >= LEAST_HEIGHT]
+        tall = [box for box in boxes if box.height >= MIN_HEIGHT]
         tall.sort(key=lambda box: box.height, reverse=True)
         lines = []
-        for box in tall[:MOST_LINES]:
+        for box in tall[:MAX_LINES]:
             probabilities = engine.characters(recognize.prepare(recognize.crop(image, box.corners)))
             full = engine.alphabet.decode(probabilities)
             reading = layout.believable(full, engine.alphabet.decode(probabilities, western=True))

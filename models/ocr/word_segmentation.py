@@ -18,7 +18,7 @@ from pathlib import Path
 from models.ocr.recognize import Reading
 
 WORDS_KEPT = 40_000  # the list's tail holds misspellings and fragments
-LONGEST_WORD = 20
+MAX_WORD = 20
 UNKNOWN, UNKNOWN_LETTER = 14.0, 2.0  # cost of a stretch that is no word, and of each of its letters
 FAINTEST = 0.02  # below this space probability nothing is cut: words alone would break names
 SUREST = 0.9  # no evidence is taken as certain
@@ -61,7 +61,7 @@ def split(run: str, gaps: tuple[float, ...]) -> list[int]:
             if start and evidence[start] < FAINTEST:
                 continue
             whole = start == 0 and end == n
-            known = costs.get(lower[start:end]) if end - start <= LONGEST_WORD else None
+            known = costs.get(lower[start:end]) if end - start <= MAX_WORD else None
             if known is None and not whole and end - start < 4:
                 continue  # two or three letters that are no word are never cut off
             cost = known if known is not None else UNKNOWN + UNKNOWN_LETTER * (end - start)

@@ -10,17 +10,17 @@ import io
 import numpy as np
 from PIL import Image, ImageFilter
 
-MOST_NOISE = 100.0  # standard deviation in steps of 255
-MOST_BLUR = 0.03  # sigma as a share of the longer side
-MOST_CROP = 0.6  # of each side
-MOST_PIXELS = 0.02  # share of the picture's pixels
+MAX_NOISE = 100.0  # standard deviation in steps of 255
+MAX_BLUR = 0.03  # sigma as a share of the longer side
+MAX_CROP = 0.6  # of each side
+MAX_PIXELS = 0.02  # share of the picture's pixels
 BEST_QUALITY, WORST_QUALITY = 95, 3
 
 
 def pixels(image: Image.Image, strength: float, seed: int) -> Image.Image:
     """Single pixels set to random colours; those of a weaker change are among those of a stronger one."""
     rng = np.random.default_rng(seed)
-    most = max(1, round(MOST_PIXELS * image.width * image.height))
+    most = max(1, round(MAX_PIXELS * image.width * image.height))
     places, colours = rng.integers(image.width * image.height, size=most), rng.integers(256, size=(most, 3))
     count = round(strength * most)
     data = np.array(image.convert("RGB"))
@@ -40,19 +40,19 @@ def jpeg(image: Image.Image, strength: float, seed: int) -> Image.Image:
 
 def blur(image: Image.Image, strength: float, seed: int) -> Image.Image:
     """Gaussian blur, up to a sigma of 3% of the longer side."""
-    return image.filter(ImageFilter.GaussianBlur(strength * MOST_BLUR * max(image.size))) if strength else image
+    return image.filter(ImageFilter.GaussianBlur(strength * MAX_BLUR * max(image.size))) if strength else image
 
 
 def noise(image: Image.Image, strength: float, seed: int) -> Image.Image:
     """Gaussian noise on every channel, up to a standard deviation of 100 of 255 steps."""
     data = np.asarray(image.convert("RGB"), np.float32)
     grain = np.random.default_rng(seed).standard_normal(data.shape, np.float32)
-    return Image.fromarray(np.clip(data + strength * MOST_NOISE * grain, 0, 255).round().astype(np.uint8))
+    return Image.fromarray(np.clip(data + strength * MAX_NOISE * grain, 0, 255).round().astype(np.uint8))
 
 
 def crop(image: Image.Image, strength: float, seed: int) -> Image.Image:
     """The middle of the picture, up to 60% of each side cut away, at the old size."""
-    share = strength * MOST_CROP / 2
+    share = strength * MAX_CROP / 2
     wide, high = image.size
     box = (share * wide, share * high, wide - share * wide, high - share * high)
     return image.resize(image.size, Image.Resampling.BICUBIC, box=box)

@@ -82,7 +82,7 @@ CHANGES: dict[str, Change] = {
     change.name: change
     for change in (
         Change(
-            "pixels", "Stray pixels", "picture", lambda s: f"{s * pictures.MOST_PIXELS:.2%} of the pixels", pictures.pixels
+            "pixels", "Stray pixels", "picture", lambda s: f"{s * pictures.MAX_PIXELS:.2%} of the pixels", pictures.pixels
         ),
         Change(
             "jpeg", "JPEG", "picture",
@@ -90,10 +90,10 @@ CHANGES: dict[str, Change] = {
             pictures.jpeg,
         ),
         Change(
-            "blur", "Blur", "picture", lambda s: f"sigma {s * pictures.MOST_BLUR:.1%} of the longer side", pictures.blur
+            "blur", "Blur", "picture", lambda s: f"sigma {s * pictures.MAX_BLUR:.1%} of the longer side", pictures.blur
         ),
-        Change("noise", "Noise", "picture", lambda s: f"sigma {s * pictures.MOST_NOISE:.0f} of 255", pictures.noise),
-        Change("crop", "Crop", "picture", lambda s: f"{s * pictures.MOST_CROP:.0%} of each side cut", pictures.crop),
+        Change("noise", "Noise", "picture", lambda s: f"sigma {s * pictures.MAX_NOISE:.0f} of 255", pictures.noise),
+        Change("crop", "Crop", "picture", lambda s: f"{s * pictures.MAX_CROP:.0%} of each side cut", pictures.crop),
         Change("typos", "Typos", "words", "letters", words=texts.typos),
         Change("leetspeak", "Leetspeak", "words", "letters that can be", words=texts.leetspeak),
         Change("homoglyphs", "Look-alike letters", "words", "letters that can be", words=texts.homoglyphs),

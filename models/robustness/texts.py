@@ -14,7 +14,7 @@ _NEAR = {letter: row[max(0, at - 1) : at] + row[at + 1 : at + 2] for row in _ROW
 _LEET = dict(zip("aeiostbg", "43105789", strict=True))
 # Cyrillic and Greek letters that look like Latin ones.
 _ALIKE = dict(zip("aceopxyiABEHKMOPTX", "асеорхуіАВЕНКМОРТХ", strict=True))
-MOST_TYPOS = 1 / 3  # of the letters
+MAX_TYPOS = 1 / 3  # of the letters
 _UNSEEN = ("\u200b", "\u200c", "\u2060", "\ufeff")
 _EMOJI = ("😂", "🙂", "🔥", "✨", "👍", "❤️", "🎉", "🤔")
 
@@ -35,7 +35,7 @@ def typos(text: str, strength: float, seed: int) -> str:
             near = _NEAR.get(letter.lower(), "")
             letters[at] = rng.choice(near) if near else letter
 
-    _change([at for at, letter in enumerate(letters) if letter.isalpha()], strength * MOST_TYPOS, seed, slip)
+    _change([at for at, letter in enumerate(letters) if letter.isalpha()], strength * MAX_TYPOS, seed, slip)
     return "".join(letters)
 
 
@@ -75,7 +75,7 @@ def touched(name: str, text: str, strength: float) -> tuple[int, int]:
         places = len([word for word in text.split(" ") if word])
     else:
         places = sum(_COUNTED[name](letter) for letter in text)
-    return _count(places, strength * (MOST_TYPOS if name == "typos" else 1)), places
+    return _count(places, strength * (MAX_TYPOS if name == "typos" else 1)), places
 
 
 _COUNTED: dict[str, Callable[[str], bool]] = {

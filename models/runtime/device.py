@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from models.errors import BadInput
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from torch import nn
 
@@ -147,3 +148,9 @@ def empty_cache(device: Device) -> None:
         torch.cuda.empty_cache()
     elif device.name == "mps" and torch.backends.mps.is_available():
         torch.mps.empty_cache()
+
+
+def to_numpy(tensor: torch.Tensor) -> np.ndarray:
+    """float32 on the CPU."""
+    array: np.ndarray = tensor.float().cpu().numpy()
+    return array

@@ -17,7 +17,7 @@ from typing import BinaryIO, Literal, Protocol
 import numpy as np
 from PIL import Image
 
-from models.encoders.mini import PICTURES_AT_ONCE
+from models.encoders.mini import IMAGE_BATCH_SIZE
 from models.errors import BadInput, BadPicture, PartUnavailable
 from models.io import archives
 from models.io.archives import Archive
@@ -26,8 +26,8 @@ from models.search.joint_space import Hit, Index
 
 TEXT_KINDS = (".txt", ".csv", ".tsv")
 THUMBNAIL = 256  # pixels of the longer side
-MOST_PICTURES = 20_000
-MOST_CAPTION = 1_000  # characters
+MAX_PICTURES = 20_000
+MAX_CAPTION = 1_000  # characters
 
 
 class Space(Protocol):
@@ -159,8 +159,8 @@ def pictures_in(
         raise BadInput(
             "There is no picture in what you gave: choose a folder, a ZIP or files with JPEG, PNG, WebP, GIF or BMP."
         )
-    if count > MOST_PICTURES:
-        raise BadInput(f"There are {count:,} pictures, and at most {MOST_PICTURES:,} can be searched: give fewer.")
+    if count > MAX_PICTURES:
+        raise BadInput(f"There are {count:,} pictures, and at most {MAX_PICTURES:,} can be searched: give fewer.")
 
     def read() -> Iterator[tuple[str, bytes]]:
         for file in singles:
@@ -203,9 +203,9 @@ def build(
                 except PartUnavailable as error:
                     library.problems.append(str(error))
                     read_words = None
-            entries.append(Entry(_last(name), _thumbnail(image), tuple(text[:MOST_CAPTION] for text in told)))
+            entries.append(Entry(_last(name), _thumbnail(image), tuple(text[:MAX_CAPTION] for text in told)))
             views.append(squash(image, space.side))
-        if len(views) >= PICTURES_AT_ONCE or (done == count and views):
+        if len(views) >= IMAGE_BATCH_SIZE or (done == count and views):
             library.add(entries, views, space)
             entries, views = [], []
         if on_done is not None:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from models import weights
 from models.encoders.base import JOINT
-from models.encoders.mini import PICTURES_AT_ONCE, SIDE, TEXTS_AT_ONCE, MiniEncoder
+from models.encoders.mini import IMAGE_BATCH_SIZE, SIDE, TEXT_BATCH_SIZE, MiniEncoder
 from models.errors import BadWeights
 from models.io.images import preprocess
 from models.tokenizers.wordpieces import Vocabulary
@@ -52,8 +52,8 @@ class JointSpace:
     def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray:
         """RGB pictures to float32 [n, 512]."""
         found = [np.zeros((0, JOINT), np.float32)]
-        for start in range(0, len(images), PICTURES_AT_ONCE):
-            batch = images[start : start + PICTURES_AT_ONCE]
+        for start in range(0, len(images), IMAGE_BATCH_SIZE):
+            batch = images[start : start + IMAGE_BATCH_SIZE]
             pixels = np.stack([preprocess(image, self.side) for image in batch])  # (B, 3, S, S)
             found.append(self._picture.run(["vector"], {"pixels": pixels})[0])
         return np.concatenate(found)
@@ -62,8 +62,8 @@ class JointSpace:
         """Texts to float32 [n, 512]; like lengths are encoded together."""
         found = np.zeros((len(texts), JOINT), np.float32)
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-        for start in range(0, len(order), TEXTS_AT_ONCE):
-            some = order[start : start + TEXTS_AT_ONCE]
+        for start in range(0, len(order), TEXT_BATCH_SIZE):
+            some = order[start : start + TEXT_BATCH_SIZE]
             pieces = self.vocabulary.look_up([texts[row] for row in some])
             fed = {"embedded": pieces.embedded, "mask": pieces.mask}
             found[some] = self._words.run(["vector"], fed)[0]

@@ -1,7 +1,7 @@
-"""Captions to CLIP's word pieces with their places in the caption.
+"""Captions to CLIP's word pieces with their character spans.
 
-CLIP's byte-pair vocabulary (Radford et al. 2021) comes inside open_clip's wheel; `tokenizers` runs it, because it tells
-where each piece comes from. Models of open_clip with another vocabulary bring it from the hub.
+CLIP's byte-pair vocabulary (Radford et al. 2021) comes inside open_clip's wheel; `tokenizers` runs it, because it gives
+the span of each piece. open_clip models with another vocabulary load it from the hub.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 from models.analysis import Span
 from models.errors import PartUnavailable
 from models.io.captions import Normalized, normalize
+from models.tokenizers.base import pad
 
 MERGES = 49152 - 256 - 2  # CLIP uses this many of the file's merges
 START, END = "<start_of_text>", "<end_of_text>"
@@ -30,7 +31,7 @@ WORD = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 @dataclass(frozen=True)
 class ClipPieces:
-    """ids: int64 [batch, n], 0 where a text has ended; mask: bool [batch, n]; spans and cut as in `Tokens`."""
+    """ids: int64 [batch, n], padded after a text's end; mask: bool [batch, n]; spans and cut as in `Tokens`."""
 
     ids: np.ndarray
     mask: np.ndarray
@@ -39,39 +40,35 @@ class ClipPieces:
 
 
 class ClipWords:
-    """Safe to share between threads. `longest` pieces are read, the marks of start and end among them."""
+    """A CLIP tokenizer. Thread-safe; texts are cut after `max_length` pieces, start and end mark included."""
 
     def __init__(
-        self, longest: int = 77, tokenizer: Tokenizer | None = None, *, clean: str = "lower", pad: int = 0
+        self, max_length: int = 77, tokenizer: Tokenizer | None = None, *, clean: str = "lower", pad: int = 0
     ) -> None:
-        self.longest, self.pad = longest, pad
+        self.max_length, self.pad = max_length, pad
         self._tokenizer = tokenizer or byte_pairs()
-        self._drop = string.punctuation if clean == "canonicalize" else ""  # SigLIP was trained without it
+        self._dropped = string.punctuation if clean == "canonicalize" else ""  # SigLIP was trained without it
 
     def look_up(self, texts: Sequence[str]) -> ClipPieces:
-        """Texts as shown; they are normalised here, and spans point back into the text as shown."""
-        plain = [self._without(normalize(text)) for text in texts]
-        rows = self._tokenizer.encode_batch([text.text for text in plain])
-        width = min(self.longest, max((len(row.ids) for row in rows), default=0))
-        ids = np.full((len(rows), width), self.pad, dtype=np.int64)
-        mask = np.zeros((len(rows), width), dtype=bool)
+        """Pieces of texts, which are normalised here; spans are characters of the texts as given."""
+        plain = [self._clean(normalize(text)) for text in texts]
+        encodings = self._tokenizer.encode_batch([text.text for text in plain])
+        width = min(self.max_length, max((len(encoding.ids) for encoding in encodings), default=0))
+        cut = tuple(len(encoding.ids) > width for encoding in encodings)
+        rows: list[list[int]] = []
         spans: list[tuple[Span, ...]] = []
-        for at, (text, row) in enumerate(zip(plain, rows, strict=True)):
-            read = row.ids[:width]
-            if len(row.ids) > width:
-                read[-1] = row.ids[-1]  # a cut text keeps its mark of the end
-            ids[at, : len(read)], mask[at, : len(read)] = read, True
-            places = [text.to_shown(*span) if span[1] else (0, 0) for span in row.offsets[:width]]
-            if len(row.ids) > width:
-                places[-1] = (0, 0)
-            spans.append(tuple(places))
-        return ClipPieces(ids, mask, tuple(spans), tuple(len(row.ids) > width for row in rows))
+        for text, encoding, is_cut in zip(plain, encodings, cut, strict=True):
+            row = encoding.ids[:width]
+            row_spans = [text.to_shown(*span) if span[1] else (0, 0) for span in encoding.offsets[:width]]
+            if is_cut:  # a cut text keeps its end mark
+                row[-1], row_spans[-1] = encoding.ids[-1], (0, 0)
+            rows.append(row)
+            spans.append(tuple(row_spans))
+        return ClipPieces(*pad(rows, width, self.pad), tuple(spans), cut)
 
-    def _without(self, text: Normalized) -> Normalized:
-        if not self._drop:
-            return text
-        kept = [at for at, character in enumerate(text.text) if character not in self._drop]
-        return Normalized("".join(text.text[at] for at in kept), tuple(text.origins[at] for at in kept))
+    def _clean(self, text: Normalized) -> Normalized:
+        pairs = [pair for pair in zip(text.text, text.origins, strict=True) if pair[0] not in self._dropped]
+        return Normalized("".join(character for character, _ in pairs), tuple(origin for _, origin in pairs))
 
 
 @cache
@@ -112,8 +109,8 @@ def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
         first, second = line.split()
         merges.append((first, second))
     letters = _letters()
-    names = [*letters, *(letter + "</w>" for letter in letters), *("".join(merge) for merge in merges), START, END]
-    return {name: number for number, name in enumerate(names)}, merges
+    pieces = [*letters, *(letter + "</w>" for letter in letters), *("".join(merge) for merge in merges), START, END]
+    return {piece: number for number, piece in enumerate(pieces)}, merges
 
 
 def _letters() -> list[str]:
@@ -123,6 +120,6 @@ def _letters() -> list[str]:
     return [chr(byte) for byte in plain] + [chr(256 + number) for number in range(len(others))]
 
 
-def from_transformers(tokenizer: Any, longest: int, *, clean: str) -> ClipWords:
-    """The fast tokenizer of another model, which already marks start and end where the model wants it."""
-    return ClipWords(longest, tokenizer.backend_tokenizer, clean=clean, pad=int(tokenizer.pad_token_id or 0))
+def from_transformers(tokenizer: Any, max_length: int, *, clean: str) -> ClipWords:
+    """The fast tokenizer of another model, which adds the start and end marks of its model itself."""
+    return ClipWords(max_length, tokenizer.backend_tokenizer, clean=clean, pad=int(tokenizer.pad_token_id or 0))

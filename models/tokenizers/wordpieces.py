@@ -1,11 +1,11 @@
-"""Text to word pieces and their embeddings: the part that all MiniLM towers share.
+"""Texts to word pieces and their embeddings, which all MiniLM encoders share.
 
 The embedding table lies in `weights/mini_vocabulary` and is memory-mapped: a caption touches a few of its 30,522 rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,10 @@ from tokenizers import Tokenizer
 from models import weights
 from models.analysis import Span
 from models.io.captions import normalize
+from models.tokenizers.base import length_batches, pad
 from models.weights import Card
 
-LONGEST = 256  # word pieces; MiniLM-L6 was trained up to here
+MAX_PIECES = 256  # word pieces; MiniLM-L6 was trained up to here
 
 
 @dataclass(frozen=True)
@@ -28,29 +29,33 @@ class WordPieces:
     spans: tuple[tuple[Span, ...], ...]
     cut: tuple[bool, ...]
 
+    def batches(self, size: int) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        """Rows, texts of like length together, with what the networks of weights/ take for them."""
+        lengths = self.mask.sum(1)
+        for rows in length_batches(lengths, size):
+            width = int(lengths[rows].max())
+            yield rows, {"embedded": self.embedded[rows, :width], "mask": self.mask[rows, :width]}
+
 
 class Vocabulary:
-    """Safe to share between threads."""
+    """MiniLM's tokenizer and embedding table. Thread-safe; texts are cut after `max_length` pieces."""
 
-    def __init__(self, card: Card | None = None, *, longest: int = LONGEST) -> None:
+    def __init__(self, card: Card | None = None, *, max_length: int = MAX_PIECES) -> None:
         self.card = card or weights.card("mini_vocabulary")
-        self.longest = longest
+        self.max_length = max_length
         self._tokenizer = Tokenizer.from_file(str(self.card.folder / "tokenizer.json"))
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(longest)
+        self._tokenizer.enable_truncation(max_length)
         self._table = weights.tensor(self.card, "word_embeddings")  # (30522, 384) float16
 
     def look_up(self, texts: Sequence[str]) -> WordPieces:
-        """Texts as shown; they are normalised here, and spans point back into the text as shown."""
+        """Embedded pieces of texts, which are normalised here; spans are characters of the texts as given."""
         plain = [normalize(text) for text in texts]
         pieces = self._tokenizer.encode_batch([text.text for text in plain])
-        longest = max((len(piece.ids) for piece in pieces), default=0)
-        ids = np.zeros((len(texts), longest), dtype=np.int64)
-        mask = np.zeros_like(ids)
-        spans = []
-        for row, (text, piece) in enumerate(zip(plain, pieces, strict=True)):
-            ids[row, : len(piece.ids)] = piece.ids
-            mask[row, : len(piece.ids)] = 1
-            spans.append(tuple(text.to_shown(*offsets) if offsets[1] else (0, 0) for offsets in piece.offsets))
+        ids, mask = pad([piece.ids for piece in pieces], max((len(piece.ids) for piece in pieces), default=0))
+        spans = tuple(
+            tuple(text.to_shown(*offsets) if offsets[1] else (0, 0) for offsets in piece.offsets)
+            for text, piece in zip(plain, pieces, strict=True)
+        )
         cut = tuple(bool(piece.overflowing) for piece in pieces)
-        return WordPieces(self._table[ids].astype(np.float32), mask, tuple(spans), cut)
+        return WordPieces(self._table[ids].astype(np.float32), mask.astype(np.int64), spans, cut)

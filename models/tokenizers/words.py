@@ -1,4 +1,4 @@
-"""Whole words by number, for systems that learned their own embeddings."""
+"""Whole words as ids, for models that learned their own embeddings."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.io.captions import normalize
+from models.tokenizers.base import pad
 
 PADDING, UNKNOWN, FIRST = 0, 1, 2
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
@@ -26,25 +27,21 @@ def cleaned(text: str) -> str:
 
 @dataclass(frozen=True)
 class WordList:
-    """The words known, from the commonest on; any other is UNKNOWN. Texts are cut after `longest` words."""
+    """The known words, most frequent first; any other is UNKNOWN. Texts are cut after `max_length` words."""
 
     words: tuple[str, ...]
-    longest: int = 96
+    max_length: int = 96
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        index = {word: number for number, word in enumerate(self.words, start=FIRST)}
+        index = {word: word_id for word_id, word in enumerate(self.words, start=FIRST)}
         object.__setattr__(self, "_index", index)
 
-    def numbers(self, text: str) -> list[int]:
-        """One number a word."""
-        return [self._index.get(word, UNKNOWN) for word in split(text)[: self.longest]]
+    def ids(self, text: str) -> list[int]:
+        """One id a word."""
+        return [self._index.get(word, UNKNOWN) for word in split(text)[: self.max_length]]
 
     def batch(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """int64 [texts, longest of them] and bool mask; two columns at least."""
-        rows = [self.numbers(text) for text in texts]
-        width = max([2, *(len(row) for row in rows)])
-        numbers, mask = np.zeros((len(rows), width), np.int64), np.zeros((len(rows), width), bool)
-        for at, row in enumerate(rows):
-            numbers[at, : len(row)], mask[at, : len(row)] = row, True
-        return numbers, mask
+        """Ids int64 [texts, words of the longest text] and their bool mask; two columns at least."""
+        rows = [self.ids(text) for text in texts]
+        return pad(rows, max([2, *map(len, rows)]), PADDING)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import fsspec
 
 from models.errors import BadInput
-from models.io.images import MOST_BYTES
+from models.io.images import MAX_BYTES
 from serving.work import MemeInput
 
 NAME_COLUMNS = ("id", "name")
@@ -81,7 +81,7 @@ class Files:
                 continue
             try:
                 with fs.open(f"{top}/{ref.path}" if top else ref.path, "rb") as file:
-                    data = file.read(MOST_BYTES + 1)  # more are refused when the picture is opened
+                    data = file.read(MAX_BYTES + 1)  # more are refused when the picture is opened
             except FileNotFoundError:
                 yield Item(ref.name, error="There is no file of this name beside the table.")
             except Exception:  # a damaged archive, a lost connection, a file without permission

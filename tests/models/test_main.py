@@ -15,7 +15,7 @@ from models import analyzer as engine
 from models.__main__ import main
 from models.analysis import Analysis
 from models.errors import PartUnavailable
-from models.io.images import MOST_BYTES
+from models.io.images import MAX_BYTES
 from models.profiles.registry import PROFILES
 from tests.conftest import drawn
 from tests.fakes import FakeAnalyzer
@@ -135,7 +135,7 @@ def test_mistakes_are_told_in_a_sentence(
     (tmp_path / "note.png").write_text("not a picture at all")
     (tmp_path / "empty.png").write_bytes(b"")
     with (tmp_path / "huge.png").open("wb") as file:
-        file.truncate(MOST_BYTES + 1)
+        file.truncate(MAX_BYTES + 1)
     status, out, err = run("analyze", *(word.format(folder=tmp_path) for word in words))
     assert (status, out) == (2, "")
     assert said in err

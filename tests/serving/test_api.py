@@ -16,7 +16,7 @@ from components.shared.visit import Visit
 from models.analysis import Analysis, Line, Meme
 from models.errors import BadWeights, PartUnavailable
 from models.io import captions
-from models.io.images import MOST_BYTES, open_picture
+from models.io.images import MAX_BYTES, open_picture
 from serving import api, problems
 from serving.settings import Settings
 from tests.conftest import drawn
@@ -206,7 +206,7 @@ def test_too_many_bytes_are_refused_told_or_not(served: Callable[..., TestClient
     assert "at most 1 MB" in is_problem(post(client, picture="a" * 1024**2), 413)
     dripped = client.post("/api/v1/analyze", content=drip(), headers={"content-type": "application/json"})
     assert "more than 1 MB" in is_problem(dripped, 413)
-    assert is_problem(served(tiny_analyzer).post("/api/v1/analyze", files={"picture": bytes(MOST_BYTES + 1)}), 413)
+    assert is_problem(served(tiny_analyzer).post("/api/v1/analyze", files={"picture": bytes(MAX_BYTES + 1)}), 413)
 
 
 def test_too_many_memes_are_refused(served: Callable[..., TestClient], tiny_analyzer: Analyzer) -> None:

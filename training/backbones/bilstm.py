@@ -60,8 +60,8 @@ class BiLSTM:
     def prepare(self, data: Sequence[Any]) -> Store:
         if self.words is None:
             self.learn(data)
-        listed = WordList(tuple(self.words or ()), longest=self.asked.longest)
-        return sparse(data, lambda texts: Numbers([listed.numbers(text) for text in texts]))
+        listed = WordList(tuple(self.words or ()), max_length=self.asked.longest)
+        return sparse(data, lambda texts: Numbers([listed.ids(text) for text in texts]))
 
 
 class Reader(nn.Module):

@@ -119,7 +119,7 @@ def write(picture: PictureForExport, tower: WordTokensForExport, *, recall: floa
         config={
             "kind": "MiniLM-L6 word-piece tokens, third and last layer",
             "vocabulary": weights.card("mini_vocabulary").identity,
-            "longest": Vocabulary().longest,
+            "longest": Vocabulary().max_length,
             "width": 2 * WIDTH,
         },
         metrics=figures,

@@ -60,7 +60,7 @@ class MiniLM:
         self.asked, self.cache = asked, cache
         self.module: nn.Module = Upper(**asked.options) if asked.tune else Mean() if asked.pooled else Through()
         self.front = States(**asked.options)
-        self.vocabulary = Vocabulary(longest=asked.longest)
+        self.vocabulary = Vocabulary(max_length=asked.longest)
         self.settings: dict[str, Any] = {
             "frozen": not asked.tune,
             "longest": asked.longest,

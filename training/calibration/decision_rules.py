@@ -15,7 +15,8 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import minimize
 
-from models.classifiers.heads import SMALLEST, Head, Rule, columns, softmax
+from models.classifiers.activations import softmax
+from models.classifiers.heads import MIN_PROB, Head, Rule, columns
 from models.evaluation_files import UNKNOWN
 
 TURNS = 200
@@ -25,11 +26,11 @@ HOLD = 1e-3  # how strongly the calibration is held at 1 and 0, in nats a row
 
 def calibration(raw: np.ndarray, target: np.ndarray) -> Rule:
     """Scale and bias with the least log loss: raw (N, C), target (N,) class numbers."""
-    logs, classes = np.log(np.clip(raw, SMALLEST, 1)), raw.shape[1]
+    logs, classes = np.log(np.clip(raw, MIN_PROB, 1)), raw.shape[1]
 
     def loss(values: np.ndarray) -> float:
         chances = softmax(values[0] * logs + values[1:])
-        missed = -np.log(np.clip(chances[np.arange(len(target)), target], SMALLEST, 1)).mean()
+        missed = -np.log(np.clip(chances[np.arange(len(target)), target], MIN_PROB, 1)).mean()
         return float(missed + HOLD * ((values[0] - 1) ** 2 + (values[1:] ** 2).mean()))
 
     found = minimize(loss, np.array([1.0, *np.zeros(classes)]), bounds=[(0.05, 5), *[(-5, 5)] * classes]).x
@@ -44,7 +45,7 @@ def matched(rule: Rule, raw: np.ndarray, shares: np.ndarray) -> Rule:
     """
     if not shares.any():
         return rule
-    logs, classes = np.log(np.clip(rule.calibrate(raw), SMALLEST, 1)), len(shares)
+    logs, classes = np.log(np.clip(rule.calibrate(raw), MIN_PROB, 1)), len(shares)
     found = np.zeros(classes)
     for _ in range(TURNS):
         before = found.copy()

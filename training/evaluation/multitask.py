@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from models import evaluation_files, weights
 from models.classifiers.heads import Head, columns
-from models.classifiers.multitask import AT_ONCE, MultitaskModel
+from models.classifiers.multitask import BATCH_SIZE, MultitaskModel
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, BadPicture
 from models.evaluation_files import UNKNOWN
@@ -259,8 +259,8 @@ def _logits(
     reader = RapidReader() if asked.captions == "ocr" else None
     parts, unreadable = [], []
     with tqdm(total=len(rows), disable=None, unit="row") as bar:
-        for start in range(0, len(rows), AT_ONCE):
-            some = [_shown(row, asked, reader, notes, unreadable) for row in rows[start : start + AT_ONCE]]
+        for start in range(0, len(rows), BATCH_SIZE):
+            some = [_shown(row, asked, reader, notes, unreadable) for row in rows[start : start + BATCH_SIZE]]
             parts.append(system.logits([image for image, _ in some], [text for _, text in some]))
             bar.update(len(some))
     return np.concatenate(parts, axis=1), unreadable
@@ -276,7 +276,7 @@ def _shown(
             image = open_picture(row.image).image
         except BadPicture as error:
             unreadable.append(f"Row {row.id}: {error}")
-    text = (row.text or "")[: captions.MOST_CHARACTERS]
+    text = (row.text or "")[: captions.MAX_CHARACTERS]
     if asked.modality == "image":
         text = ""
     elif reader is not None:

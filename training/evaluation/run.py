@@ -173,7 +173,7 @@ def memes(rows: Sequence[Row], engine: Engine, asked: Asked, notes: Counter[str]
         elif asked.captions == "ocr":
             caption = captions.read(image, None, engine.reader)
         else:
-            caption = captions.read(image, (row.text or "")[: captions.MOST_CHARACTERS], None)
+            caption = captions.read(image, (row.text or "")[: captions.MAX_CHARACTERS], None)
         if asked.modality == "text":
             image = None
         if image is None and not caption.text.strip():

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from models import weights
-from models.emotions.expressions import BATCH, LABELS, SIDE, ExpressionClassifier, grey, prepare, standardise
+from models.emotions.expressions import BATCH_SIZE, LABELS, SIDE, ExpressionClassifier, grey, prepare, standardise
 from models.errors import BadWeights
 
 
@@ -73,9 +73,9 @@ def test_no_faces_no_answers(classifier: ExpressionClassifier) -> None:
 
 
 def test_a_face_is_answered_alike_alone_in_a_crowd_and_mirrored(classifier: ExpressionClassifier) -> None:
-    faces = [drawn(side) for side in range(40, 40 + BATCH + 2)]
+    faces = [drawn(side) for side in range(40, 40 + BATCH_SIZE + 2)]
     crowd = classifier.probabilities(faces)
-    assert crowd.shape == (BATCH + 2, len(LABELS))
+    assert crowd.shape == (BATCH_SIZE + 2, len(LABELS))
     assert np.allclose(classifier.probabilities(faces[-1:]), crowd[-1:], atol=1e-4)
     mirrored = [face.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for face in faces[:2]]
     small = [face.resize((SIDE, SIDE)) for face in mirrored]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from models.emotions.text import BATCH, LABELS, TextEmotionClassifier
+from models.emotions.text import BATCH_SIZE, LABELS, TextEmotionClassifier
 from models.errors import BadWeights
 from models.tokenizers.wordpieces import Vocabulary
 from tests import vocabulary_for_tests
@@ -45,7 +45,7 @@ def test_a_blank_text_has_no_emotions(classifier: TextEmotionClassifier) -> None
 
 
 def test_many_texts_come_out_as_each_alone(classifier: TextEmotionClassifier) -> None:
-    texts = [" ".join(["love", "mondays", "not"][: 1 + row % 3] * (1 + row % 5)) for row in range(BATCH + 4)]
+    texts = [" ".join(["love", "mondays", "not"][: 1 + row % 3] * (1 + row % 5)) for row in range(BATCH_SIZE + 4)]
     together = classifier.probabilities(Vocabulary().look_up(texts))
     for row, text in enumerate(texts):
         alone = classifier.probabilities(Vocabulary().look_up([text]))

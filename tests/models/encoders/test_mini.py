@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from models.encoders.mini import PICTURES_AT_ONCE, SIDE, TEXTS_AT_ONCE, MiniEncoder
+from models.encoders.mini import IMAGE_BATCH_SIZE, SIDE, TEXT_BATCH_SIZE, MiniEncoder
 from models.errors import BadWeights
 from models.io.images import IMAGENET_MEAN, IMAGENET_STD, preprocess
 
@@ -65,7 +65,7 @@ def test_words_are_those_of_the_module(encoder: MiniEncoder, shelf: Tiny) -> Non
 
 
 def test_pictures_come_out_alike_alone_and_together(encoder: MiniEncoder) -> None:
-    images = noise(2 * PICTURES_AT_ONCE + 1)
+    images = noise(2 * IMAGE_BATCH_SIZE + 1)
     together = encoder.encode_images(images)
     assert together.tokens.shape == (len(images), 49, 1280)
     for row, image in enumerate(images):
@@ -75,7 +75,9 @@ def test_pictures_come_out_alike_alone_and_together(encoder: MiniEncoder) -> Non
 
 
 def test_texts_come_out_alike_alone_and_together_in_the_order_given(encoder: MiniEncoder) -> None:
-    texts = [" ".join(["love", "mondays", "people"][: 1 + row % 3] * (1 + row % 4)) for row in range(TEXTS_AT_ONCE + 5)]
+    texts = [
+        " ".join(["love", "mondays", "people"][: 1 + row % 3] * (1 + row % 4)) for row in range(TEXT_BATCH_SIZE + 5)
+    ]
     together = encoder.encode_texts(texts)
     for row, text in enumerate(texts):
         alone = encoder.encode_texts([text])

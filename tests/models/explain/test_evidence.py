@@ -11,13 +11,13 @@ from PIL import Image
 from models.analysis import Caption, Evidence, Meme
 from models.classifiers.hate import Scored
 from models.encoders.base import Tokens
-from models.explain.evidence import MOST_PIECES, measure
+from models.explain.evidence import MAX_PIECES, measure
 from models.fusion.base import Fused
 from models.io.captions import words
 
 EFFECTS = {"hate": 2.0, "love": -3.0, "mondays": 0.5}
 NOTHING, NO_WORDS, BOTH = -1.0, 0.25, 0.125  # the base, what it adds to have no words, and words beside a picture
-LONGEST = 256
+ENCODER_LIMIT = 256
 
 
 class Encoder:
@@ -30,7 +30,7 @@ class Encoder:
         )
 
     def encode_texts(self, texts: Sequence[str]) -> Tokens:
-        found = [words(text)[:LONGEST] for text in texts]
+        found = [words(text)[:ENCODER_LIMIT] for text in texts]
         tokens = np.zeros((len(texts), max(1, *map(len, found)), 1), np.float32)
         for row, said in enumerate(found):
             for column, (word, *_) in enumerate(said):
@@ -131,8 +131,8 @@ def test_a_long_caption_stays_within_its_time_and_only_what_was_read_is_taken_ap
     text = " ".join(["hate", *["word"] * (count - 1)])
     found, _, classifier = run(text, RED)
     assert found.words[0].effect == pytest.approx(2.0 - (NO_WORDS - BOTH if count == 1 else 0))
-    assert found.words[-1].end == len(" ".join(text.split()[:LONGEST]))
+    assert found.words[-1].end == len(" ".join(text.split()[:ENCODER_LIMIT]))
     at_once = max(rows for rows, pieces in classifier.asked if pieces)
     assert at_once <= 40
     variants = [pieces for rows, pieces in classifier.asked if rows == len(found.words) and pieces]
-    assert max(variants, default=0) <= MOST_PIECES
+    assert max(variants, default=0) <= MAX_PIECES

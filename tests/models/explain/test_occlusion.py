@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from models.analysis import Span
-from models.explain.occlusion import LONGEST_SIDE, region_effects, word_effects
+from models.explain.occlusion import MAX_SIDE, region_effects, word_effects
 
 WEIGHTS = {"hate": 2.0, "love": -3.0, "mondays": 0.5}
 RED = (255, 0, 0)
@@ -126,8 +126,8 @@ def test_covering_keeps_the_brightness_of_the_cell() -> None:
 
 
 def test_a_large_picture_is_scaled_down_and_scaling_counts_for_no_cell() -> None:
-    image = checkered((4 * LONGEST_SIDE, 2 * LONGEST_SIDE), {})
-    image.paste(RED, (4 * LONGEST_SIDE - 200, 2 * LONGEST_SIDE - 200, 4 * LONGEST_SIDE, 2 * LONGEST_SIDE))
+    image = checkered((4 * MAX_SIDE, 2 * MAX_SIDE), {})
+    image.paste(RED, (4 * MAX_SIDE - 200, 2 * MAX_SIDE - 200, 4 * MAX_SIDE, 2 * MAX_SIDE))
     seen: list[tuple[int, int]] = []
 
     def brightness(images: list[Image.Image]) -> np.ndarray:
@@ -135,9 +135,9 @@ def test_a_large_picture_is_scaled_down_and_scaling_counts_for_no_cell() -> None
         return red_pixels(images)
 
     found = region_effects(image, brightness, base=40_000.0)  # the base of the full size, which fits no smaller one
-    assert set(seen) == {(LONGEST_SIDE, LONGEST_SIDE // 2)}
+    assert set(seen) == {(MAX_SIDE, MAX_SIDE // 2)}
     assert [region.effect > 0 for region in found] == [False] * 15 + [True]
-    assert found[-1].box == (3 * LONGEST_SIDE, 1.5 * LONGEST_SIDE, 4 * LONGEST_SIDE, 2 * LONGEST_SIDE)
+    assert found[-1].box == (3 * MAX_SIDE, 1.5 * MAX_SIDE, 4 * MAX_SIDE, 2 * MAX_SIDE)
 
 
 def test_a_picture_smaller_than_the_grid_has_fewer_cells() -> None:

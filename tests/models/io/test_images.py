@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from models.errors import BadPicture
-from models.io.images import MOST_BYTES, open_picture
+from models.io.images import MAX_BYTES, open_picture
 
 RED = (200, 50, 20)
 WHITE = (255, 255, 255)
@@ -140,7 +140,7 @@ def test_truncated_files(format, share):
 
 
 def test_too_many_bytes_tells_size_and_limit():
-    sentence = refusal(noise("PNG") + bytes(MOST_BYTES))
+    sentence = refusal(noise("PNG") + bytes(MAX_BYTES))
     assert "10.2 MB" in sentence and "10 MB" in sentence
 
 

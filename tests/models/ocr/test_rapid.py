@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from models.analysis import Line
 from models.errors import PartUnavailable
 from models.ocr import rapid
-from models.ocr.rapid import MOST_LINES, RapidReader, as_line, model_file
+from models.ocr.rapid import MAX_LINES, RapidReader, as_line, model_file
 from models.ocr.recognize import Alphabet, Reading
 
 
@@ -78,7 +78,7 @@ def test_a_page_of_print_is_cut_off():
     rows = [(x, y, x + 60, y + 8) for y in range(10, 560, 24) for x in range(10, 500, 110)]
     engine = FakeEngine()
     RapidReader(engine=engine).read(picture(*rows))
-    assert len(rows) > MOST_LINES == engine.read
+    assert len(rows) > MAX_LINES == engine.read
 
 
 def test_other_modes_are_read_too():

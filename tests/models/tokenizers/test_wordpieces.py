@@ -14,7 +14,7 @@ from models.io.captions import words
 from models.tokenizers.wordpieces import Vocabulary
 from tests import vocabulary_for_tests
 
-LONGEST = vocabulary_for_tests.LONGEST
+MAX_PIECES = vocabulary_for_tests.MAX_PIECES
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Vocabulary:
     vocabulary_for_tests.write(root / "mini_vocabulary")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SUBTEXT_WEIGHTS", str(root))
-        return Vocabulary(longest=LONGEST)
+        return Vocabulary(max_length=MAX_PIECES)
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_nothing_and_no_texts(vocabulary: Vocabulary) -> None:
 
 
 def test_a_long_text_is_cut_and_says_so(vocabulary: Vocabulary) -> None:
-    fits = " ".join(["love"] * (LONGEST - 2))
+    fits = " ".join(["love"] * (MAX_PIECES - 2))
     pieces = vocabulary.look_up([fits, fits + " hate", "love"])
     assert pieces.cut == (False, True, False)
-    assert pieces.mask.sum(1).tolist() == [LONGEST, LONGEST, 3]
+    assert pieces.mask.sum(1).tolist() == [MAX_PIECES, MAX_PIECES, 3]
     assert pieces.spans[0] == pieces.spans[1], "of the longer one the same words are read"
 
 
