@@ -30,7 +30,7 @@ from training.datasets.base import Row
 from training.metrics import bootstrap
 from training.metrics.intervals import metric_entry
 from training.tasks import registry
-from training.tasks.base import Task
+from training.tasks.base import HeadTask
 
 DATASETS = ("memotion", "harmeme", "dreaddit")
 MIN_SIMILARITY = 0.9  # Ratcliff and Obershelp's, of the letters; OCR leaves slips in the words of one and the same meme
@@ -46,9 +46,8 @@ def main() -> None:
     }
     pairs = {name: list(copies(rows[name])) for name in DATASETS}
     metrics = {}
-    for name in (*registry.EVALUATED, *registry.TOGETHER["memotion-intensity"]):
-        tasks = registry.parts(name)
-        dataset = tasks[0].data
+    for name, tasks in registry.head_tasks_by_name().items():
+        dataset = tasks[0].dataset.name
         if dataset in rows and (entry := agreement(rows[dataset], pairs[dataset], tasks)):
             metrics[name] = entry
     report(metrics, args.json)
@@ -68,7 +67,7 @@ def copies(rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
                 yield first, second
 
 
-def agreement(rows: Sequence[Row], copied: Sequence[tuple[int, int]], tasks: Sequence[Task]) -> dict[str, float]:
+def agreement(rows: Sequence[Row], copied: Sequence[tuple[int, int]], tasks: Sequence[HeadTask]) -> dict[str, float]:
     """Means over all targets of the tasks, on rows that have labels for all of them.
 
     copied: `copies(rows)`. Empty if fewer than MIN_GROUPS memes have copies.
@@ -76,8 +75,8 @@ def agreement(rows: Sequence[Row], copied: Sequence[tuple[int, int]], tasks: Seq
     if not copied:
         return {}
     pairs = np.array(copied)
-    targets = np.concatenate([task.targets(rows)[0] for task in tasks], axis=1)
-    class_counts = [len(target.classes) for task in tasks for target in task.questions]
+    targets = np.concatenate([task.encode(rows)[0] for task in tasks], axis=1)
+    class_counts = [len(target.classes) for task in tasks for target in task.targets]
     pairs = pairs[(targets[pairs] != UNKNOWN).all((1, 2))]
     group = np.unique([rows[number].group for number in pairs[:, 0]], return_inverse=True)[1]
     if not len(pairs) or group.max() + 1 < MIN_GROUPS:

@@ -16,6 +16,7 @@ from typing import Any
 from models import weights
 from models.errors import BadInput, SubtextError
 from training.config import FOLDER
+from training.tasks import registry
 
 FITS = {
     "hate_cross_attention": "training.hate.train",
@@ -35,18 +36,7 @@ MULTITASK = tuple(
 """Configurations that name tasks: `training.multitask.train` fits all of them."""
 
 ROBUSTNESS = ("robustness_flickr8k", "robustness_hate", "robustness_oasis")
-MULTITASK_TASKS = (
-    "memotion-sentiment", "memotion-types", "memotion-intensity", "memotion-polarity", "stress", "stress-domain", "target",
-    "axiom", "restore",
-)  # fmt: skip
-SHOWN = ("modality", "captions")  # options on how a row is shown to the model
-EVALUATE_OPTIONS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("hate", "harm", "text-emotions"), (*SHOWN, "profile")),
-    **dict.fromkeys(MULTITASK_TASKS, (*SHOWN, "model")),
-    **dict.fromkeys(("face-expressions", "flickr8k", "oasis", "emotic"), ()),
-}
-"""The options of `evaluate` that a task uses, beside `--data`, `--json`, `--predictions`, `--save-predictions` and `--limit`."""
-
+TASK_OPTIONS = ("modality", "captions", "profile", "model")  # of `evaluate`: a task says which of them it uses
 UNUSED = {
     "mini_towers": ("resume", "seed", "epochs", "folds"),
     "picture_emotions": ("resume",),
@@ -129,8 +119,8 @@ def _add_evaluate(commands: Any) -> None:
     evaluate = commands.add_parser("evaluate", help="measure the weights on one file")
     evaluate.set_defaults(run=_evaluate)
     evaluate.add_argument(
-        "task", choices=[*EVALUATE_OPTIONS, *MULTITASK], metavar="TASK",
-        help=", ".join(EVALUATE_OPTIONS) + ", or the name of a multitask model, for all of its tasks",
+        "task", choices=[*registry.TASKS, *MULTITASK], metavar="TASK",
+        help=", ".join(registry.TASKS) + ", or the name of a multitask model, for all of its tasks",
     )  # fmt: skip
     evaluate.add_argument(
         "--model", choices=MULTITASK, metavar="NAME", help="this multitask model instead of the task's best"
@@ -255,12 +245,8 @@ def _compare(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     from training.evaluation.run import evaluate
 
-    used = EVALUATE_OPTIONS.get(args.task, SHOWN)
-    refuse(
-        args,
-        {name for names in EVALUATE_OPTIONS.values() for name in names} - set(used),
-        f"{args.task} does not use them",
-    )
+    used = registry.TASKS[args.task].options if args.task in registry.TASKS else ("modality", "captions")
+    refuse(args, [name for name in TASK_OPTIONS if name not in used], f"{args.task} does not use them")
     args.captions, args.profile = args.captions or "given", args.profile or "auto"
     print(json.dumps(evaluate(args), indent=2))
 

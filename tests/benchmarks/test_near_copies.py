@@ -10,9 +10,9 @@ from benchmarks import near_copies
 from components.evaluate import published
 from training.datasets.base import Row
 from training.tasks import registry
-from training.tasks.base import Task
+from training.tasks.base import HeadTask
 
-SENTIMENT = registry.parts("memotion-sentiment")
+SENTIMENT = registry.head_tasks("memotion-sentiment")
 CLASSES = ("negative", "neutral", "positive")
 
 
@@ -29,7 +29,7 @@ def drawn(agree: float) -> list[Row]:
     return [meme(number, str(number // 2), label) for number, label in enumerate(labels)]
 
 
-def agreement(rows: list[Row], tasks: tuple[Task, ...]) -> dict[str, float]:
+def agreement(rows: list[Row], tasks: tuple[HeadTask, ...]) -> dict[str, float]:
     return near_copies.agreement(rows, list(near_copies.copies(rows)), tasks)
 
 

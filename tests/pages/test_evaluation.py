@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components.evaluate import published
-from training.evaluation.predictions import TITLES
+from training.tasks import registry
 
 if TYPE_CHECKING:
     from tests.fakes import FakeAnalyzer
@@ -68,7 +68,7 @@ def test_evaluation_reads_what_runs_wrote(shelf: Path, analyzer: FakeAnalyzer) -
 def test_evaluation_opens_on_the_verdict(shelf: Path, analyzer: FakeAnalyzer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(Path(APP).parent / "weights"))  # those that ship
     chosen = fine(page("pages/evaluation/models.py")).selectbox(key="model")
-    verdict = TITLES["hate_cross_attention"]
+    verdict = registry.TASKS["hate"].model_title
     assert verdict in chosen.options
     assert chosen.value == verdict
 
@@ -176,7 +176,7 @@ def test_thresholds_of_the_verdict_begin_where_the_app_has_them(
     bands = json.loads((Path(APP).parent / "weights" / "hate_cross_attention" / "config.json").read_text())["bands"]
     app = fine(page("pages/evaluation/models.py"))
     assert list(app.dataframe[0].value.columns[:3]) == ["Model", "Task", "Measured on"]
-    assert app.dataframe[0].value["Model"].iloc[0] == TITLES["hate_cross_attention"]
+    assert app.dataframe[0].value["Model"].iloc[0] == registry.TASKS["hate"].model_title
     assert "A line for each of the 5 networks of a cross-validation." in [one.value for one in app.caption]
     [slider] = [one for one in app.slider if one.key.startswith("threshold-hate-")]
     assert slider.value == (round(bands["review_from"], 2), round(bands["hateful_from"], 2))

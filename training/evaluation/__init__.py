@@ -1,0 +1,1 @@
+"""`python -m training evaluate`: the metrics of trained weights on one file, and saved predictions."""

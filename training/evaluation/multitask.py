@@ -1,14 +1,13 @@
-"""`python -m training evaluate TASK` for the tasks that trained systems answer.
+"""`python -m training evaluate TASK` for the tasks that multitask models answer.
 
-The file is Parquet, or one as the data set's owners give it out, with its pictures beside it (`official_file` of
-its `Dataset`). Of such a file, rows that are not whole are told and counted as `rows_not_whole`, and predictions begin
-with the column `id`, since some rows may be left out.
+Problems of rows in an official file are printed and counted as `rows_not_whole`; predictions of such a file begin with the
+column `id`, since some rows may be left out.
 
-Rows that a system learned from are answered by the network of the fold that did not see them, and counted as
-`out_of_fold`: on the training file itself, `evaluate` is a cross-validation by group. Their decisions are those that `fit`
-kept, by rules from the other folds, so that the figures are the card's; where they are shown in half, or with words that
-are read anew, rules from all rows decide, which flatters a little. Where a system has one network, rows are counted as
-`learned_from`, and its figures on them mean little.
+Rows that a model was trained on are predicted by the network of the fold that did not see them, and counted as
+`out_of_fold`: on the training file itself, `evaluate` is a cross-validation by group. Their classes are those saved by
+`fit`, decided by rules from the other folds, so that the metrics are the card's; with one modality, or with captions read
+by OCR, rules from all rows decide, which is a little optimistic. Where a model has one network, such rows are counted as
+`learned_from`, and its metrics on them mean little.
 """
 
 from __future__ import annotations
@@ -17,272 +16,212 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from PIL import Image
 from tqdm import tqdm
 
 from models import evaluation_files, weights
-from models.classifiers.heads import Head, columns
+from models.classifiers.heads import columns
 from models.classifiers.multitask import BATCH_SIZE, MultitaskModel
 from models.encoders.mini import MiniEncoder
-from models.errors import BadInput, BadPicture
+from models.errors import BadInput
 from models.evaluation_files import UNKNOWN
-from models.io import captions
-from models.io.images import open_picture
 from models.ocr.rapid import RapidReader
-from models.ocr.reader import Reader
 from training.datasets import registry as datasets
 from training.datasets.base import Row
-from training.datasets.memotion import ASPECTS
-from training.datasets.parquet import require_columns, require_file
+from training.datasets.parquet import require_columns
 from training.metrics import classification
+from training.metrics.classification import TargetPredictions
 from training.multitask import config
 from training.tasks import registry
-from training.tasks.base import Task
+from training.tasks.base import OFFICIAL_SUFFIXES, EvalOptions, EvalResult, HeadTask, Task
+from training.tasks.inputs import image_and_text
 
-if TYPE_CHECKING:
-    from training.evaluation.run import Asked, Outcome
-
-
-UNSEEN, LEARNED = -1, -2
-TOLD = 5  # sentences about rows; the rest is counted
-OWNERS = (".json", ".jsonl", ".csv")  # endings of files in the layout of a data set's owners
-OF_HUBS = ("hf:", "open_clip:")  # towers that the app cannot run
+UNSEEN, LEARNED = -1, -2  # in place of a fold: no network was trained on the row, all were
+MAX_PROBLEMS_PRINTED = 5
+HUB_PREFIXES = ("hf:", "open_clip:")  # towers that the app cannot run
 RUNS = Path("runs")
 
 
-NEEDED = {
-    "memotion-sentiment": ("overall_sentiment",), "memotion-polarity": ("overall_sentiment",),
-    "memotion-types": ASPECTS[:4], "memotion-intensity": ASPECTS[:4],
-    "stress": ("stress",), "stress-domain": ("domain",), "target": ("target",), "axiom": ("label",), "restore": ("label",),
-}  # fmt: skip
-
-
-def outcome(args: argparse.Namespace, asked: Asked, system: MultitaskModel | None = None) -> tuple[list[Row], Outcome]:
-    """The rows of the file, and what `system`, the one named or else the task's best makes of them."""
-    wanted = registry.parts(args.task)
-    rows, problems = _rows(args, wanted[0])
+def evaluate_task(
+    task: Task, args: argparse.Namespace, options: EvalOptions, model: MultitaskModel | None = None
+) -> tuple[list[Row], EvalResult]:
+    """The rows of the file, and what `model`, the one named by `args.model` or else the task's best predicts for them."""
+    rows, problems = task.read(args.data, args.limit)
     if not rows:
         raise BadInput(f"{args.data} has no rows{f' that can be used. {problems[0]}' if problems else '.'}")
-    if system is None:
-        system = _load(getattr(args, "model", None) or registry.BEST[args.task])
-    if Path(args.data).suffix not in OWNERS:
-        _require_sides(args.data, system, asked)
-    _tell(problems, "rows that are not whole")
-    made = answer(system, wanted, rows, asked)
-    made.notes["rows_not_whole"] = len(problems)
-    if Path(args.data).suffix in OWNERS:
-        made.columns = {"id": [row.id for row in rows], **made.columns}
-    return rows, made
+    if model is None:
+        model = load_model(getattr(args, "model", None) or task.model)
+    official = Path(args.data).suffix in OFFICIAL_SUFFIXES
+    if not official:
+        _require_inputs(args.data, model, options)
+    _print_problems(problems, "rows that are not whole")
+    result = predict(model, task.head_tasks, rows, options)
+    result.notes["rows_not_whole"] = len(problems)
+    if official:
+        result.predictions = {"id": [row.id for row in rows], **result.predictions}
+    return rows, result
 
 
-def _load(name: str) -> MultitaskModel:
-    """From `weights/`; `BadInput` for a system that is not there and that no checkout would bring."""
+def evaluate_model(args: argparse.Namespace, options: EvalOptions) -> dict[str, tuple[list[Row], EvalResult]]:
+    """As `evaluate_task`, for all tasks of the model named `args.task` whose columns the file has.
+
+    Raises `BadInput` where it has those of none.
+    """
+    model = load_model(args.task)
+    results: dict[str, tuple[list[Row], EvalResult]] = {}
+    errors: list[BadInput] = []
+    for name, task in registry.TASKS.items():
+        if not task.head_tasks or {member.name for member in task.head_tasks} - set(model.tasks):
+            continue
+        try:
+            results[name] = evaluate_task(task, args, options, model)
+        except BadInput as error:
+            errors.append(error)
+    if not results:
+        raise errors[0] if errors else BadInput(f"weights/{args.task} answers no task that can be evaluated.")
+    return results
+
+
+def load_model(name: str) -> MultitaskModel:
+    """From `weights/`; `BadInput` for a model that is missing and that no checkout would bring."""
     if not (weights.root() / name).is_dir():
         recipe, run = config.read(name), RUNS / name
-        lacking = f"weights/ has no {name}, which answers {' and '.join(recipe.tasks)}"
-        measured = evaluation_files.read_evaluation(run).get("measured_with", {}).values()
-        towers = [one for one in measured if one.startswith(OF_HUBS)]
+        missing = f"weights/ has no {name}, which answers {' and '.join(recipe.tasks)}"
+        measured_with = evaluation_files.read_evaluation(run).get("measured_with", {}).values()
+        towers = [tower for tower in measured_with if tower.startswith(HUB_PREFIXES)]
         if towers and (run / evaluation_files.METRICS).is_file():
             raise BadInput(
-                f"{lacking}: it was trained with {' and '.join(towers)}, which the app cannot run, and its figures are in "
+                f"{missing}: it was trained with {' and '.join(towers)}, which the app cannot run, and its figures are in "
                 f"{run / evaluation_files.METRICS}."
             )
         if datasets.get(recipe.data).on_request:
             raise BadInput(
-                f"{lacking}: the owners of its rows give them out on request; train it on them with `python -m training fit "
+                f"{missing}: the owners of its rows give them out on request; train it on them with `python -m training fit "
                 f"{name} --data DATA`."
             )
     return MultitaskModel.load(name, MiniEncoder())
 
 
-def every(args: argparse.Namespace, asked: Asked) -> dict[str, Any]:
-    """For a recipe's name in the place of a task: reports on all tasks of that system whose columns the file has."""
-    from training.evaluation import run as evaluate
-
-    found: dict[str, Any] = {}
-    problems: list[BadInput] = []
-    system = _load(args.task)
-    known = set(system.tasks)
-    names = [name for name in registry.EVALUATED if {task.name for task in registry.parts(name)} <= known]
-    for name in names:
-        one = argparse.Namespace(**vars(args) | {"task": name, "model": args.task})
-        try:
-            rows, made = outcome(one, asked, system)
-        except BadInput as error:
-            problems.append(error)
-            continue
-        found[name] = evaluate.described(one, asked, rows, made)
-    if not found:
-        raise problems[0] if problems else BadInput(f"weights/{args.task} answers no task that can be evaluated.")
-    return {"system": args.task, "tasks": found}
-
-
-def _rows(args: argparse.Namespace, task: Task) -> tuple[list[Row], list[str]]:
-    """And a sentence for each row that is not whole."""
-    path = Path(args.data)
-    require_file(path)
-    dataset = datasets.get(task.data)
-    if path.suffix in OWNERS and dataset.official_file is not None:
-        rows, problems = dataset.official_file(path)
-        return rows[: args.limit], problems
-    rows = dataset.read_parquet(path, limit=args.limit)
-    require_columns(path, pq.read_schema(path).names, NEEDED[args.task], args.task)
-    return rows, []
-
-
-def _require_sides(path: str, system: MultitaskModel, asked: Asked) -> None:
-    """`BadInput` where the file has nothing that the system reads of a row as it is to be shown."""
-    name = system.card.name
-    sides = [side for side in ("image", "text") if system.reads(side) and asked.modality in {None, side}]
+def _require_inputs(path: str, model: MultitaskModel, options: EvalOptions) -> None:
+    """`BadInput` where the file has nothing that the model reads of a row as the options show it."""
+    name = model.card.name
+    sides = [side for side in ("image", "text") if model.reads(side) and options.modality in {None, side}]
     if not sides:
-        raise BadInput(f"{name} does not look at the {asked.modality}: leave out --modality {asked.modality}.")
-    have, needed = pq.read_schema(path).names, ["image"] if asked.captions == "ocr" else sides
-    if not set(needed) & set(have):
-        require_columns(path, have, needed, name)
+        raise BadInput(f"{name} does not look at the {options.modality}: leave out --modality {options.modality}.")
+    names, needed = pq.read_schema(path).names, ["image"] if options.captions == "ocr" else sides
+    if not set(needed) & set(names):
+        require_columns(path, names, needed, name)
 
 
-def answer(system: MultitaskModel, wanted: Sequence[Task], rows: Sequence[Row], asked: Asked) -> Outcome:
-    """Predictions a row, and figures over the rows that answer all questions."""
-    from training.evaluation.run import Outcome
-
-    for task in wanted:
-        if task.name not in system.tasks:
+def predict(model: MultitaskModel, tasks: Sequence[HeadTask], rows: Sequence[Row], options: EvalOptions) -> EvalResult:
+    """Predictions for each row, and metrics over the rows that have a label for all targets of the tasks."""
+    for task in tasks:
+        if task.name not in model.tasks:
             raise BadInput(
-                f"weights/{system.card.name} does not answer {task.name}: it answers {', '.join(system.tasks)}."
+                f"weights/{model.card.name} does not answer {task.name}: it answers {', '.join(model.tasks)}."
             )
     notes: Counter[str] = Counter()
-    targets, strange = zip(*(task.targets(rows) for task in wanted), strict=True)
-    known = (np.concatenate(targets, axis=1) != UNKNOWN).all(axis=1)
-    for task, problems in zip(wanted, strange, strict=True):
-        if problems and not known.any():
-            raise BadInput(f"No row answers {', '.join(one.name for one in wanted)}. {problems[0]}")
+    encoded = [task.encode(rows) for task in tasks]
+    y_true = np.concatenate([numbers for numbers, _ in encoded], axis=1)  # (rows, targets)
+    labelled = (y_true != UNKNOWN).all(axis=1)
+    for task, (_, problems) in zip(tasks, encoded, strict=True):
+        if problems and not labelled.any():
+            raise BadInput(f"No row answers {', '.join(task.name for task in tasks)}. {problems[0]}")
         notes["labels_outside_the_set"] += len(problems)
-        _tell(problems, f"labels outside the set of {task.name}")
-    logits, unreadable = _logits(system, rows, asked, notes)
+        _print_problems(problems, f"labels outside the set of {task.name}")
+    logits, unreadable = _logits(model, rows, options, notes)
     notes["unreadable_pictures"] = len(unreadable)
-    _tell(unreadable, "pictures that cannot be read")
-    stored = evaluation_files.read_evaluation(system.card.folder).get("parts", {})
-    whole = asked.modality is None and asked.captions == "given"
+    _print_problems(unreadable, "pictures that cannot be read")
+    targets = [target for task in tasks for target in task.targets]
+    probs: list[np.ndarray] = []
+    y_pred: list[np.ndarray] = []
     keys = [evaluation_files.row_key(row.text, row.image) for row in rows]
-    found: dict[str, list[Any]] = {}
-    every: list[classification.TargetPredictions] = []
-    names: list[str] = []
-    for task, target in zip(wanted, targets, strict=True):
-        number = system.tasks.index(task.name)
-        head, where = system.heads[number], columns(system.heads)[number]
-        fold, answered = _unseen(system, keys, task, len(logits))
+    as_trained = options.modality is None and options.captions == "given"
+    for task in tasks:
+        task_probs, task_pred, fold = _decide(model, task.name, logits, keys, as_trained=as_trained)
         notes["out_of_fold"], notes["learned_from"] = int((fold >= 0).sum()), int((fold == LEARNED).sum())
-        chances, given = _decided(head, logits[:, :, where], fold, stored.get(task.name), answered if whole else None)
-        for at, question in enumerate(head.questions):
-            every.append(classification.TargetPredictions(target[:, at], chances[at], given[at]))
-            names.append(question.name)
-            alone = len(wanted) * len(head.questions) == 1
-            start = "" if alone else f"{question.name}_"
-            found[f"{start}probability"] = chances[at].max(1).tolist()
-            found[f"{start}label"] = [question.classes[one] for one in given[at]]
-            found |= {f"{start}{name}": chances[at][:, one].tolist() for one, name in enumerate(question.classes)}
-            found[f"{start}target"] = [None if one == UNKNOWN else question.classes[one] for one in target[:, at]]
-    made = Outcome(found, notes=notes, settings={"system": system.card.name, "asked": int(known.sum())})
-    if known.any():
-        kept = [classification.TargetPredictions(*(array[known] for array in one)) for one in every]
-        made.figures = classification.multi_target(kept)
-        if len(kept) > 1:
-            for name, one in zip(names, kept, strict=True):
-                alone_figures = classification.multi_target([one])
-                for end in ("", "_low", "_high", "_majority"):
-                    made.figures[f"macro_f1_{name}{end}"] = alone_figures[f"macro_f1{end}"]
-    return made
+        probs += task_probs
+        y_pred += task_pred
+    predictions: dict[str, list[Any]] = {}
+    for number, target in enumerate(targets):
+        prefix = "" if len(targets) == 1 else f"{target.name}_"
+        predictions[f"{prefix}probability"] = probs[number].max(1).tolist()
+        predictions[f"{prefix}label"] = [target.classes[index] for index in y_pred[number]]
+        predictions |= {
+            f"{prefix}{name}": probs[number][:, index].tolist() for index, name in enumerate(target.classes)
+        }
+        predictions[f"{prefix}target"] = [None if i == UNKNOWN else target.classes[i] for i in y_true[:, number]]
+    result = EvalResult(predictions, {}, notes, {"system": model.card.name}, int(labelled.sum()))
+    if labelled.any():
+        measured = {
+            target.name: TargetPredictions(y_true[labelled, number], probs[number][labelled], y_pred[number][labelled])
+            for number, target in enumerate(targets)
+        }
+        result.metrics = classification.multi_target(list(measured.values()))
+        if len(targets) > 1:
+            for name, values in measured.items():
+                metrics = classification.multi_target([values])
+                result.metrics |= {
+                    f"macro_f1_{name}{end}": metrics[f"macro_f1{end}"] for end in ("", "_low", "_high", "_majority")
+                }
+    return result
 
 
-def _decided(
-    head: Head, logits: np.ndarray, fold: np.ndarray, stored: dict[str, Any] | None, kept: np.ndarray | None
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Chances (N, C) and decisions (N,) a question: all networks together, or the one that did not see the row.
+def _decide(
+    model: MultitaskModel, task: str, logits: np.ndarray, keys: Sequence[int], *, as_trained: bool
+) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
+    """Probabilities (rows, classes) and class numbers (rows,) for each target, and the fold of each row.
 
-    The latter decides as it is `kept` [rows, questions], or where that is None by the rules `stored` for all such rows.
+    Rows of a fold are predicted by the network that was not trained on them, others by all networks together. The class
+    numbers of the former are those saved by `fit` where the rows are shown `as_trained`, else decided by the saved rules.
+    keys: `evaluation_files.row_key` of each row.
     """
-    chances = head.probabilities(logits)
-    given = [rule.decide(part) for rule, part in zip(head.rules, chances, strict=True)]
-    here = np.flatnonzero(fold >= 0)
-    if len(logits) > 1 and len(here) and stored is not None:
-        single = Head.from_dict({"name": head.name, **stored})
-        alone = single.probabilities(logits[fold[here], here])
-        for number, part in enumerate(alone):
-            chances[number][here] = part
-            given[number][here] = single.rules[number].decide(part) if kept is None else kept[here, number]
-    return chances, given
+    number, folder = model.tasks.index(task), model.card.folder
+    head, logits = model.heads[number], logits[:, :, columns(model.heads)[number]]
+    probs = head.probabilities(logits)
+    y_pred = [rule.decide(prob) for rule, prob in zip(head.rules, probs, strict=True)]
+    fold = np.where(np.isin(np.array(keys, np.uint64), evaluation_files.learned_keys(folder)), LEARNED, UNSEEN)
+    described = evaluation_files.read_evaluation(folder).get("parts", {}).get(task)
+    saved = evaluation_files.read_predictions(folder, task, described["rows"]) if described else None
+    if saved is None or len(logits) == 1:
+        return probs, y_pred, fold
+    index_of = {key: index for index, key in enumerate(saved.key.tolist()) if saved.split[index] == 0}
+    rows = [row for row, key in enumerate(keys) if key in index_of]
+    if rows:
+        saved_rows = [index_of[keys[row]] for row in rows]
+        fold[rows] = saved.fold[saved_rows]
+        fold_probs = saved.head.probabilities(logits[fold[rows], rows])
+        for target, (rule, prob) in enumerate(zip(saved.head.rules, fold_probs, strict=True)):
+            probs[target][rows] = prob
+            y_pred[target][rows] = saved.y_pred[saved_rows, target] if as_trained else rule.decide(prob)
+    return probs, y_pred, fold
 
 
-def _unseen(system: MultitaskModel, keys: Sequence[int], task: Task, networks: int) -> tuple[np.ndarray, np.ndarray]:
-    """The network that did not see each row, and what it was kept to answer [rows, questions], UNKNOWN elsewhere.
-
-    keys: `evaluation.key` of each row. UNSEEN stands for rows that no network has learned from, LEARNED for those that all have.
-    """
-    file, name = system.card.folder / evaluation_files.PREDICTIONS, task.name
-    fold, given = np.full(len(keys), UNSEEN), np.full((len(keys), len(task.questions)), UNKNOWN)
-    if not file.is_file():
-        return fold, given
-    learned = set(evaluation_files.learned_keys(system.card.folder).tolist())
-    with np.load(file) as held:
-        known: dict[int, tuple[int, list[int]]] = {}
-        if f"{name}:key" in held and networks > 1:
-            here = held[f"{name}:part"] == 0
-            key, by, answers = (held[f"{name}:{what}"][here].tolist() for what in ("key", "fold", "given"))
-            known = dict(zip(key, zip(by, answers, strict=True), strict=True))
-    for number, one in enumerate(keys):
-        if one in known:
-            fold[number], given[number] = known[one]
-        elif one in learned:
-            fold[number] = LEARNED
-    return fold, given
-
-
-def _tell(problems: Sequence[str], what: str) -> None:
+def _print_problems(problems: Sequence[str], what: str) -> None:
     """The first few sentences, and how many more there are."""
-    for problem in problems[:TOLD]:
+    for problem in problems[:MAX_PROBLEMS_PRINTED]:
         print(problem)
-    if len(problems) > TOLD:
-        print(f"... and {len(problems) - TOLD} more {what}.")
+    if len(problems) > MAX_PROBLEMS_PRINTED:
+        print(f"... and {len(problems) - MAX_PROBLEMS_PRINTED} more {what}.")
 
 
 def _logits(
-    system: MultitaskModel, rows: Sequence[Row], asked: Asked, notes: Counter[str]
+    model: MultitaskModel, rows: Sequence[Row], options: EvalOptions, notes: Counter[str]
 ) -> tuple[np.ndarray, list[str]]:
-    """(networks, rows, all heads), of pictures and words as the app would take them; few pictures are held at once.
+    """float32 [networks, rows, logits of all heads], and a sentence for each row whose picture cannot be read.
 
-    And a sentence for each row whose picture cannot be read.
+    Only a batch of pictures is decoded at once.
     """
-    reader = RapidReader() if asked.captions == "ocr" else None
-    parts, unreadable = [], []
+    reader = RapidReader() if options.captions == "ocr" else None
+    batches: list[np.ndarray] = []
+    unreadable: list[str] = []
     with tqdm(total=len(rows), disable=None, unit="row") as bar:
         for start in range(0, len(rows), BATCH_SIZE):
-            some = [_shown(row, asked, reader, notes, unreadable) for row in rows[start : start + BATCH_SIZE]]
-            parts.append(system.logits([image for image, _ in some], [text for _, text in some]))
-            bar.update(len(some))
-    return np.concatenate(parts, axis=1), unreadable
-
-
-def _shown(
-    row: Row, asked: Asked, reader: Reader | None, notes: Counter[str], unreadable: list[str]
-) -> tuple[Image.Image | None, str]:
-    """A picture that cannot be opened counts as missing, and is told in `unreadable`."""
-    image = None
-    if row.image is not None:
-        try:
-            image = open_picture(row.image).image
-        except BadPicture as error:
-            unreadable.append(f"Row {row.id}: {error}")
-    text = (row.text or "")[: captions.MAX_CHARACTERS]
-    if asked.modality == "image":
-        text = ""
-    elif reader is not None:
-        text = captions.read(image, None, reader).text
-    if asked.modality == "text":
-        image = None
-    if image is None and not text.strip():
-        notes["without_input"] += 1
-    return image, text
+            batch = [image_and_text(row, options, reader, unreadable) for row in rows[start : start + BATCH_SIZE]]
+            notes["without_input"] += sum(image is None and not text.strip() for image, text in batch)
+            batches.append(model.logits([image for image, _ in batch], [text for _, text in batch]))
+            bar.update(len(batch))
+    return np.concatenate(batches, axis=1), unreadable

@@ -1,9 +1,8 @@
-"""`python -m training evaluate TASK --save-predictions`: predictions of the verdict and the emotion models, as the page reads them.
+"""`evaluate TASK --save-predictions`: predictions of the verdict and the emotion models, for the Evaluation page.
 
-Systems write theirs when they are fitted; these models are measured by the app's own code, so that their predictions
-come from `evaluate`. The page takes them for the shipped weights' answers to whole rows that were not learned from, so that
-nothing else is kept as such. Calibrations and thresholds of their cards become rules (`models/classifiers/heads.py`): Platt scaling
-sigmoid(scale * logit + offset) is the rule with that scale and the offset split between no and yes.
+Multitask models save theirs when they are fitted; these models are measured by the app's own code, so that their
+predictions come from `evaluate`. The page shows them as the shipped weights' predictions for whole rows that were not
+trained on, so that nothing else is saved.
 """
 
 from __future__ import annotations
@@ -12,128 +11,104 @@ import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from models import evaluation_files, weights
-from models.classifiers.heads import Head, Question, Rule
+from models.classifiers.heads import Head
 from models.errors import BadInput
 from models.evaluation_files import UNKNOWN
 from training.datasets.base import Row
-
-if TYPE_CHECKING:
-    from training.evaluation.run import Outcome
-
-FOLDERS = {
-    "hate": "hate_cross_attention",
-    "harm": "hate_cross_attention",
-    "text-emotions": "text_emotions",
-    "face-expressions": "face_expressions",
-}
-TITLES = {
-    "hate_cross_attention": "The verdict: hate and harm",
-    "text_emotions": "Emotions in words",
-    "face_expressions": "Expressions of faces",
-}
+from training.tasks import registry
+from training.tasks.base import AppTask, EvalResult
 
 
 def check(args: argparse.Namespace) -> None:
-    """`BadInput` for what the page would take for something else: half memes, some rows, rows learned from."""
-    if args.task not in FOLDERS:
-        raise BadInput(
-            f"Systems keep the predictions on {args.task} when they are fitted: leave out --save-predictions."
-        )
-    other = {
+    """`BadInput` for what the page would take for something else: one modality, some rows, training rows."""
+    _saved_task(args.task)
+    unusual = {
         "--modality": args.modality is not None,
         "--captions ocr": args.captions != "given",
         "--limit": args.limit is not None,
         f"--profile {args.profile}": args.profile not in {"auto", "mini"},
     }
-    if asked := [option for option, there in other.items() if there]:
+    if given := [option for option, is_given in unusual.items() if is_given]:
         raise BadInput(
-            f"--save-predictions saves what the profile mini answers to all rows, each whole: leave out {' and '.join(asked)}, "
-            "or --save-predictions."
+            "--save-predictions saves what the profile mini predicts for whole rows and all of them: leave out "
+            f"{' and '.join(given)}, or --save-predictions."
         )
-    data_set(args.data)
+    dataset_name(args.data)
 
 
-def data_set(file: str) -> str:
-    """NAME of `NAME.validation.parquet`, by which the page finds the rows again; `BadInput` for a file of another name."""
+def _saved_task(name: str) -> AppTask:
+    task = registry.TASKS.get(name)
+    if not isinstance(task, AppTask) or task.head is None:
+        raise BadInput(f"Predictions for {name} are saved when its model is fitted: leave out --save-predictions.")
+    return task
+
+
+def dataset_name(file: str) -> str:
+    """NAME of `NAME.validation.parquet`, by which the page finds the rows; `BadInput` for a file of another name."""
     name = Path(file).name
-    found = re.fullmatch(r"([\w.-]+)\.(train|validation)\.parquet", name)
-    if found is None:
+    match = re.fullmatch(r"([\w.-]+)\.(train|validation)\.parquet", name)
+    if match is None:
         raise BadInput(
-            f"{name} does not say which rows it holds: --save-predictions takes a file named like NAME.validation.parquet, "
-            "whose NAME the Evaluation page shows."
+            f"{name} does not say which rows it holds: --save-predictions takes a file named like NAME.validation.parquet, so "
+            "that the Evaluation page can name them."
         )
-    if found[2] == "train":
+    if match[2] == "train":
         raise BadInput(
-            f"{name} holds rows to learn from, on which metrics are too good: --save-predictions takes a file named like "
-            f"{found[1]}.validation.parquet."
+            f"{name} holds rows to learn from, on which every figure looks better than it is: --save-predictions takes a file "
+            f"named like {match[1]}.validation.parquet."
         )
-    return found[1]
+    return match[1]
 
 
-def keep(args: argparse.Namespace, outcome: Outcome, rows: Sequence[Row]) -> None:
-    """Adds the predictions of rows that have a label; `BadInput` where none has. `check` comes first."""
-    data = data_set(args.data)
-    card = weights.card(FOLDERS[args.task])
-    head = _head(args.task, card)
-    columns = outcome.columns
-    known = np.array([value is not None for value in columns["target"]]) & np.array(
-        [value is not None for value in columns["probability"]]
+def save(args: argparse.Namespace, result: EvalResult, rows: Sequence[Row]) -> None:
+    """Adds the predictions of rows that have a label; `BadInput` where none has. Call `check` first."""
+    task, data = _saved_task(args.task), dataset_name(args.data)
+    card = weights.card(task.model)
+    head = task.head(card)  # type: ignore[misc]  # not None, as `_saved_task` checks
+    labelled = np.array([
+        target is not None and prob is not None
+        for target, prob in zip(result.predictions["target"], result.predictions["probability"], strict=True)
+    ])  # fmt: skip
+    if not labelled.any():
+        raise BadInput(f"{args.data} has no row with a label: there is nothing to save.")
+    probs, y_true = _probs_and_labels(head, result.predictions)
+    probs = [prob[labelled] for prob in probs]
+    numbers = np.flatnonzero(labelled)
+    predictions = evaluation_files.PredictionSet(
+        head=head,
+        rows=f"{data}, validation",
+        y_true=y_true[labelled],
+        y_pred=np.stack([rule.decide(prob) for rule, prob in zip(head.rules, probs, strict=True)], axis=1),
+        uncalibrated_probs=[rule.before(prob) for rule, prob in zip(head.rules, probs, strict=True)],
+        row=numbers,
+        split=np.ones(len(numbers), int),
+        fold=np.full(len(numbers), UNKNOWN),
+        key=np.array([evaluation_files.row_key(rows[n].text, rows[n].image) for n in numbers.tolist()], np.uint64),
     )
-    if not known.any():
-        raise BadInput(f"{args.data} has no row with a label: there is nothing to keep.")
-    chances, target = _chances(args.task, head, columns)
-    raw = [rule.before(part[known]) for rule, part in zip(head.rules, chances, strict=True)]
-    given = [rule.decide(part[known]) for rule, part in zip(head.rules, chances, strict=True)]
-    count = int(known.sum())
-    keys = [evaluation_files.row_key(row.text, row.image) for row, here in zip(rows, known, strict=True) if here]
-    answers = evaluation_files.PredictionSet(
-        head, f"{data}, validation", target[known], np.stack(given, axis=1), raw, np.flatnonzero(known),
-        np.ones(count, int), np.full(count, UNKNOWN), np.array(keys, np.uint64),
-    )  # fmt: skip
     made_by = {**evaluation_files.read_evaluation(card.folder).get("made_by", {}), args.task: card.identity}
-    evaluation_files.add_predictions(card.folder, [answers], title=TITLES[card.name], data=data, made_by=made_by)
+    evaluation_files.add_predictions(card.folder, [predictions], title=task.model_title, data=data, made_by=made_by)
 
 
-def _head(task: str, card: weights.Card) -> Head:
-    if task in {"hate", "harm"}:
-        no, yes = ("not_hateful", "hateful") if task == "hate" else ("not_harmful", "harmful")
-        platt, threshold = card.setting("calibration")[task], float(card.setting("thresholds")[task])
-        rule = _rule(threshold, float(platt["scale"]), float(platt["offset"]))
-        return Head(task, "binary", (Question(task, (no, yes)),), (rule,))
-    labels = list(card.setting("labels"))
-    if task == "face-expressions":
-        scale = 1 / float(card.setting("temperature"))
-        return Head(task, "single", (Question("expression", tuple(labels)),), (Rule(scale),))
-    thresholds = card.setting("thresholds")
-    questions = tuple(Question(label, (f"not_{label}", label)) for label in labels)
-    return Head(task, "multi", questions, tuple(_rule(float(thresholds[label])) for label in labels))
-
-
-def _rule(threshold: float, scale: float = 1.0, offset: float = 0.0) -> Rule:
-    """Yes from `threshold` on, after Platt scaling."""
-    half = float(np.log(threshold / (1 - threshold))) / 2
-    return Rule(scale, (-offset / 2, offset / 2), (half, -half))
-
-
-def _chances(task: str, head: Head, columns: dict) -> tuple[list[np.ndarray], np.ndarray]:
-    """Calibrated (N, C) a question, and targets [N, questions]."""
-    if head.kind == "binary":
-        yes = np.asarray(columns["probability"], float)
-        target = np.array([UNKNOWN if value is None else int(value) for value in columns["target"]])
-        return [np.stack([1 - yes, yes], axis=1)], target[:, None]
+def _probs_and_labels(head: Head, predictions: dict[str, list[Any]]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Calibrated probabilities (rows, classes) for each target, and class numbers [rows, targets]."""
+    labels = predictions["target"]
     if head.kind == "single":
         classes = head.questions[0].classes
-        found = np.stack(
-            [np.array([np.nan if v is None else v for v in columns[name]], float) for name in classes], axis=1
-        )
-        target = np.array([UNKNOWN if value is None else classes.index(value) for value in columns["target"]])
-        return [found], target[:, None]
-    labels = [question.name for question in head.questions]
-    parts = [np.asarray(columns[label], float) for label in labels]
-    truth = [[UNKNOWN] * len(labels) if v is None else [int(label in v) for label in labels] for v in columns["target"]]
-    return [np.stack([1 - part, part], axis=1) for part in parts], np.array(truth)
+        probs = np.array([predictions[name] for name in classes], float).T  # None becomes NaN
+        y_true = [[UNKNOWN if label is None else classes.index(label)] for label in labels]
+        return [probs], np.array(y_true)
+    names = [target.name for target in head.questions]
+    if head.kind == "binary":
+        yes = [predictions["probability"]]
+        y_true = [[UNKNOWN if label is None else int(label)] for label in labels]
+    else:
+        yes = [predictions[name] for name in names]
+        y_true = [
+            [UNKNOWN] * len(names) if label is None else [int(name in label) for name in names] for label in labels
+        ]
+    return [np.stack([1 - prob, prob], axis=1) for prob in np.array(yes, float)], np.array(y_true)

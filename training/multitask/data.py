@@ -98,7 +98,7 @@ def build(recipe: SystemRecipe, cache: Path) -> System:
     for name, asked in (("image", recipe.image), ("text", recipe.text)):
         if asked is not None:
             sides[name], measured[name] = _encoder(name, asked, cache)
-    heads = tuple(task.head for name in recipe.tasks for task in tasks.parts(name))
+    heads = tuple(task.head for name in recipe.tasks for task in tasks.head_tasks(name))
     return System(recipe, heads, sides["image"], sides["text"], measured)
 
 
@@ -130,7 +130,7 @@ def chosen(
     recipe: SystemRecipe, folder: str | Path | None, *, limit: int | None = None, ready: Sequence[Row] | None = None
 ) -> tuple[list[Row], np.ndarray, np.ndarray, list[str]]:
     """The rows that answer any of the recipe's tasks, with the part of each and its targets; and what is wrong with rows."""
-    wanted = tuple(task for name in recipe.tasks for task in tasks.parts(name))
+    wanted = tuple(task for name in recipe.tasks for task in tasks.head_tasks(name))
     rows: list[Row] = []
     part: list[int] = []
     targets: list[np.ndarray] = []
@@ -142,7 +142,7 @@ def chosen(
         problems += strange
         kept, strange = (found, []) if recipe.image is None else usable_rows(found)
         kept = kept[:limit]
-        answers, outside = zip(*(task.targets(kept) for task in wanted), strict=True)
+        answers, outside = zip(*(task.encode(kept) for task in wanted), strict=True)
         # a word outside the set is strange to each task that asks for it, and the same row may stand in both parts
         strange = list(dict.fromkeys([*strange, *(one for several in outside for one in several)]))
         problems += [f"{recipe.data}, {name}: {one}" for one in strange]

@@ -35,7 +35,7 @@ def figures_of(recipe: SystemRecipe, answers: Sequence[evaluation_files.Predicti
     """`TASK, ROWS` to figures, for each head, and for a task of several heads (Memotion's intensities) over all of them."""
     figures = {f"{one.head.name}, {one.rows}": measure(one) for one in answers}
     for task in recipe.tasks:
-        names = [part.name for part in tasks.parts(task)]
+        names = [part.name for part in tasks.head_tasks(task)]
         for rows in dict.fromkeys(one.rows for one in answers if len(names) > 1):
             figures[f"{task}, {rows}"] = measure(
                 *(one for one in answers if one.rows == rows and one.head.name in names)

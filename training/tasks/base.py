@@ -1,70 +1,186 @@
-"""What can be asked of a system: the questions, and what a data set's rows answer to them."""
+"""What a task declares, and what an evaluation of it returns."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from models.classifiers.heads import Head, Kind, Question
 from models.errors import BadInput
 from models.evaluation_files import UNKNOWN
-from training.datasets.base import Row
+from models.weights import Card
+from training.datasets.base import LoadResult, Row
+from training.datasets.dataset import Dataset
+from training.datasets.parquet import require_columns, require_file
+
+OFFICIAL_SUFFIXES = (".json", ".jsonl", ".csv")  # of files in the layout of a data set's owners
 
 
 @dataclass(frozen=True)
+class EvalOptions:
+    """How the rows are shown to the model: one modality only (`image` or `text`), captions `given` or read by `ocr`."""
+
+    modality: str | None = None
+    captions: str = "given"
+    profile: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.modality not in {None, "image", "text"}:
+            raise BadInput(f"The modality is image or text, not {self.modality!r}.")
+        if self.captions not in {"given", "ocr"}:
+            raise BadInput(f"Captions are given or ocr, not {self.captions!r}.")
+
+
+@dataclass
+class EvalResult:
+    """`predictions` are columns with one value a row of the file, in its order; `notes` count what was odd.
+
+    `labelled` is the number of rows in the metrics, where that is not the number of rows with a label.
+    """
+
+    predictions: dict[str, list[Any]]
+    metrics: dict[str, float] = field(default_factory=dict)
+    notes: Counter[str] = field(default_factory=Counter)
+    settings: dict[str, Any] = field(default_factory=dict)
+    labelled: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
-    """`answers` gives a class name a question, None for one that the row does not answer; None alone: not asked of it.
+    """What every task declares.
 
-    Where a data set's own words are others than the classes, `answers` raises `outside` for a word that is none of them.
-
-    `data` names the data set (`training/datasets/registry.py`); `label` tells what the classes mean.
+    name: in `evaluate` and in configurations. title: a sentence for people. dataset: the data set whose rows it is trained
+    and measured on. model: the folder of weights/ that answers it best. columns: what a Parquet file to evaluate must have.
+    options: those of `evaluate` that it uses beside the ones of every task.
     """
 
     name: str
-    data: str
+    title: str
+    dataset: Dataset
+    model: str
+    columns: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+    @property
+    def head_tasks(self) -> tuple[HeadTask, ...]:
+        """The heads of a multitask model that answer it; none for what the app's own code answers."""
+        return ()
+
+    def read(self, path: str | Path, limit: int | None = None) -> LoadResult:
+        """Rows of a Parquet file or of an official file, and a sentence for each row that cannot be used.
+
+        Raises `BadInput` where the file, or a column that the task needs, is missing.
+        """
+        path = Path(path)
+        require_file(path)
+        if path.suffix in OFFICIAL_SUFFIXES and self.dataset.official_file:
+            rows, problems = self.dataset.official_file(path)
+            return rows[:limit], problems
+        rows = self.dataset.read_parquet(path, limit=limit)
+        require_columns(path, pq.read_schema(path).names, self.columns, self.name)
+        return rows, []
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadTask(Task):
+    """A task of one head of a multitask model; `evaluate` measures it by `metrics.classification.multi_target`.
+
+    labels: the class name of a row for each target, None for a target that the row does not answer; None alone if it answers
+    none. Where the words of the data set are not the class names, `labels` raises `unknown_label` for a word it does not know.
+    """
+
+    options: tuple[str, ...] = ("modality", "captions", "model")
     kind: Kind
-    questions: tuple[Question, ...]
-    answers: Callable[[Row], Sequence[str | None] | None]
-    label: str = ""
+    targets: tuple[Question, ...]
+    labels: Callable[[Row], Sequence[str | None] | None]
 
     @property
     def head(self) -> Head:
-        """Uncalibrated, as it is before training."""
-        return Head(self.name, self.kind, self.questions)
+        """The head before training, uncalibrated."""
+        return Head(self.name, self.kind, self.targets)
 
-    def target(self, row: Row) -> list[int]:
-        """A class number a question, UNKNOWN where there is none; `BadInput` for a label outside the set."""
-        given = self.answers(row)
-        if given is None:
-            return [UNKNOWN] * len(self.questions)
-        found = []
-        for answer, question in zip(given, self.questions, strict=True):
-            if answer is None:
-                found.append(UNKNOWN)
-            elif answer in question.classes:
-                found.append(question.classes.index(answer))
-            else:
-                raise outside(row, answer, question.name, question.classes)
-        return found
+    @property
+    def head_tasks(self) -> tuple[HeadTask, ...]:
+        """The task itself."""
+        return (self,)
 
-    def targets(self, rows: Sequence[Row]) -> tuple[np.ndarray, list[str]]:
-        """int64 [rows, questions], and a sentence for each row whose label is outside the set (it counts as unknown)."""
-        found, problems = np.full((len(rows), len(self.questions)), UNKNOWN), []
+    def encode_row(self, row: Row) -> list[int]:
+        """A class number for each target, UNKNOWN where there is none; `BadInput` for a label outside the set."""
+        names = self.labels(row)
+        if names is None:
+            return [UNKNOWN] * len(self.targets)
+        numbers = []
+        for name, target in zip(names, self.targets, strict=True):
+            if name is not None and name not in target.classes:
+                raise unknown_label(row, name, target.name, target.classes)
+            numbers.append(UNKNOWN if name is None else target.classes.index(name))
+        return numbers
+
+    def encode(self, rows: Sequence[Row]) -> tuple[np.ndarray, list[str]]:
+        """int64 [rows, targets], and a sentence for each row whose label is outside the set (it counts as UNKNOWN)."""
+        numbers, problems = np.full((len(rows), len(self.targets)), UNKNOWN), []
         for number, row in enumerate(rows):
             try:
-                found[number] = self.target(row)
+                numbers[number] = self.encode_row(row)
             except BadInput as error:
                 problems.append(str(error))
-        return found, problems
+        return numbers, problems
 
 
-def outside(row: Row, given: object, asked: str, allowed: Iterable[object]) -> BadInput:
-    """The sentence for a label outside the set; `allowed` is what the data set's file may hold."""
-    return BadInput(f"Row {row.id}: {given!r} is no answer to {asked}, which knows {', '.join(map(str, allowed))}.")
+@dataclass(frozen=True, kw_only=True)
+class TaskGroup(Task):
+    """Several heads of one multitask model that are measured together."""
+
+    options: tuple[str, ...] = HeadTask.options
+    members: tuple[HeadTask, ...]
+
+    @property
+    def head_tasks(self) -> tuple[HeadTask, ...]:
+        """Its members."""
+        return self.members
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppTask(Task):
+    """A task that the app's own code answers.
+
+    predict: called with the rows, the options and the loaded model, or None to load the shipped one. head: the head by which
+    the Evaluation page reads saved predictions; without it none are saved. read_rows: instead of the data set's reader.
+    """
+
+    predict: Callable[[Sequence[Row], EvalOptions, Any], EvalResult]
+    head: Callable[[Card], Head] | None = None
+    model_title: str = ""
+    read_rows: Callable[[Path, int | None], LoadResult] | None = None
+
+    def read(self, path: str | Path, limit: int | None = None) -> LoadResult:
+        """As `Task.read`; an empty file is a `BadInput`."""
+        rows, problems = self.read_rows(Path(path), limit) if self.read_rows else super().read(path, limit)
+        if not rows:
+            raise BadInput(f"{path} has no rows.")
+        return rows, problems
+
+
+def unknown_label(row: Row, label: object, target: str, known: Iterable[object]) -> BadInput:
+    """The error for a label outside the set; `known` is what the data set's file may hold."""
+    return BadInput(f"Row {row.id}: {label!r} is no answer to {target}, which knows {', '.join(map(str, known))}.")
 
 
 def yes_or_no(name: str, no: str, yes: str) -> Question:
-    """A question of two classes, the one that is looked for second."""
+    """A target of two classes, the positive one second."""
     return Question(name, (no, yes))
+
+
+def label_names(row: Row, known: Sequence[str]) -> tuple[str, ...]:
+    """The one label of a row, or its several; `BadInput` for one that is not known."""
+    names = row.label if isinstance(row.label, tuple) else (row.label,)
+    for name in names:
+        if name not in known:
+            raise BadInput(f"Row {row.id} has the label {name!r}, which is none of {', '.join(known)}.")
+    return names  # type: ignore[return-value]  # all of them are known

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from models.classifiers.heads import Question
 from training.datasets.base import Row
-from training.tasks.base import Task, outside, yes_or_no
+from training.datasets.memotion import ASPECTS, MEMOTION
+from training.tasks.base import HeadTask, TaskGroup, unknown_label, yes_or_no
 
 SENTIMENTS = ("negative", "neutral", "positive")
 GRADES = ("very_negative", "negative", "neutral", "positive", "very_positive")
@@ -16,8 +17,9 @@ LEVELS = {
     "offence": ("not_offensive", "slight", "very_offensive", "hateful_offensive"),
     "motivation": ("not_motivational", "motivational"),
 }
-"""Each aspect's levels from the lowest on; the column of `offence` is `offensive`, that of `motivation` `motivational`."""
-COLUMNS = {"humour": "humour", "sarcasm": "sarcasm", "offence": "offensive", "motivation": "motivational"}
+"""Each aspect's levels from the lowest on."""
+COLUMNS = dict(zip(LEVELS, ASPECTS, strict=False))  # the column of `offence` is `offensive`
+MODEL = "memotion_gmu"
 
 
 def _level(row: Row, aspect: str) -> str | None:
@@ -25,59 +27,83 @@ def _level(row: Row, aspect: str) -> str | None:
     return str(value) if value else None
 
 
-def sentiment(row: Row) -> Sequence[str | None] | None:
+def sentiment_labels(row: Row) -> Sequence[str | None] | None:
     """Very negative counts as negative, very positive as positive, as in the shared task."""
     if not row.label:
         return None
     if row.label not in GRADES:
-        raise outside(row, row.label, "sentiment", GRADES)
+        raise unknown_label(row, row.label, "sentiment", GRADES)
     return [str(row.label).removeprefix("very_")]
 
 
-def polarity(row: Row) -> Sequence[str | None] | None:
-    """Neutral rows are not asked."""
-    given = sentiment(row)
-    return None if given is None or given[0] == "neutral" else given
+def polarity_labels(row: Row) -> Sequence[str | None] | None:
+    """Neutral rows have no label."""
+    labels = sentiment_labels(row)
+    return None if labels is None or labels[0] == "neutral" else labels
 
 
-def types(row: Row) -> Sequence[str | None]:
-    """Present at any level above the lowest."""
-    found: list[str | None] = []
+def type_labels(row: Row) -> Sequence[str | None]:
+    """An aspect is present at any level above the lowest."""
+    labels: list[str | None] = []
     for aspect, levels in LEVELS.items():
         level = _level(row, aspect)
         if level is not None and level not in levels:
-            raise outside(row, level, aspect, levels)
-        found.append(level if level is None or level == levels[0] else aspect)
-    return found
+            raise unknown_label(row, level, aspect, levels)
+        labels.append(level if level is None or level == levels[0] else aspect)
+    return labels
 
 
-def intensity(row: Row) -> Sequence[str | None]:
-    """The level of each aspect; motivation has two."""
-    return [_level(row, aspect) for aspect in LEVELS]
-
+INTENSITIES = tuple(
+    HeadTask(
+        name=f"memotion-{aspect}",
+        title=f"How strong: {aspect}",
+        dataset=MEMOTION,
+        columns=(COLUMNS[aspect],),
+        model=MODEL,
+        kind="ordinal" if len(levels) > 2 else "binary",
+        targets=(Question(aspect, levels),),
+        labels=lambda row, aspect=aspect: [_level(row, aspect)],  # type: ignore[misc]
+    )
+    for aspect, levels in LEVELS.items()
+)
 
 TASKS = (
-    Task(
-        "memotion-sentiment", "memotion", "single", (Question("sentiment", SENTIMENTS),), sentiment,
-        "Overall sentiment of a meme",
+    HeadTask(
+        name="memotion-sentiment",
+        title="Overall sentiment of a meme",
+        dataset=MEMOTION,
+        columns=("overall_sentiment",),
+        model=MODEL,
+        kind="single",
+        targets=(Question("sentiment", SENTIMENTS),),
+        labels=sentiment_labels,
     ),
-    Task(
-        "memotion-types", "memotion", "multi",
-        tuple(yes_or_no(aspect, levels[0], aspect) for aspect, levels in LEVELS.items()), types,
-        "Is a meme meant to be funny, sarcastic, offensive, motivational",
+    HeadTask(
+        name="memotion-types",
+        title="Is a meme meant to be funny, sarcastic, offensive, motivational",
+        dataset=MEMOTION,
+        columns=tuple(COLUMNS.values()),
+        model=MODEL,
+        kind="multi",
+        targets=tuple(yes_or_no(aspect, levels[0], aspect) for aspect, levels in LEVELS.items()),
+        labels=type_labels,
     ),
-    Task(
-        "memotion-polarity", "memotion", "binary", (yes_or_no("polarity", "negative", "positive"),), polarity,
-        "Positive against negative; neutral memes are left out",
+    TaskGroup(
+        name="memotion-intensity",
+        title="How funny, sarcastic, offensive and motivational a meme is",
+        dataset=MEMOTION,
+        columns=tuple(COLUMNS.values()),
+        model=MODEL,
+        members=INTENSITIES,
     ),
-    *(
-        Task(
-            f"memotion-{aspect}", "memotion", "ordinal" if len(levels) > 2 else "binary", (Question(aspect, levels),),
-            lambda row, aspect=aspect: [_level(row, aspect)],  # type: ignore[misc]
-            f"How strong: {aspect}",
-        )
-        for aspect, levels in LEVELS.items()
+    HeadTask(
+        name="memotion-polarity",
+        title="Positive against negative; neutral memes are left out",
+        dataset=MEMOTION,
+        columns=("overall_sentiment",),
+        model=MODEL,
+        kind="binary",
+        targets=(yes_or_no("polarity", "negative", "positive"),),
+        labels=polarity_labels,
     ),
-)  # fmt: skip
-INTENSITY = tuple(f"memotion-{aspect}" for aspect in LEVELS)
-"""`memotion-intensity` is these four together."""
+)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.classifiers.heads import Question
+from training.datasets.axiom import AXIOM
 from training.datasets.base import Row
-from training.tasks.base import Task, outside, yes_or_no
+from training.datasets.restore import RESTORE
+from training.tasks.base import HeadTask, unknown_label, yes_or_no
 
 ANXIETY = (
     "nervousness", "lack_of_worry_control", "excessive_worry", "difficulty_relaxing", "restlessness", "irritability",
@@ -22,31 +24,47 @@ DEPRESSION = (
 MISSPELT = {"irritatbily": "irritability"}  # as AxiOM's rows have it
 
 
-def plain(name: object) -> str:
+def class_name(name: object) -> str:
     """`Lack of Interest` and `lack-of-interest` are `lack_of_interest`."""
-    found = "_".join(str(name).replace("-", " ").replace("_", " ").lower().split())
-    return MISSPELT.get(found, found)
+    joined = "_".join(str(name).replace("-", " ").replace("_", " ").lower().split())
+    return MISSPELT.get(joined, joined)
 
 
-def anxiety(row: Row) -> Sequence[str | None] | None:
-    return None if row.label is None else [plain(row.label)]
+def anxiety_labels(row: Row) -> Sequence[str | None] | None:
+    """The one category."""
+    return None if row.label is None else [class_name(row.label)]
 
 
-def depression(row: Row) -> Sequence[str | None] | None:
-    """A yes or no a category."""
+def depression_labels(row: Row) -> Sequence[str | None] | None:
+    """Yes or no for each category."""
     if row.label is None:
         return None
-    names = [plain(name) for name in (row.label if isinstance(row.label, tuple) else (row.label,))]
-    strange = [name for name in names if name not in DEPRESSION]
-    if strange:
-        raise outside(row, strange[0], "depression", DEPRESSION)
+    names = [class_name(name) for name in (row.label if isinstance(row.label, tuple) else (row.label,))]
+    unknown = [name for name in names if name not in DEPRESSION]
+    if unknown:
+        raise unknown_label(row, unknown[0], "depression", DEPRESSION)
     return [name if name in names else f"not_{name}" for name in DEPRESSION]
 
 
 TASKS = (
-    Task("axiom", "axiom", "single", (Question("anxiety", ANXIETY),), anxiety, "Which symptom of anxiety a meme shows"),
-    Task(
-        "restore", "restore", "multi", tuple(yes_or_no(name, f"not_{name}", name) for name in DEPRESSION), depression,
-        "Which symptoms of depression a meme shows",
+    HeadTask(
+        name="axiom",
+        title="Which symptom of anxiety a meme shows",
+        dataset=AXIOM,
+        columns=("label",),
+        model="mental_health_axiom",
+        kind="single",
+        targets=(Question("anxiety", ANXIETY),),
+        labels=anxiety_labels,
     ),
-)  # fmt: skip
+    HeadTask(
+        name="restore",
+        title="Which symptoms of depression a meme shows",
+        dataset=RESTORE,
+        columns=("label",),
+        model="mental_health_restore",
+        kind="multi",
+        targets=tuple(yes_or_no(name, f"not_{name}", name) for name in DEPRESSION),
+        labels=depression_labels,
+    ),
+)

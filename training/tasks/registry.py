@@ -1,37 +1,37 @@
-"""All tasks that recipes can name, and the names under which `evaluate` asks for several at once."""
+"""All tasks by name, collected from the `TASKS` of each module in this package. A new task is one file here."""
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
+
 from models.errors import BadInput, suggest
-from training.tasks import dreaddit, harmeme, memotion, mental_health
-from training.tasks.base import Task
-
-TASKS: dict[str, Task] = {
-    task.name: task for module in (memotion, dreaddit, harmeme, mental_health) for task in module.TASKS
-}
-TOGETHER: dict[str, tuple[str, ...]] = {"memotion-intensity": memotion.INTENSITY}
-EVALUATED = (
-    "memotion-sentiment", "memotion-types", "memotion-intensity", "memotion-polarity", "stress", "stress-domain",
-    "target", "axiom", "restore",
-)  # fmt: skip
-
-BEST: dict[str, str] = {
-    "memotion-sentiment": "memotion_gmu",
-    "memotion-types": "memotion_gmu",
-    "memotion-intensity": "memotion_gmu",
-    "memotion-polarity": "memotion_gmu",
-    "stress": "mental_health_stress",
-    "stress-domain": "mental_health_domain",
-    "target": "mental_health_target",
-    "axiom": "mental_health_axiom",
-    "restore": "mental_health_restore",
-}
-"""The system that `evaluate` asks unless another is named: of those that ship, the best out of fold."""
+from training import tasks
+from training.tasks.base import HeadTask, Task
 
 
-def parts(name: str) -> tuple[Task, ...]:
-    """The task of that name, or those that it stands for; `BadInput` with the nearest name."""
-    names = TOGETHER.get(name, (name,))
-    if names[0] not in TASKS:
-        raise BadInput(f"There is no task {name!r}.{suggest(name, [*TASKS, *TOGETHER])}")
-    return tuple(TASKS[one] for one in names)
+def collect() -> dict[str, Task]:
+    """The tasks that `evaluate` can measure, by name."""
+    modules = [import_module(f"{tasks.__name__}.{module.name}") for module in pkgutil.iter_modules(tasks.__path__)
+               if module.name != "registry"]  # fmt: skip
+    return {task.name: task for module in modules for task in getattr(module, "TASKS", ())}
+
+
+TASKS: dict[str, Task] = collect()
+
+
+def head_tasks_by_name() -> dict[str, tuple[HeadTask, ...]]:
+    """All tasks that heads of multitask models answer, and each head of a group by its own name."""
+    named: dict[str, tuple[HeadTask, ...]] = {}
+    for task in TASKS.values():
+        if task.head_tasks:
+            named |= {task.name: task.head_tasks, **{member.name: (member,) for member in task.head_tasks}}
+    return named
+
+
+def head_tasks(name: str) -> tuple[HeadTask, ...]:
+    """The heads of a multitask model that answer the task of that name; `BadInput` where it has none."""
+    named = head_tasks_by_name()
+    if name not in named:
+        raise BadInput(f"There is no task {name!r}.{suggest(name, named)}")
+    return named[name]

@@ -64,11 +64,11 @@ def test_memotion_as_on_kaggle(tmp_path: Path) -> None:
     assert "labels.csv, line 3: the picture gone.jpg is not in" in problems[0]
     assert MEMOTION.load("validation", tmp_path) == ([], [])
     sentiment, types, humour = (
-        registry.TASKS[name] for name in ("memotion-sentiment", "memotion-types", "memotion-humour")
+        registry.head_tasks(name)[0] for name in ("memotion-sentiment", "memotion-types", "memotion-intensity")
     )
-    assert [sentiment.target(row) for row in rows] == [[2], [0]]
-    assert [types.target(row) for row in rows] == [[1, 1, 1, 1], [0, 1, 1, 1]]
-    assert [humour.target(row) for row in rows] == [[3], [0]]
+    assert [sentiment.encode_row(row) for row in rows] == [[2], [0]]
+    assert [types.encode_row(row) for row in rows] == [[1, 1, 1, 1], [0, 1, 1, 1]]
+    assert [humour.encode_row(row) for row in rows] == [[3], [0]]
 
 
 def test_a_missing_column_is_one_sentence(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_table_without_rows_says_so(tmp_path: Path) -> None:
 def test_a_strange_label_leaves_the_other_rows(tmp_path: Path) -> None:
     memotion_csv(tmp_path, [line("one.jpg", sentiment="so_so"), line("two.jpg")])
     rows, _ = MEMOTION.load("train", tmp_path)
-    target, problems = registry.TASKS["memotion-sentiment"].targets(rows)
+    target, problems = registry.head_tasks("memotion-sentiment")[0].encode(rows)
     assert target.tolist() == [[-1], [2]]
     assert problems == [f"Row one.jpg: 'so_so' is no answer to sentiment, which knows {', '.join(GRADES)}."]
 
@@ -156,8 +156,8 @@ def test_axiom(tmp_path: Path, kind: str) -> None:
     table(tmp_path, "axiom", rows, kind)
     found, problems = AXIOM.load("train", tmp_path)
     assert [(row.id, row.image is not None) for row in found] == [("TR-1", True), ("TR-2", False)]
-    task = registry.TASKS["axiom"]
-    assert [task.questions[0].classes[task.target(row)[0]] for row in found] == ["restlessness", "irritability"]
+    task = registry.head_tasks("axiom")[0]
+    assert [task.targets[0].classes[task.encode_row(row)[0]] for row in found] == ["restlessness", "irritability"]
     assert [problem.split(":")[0] for problem in problems] == ["train." + kind + f", row {n}" for n in (2, 3, 4)]
     assert "its words are used alone" in problems[0]
     assert "the row is left out" in problems[1]
@@ -173,13 +173,13 @@ def test_restore_takes_lists(tmp_path: Path, kind: str) -> None:
     ]
     table(tmp_path, "restore", rows, kind)
     found, _ = RESTORE.load("train", tmp_path)
-    task = registry.TASKS["restore"]
-    names = [question.name for question in task.questions]
-    assert [name for name, yes in zip(names, task.target(found[0]), strict=True) if yes] == [
+    task = registry.head_tasks("restore")[0]
+    names = [question.name for question in task.targets]
+    assert [name for name, yes in zip(names, task.encode_row(found[0]), strict=True) if yes] == [
         "feeling_down",
         "self_harm",
     ]
-    assert sum(task.target(found[1])) == 0
+    assert sum(task.encode_row(found[1])) == 0
 
 
 def test_a_strange_category_names_the_row(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_strange_category_names_the_row(tmp_path: Path) -> None:
     with pytest.raises(
         BadInput, match="Row TR-1: 'hunger' is no answer to depression, which knows lack_of_interest, feel"
     ):
-        registry.TASKS["restore"].target(found[0])
+        registry.head_tasks("restore")[0].encode_row(found[0])
 
 
 LEVELS = {"humour": "funny", "sarcasm": "general", "offensive": "slight", "motivational": "motivational"}
@@ -217,7 +217,7 @@ STRANGE = [
 
 @pytest.mark.parametrize(("task", "row", "told"), STRANGE, ids=lambda one: one if isinstance(one, str) else "")
 def test_a_label_outside_the_set_is_told_what_the_file_may_hold(task: str, row: Row, told: str) -> None:
-    target, problems = registry.TASKS[task].targets([row])
+    target, problems = registry.head_tasks(task)[0].encode([row])
     assert problems == [f"Row 7: {told}"]
     assert (target == UNKNOWN).all()
 

@@ -163,7 +163,7 @@ def test_dreaddit(place: str, tmp_path: Path) -> None:
 
 
 def test_dreaddit_s_forums_are_of_its_domains() -> None:
-    assert set(dreaddit.DOMAINS.values()) == set(registry.TASKS["stress-domain"].questions[0].classes)
+    assert set(dreaddit.DOMAINS.values()) == set(registry.head_tasks("stress-domain")[0].targets[0].classes)
 
 
 def test_odd_posts_are_a_sentence_each_and_the_rest_goes_on(tmp_path: Path) -> None:
@@ -175,10 +175,10 @@ def test_odd_posts_are_a_sentence_each_and_the_rest_goes_on(tmp_path: Path) -> N
         ["dreaddit-train.csv", " row 2"],
         ["dreaddit-train.csv", " row 3: 'cats' is none of the forums domesticviolence"],
     ]
-    target, told = registry.TASKS["stress"].targets(rows)
+    target, told = registry.head_tasks("stress")[0].encode(rows)
     assert target[:, 0].tolist() == [1, 1, -1, -1]
     assert told == ["Row 4: '3' is no answer to stress, which knows 0, 1."]
-    assert registry.TASKS["stress-domain"].targets(rows)[0][:, 0].tolist() == [2, -1, 2, 2]
+    assert registry.head_tasks("stress-domain")[0].encode(rows)[0][:, 0].tolist() == [2, -1, 2, 2]
     posts(path, {}, without="label")
     with pytest.raises(BadInput, match=r"dreaddit-train\.csv has no column 'label': it has"):
         DREADDIT.load("train", tmp_path)
@@ -235,8 +235,12 @@ def test_harmeme(place: str, table: str, tmp_path: Path) -> None:
     assert found[0].group == group_of("words 1", None)
     [held], _ = HARMEME.load("validation", tmp_path)
     assert held.id == "covid_memes_4.png"
-    names = registry.TASKS["target"].questions[0].classes
-    assert [names[one] for [one] in registry.TASKS["target"].targets(found)[0]] == ["nobody", "individual", "society"]
+    names = registry.head_tasks("target")[0].targets[0].classes
+    assert [names[one] for [one] in registry.head_tasks("target")[0].encode(found)[0]] == [
+        "nobody",
+        "individual",
+        "society",
+    ]
 
 
 def test_odd_memes_are_a_sentence_each_and_the_rest_goes_on(tmp_path: Path) -> None:
@@ -262,7 +266,7 @@ def test_odd_memes_are_a_sentence_each_and_the_rest_goes_on(tmp_path: Path) -> N
     assert problems[1].endswith("its words are used alone.")
     assert problems[2].endswith("the row is left out.")
     assert "is no name of a picture" in problems[4]
-    assert registry.TASKS["target"].targets(found)[1] == [
+    assert registry.head_tasks("target")[0].encode(found)[1] == [
         "Row covid_memes_5.png: 'cats' is no answer to target, which knows nobody, individual, organization, community, "
         "society."
     ]

@@ -18,9 +18,8 @@ from PIL import Image
 
 from models import evaluation_files
 from models.errors import BadInput, BadWeights
-from training.datasets import registry as datasets
 from training.evaluation import run as evaluating
-from training.tasks import registry
+from training.tasks import inputs, registry
 
 if TYPE_CHECKING:
     pass
@@ -219,9 +218,9 @@ def test_an_owners_file_that_is_not_there_or_of_which_nothing_is_left_says_why(s
         asked("memotion-sentiment", tmp_path, name)
 
 
-@pytest.mark.parametrize("task", registry.EVALUATED)
+@pytest.mark.parametrize("task", [name for name, task in registry.TASKS.items() if task.head_tasks])
 def test_each_task_s_data_set_reads_its_owners_files(task: str) -> None:
-    assert callable(datasets.get(registry.parts(task)[0].data).official_file)
+    assert callable(registry.TASKS[task].dataset.official_file)
 
 
 def test_a_label_outside_the_set_is_counted_and_the_rest_measured(
@@ -338,8 +337,8 @@ def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeyp
             "leave out --captions ocr and --limit, or",
         ),
         ("text-emotions", "mine.validation.parquet", {"profile": "clip"}, "leave out --profile clip, or"),
-        ("memotion-types", "mine.validation.parquet", {}, "when they are fitted: leave out --save-predictions"),
-        ("memotion_gmu", "mine.validation.parquet", {}, "when they are fitted: leave out --save-predictions"),
+        ("memotion-types", "mine.validation.parquet", {}, "when its model is fitted: leave out --save-predictions"),
+        ("memotion_gmu", "mine.validation.parquet", {}, "when its model is fitted: leave out --save-predictions"),
     ],
 )
 def test_only_whole_rows_not_learned_from_are_kept(
@@ -365,15 +364,15 @@ def test_the_profile_of_itself_is_mini_where_predictions_are_kept(
         asked.append(profile)
         raise BadInput("This is far enough.")
 
-    monkeypatch.setattr(evaluating, "_analyzer", analyzer)
-    for keep in (True, False):
+    monkeypatch.setattr(inputs, "load_analyzer", analyzer)
+    for save in (True, False):
         with pytest.raises(BadInput, match="far enough"):
             run(
                 "hate",
                 tmp_path,
                 {"text": ["a"], "label": [1]},
                 "mine.validation.parquet",
-                save_predictions=keep,
+                save_predictions=save,
                 profile="auto",
             )
     assert asked == ["mini", "auto"]

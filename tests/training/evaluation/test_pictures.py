@@ -15,7 +15,7 @@ from models.emotions.affect import Affect
 from tests.conftest import drawn
 from tests.fakes import FakeSpace
 from training.cli import main
-from training.evaluation import pictures
+from training.tasks import flickr8k, oasis
 
 COLOURS = {"red": (250, 5, 5), "green": (5, 250, 5), "blue": (5, 5, 250)}
 
@@ -38,7 +38,7 @@ def run(task: str, tmp_path: Path, **columns: list) -> tuple[dict, Path]:
 
 
 def test_retrieval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "open_space", FakeSpace)
+    monkeypatch.setattr(flickr8k, "open_space", FakeSpace)
     images = [drawn(colour=colour) for colour in COLOURS.values()]
     captions = [[f"a {name} thing", f"so {name}", "nothing at all"] for name in COLOURS]
     report, told = run(
@@ -53,7 +53,7 @@ def test_retrieval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_affect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "AffectReader", Bright)
+    monkeypatch.setattr(oasis, "AffectReader", Bright)
     images = [drawn(colour=(value, 0, 255 - value)) for value in (0, 60, 120, 180, 240)]
     report, told = run(
         "oasis",
@@ -72,4 +72,4 @@ def test_affect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_without_the_columns_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pq.write_table(pa.table({"image": [b"1"]}), tmp_path / "rows.parquet")
     assert main(["evaluate", "oasis", "--data", str(tmp_path / "rows.parquet"), "--json", str(tmp_path / "o")]) == 2
-    assert "lacks the column valence_mean, arousal_mean" in capsys.readouterr().err
+    assert "has no columns 'valence_mean', 'arousal_mean', which oasis needs" in capsys.readouterr().err

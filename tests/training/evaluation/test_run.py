@@ -18,11 +18,11 @@ from PIL import Image
 
 from models import weights
 from models.analysis import Bands, Emotion, Harm, Label, Line, Meme, TextEmotions, Verdict
-from models.emotions import expressions
 from models.emotions.text import LABELS
 from models.errors import BadInput
 from training.cli import main, parser
 from training.evaluation import run as evaluating
+from training.tasks import inputs
 
 BANDS = Bands(0.4, 0.7)
 
@@ -168,9 +168,9 @@ def test_a_file_of_nothing_but_empty_rows(tmp_path: Path) -> None:
 
 
 def test_memes_are_asked_about_in_batches(tmp_path: Path) -> None:
-    texts = [f"vile {number}" for number in range(evaluating.BATCH + 3)]
+    texts = [f"vile {number}" for number in range(inputs.BATCH_SIZE + 3)]
     _, predictions, engine = run(tmp_path, "hate", text=texts, label=[1, 0] * 17 + [1])
-    assert engine.batches == [evaluating.BATCH, 3]
+    assert engine.batches == [inputs.BATCH_SIZE, 3]
     assert [text for _, text in engine.asked] == texts
     _, predictions, _ = run(tmp_path, "hate", text=texts, limit=5)
     assert len(predictions["label"]) == 5
@@ -197,14 +197,17 @@ def test_text_emotions(tmp_path: Path) -> None:
     assert report["metrics"]["macro_f1"] == pytest.approx((2 / 3 + 1) / 28)
 
 
-def test_face_expressions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_face_expressions(tmp_path: Path) -> None:
     class FakeClassifier:
         def probabilities(self, faces: Sequence[Image.Image]) -> np.ndarray:
             return np.array([[0.7 if face.getpixel((0, 0))[0] > 50 else 0, 0, 0, 0.3, 0, 0, 0.4] for face in faces])
 
-    monkeypatch.setattr(expressions, "ExpressionClassifier", FakeClassifier)
     report, predictions, _ = run(
-        tmp_path, "face-expressions", image=[picture(200), b"broken", picture(9)], label=["angry", "sad", "happy"]
+        tmp_path,
+        "face-expressions",
+        FakeClassifier(),
+        image=[picture(200), b"broken", picture(9)],
+        label=["angry", "sad", "happy"],
     )
     assert predictions["label"] == ["angry", None, "surprise"]
     assert predictions["probability"] == [0.7, None, 0.4]

@@ -111,7 +111,7 @@ def test_the_loss_falls_and_the_run_is_whole(name: str, shelf: Path, tmp_path: P
     }
     measured = [row for row in figures.values() if isinstance(row, dict)]
     assert {"macro_f1", "macro_f1_low", "macro_f1_high", "macro_f1_majority"} <= set(measured[0])
-    assert set(evaluation["parts"]) == {task.name for one in recipe.tasks for task in registry.parts(one)}
+    assert set(evaluation["parts"]) == {task.name for one in recipe.tasks for task in registry.head_tasks(one)}
     assert "measured with" in (tmp_path / "run" / "README.md").read_text()
     _same_as_torch(name, recipe, tmp_path / "run", shelf)
 
