@@ -16,14 +16,14 @@ DRAWN_FACES = 12
 
 def text_chart(emotions: TextEmotions) -> go.Figure:
     """All emotions as bars, those above their thresholds first, each with its own threshold as a stroke."""
-    there = [score for score in emotions.scores if score.present]
+    present = [score for score in emotions.scores if score.present]
     below = [score for score in emotions.scores if not score.present]
     groups = [
         (name, colour, [(score.label, score.probability, f"{score.probability:.0%}") for score in scores])
-        for name, colour, scores in (("Clearly there", AWAY, there), ("Below threshold", NEUTRAL, below))
+        for name, colour, scores in (("Clearly there", AWAY, present), ("Below threshold", NEUTRAL, below))
     ]
     figure = charts.bars(groups, numbers_at=1.13)
-    charts.strokes(figure, [score.threshold for score in (*there, *below)], "Threshold")
+    charts.strokes(figure, [score.threshold for score in (*present, *below)], "Threshold")
     figure.update_xaxes(range=[0, 1.14], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
     figure.update_layout(showlegend=True)
     return figure
@@ -37,11 +37,11 @@ def draw_text(emotions: TextEmotions) -> None:
     elif emotions.status != "ok" or not emotions.scores:
         st.info("No text found, so there are no emotions in words to show.", icon=":material/text_fields:")
     else:
-        there = [score.label for score in emotions.scores if score.present and score.label != "neutral"]
+        present = [score.label for score in emotions.scores if score.present and score.label != "neutral"]
         neutral = any(score.present and score.label == "neutral" for score in emotions.scores)
         none = "They read as **neutral**: no emotion is clearly there." if neutral else "No emotion is clearly there."
-        said = f"Clearly there: **{', '.join(there)}**." if there else none
-        st.markdown(said)
+        summary = f"Clearly there: **{', '.join(present)}**." if present else none
+        st.markdown(summary)
         charts.draw(
             text_chart(emotions),
             alt="Emotions in the words. "
@@ -84,8 +84,8 @@ def draw_faces(faces: FaceEmotions, image: Image.Image | None, key: str) -> None
     if count > len(drawn):
         st.caption(f"{count} faces were found; the {len(drawn)} largest are shown.")
     for number, face in enumerate(drawn, start=1):
-        seen, chart = st.columns([1, 3], vertical_alignment="center")
-        with seen:
+        picture, chart = st.columns([1, 3], vertical_alignment="center")
+        with picture:
             likely = face.expressions[0].label if face.expressions else "unknown"
             pictures.show(
                 overlay.crop(image, face.box), key=key, place=f"face-{number}", alt=f"Face {number}", height=96

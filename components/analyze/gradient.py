@@ -13,9 +13,9 @@ from models.analysis import Gradient, RegionEffect
 def regions(gradient: Gradient, image: Image.Image) -> list[RegionEffect]:
     """The cells of the 7x7 grid as boxes of the picture."""
     rows = len(gradient.regions)
-    wide, high = image.width / max(rows, 1), image.height / max(rows, 1)
+    width, height = image.width / max(rows, 1), image.height / max(rows, 1)
     return [
-        RegionEffect((x * wide, y * high, (x + 1) * wide, (y + 1) * high), value)
+        RegionEffect((x * width, y * height, (x + 1) * width, (y + 1) * height), value)
         for y, row in enumerate(gradient.regions)
         for x, value in enumerate(row)
     ]

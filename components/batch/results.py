@@ -22,11 +22,11 @@ ORDERS = ("As given", "Most hateful first", "Least hateful first", "Most harmful
 Order = Literal["As given", "Most hateful first", "Least hateful first", "Most harmful first"]
 
 
-def counts(found: Mapping[str, int]) -> None:
+def counts(by_band: Mapping[str, int]) -> None:
     """How many fell into each band, and how many could not be used."""
     with st.container(horizontal=True):  # side by side on a desk, two in a row on a phone
         for key, name in BANDS.items():
-            st.metric(name, f"{found.get(key, 0):,}", border=True, width=170)
+            st.metric(name, f"{by_band.get(key, 0):,}", border=True, width=170)
 
 
 def progress(done: int, total: int, speed: float) -> None:
@@ -66,7 +66,7 @@ def table(rows: Sequence[Row], thumbnails: Sequence[bytes | None], systems: Sequ
         return
     shown = places[(page - 1) * PAGE : page * PAGE]
     hide = bool(st.session_state.get(pictures.BLUR))
-    found = st.dataframe(
+    selection = st.dataframe(
         pd.DataFrame([_cells(rows[place], thumbnails[place], systems, hide=hide) for place in shown]),
         hide_index=True,
         row_height=64,
@@ -80,7 +80,7 @@ def table(rows: Sequence[Row], thumbnails: Sequence[bytes | None], systems: Sequ
         selection_mode="single-row",
         key=f"batch_table_{band}_{order}_{page}",
     )
-    if chosen := found.selection.rows:
+    if chosen := selection.selection.rows:
         whole(rows[shown[chosen[0]]])
     else:
         st.caption("Tick a row to see all of its words, or why it could not be read.")
@@ -112,9 +112,9 @@ def _cells(row: Row, small: bytes | None, systems: Sequence[str], *, hide: bool)
 def _address(small: bytes, *, hide: bool) -> str:
     """The thumbnail inside the table; blurred where the viewer asked for that, so that the browser holds no other."""
     if hide:
-        held = io.BytesIO()
-        pictures.blurred(Image.open(io.BytesIO(small))).resize((48, 48)).save(held, "WEBP", quality=40)
-        small = held.getvalue()
+        buffer = io.BytesIO()
+        pictures.blurred(Image.open(io.BytesIO(small))).resize((48, 48)).save(buffer, "WEBP", quality=40)
+        small = buffer.getvalue()
     return "data:image/webp;base64," + base64.b64encode(small).decode()
 
 

@@ -32,29 +32,29 @@ READS = {
 
 
 @dataclass(frozen=True)
-class Told:
-    """A class given, and how probable `of` is: of two classes always the same one, else the class given (then empty)."""
+class ClassAnswer:
+    """A predicted class. `probability` is that of the class `of`: of two classes the second, else the predicted (then "")."""
 
-    given: str
+    label: str
     probability: float
     of: str = ""
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One system's answers by question and the tasks they are to, or the sentence that says why there are none."""
+class ModelAnswers:
+    """A model's answer to each question and the tasks they belong to, or the sentence that says why there are none."""
 
     name: str
     title: str
     inputs: str
     ms: float
-    answers: dict[str, Told]
+    answers: dict[str, ClassAnswer]
     problem: str = ""
     tasks: frozenset[str] = frozenset()
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def system(name: str) -> MultitaskModel:
+def load_model(name: str) -> MultitaskModel:
     """The system, with the towers that all of them share."""
     from models.classifiers.multitask import MultitaskModel
 
@@ -85,57 +85,57 @@ def choices() -> dict[str, Choice]:
     from models import weights
     from models.classifiers import multitask
 
-    found = {}
+    choices = {}
     for name in multitask.names():
         card = json.loads((weights.root() / name / "config.json").read_text(encoding="utf-8"))
         tasks = frozenset(str(head["name"]) for head in card.get("heads", []))
-        found[name] = Choice(multitask.titled(str(card.get("title", name)), card.get("measured_with", {})), tasks)
-    return found
+        choices[name] = Choice(multitask.titled(str(card.get("title", name)), card.get("measured_with", {})), tasks)
+    return choices
 
 
 def preferred(known: Mapping[str, Choice]) -> list[str]:
     """Those that are asked before anybody picks: Memotion's, or else all; about mental health none answers unasked."""
-    unasked = [name for name, one in known.items() if not one.tasks & lenses.MENTAL_HEALTH]
+    unasked = [name for name, choice in known.items() if not choice.tasks & lenses.MENTAL_HEALTH]
     return [name for name in unasked if name.startswith("memotion")] or unasked
 
 
-def describe(one: MultitaskModel) -> str:
+def describe(model: MultitaskModel) -> str:
     """What it reads, in words."""
     sides = {"image": "picture", "text": "words"}
     return "; ".join(
-        f"{sides[side]}: {READS.get(how['reads'], how['reads'])}{', frozen' if how.get('frozen') else ', trained along'}"
-        for side, how in one.inputs.items()
+        f"{sides[side]}: {READS.get(how['reads'], how['reads'])}, {'frozen' if how.get('frozen') else 'trained along'}"
+        for side, how in model.inputs.items()
     )
 
 
-def ask(name: str, title: str, image: Image.Image | None, text: str) -> Compared:
-    """One system on the meme; what goes wrong is told in its place."""
+def ask(name: str, title: str, image: Image.Image | None, text: str) -> ModelAnswers:
+    """The answers of one trained model on the meme; an error becomes its `problem`."""
     try:
-        one = system(name)
-        given = [side for side, there in (("image", image is not None), ("text", bool(text.strip()))) if there]
-        if not any(one.reads(side) for side in given):
-            side = "words" if one.reads("text") else "a picture"
-            return Compared(name, title, describe(one), 0.0, {}, f"It reads {side}, and there is none.")
+        model = load_model(name)
+        sides = [side for side, present in (("image", image is not None), ("text", bool(text.strip()))) if present]
+        if not any(model.reads(side) for side in sides):
+            side = "words" if model.reads("text") else "a picture"
+            return ModelAnswers(name, title, describe(model), 0.0, {}, f"It reads {side}, and there is none.")
         start = time.perf_counter()
-        answers = one.answers(one.logits([image], [text]))[0]
+        answers = model.answers(model.logits([image], [text]))[0]
         ms = (time.perf_counter() - start) * 1000
         tasks = frozenset(answer.task for answer in answers)
-        return Compared(name, title, describe(one), ms, by_question(answers), tasks=tasks)
+        return ModelAnswers(name, title, describe(model), ms, by_question(answers), tasks=tasks)
     except SubtextError as error:
-        return Compared(name, title, "", 0.0, {}, str(error))
+        return ModelAnswers(name, title, "", 0.0, {}, str(error))
 
 
-def by_question(answers: Sequence[Answer]) -> dict[str, Told]:
-    """What is asked, in words, to what was told."""
-    found = {}
-    for one in answers:
-        of = list(one.probabilities)[1] if len(one.probabilities) == 2 else ""
-        told = Told(one.given, one.probabilities[of or one.given], of)
-        found[_asked(one.question, one.task)] = told
-    return found
+def by_question(answers: Sequence[Answer]) -> dict[str, ClassAnswer]:
+    """Each question in words, with its answer."""
+    by_name = {}
+    for answer in answers:
+        of = list(answer.probabilities)[1] if len(answer.probabilities) == 2 else ""
+        name = _in_words(answer.question, answer.task)
+        by_name[name] = ClassAnswer(answer.given, answer.probabilities[of or answer.given], of)
+    return by_name
 
 
-def _asked(question: str, task: str) -> str:
+def _in_words(question: str, task: str) -> str:
     """Memotion asks of humour and the like whether and how much; elsewhere the task is named where it says more."""
     plain = question.replace("_", " ")
     if task == "memotion-types":
@@ -145,109 +145,95 @@ def _asked(question: str, task: str) -> str:
     return plain if question in task else f"{plain} · {task}"
 
 
-def disagreements(found: Sequence[Compared]) -> list[tuple[str, dict[str, list[str]]]]:
-    """Questions that several systems answer, and not all of them alike: who gives which class."""
-    split = []
-    for question in dict.fromkeys(question for one in found for question in one.answers):
-        given: dict[str, list[str]] = {}
-        for one in found:
-            if question in one.answers:
-                given.setdefault(one.answers[question].given, []).append(one.title)
-        if len(given) > 1:
-            split.append((question, given))
-    return split
-
-
-def verdict(analyzer: Analyzer, meme: Meme) -> Compared:
-    """The app's own answer in the form of the others'. Its number is the calibrated probability of hate, whatever it answers."""
+def verdict(analyzer: Analyzer, meme: Meme) -> ModelAnswers:
+    """The app's own verdict in the same form. Its number is the calibrated probability of hate, whatever the label."""
     profile = f"picture and words together, by the profile {analyzer.info.name}"
     try:
         start = time.perf_counter()
         judged = analyzer.score([meme])[0]
         ms = (time.perf_counter() - start) * 1000
-        return Compared(
-            VERDICT, VERDICT_TITLE, profile, ms, {HATE: Told(NAMES[judged.label], judged.probability, "hate")}
-        )
+        answers = {HATE: ClassAnswer(NAMES[judged.label], judged.probability, "hate")}
+        return ModelAnswers(VERDICT, VERDICT_TITLE, profile, ms, answers)
     except SubtextError as error:
-        return Compared(VERDICT, VERDICT_TITLE, profile, 0.0, {}, str(error))
+        return ModelAnswers(VERDICT, VERDICT_TITLE, profile, 0.0, {}, str(error))
 
 
-def short(title: str) -> str:
-    """A system's name where many of them stand together, as Markdown."""
-    return for_markdown(title.removeprefix("Memotion: "))
+def _by_label(models: Sequence[ModelAnswers]) -> dict[str, dict[str, list[ModelAnswers]]]:
+    """For each question the models that answer it, by the label that they give."""
+    questions: dict[str, dict[str, list[ModelAnswers]]] = {}
+    for model in models:
+        for question, answer in model.answers.items():
+            questions.setdefault(question, {}).setdefault(answer.label, []).append(model)
+    return questions
 
 
-def answer_rows(found: Sequence[Compared]) -> list[dict[str, str]]:
-    """A line a question and answer, as Markdown: who gives it, and how probable it is to them. Questions on which they
-    disagree have several lines."""
+def answer_rows(models: Sequence[ModelAnswers]) -> list[dict[str, str]]:
+    """A row for each question and label, as Markdown, with the models that give it and their probabilities."""
     rows: list[dict[str, str]] = []
-    for question in dict.fromkeys(question for one in found for question in one.answers):
-        given: dict[str, list[str]] = {}
-        for one in found:
-            if question in one.answers:
-                told = one.answers[question]
-                given.setdefault(told.given, []).append(f"{short(one.title)} **{percent(told.probability)}**")
-        two = next((one.answers[question].of for one in found if question in one.answers), "")
-        of = f" :small[(% for {for_markdown(two.replace('_', ' '))})]" if two else ""
+    for question, labels in _by_label(models).items():
+        of = next(iter(labels.values()))[0].answers[question].of
+        unit = f" :small[(% for {for_markdown(of.replace('_', ' '))})]" if of else ""
         rows += [
             {
-                "Question": "" if number else for_markdown(question) + of,
-                "Answer": f"**{for_markdown(answer.replace('_', ' '))}**",
-                "Given by": ", ".join(by),
+                "Question": "" if number else for_markdown(question) + unit,
+                "Answer": f"**{for_markdown(label.replace('_', ' '))}**",
+                "Given by": ", ".join(
+                    f"{for_markdown(model.title.removeprefix('Memotion: '))} **{percent(model.answers[question].probability)}**"
+                    for model in by
+                ),
             }
-            for number, (answer, by) in enumerate(given.items())
+            for number, (label, by) in enumerate(labels.items())
         ]
     return rows
 
 
-def system_rows(found: Sequence[Compared]) -> list[dict[str, str]]:
-    """A line a system: what it reads and how long it took."""
+def model_rows(models: Sequence[ModelAnswers]) -> list[dict[str, str]]:
+    """A row for each model: what it reads and how long it took."""
     return [
         {
-            "System": for_markdown(one.title),
-            "Reads": for_markdown(one.inputs or "–"),
-            "Time": took(one.ms).replace(" ", "\u00a0") if one.answers else "–",
+            "System": for_markdown(model.title),
+            "Reads": for_markdown(model.inputs or "–"),
+            "Time": took(model.ms).replace(" ", "\u00a0") if model.answers else "–",
         }
-        for one in found
+        for model in models
     ]
 
 
-def summary(found: Sequence[Compared]) -> str:
-    """On how many of the questions that several of them answer they disagree."""
-    asked = [question for one in found for question in one.answers]
-    several = len({question for question in asked if asked.count(question) > 1})
-    split = len(disagreements(found))
-    if not several:
+def summary(models: Sequence[ModelAnswers]) -> str:
+    """On how many of the questions that several models answer they disagree."""
+    shared = [labels for labels in _by_label(models).values() if sum(map(len, labels.values())) > 1]
+    split = sum(len(labels) > 1 for labels in shared)
+    if not shared:
         return "No two of these systems answer the same question."
     if not split:
-        return f"They agree on all {several} questions that several of them answer."
+        return f"They agree on all {len(shared)} questions that several of them answer."
     return (
-        f"**They disagree on {split} of the {several} questions that several of them answer**: those with more than one "
+        f"**They disagree on {split} of the {len(shared)} questions that several of them answer**: those with more than one "
         "answer below."
     )
 
 
-def care(found: Sequence[Compared]) -> None:
-    """Once, however many systems answer about mental health: what such an answer is not, and where to find help."""
-    titles = [f"“{for_markdown(one.title)}”" for one in found if one.tasks & lenses.MENTAL_HEALTH]
+def care(models: Sequence[ModelAnswers]) -> None:
+    """Say once what an answer about mental health is not, and where to find help."""
+    titles = [f"“{for_markdown(model.title)}”" for model in models if model.tasks & lenses.MENTAL_HEALTH]
     if titles:
         whose = f"{' and '.join(titles)} {'answers' if len(titles) == 1 else 'answer'}"
         with st.container(border=True):
             st.markdown(f"What {whose} tells how this *reads* next to what was learned from. {lenses.CARE.strip()}")
 
 
-def draw(found: Sequence[Compared]) -> None:
-    """Tables that wrap instead of being cut, since a phone has no room for a column a system."""
-    for one in found:
-        if one.problem:
-            st.warning(f"{one.title}: {one.problem}", icon=":material/info:")
-    st.markdown(summary(found))
-    st.table(answer_rows(found), border="horizontal")
-    care(found)
+def draw(models: Sequence[ModelAnswers]) -> None:
+    """Tables that wrap instead of being cut, since a phone has no room for a column for each model."""
+    for model in models:
+        if model.problem:
+            st.warning(f"{model.title}: {model.problem}", icon=":material/info:")
+    st.markdown(summary(models))
+    st.table(answer_rows(models), border="horizontal")
+    care(models)
     st.caption(
         "Beside each system: the probability of what the question names, else of the answer. Each system has cut-offs of its own, "
         "set so that answers come as often as in the training rows: two may answer differently at nearly the same probability, "
         "and an answer can have less than half. How little better than guessing some of these systems are stands on the "
         "page Evaluation."
     )
-    st.table(system_rows(found), border="horizontal")
+    st.table(model_rows(models), border="horizontal")

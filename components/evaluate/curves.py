@@ -31,37 +31,37 @@ def _counts(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def area(x: np.ndarray, y: np.ndarray) -> float:
     """Under the curve, by trapezoids."""
-    return float(((x[1:] - x[:-1]) * (y[1:] + y[:-1]) / 2).sum())
+    return float(np.trapezoid(y, x))
 
 
 @dataclass(frozen=True)
 class Reliability:
     """For each bin that holds rows: mean probability, share that was true, and how many."""
 
-    said: np.ndarray
-    true: np.ndarray
+    predicted: np.ndarray
+    observed: np.ndarray
     rows: np.ndarray
 
     @property
     def ece(self) -> float:
         """Expected calibration error over these bins."""
-        return float((np.abs(self.said - self.true) * self.rows).sum() / max(1, self.rows.sum()))
+        return float((np.abs(self.predicted - self.observed) * self.rows).sum() / max(1, self.rows.sum()))
 
 
-def reliability(target: np.ndarray, chance: np.ndarray, bins: int = BINS) -> Reliability:
+def reliability(target: np.ndarray, prob: np.ndarray, bins: int = BINS) -> Reliability:
     """Bins of equal width."""
-    place = np.minimum((chance * bins).astype(int), bins - 1)
-    rows = np.bincount(place, minlength=bins)
-    there = rows > 0
-    said, true = (
-        np.bincount(place, weights=values, minlength=bins)[there] / rows[there] for values in (chance, target)
+    bin_index = np.minimum((prob * bins).astype(int), bins - 1)
+    rows = np.bincount(bin_index, minlength=bins)
+    filled = rows > 0
+    predicted, true = (
+        np.bincount(bin_index, weights=values, minlength=bins)[filled] / rows[filled] for values in (prob, target)
     )
-    return Reliability(said, true, rows[there])
+    return Reliability(predicted, true, rows[filled])
 
 
-def confusion(target: np.ndarray, given: np.ndarray, classes: int) -> np.ndarray:
+def confusion(target: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Rows true, columns given."""
-    return np.bincount(target * classes + given, minlength=classes * classes).reshape(classes, classes)
+    return np.bincount(target * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,11 @@ class AtThreshold:
     missed: float | None
 
 
-def at_threshold(target: np.ndarray, chance: np.ndarray, low: float, high: float) -> AtThreshold:
+def at_threshold(target: np.ndarray, prob: np.ndarray, low: float, high: float) -> AtThreshold:
     """Shares of rows; precision is None where nothing is said yes to, recall and missed where nothing is true."""
-    yes, between = chance >= high, (chance >= low) & (chance < high)
+    yes, between = prob >= high, (prob >= low) & (prob < high)
     hits, true = int((yes & (target == 1)).sum()), int((target == 1).sum())
-    missed = None if not true else float(((chance < low) & (target == 1)).sum() / true)
+    missed = None if not true else float(((prob < low) & (target == 1)).sum() / true)
     return AtThreshold(
         hits / int(yes.sum()) if yes.any() else None, hits / true if true else None,
         float(yes.mean()), float(between.mean()), missed,

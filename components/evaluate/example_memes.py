@@ -21,42 +21,42 @@ SHOWN = 9
 PARTS = ("train", "validation")
 
 
-def data_file(data: str, part: int) -> Path:
+def data_file(data: str, split: int) -> Path:
     """Where the rows would lie."""
-    return Path(os.environ.get("SUBTEXT_DATA") or "data") / f"{data}.{PARTS[part]}.parquet"
+    return Path(os.environ.get("SUBTEXT_DATA") or "data") / f"{data}.{PARTS[split]}.parquet"
 
 
-def rows_file(found: PredictionSet, data: str) -> Path:
+def rows_file(predictions: PredictionSet, data: str) -> Path:
     """The file that the predictions' rows are of; it may not be there."""
-    return data_file(data, int(found.split[0]) if len(found.split) else 0)
+    return data_file(data, int(predictions.split[0]) if len(predictions.split) else 0)
 
 
-def draw(found: PredictionSet, number: int, data: str) -> None:
+def draw(predictions: PredictionSet, question: int, data: str) -> None:
     """A page of memes, right and wrong ones; pictures behind the blur where the visitor wants it. The file has to be there."""
-    file = rows_file(found, data)
-    classes = [name.replace("_", " ") for name in found.head.questions[number].classes]
-    known = np.flatnonzero(found.labelled(number) & (found.row >= 0))
-    right = found.y_true[known, number] == found.y_pred[known, number]
-    want = st.segmented_control("Show", ["All", "Right", "Wrong"], default="All", key="gallery-want") or "All"
-    kept = known if want == "All" else known[right == (want == "Right")]
-    if not len(kept):
+    file = rows_file(predictions, data)
+    classes = [name.replace("_", " ") for name in predictions.head.questions[question].classes]
+    labelled = np.flatnonzero(predictions.labelled(question) & (predictions.row >= 0))
+    correct = predictions.y_true[labelled, question] == predictions.y_pred[labelled, question]
+    choice = st.segmented_control("Show", ["All", "Right", "Wrong"], default="All", key="gallery-want") or "All"
+    matching = labelled if choice == "All" else labelled[correct == (choice == "Right")]
+    if not len(matching):
         st.info("There are none of these.", icon=":material/info:")
         return
-    pages = -(-len(kept) // SHOWN)
+    pages = -(-len(matching) // SHOWN)
     page = int(st.number_input(f"Page of {pages:,}", 1, pages, 1, key="gallery-page")) if pages > 1 else 1
-    some = kept[(page - 1) * SHOWN : page * SHOWN]
-    rows = _rows(str(file), tuple(int(found.row[one]) for one in some))
+    shown = matching[(page - 1) * SHOWN : page * SHOWN]
+    rows = _rows(str(file), tuple(int(predictions.row[index]) for index in shown))
     columns = st.columns(3, gap="medium")
-    for at, (one, (image, text)) in enumerate(zip(some, rows, strict=True)):
-        with columns[at % 3], st.container(border=True), failures.contained():
-            true, given = classes[found.y_true[one, number]], classes[found.y_pred[one, number]]
-            mark = ":green[:material/check:]" if true == given else ":red[:material/close:]"
-            st.markdown(f"{mark} **{for_markdown(given)}**, true: {for_markdown(true)}")
+    for position, (index, (image, text)) in enumerate(zip(shown, rows, strict=True)):
+        with columns[position % 3], st.container(border=True), failures.contained():
+            true, predicted = classes[predictions.y_true[index, question]], classes[predictions.y_pred[index, question]]
+            mark = ":green[:material/check:]" if true == predicted else ":red[:material/close:]"
+            st.markdown(f"{mark} **{for_markdown(predicted)}**, true: {for_markdown(true)}")
             if image is not None:
                 try:
                     pictures.show(
                         open_picture(image).image,
-                        key=f"row-{one}",
+                        key=f"row-{index}",
                         place="gallery",
                         alt="A meme of the data set",
                         height=200,
@@ -68,13 +68,13 @@ def draw(found: PredictionSet, number: int, data: str) -> None:
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
-def _rows(file: str, places: tuple[int, ...]) -> list[tuple[bytes | None, str]]:
+def _rows(file: str, row_numbers: tuple[int, ...]) -> list[tuple[bytes | None, str]]:
     """Picture and words of these rows of a Parquet file; only their row groups' columns are read."""
     import pyarrow.parquet as pq
 
     table = pq.ParquetFile(file)
     names = [name for name in ("image", "text") if name in table.schema_arrow.names]
-    held = table.read(names).take(list(places))
-    images = held["image"].to_pylist() if "image" in names else [None] * len(places)
-    texts = held["text"].to_pylist() if "text" in names else [""] * len(places)
+    columns = table.read(names).take(list(row_numbers))
+    images = columns["image"].to_pylist() if "image" in names else [None] * len(row_numbers)
+    texts = columns["text"].to_pylist() if "text" in names else [""] * len(row_numbers)
     return [(image or None, text or "") for image, text in zip(images, texts, strict=True)]

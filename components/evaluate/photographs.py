@@ -69,22 +69,26 @@ SHELVES = (
 
 def rows(shelf: Shelf, metrics: dict[str, Any]) -> list[dict[str, str]]:
     """A line a figure, a column for each entry of `metrics.json` that has any, then guessing and what others published."""
-    entries = {where: one for where, one in metrics.items() if isinstance(one, dict) and set(one) & set(shelf.figures)}
-    others = {(one.system, one.source): dict[str, float]() for one in published.of(shelf.folder)}
-    for one in published.of(shelf.folder):
-        others[one.system, one.source][one.figure] = one.value
-    found = []
+    entries = {
+        name: entry for name, entry in metrics.items() if isinstance(entry, dict) and set(entry) & set(shelf.figures)
+    }
+    others = {(entry.system, entry.source): dict[str, float]() for entry in published.of(shelf.folder)}
+    for entry in published.of(shelf.folder):
+        others[entry.system, entry.source][entry.figure] = entry.value
+    lines = []
     for key, title in shelf.figures.items():
-        if not any(key in one for one in entries.values()):
+        if not any(key in entry for entry in entries.values()):
             continue
         row = {"Figure": title}
-        row |= {_short(where): metric_cell(one, key, f".{shelf.digits}f") for where, one in entries.items()}
-        guesses = [one[end] for one in entries.values() for end in (f"{key}_chance", f"{key}_majority") if end in one]
-        row[shelf.guess] = f"{guesses[0]:.{shelf.digits}f}" if guesses else "–"
-        for (system, source), held in others.items():
-            row[f"{system} ({source})"] = f"{held[title]:.{shelf.digits}f}" if title in held else "–"
-        found.append(row)
-    return found
+        row |= {_short(name): metric_cell(entry, key, f".{shelf.digits}f") for name, entry in entries.items()}
+        baselines = [
+            entry[end] for entry in entries.values() for end in (f"{key}_chance", f"{key}_majority") if end in entry
+        ]
+        row[shelf.guess] = f"{baselines[0]:.{shelf.digits}f}" if baselines else "–"
+        for (system, source), reported in others.items():
+            row[f"{system} ({source})"] = f"{reported[title]:.{shelf.digits}f}" if title in reported else "–"
+        lines.append(row)
+    return lines
 
 
 def any_there() -> bool:
@@ -93,8 +97,8 @@ def any_there() -> bool:
 
 
 def _shown() -> list[tuple[Shelf, list[dict[str, str]]]]:
-    held = [(shelf, rows(shelf, metrics)) for shelf in SHELVES if (metrics := _metrics(shelf.folder))]
-    return [(shelf, lines) for shelf, lines in held if lines]
+    tables = [(shelf, rows(shelf, metrics)) for shelf in SHELVES if (metrics := _metrics(shelf.folder))]
+    return [(shelf, lines) for shelf, lines in tables if lines]
 
 
 def draw() -> None:
@@ -108,11 +112,11 @@ def draw() -> None:
             st.caption("Others' figures are on their own test rows, ours on rows named here: compare them with care.")
 
 
-def _short(where: str) -> str:
+def _short(entry: str) -> str:
     """`flickr8k, validation, baseline` as `Validation, baseline`: the table says which data set it is about."""
-    first, comma, rest = where.partition(", ")
-    told = rest if comma and first in {"flickr8k", "oasis", "emotic"} else where
-    return told[:1].upper() + told[1:]
+    first, comma, rest = entry.partition(", ")
+    text = rest if comma and first in {"flickr8k", "oasis", "emotic"} else entry
+    return text[:1].upper() + text[1:]
 
 
 def _metrics(folder: str) -> dict[str, Any]:

@@ -47,13 +47,13 @@ PUBLISHED = (
 
 def of(task: str) -> list[Published]:
     """Those of one task."""
-    return [one for one in PUBLISHED if one.task == task]
+    return [result for result in PUBLISHED if result.task == task]
 
 
 def near_copies(task: str) -> dict[str, float]:
     """What the label of another copy of the same meme tells of a label, as measured; empty where nothing is known."""
     try:
-        found: dict[str, float] = json.loads(NEAR_COPIES.read_text(encoding="utf-8")).get(task, {})
+        metrics: dict[str, float] = json.loads(NEAR_COPIES.read_text(encoding="utf-8")).get(task, {})
     except (OSError, ValueError):
         return {}
-    return found
+    return metrics

@@ -39,17 +39,22 @@ GUESSED = {
 
 def studies(root: Path | None = None) -> list[dict[str, Any]]:
     """The studies there are, in the order of their folders; files that cannot be read are left out."""
-    found = []
+    readable = []
     for path in sorted((root or weights.root()).glob(f"*/{ROBUSTNESS}")):
         try:
-            held = read_json(path.parent, ROBUSTNESS)
-            study = {**held, "folder": path.parent.name, "root": path.parent.parent, "attack": dict(held["attack"])}
-            for read in (attack_rows, poisoning_rows, examples, outdated):
-                read(study)  # whatever cannot be drawn is left out
-            found.append(study)
+            content = read_json(path.parent, ROBUSTNESS)
+            study = {
+                **content,
+                "folder": path.parent.name,
+                "root": path.parent.parent,
+                "attack": dict(content["attack"]),
+            }
+            for rows_of in (attack_rows, poisoning_rows, examples, outdated):
+                rows_of(study)  # whatever cannot be drawn is left out
+            readable.append(study)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
-    return found
+    return readable
 
 
 def attack_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
@@ -57,42 +62,42 @@ def attack_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "Variant": variant,
-            "Pixels": one["pixels"],
-            "Rows": one["rows"],
-            "Fooled": one["success_rate"],
-            "95% interval": f"{one['success_rate_low']:.0%} to {one['success_rate_high']:.0%}",
-            "By chance": one.get("random_rate"),
-            "Median change": one["median_change"],
-            "Median pictures tried": one["median_queries"],
-            "Given up": one.get("given_up"),
+            "Pixels": result["pixels"],
+            "Rows": result["rows"],
+            "Fooled": result["success_rate"],
+            "95% interval": f"{result['success_rate_low']:.0%} to {result['success_rate_high']:.0%}",
+            "By chance": result.get("random_rate"),
+            "Median change": result["median_change"],
+            "Median pictures tried": result["median_queries"],
+            "Given up": result.get("given_up"),
         }
-        for variant, lines in study["attack"].items()
-        for one in lines
+        for variant, results in study["attack"].items()
+        for result in results
     ]
 
 
 def poisoning_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
     """A line for each variant and share of poisoned training rows; figures with their intervals, and what guessing gives."""
-    found = []
-    for variant, lines in study.get("poisoning", {}).items():
-        for one in lines:
-            row: dict[str, Any] = {"Variant": variant, "Poisoned": one["share"]}
+    rows = []
+    for variant, results in study.get("poisoning", {}).items():
+        for result in results:
+            row: dict[str, Any] = {"Variant": variant, "Poisoned": result["share"]}
             for key, title in CLEAN.items():
-                if key in one:
-                    row[title] = metric_cell(one, key, ".1f" if key.endswith("_r10") else ".3f")
-            found.append(row | {title: f"{one[key]:.3g}" for key, title in GUESSED.items() if key in one})
-    return found
+                if key in result:
+                    row[title] = metric_cell(result, key, ".1f" if key.endswith("_r10") else ".3f")
+            rows.append(row | {title: f"{result[key]:.3g}" for key, title in GUESSED.items() if key in result})
+    return rows
 
 
 def examples(study: dict[str, Any]) -> list[dict[str, Any]]:
     """The example pairs on the project's own sample memes, a line for each variant and number of pixels; pairs of samples
     that are gone are left out."""
-    there = {sample.file.name: sample for sample in samples()}
+    samples_by_file = {sample.file.name: sample for sample in samples()}
     return [
-        {"variant": variant, **one, "sample": there[one["file"]]}
-        for variant, lines in study.get("examples", {}).items()
-        for one in lines
-        if one["file"] in there
+        {"variant": variant, **example, "sample": samples_by_file[example["file"]]}
+        for variant, results in study.get("examples", {}).items()
+        for example in results
+        if example["file"] in samples_by_file
     ]
 
 
@@ -107,77 +112,81 @@ def outdated(study: dict[str, Any]) -> list[str]:
 
 def draw(root: Path | None = None) -> None:
     """All studies; where there is none, how to make one."""
-    found = studies(root)
-    if not found:
+    all_studies = studies(root)
+    if not all_studies:
         st.info(
             "No study has been made yet: run `python -m training robustness robustness_hate`.",
             icon=":material/science:",
         )
         return
-    percent = {
+    columns = {
         name: st.column_config.NumberColumn(format="percent") for name in ("Fooled", "Poisoned", "By chance")
     } | {"Median change": st.column_config.NumberColumn(format="%.4f"), "Variant": st.column_config.Column(pinned=True)}
-    st.caption(for_markdown(found[0]["published"]))
-    for study in found:
+    st.caption(for_markdown(all_studies[0]["published"]))
+    for study in all_studies:
         st.subheader(TITLES.get(study["task"], study["task"]), anchor=False)
         recipe = study.get("recipe", {})
-        told = f"{study['what']} Weights: {study['folder']}; {study['rows']}."
+        description = f"{study['what']} Weights: {study['folder']}; {study['rows']}."
         if {"candidates", "queries"} <= set(recipe):
-            told += (
+            description += (
                 f" Up to {recipe['queries']} pictures are tried for each, {recipe['candidates']} at a time, after the picture as "
                 "it is; “by chance”: the first of them, drawn at random, were enough. A search that got nowhere in half of its "
                 "tries is given up."
             )
-            fewer = [f"{name} {own['queries']}" for name, own in recipe.get("only", {}).items() if "queries" in own]
-            told += f" Pictures tried otherwise: {', '.join(fewer)}." if fewer else ""
+            exceptions = [
+                f"{name} {settings['queries']}"
+                for name, settings in recipe.get("only", {}).items()
+                if "queries" in settings
+            ]
+            description += f" Pictures tried otherwise: {', '.join(exceptions)}." if exceptions else ""
         if "score" in study:
-            told += f" The change is that of the {study['score']}."
-        st.caption(for_markdown(told))
-        old = outdated(study)
-        if old:
-            st.caption(f":material/history: Measured on earlier weights: {for_markdown(', '.join(old))}.")
-        st.dataframe(attack_rows(study), hide_index=True, width="stretch", column_config=percent)
-        lines = poisoning_rows(study)
-        if lines:
+            description += f" The change is that of the {study['score']}."
+        st.caption(for_markdown(description))
+        outdated_variants = outdated(study)
+        if outdated_variants:
+            st.caption(f":material/history: Measured on earlier weights: {for_markdown(', '.join(outdated_variants))}.")
+        st.dataframe(attack_rows(study), hide_index=True, width="stretch", column_config=columns)
+        poisoning = poisoning_rows(study)
+        if poisoning:
             st.caption(
                 "Poisoned training rows: a share of the pictures carries a trigger of pixels and another row's answer; a "
                 "light model is fitted anew on the variant's features. With 95% intervals."
             )
-            st.dataframe(lines, hide_index=True, width="stretch", column_config=percent)
+            st.dataframe(poisoning, hide_index=True, width="stretch", column_config=columns)
         _draw_examples(study)
 
 
 def _draw_examples(study: dict[str, Any]) -> None:
     """One pair of pictures, picked by variant and number of pixels."""
-    found = examples(study)
-    if not found:
+    pairs = examples(study)
+    if not pairs:
         return
     key = f"example-{study['task']}"
     with st.expander("Example pairs", icon=":material/compare:"):
-        variants = list(dict.fromkeys(one["variant"] for one in found))
-        picked = st.segmented_control("Variant", variants, default=variants[0], required=True, key=key)
-        lines = {one["pixels"]: one for one in found if one["variant"] == picked}
+        variants = list(dict.fromkeys(example["variant"] for example in pairs))
+        variant = st.segmented_control("Variant", variants, default=variants[0], required=True, key=key)
+        by_pixels = {example["pixels"]: example for example in pairs if example["variant"] == variant}
         count = st.segmented_control(
-            "Pixels", list(lines), default=next(iter(lines)), required=True, key=f"{key}-pixels"
+            "Pixels", list(by_pixels), default=next(iter(by_pixels)), required=True, key=f"{key}-pixels"
         )
-        one = lines.get(count or 0, next(iter(lines.values())))
-        before = view(open_picture(one["sample"].file.read_bytes()).image)
+        example = by_pixels.get(count or 0, next(iter(by_pixels.values())))
+        before = view(open_picture(example["sample"].file.read_bytes()).image)
         for column, name, image in zip(
             st.columns(2, gap="medium"),
             ("Before", "After"),
-            (before, paint(before, np.array(one["changed"], float))),
+            (before, paint(before, np.array(example["changed"], float))),
             strict=True,
         ):
             with column:
-                alt = f"{one['sample'].alt}; {name.lower()} the attack"
-                st.markdown(f"**{name}**: score {one[name.lower()]:.3f}")
+                alt = f"{example['sample'].alt}; {name.lower()} the attack"
+                st.markdown(f"**{name}**: score {example[name.lower()]:.3f}")
                 pictures.show(image, key=key, place=f"{key}-{name}", alt=alt, height=224)
-        told = "the attack wins" if one["fooled"] else "the answer stands"
+        outcome = "the attack wins" if example["fooled"] else "the answer stands"
         st.caption(
-            f"Of our own sample memes the one whose score sank most: after {one['queries']} pictures {told}. "
-            f"{pixel_attack.where(one['changed'])} The answer turns where the score is below 0. Of {one['samples']} samples "
-            f"{one['samples_fooled']} fell. They illustrate; the figures above come from other pictures, which may not be "
-            "shown here: `python -m training robustness` leaves pairs of those in `runs/robustness`."
+            f"Of our own sample memes the one whose score sank most: after {example['queries']} pictures {outcome}. "
+            f"{pixel_attack.where(example['changed'])} The answer turns where the score is below 0. "
+            f"Of {example['samples']} samples {example['samples_fooled']} fell. They illustrate; the figures above come from other "
+            "pictures, which may not be shown here: `python -m training robustness` leaves pairs of those in `runs/robustness`."
         )
 
 

@@ -25,26 +25,26 @@ def compared(task: str) -> bool:
     return bool(published.of(task) or published.near_copies(task))
 
 
-def missing(trained: TrainedModel, task: str, found: PredictionSet | None) -> str:
+def missing(model: TrainedModel, task: str, predictions: PredictionSet | None) -> str:
     """One line about what the chosen model's files lack, each thing with what would bring it; empty where all is there."""
-    told = []
-    again = f"`python -m training fit {trained.name} --data DATA`"
-    if found is None:
-        kept = f"`python -m training evaluate {task} --data NAME.validation.parquet --json figures.json --save-predictions`"
-        how = f"{again if trained.name in multitask.names() else kept} writes them"
-        if task not in trained.tasks and (parts := trained.parts(task)):
+    lacking = []
+    fit = f"`python -m training fit {model.name} --data DATA`"
+    if predictions is None:
+        evaluate = f"`python -m training evaluate {task} --data NAME.validation.parquet --json figures.json --save-predictions`"
+        how = f"{fit if model.name in multitask.names() else evaluate} writes them"
+        if task not in model.tasks and (parts := model.parts(task)):
             how = f"they stand under its parts: {', '.join(parts)}"
-        told.append(f"predictions of this task ({how})")
-    if not trained.curves:
-        told.append(f"learning curves ({again} writes them)")
-    if not trained.ablations(task):
-        command = f"`python -m training compare {trained.name} --ablations --data DATA` writes them"
-        told.append(f"ablations ({command if _has_ablations(trained.name) else 'its recipe names none'})")
+        lacking.append(f"predictions of this task ({how})")
+    if not model.curves:
+        lacking.append(f"learning curves ({fit} writes them)")
+    if not model.ablations(task):
+        command = f"`python -m training compare {model.name} --ablations --data DATA` writes them"
+        lacking.append(f"ablations ({command if _has_ablations(model.name) else 'its recipe names none'})")
     if not published.of(task):
-        told.append("a published system's figure (none is known here for this task)")
-    if found is not None and not (file := example_memes.rows_file(found, trained.data(task))).is_file():
-        told.append(f"the rows themselves (put `{file.name}` into the folder that SUBTEXT_DATA names)")
-    return f"Not here: {'; '.join(told)}." if told else ""
+        lacking.append("a published system's figure (none is known here for this task)")
+    if predictions is not None and not (file := example_memes.rows_file(predictions, model.data(task))).is_file():
+        lacking.append(f"the rows themselves (put `{file.name}` into the folder that SUBTEXT_DATA names)")
+    return f"Not here: {'; '.join(lacking)}." if lacking else ""
 
 
 def _has_ablations(name: str) -> bool:
@@ -75,9 +75,9 @@ def turned(rows: Sequence[dict[str, Any]], heading: str) -> list[dict[str, str]]
     return [{"Figure": name, **{str(row[heading]): str(row[name]) for row in rows}} for name in names]
 
 
-def learning(trained: TrainedModel) -> None:
+def learning(model: TrainedModel) -> None:
     """Loss and score by epoch, or by step where a run checks several times an epoch; one line a fold."""
-    keys = {key for fold in trained.curves for epoch in fold for key in epoch}
+    keys = {key for fold in model.curves for epoch in fold for key in epoch}
     groups: list[tuple[str, list[str]]] = [
         ("Loss", [name for name in ("loss", "validation_loss", "val_nll") if name in keys]),
         (
@@ -85,31 +85,31 @@ def learning(trained: TrainedModel) -> None:
             [n for n in ("macro_f1", "accuracy", "val_accuracy", "average_precision", "auroc") if n in keys],
         ),
     ]
-    along = "epoch" if "epoch" in keys else "step"
+    x_axis = "epoch" if "epoch" in keys else "step"
     sides = st.columns(2, gap="medium")
     for (title, names), side in zip(groups, sides, strict=True):
         figure = go.Figure()
-        for number, fold in enumerate(trained.curves):
-            for at, name in enumerate(names):
-                points = [(epoch[along], epoch[name]) for epoch in fold if name in epoch]
+        for number, fold in enumerate(model.curves):
+            for colour, name in enumerate(names):
+                points = [(epoch[x_axis], epoch[name]) for epoch in fold if name in epoch]
                 figure.add_scatter(
                     x=[x for x, _ in points], y=[y for _, y in points], mode="lines+markers", name=name.replace("_", " "),
-                    legendgroup=name, showlegend=not number, line={"color": COLOURS[at], "width": 1.5}, marker={"size": 4},
-                    hovertemplate=f"fold {number + 1}, {along} %{{x}}: %{{y:.3f}}<extra></extra>",
+                    legendgroup=name, showlegend=not number, line={"color": COLOURS[colour], "width": 1.5}, marker={"size": 4},
+                    hovertemplate=f"fold {number + 1}, {x_axis} %{{x}}: %{{y:.3f}}<extra></extra>",
                 )  # fmt: skip
         with side:
             st.subheader(title, anchor=False)
-            figure.update_xaxes(title=along.capitalize(), fixedrange=True)
+            figure.update_xaxes(title=x_axis.capitalize(), fixedrange=True)
             figure.update_yaxes(fixedrange=True)
-            told = ", ".join(name.replace("_", " ") for name in names)
-            charts.draw(figure, alt=f"{title} by {along}: {told}", key=f"chart-learning-{title[:5]}", height=320)
-    if len(trained.curves) > 1:
-        st.caption(f"A line for each of the {len(trained.curves)} networks of a cross-validation.")
+            shown = ", ".join(name.replace("_", " ") for name in names)
+            charts.draw(figure, alt=f"{title} by {x_axis}: {shown}", key=f"chart-learning-{title[:5]}", height=320)
+    if len(model.curves) > 1:
+        st.caption(f"A line for each of the {len(model.curves)} networks of a cross-validation.")
 
 
-def ablations(trained: TrainedModel, task: str) -> None:
+def ablations(model: TrainedModel, task: str) -> None:
     """What leaving a part out does, beside the whole on the same rows."""
-    held = trained.ablations(task)
+    variants = model.ablations(task)
     st.table(
         [
             {
@@ -118,34 +118,34 @@ def ablations(trained: TrainedModel, task: str) -> None:
                 "Accuracy": metric_cell(line.metrics, "accuracy"),
                 "Rows": f"{line.rows} ({int(line.metrics['rows']):,})",
             }
-            for name, line in held
+            for name, line in variants
         ],
         hide_index=True,
     )
-    guesses = dict.fromkeys(
+    baselines = dict.fromkeys(
         f"{line.metrics['macro_f1_majority']:.3f} on {line.rows}"
-        for _, line in held
+        for _, line in variants
         if "macro_f1_majority" in line.metrics
     )
-    if guesses:
-        st.caption(f"Macro-F1 of always the commonest: {', '.join(guesses)}. With 95% intervals.")
+    if baselines:
+        st.caption(f"Macro-F1 of always the commonest: {', '.join(baselines)}. With 95% intervals.")
 
 
-def beside(task: str, trained: TrainedModel) -> None:
+def beside(task: str, model: TrainedModel) -> None:
     """What others reported, with where, and what a second annotation of the same meme tells, beside ours."""
-    others = published.of(task)
+    results = published.of(task)
     rows = [
-        {"System": one.system, "Figure": one.figure, "Value": f"{one.value:.3f}", "Source": one.source}
-        for one in others
+        {"System": result.system, "Figure": result.figure, "Value": f"{result.value:.3f}", "Source": result.source}
+        for result in results
     ]
     rows += [
         {
             "System": f"Ours, {line.rows}",
             "Figure": NAMES[name],
             "Value": metric_cell(line.metrics, name),
-            "Source": f"metrics.json of {trained.name}",
+            "Source": f"metrics.json of {model.name}",
         }
-        for line in trained.measurements(task)
+        for line in model.measurements(task)
         for name in ("macro_f1", "accuracy")
     ]
     copies = published.near_copies(task)
@@ -160,7 +160,7 @@ def beside(task: str, trained: TrainedModel) -> None:
             for name in ("macro_f1", "accuracy")
         ]
     st.table(rows, hide_index=True)
-    if others:
+    if results:
         st.caption("Others' figures are on their own test rows, ours on rows named here: compare them with care.")
     if copies:
         kappa, low, high = (f"{copies[name]:.2f}".replace("-", "−") for name in ("kappa", "kappa_low", "kappa_high"))

@@ -82,7 +82,9 @@ class TrainedModel:
             if name.startswith("macro_f1:")
         }
         described = self.evaluation.get("parts", {}).items()
-        return tuple(name for name, head in described if {one["name"] for one in head["questions"]} < questions)
+        return tuple(
+            name for name, head in described if {question["name"] for question in head["questions"]} < questions
+        )
 
     def data(self, task: str) -> str:
         """The data set of the task's predictions: rows called `DATA, SPLIT` name it, other rows are of the model's own."""

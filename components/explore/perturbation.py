@@ -32,38 +32,38 @@ class Curve:
 
 def choose(meme: Meme, key: str) -> Change:
     """Which change to make; those that the meme has no side for are left out."""
-    there = {change.name: change for change in fitting(meme)}
+    changes = {change.name: change for change in fitting(meme)}
     name = st.segmented_control(
         "What to change",
-        options=list(there),
-        format_func=lambda name: f"{ICONS[there[name].side]} {there[name].title}",
-        default=next(iter(there)),
+        options=list(changes),
+        format_func=lambda name: f"{ICONS[changes[name].side]} {changes[name].title}",
+        default=next(iter(changes)),
         required=True,
         key=f"change-{key}",
     )
-    return there.get(name or "", next(iter(there.values())))
+    return changes.get(name or "", next(iter(changes.values())))
 
 
 def curve(meme: Meme, change: Change, analyzer: Analyzer, key: str) -> Curve:
     """The scores at rising strengths, computed once a meme and change, with a bar. Any click elsewhere stops it."""
-    kept: dict[tuple[str, str], Curve] = st.session_state.setdefault(_KEY, {})
+    curves: dict[tuple[str, str], Curve] = st.session_state.setdefault(_KEY, {})
     name = (key, change.name)
-    if name not in kept:
+    if name not in curves:
         bar = st.progress(0.0, f"{change.title}: judging the changed meme")
         points: list[Point] = []
         for point in sweep(analyzer, meme, change):
             points.append(point)
             bar.progress(point.strength, f"{change.title}: judging the changed meme")
-        kept[name] = Curve(tuple(points), smallest_flip(analyzer, meme, change, points))
-        while len(kept) > _KEPT:
-            kept.pop(next(iter(kept)))
+        curves[name] = Curve(tuple(points), smallest_flip(analyzer, meme, change, points))
+        while len(curves) > _KEPT:
+            curves.pop(next(iter(curves)))
         bar.empty()
-    return kept[name]
+    return curves[name]
 
 
-def curve_chart(found: Curve, change: Change, strength: float, now: Verdict) -> go.Figure:
+def curve_chart(curve: Curve, change: Change, strength: float, now: Verdict) -> go.Figure:
     """The probability over the strength, on the zones of the verdict."""
-    bands = found.points[0].verdict.bands
+    bands = curve.points[0].verdict.bands
     figure = go.Figure()
     for name, low, high, colour in zones(bands):
         if low == high:  # the earlier system has no middle zone
@@ -73,22 +73,22 @@ def curve_chart(found: Curve, change: Change, strength: float, now: Verdict) -> 
             x=[None], y=[None], mode="markers", marker={"symbol": "square", "size": 12, "color": faint(colour, 0.6)}, name=name
         )  # fmt: skip
     figure.add_scatter(
-        x=[point.strength for point in found.points],
-        y=[point.verdict.probability for point in found.points],
+        x=[point.strength for point in curve.points],
+        y=[point.verdict.probability for point in curve.points],
         mode="lines+markers",
         line={"color": NEUTRAL, "width": 3},
         hovertext=[
-            f"{change.said(found.points[0].meme, point.strength)}: {percent(point.verdict.probability)}"
-            for point in found.points
+            f"{change.said(curve.points[0].meme, point.strength)}: {percent(point.verdict.probability)}"
+            for point in curve.points
         ],
         hoverinfo="text",
         name="Probability of hate",
         showlegend=False,  # the axis says it
     )
-    if found.flip is not None:
-        at = found.flip.point.strength
+    if curve.flip is not None:
+        flip_strength = curve.flip.point.strength
         figure.add_scatter(
-            x=[at, at],
+            x=[flip_strength, flip_strength],
             y=[0, 1.02],
             mode="lines",
             line={"color": TOWARD, "dash": "dot", "width": 2},
@@ -119,20 +119,20 @@ def lines(bands: Bands) -> str:
     )
 
 
-def draw_curve(found: Curve, meme: Meme, change: Change, strength: float, now: Verdict, key: str) -> None:
+def draw_curve(curve: Curve, meme: Meme, change: Change, strength: float, now: Verdict, key: str) -> None:
     """The curve, and in words what it takes to flip the verdict."""
-    first, last = found.points[0].verdict, found.points[-1].verdict
+    first, last = curve.points[0].verdict, curve.points[-1].verdict
     charts.draw(
-        curve_chart(found, change, strength, now),
+        curve_chart(curve, change, strength, now),
         alt=f"{change.title}: from {percent(first.probability)} untouched to {percent(last.probability)} at full strength.",
         key=f"curve-{key}-{change.name}",
         height=340,
     )
     st.caption(f"{lines(first.bands)} Going from one zone into another is a flip.")
-    if found.flip is None:
+    if curve.flip is None:
         st.info(f"No strength of this change flips the verdict “{NAMES[first.label]}”.", icon=":material/shield:")
     else:
-        flipped = found.flip.point
+        flipped = curve.flip.point
         st.warning(
             f"**Smallest change that flips the verdict:** {change.said(meme, flipped.strength)}. “{NAMES[first.label]}” "
             f"({percent(first.probability)}) becomes “{NAMES[flipped.verdict.label]}” ({percent(flipped.verdict.probability)}).",

@@ -38,8 +38,8 @@ class Hunt:
 
 def current() -> Hunt | None:
     """The search of whoever is looking, if there was one."""
-    found: Hunt | None = st.session_state.get(_KEY)
-    return found
+    hunt: Hunt | None = st.session_state.get(_KEY)
+    return hunt
 
 
 def _start(meme: str, pixels: int, queries: int) -> None:
@@ -176,19 +176,19 @@ def outcome(before: Verdict, after: Verdict, fooled: bool) -> str:
 
 def _draw_pair(pair: Sequence[Meme], verdicts: Sequence[Verdict], key: str) -> None:
     columns = st.columns(2, gap="medium")
-    for column, one, verdict, name in zip(columns, pair, verdicts, ("Before", "After"), strict=True):
+    for column, meme, verdict, name in zip(columns, pair, verdicts, ("Before", "After"), strict=True):
         with column:
             st.markdown(f"**{name}**: {NAMES[verdict.label]}, {verdict.probability:.1%}")
-            if one.image is not None:
-                pictures.show(one.image, key=key, place=f"pixel-{name}", alt=f"The picture {name.lower()}", height=260)
+            if meme.image is not None:
+                pictures.show(meme.image, key=key, place=f"pixel-{name}", alt=f"The picture {name.lower()}", height=260)
     old, new = pair[0].image, pair[1].image
     if old is not None and new is not None:
         st.caption(where(changed(old, new)))
 
 
-def where(found: Iterable[Sequence[int]]) -> str:
+def where(pixels: Iterable[Sequence[int]]) -> str:
     """Pixels as (x, y, red, green, blue) in words: one of 224 by 224 is hard to find by eye."""
-    told = [f"({x}, {y}) is now \\#{bytes(colour).hex()}" for x, y, *colour in found]
-    if not told:
+    described = [f"({x}, {y}) is now \\#{bytes(colour).hex()}" for x, y, *colour in pixels]
+    if not described:
         return "No pixel brought the score any closer, so the picture is as it was."
-    return f"Pixels changed, counted from the upper left: {', '.join(told)}."
+    return f"Pixels changed, counted from the upper left: {', '.join(described)}."

@@ -45,8 +45,8 @@ def current() -> Search:
     """The search of whoever is looking."""
     if _KEY not in st.session_state:
         st.session_state[_KEY] = Search()
-    found: Search = st.session_state[_KEY]
-    return found
+    search: Search = st.session_state[_KEY]
+    return search
 
 
 def forget() -> None:
@@ -57,42 +57,42 @@ def forget() -> None:
 
 def ask() -> tuple[list[File], bool] | None:
     """Draws the ways to give pictures; the files and whether to read their words, once a button was pressed."""
-    seen = current()
+    search = current()
     st.title("Search pictures by what is on them", anchor=False)
     st.markdown(
         "Give a collection; then type words or drop a picture, and the closest pictures and captions come first. "
         "The collection is kept for this visit only."
     )
-    if seen.problem:
-        failures.tell(seen.problem)
+    if search.problem:
+        failures.tell(search.problem)
     files, folder = st.columns(2, gap="medium")
     with files, st.container(border=True, height="stretch"):
-        several = st.file_uploader(
+        uploads = st.file_uploader(
             "Files or a ZIP",
             type=[*KINDS, "zip", "txt", "csv", "tsv"],
             accept_multiple_files=True,
             max_upload_size=MOST_MEGABYTES,
-            key=f"search-files-{seen.number}",
+            key=f"search-files-{search.number}",
             help="Pictures, or a ZIP of up to 500 MB. A table of NAME and CAPTION (.txt, .csv) beside them is used too.",
         )
     with folder, st.container(border=True, height="stretch"):
-        whole = st.file_uploader(
+        folder_files = st.file_uploader(
             "A folder",
             accept_multiple_files="directory",
             max_upload_size=MOST_MEGABYTES,
-            key=f"search-folder-{seen.number}",
+            key=f"search-folder-{search.number}",
             help="All pictures in it and in the folders below.",
         )
-    given = [File(one.name, one) for one in (*several, *whole)]
+    collection = [File(file.name, file) for file in (*uploads, *folder_files)]
     read_words = st.toggle(
         "Read the words on the pictures",
-        key=f"search-ocr-{seen.number}",
+        key=f"search-ocr-{search.number}",
         help="About half a second a picture. The words become captions that can be searched, and count for the hate score.",
     )
     with st.container(horizontal=True):
-        if st.button("Index them", type="primary", icon=":material/database:", disabled=not given):
-            seen.titles = {}
-            return given, read_words
+        if st.button("Index them", type="primary", icon=":material/database:", disabled=not collection):
+            search.titles = {}
+            return collection, read_words
         if st.button("Use the sample memes", icon=":material/photo_library:"):
             return _drawn(), read_words
     return None
@@ -100,25 +100,25 @@ def ask() -> tuple[list[File], bool] | None:
 
 def _drawn() -> list[File]:
     """The gallery with the words on its pictures as captions, by which it is judged everywhere, shown under its own titles."""
-    found = samples()
-    current().titles = {sample.file.name: sample.title for sample in found}
-    table = "\n".join(f"{sample.file.name}\t{' '.join((sample.caption or sample.alt).split())}" for sample in found)
+    gallery = samples()
+    current().titles = {sample.file.name: sample.title for sample in gallery}
+    table = "\n".join(f"{sample.file.name}\t{' '.join((sample.caption or sample.alt).split())}" for sample in gallery)
     return [
         File("captions.txt", table.encode()),
-        *(File(sample.file.name, sample.file.read_bytes()) for sample in found),
+        *(File(sample.file.name, sample.file.read_bytes()) for sample in gallery),
     ]
 
 
 def index(files: Sequence[File], read_words: bool, analyzer: Analyzer, space: JointSpace | MiniSpace) -> None:
     """Builds the collection with a progress bar. Stopping keeps what is there: the script ends at the bar's next step."""
-    seen = current()
-    seen.problem, built = "", Library()
+    search = current()
+    search.problem, built = "", Library()
     bar = st.progress(0.0, "Looking at the files")
     st.button("Stop and search what is there", icon=":material/stop_circle:")
 
     def show(done: int, count: int) -> None:
-        if len(built) and seen.library is None:
-            seen.library = built  # from here on a stop has something to search
+        if len(built) and search.library is None:
+            search.library = built  # from here on a stop has something to search
         if done % 4 == 0 or done == count:
             bar.progress(done / count, f"{done:,} of {count:,} pictures")
 
@@ -126,54 +126,56 @@ def index(files: Sequence[File], read_words: bool, analyzer: Analyzer, space: Jo
         return " ".join(line.text for line in analyzer.reader.read(image))  # type: ignore[arg-type]
 
     try:
-        seen.library = library.build(built, files, space, read_words=words_on if read_words else None, on_done=show)
+        search.library = library.build(built, files, space, read_words=words_on if read_words else None, on_done=show)
     except Exception as error:
-        seen.library, seen.problem = None, failures.sentence(error)
+        search.library, search.problem = None, failures.sentence(error)
     st.rerun()
 
 
 def query(space: JointSpace | MiniSpace) -> np.ndarray | None:
     """Draws both ways to ask; the vector of what was asked, None before that. Words come first where both are given."""
-    seen = current()
+    search = current()
     left, right = st.columns([3, 2], gap="medium")
     with left:
         words = st.text_input(
-            "Words", placeholder="a dog in the snow", max_chars=500, key=f"search-words-{seen.number}"
+            "Words", placeholder="a dog in the snow", max_chars=500, key=f"search-words-{search.number}"
         ).strip()
     with right:
-        dropped = st.file_uploader("Or a picture", type=KINDS, max_upload_size=10, key=f"search-picture-{seen.number}")
+        dropped = st.file_uploader(
+            "Or a picture", type=KINDS, max_upload_size=10, key=f"search-picture-{search.number}"
+        )
     if words and dropped is not None:
         st.caption(":material/info: The words count as long as there are any: clear them to search by the picture.")
     if words:
-        key, ask = f"words:{words}", lambda: space.embed_texts([words])[0]
+        key, embed = f"words:{words}", lambda: space.embed_texts([words])[0]
     elif dropped is not None:
         file = dropped
-        key, ask = f"picture:{file.file_id}", lambda: space.embed_images([open_picture(file.getvalue()).image])[0]
+        key, embed = f"picture:{file.file_id}", lambda: space.embed_images([open_picture(file.getvalue()).image])[0]
     else:
         return None
-    if key not in seen.vectors:
-        seen.vectors = {key: ask()}  # only the last question is kept
-    return seen.vectors[key]
+    if key not in search.vectors:
+        search.vectors = {key: embed()}  # only the last question is kept
+    return search.vectors[key]
 
 
-def score(rows: Sequence[int], held: Library, analyzer: Analyzer) -> None:
+def score(rows: Sequence[int], library: Library, analyzer: Analyzer) -> None:
     """Asks for the hate scores of entries that have none yet, with a bar where it takes long."""
-    missing = [row for row in rows if held.entries[row].score is None]
+    missing = [row for row in rows if library.entries[row].score is None]
     bar = st.progress(0.0, "Judging the pictures") if len(missing) > 4 * AT_ONCE else None
     for start in range(0, len(missing), AT_ONCE):
-        some = [held.entries[row] for row in missing[start : start + AT_ONCE]]
-        memes = [Meme(entry.picture(), Caption(" ".join(entry.captions), "override")) for entry in some]
-        for entry, verdict in zip(some, analyzer.score(memes), strict=True):
+        batch = [library.entries[row] for row in missing[start : start + AT_ONCE]]
+        memes = [Meme(entry.picture(), Caption(" ".join(entry.captions), "override")) for entry in batch]
+        for entry, verdict in zip(batch, analyzer.score(memes), strict=True):
             entry.score = verdict.probability
         if bar is not None:
             bar.progress(
-                min(1.0, (start + AT_ONCE) / len(missing)), f"Judged {start + len(some):,} of {len(missing):,}"
+                min(1.0, (start + AT_ONCE) / len(missing)), f"Judged {start + len(batch):,} of {len(missing):,}"
             )
     if bar is not None:
         bar.empty()
 
 
-def filtered(held: Library, analyzer: Analyzer) -> list[int] | None:
+def filtered(library: Library, analyzer: Analyzer) -> list[int] | None:
     """The entries whose hate score lies in the range asked for; None while the range is everything."""
     low, high = st.slider(
         "Hate score",
@@ -191,14 +193,14 @@ def filtered(held: Library, analyzer: Analyzer) -> list[int] | None:
     )
     if (low, high) == (0, 100):
         return None
-    score(range(len(held)), held, analyzer)
-    return [row for row, entry in enumerate(held.entries) if low <= 100 * (entry.score or 0.0) <= high]
+    score(range(len(library)), library, analyzer)
+    return [row for row, entry in enumerate(library.entries) if low <= 100 * (entry.score or 0.0) <= high]
 
 
-def explained(found: Sequence[Found], count: int, what: str, more: str = "") -> str:
+def explained(hits: Sequence[Found], count: int, what: str, more: str = "") -> str:
     """What is shown and what its numbers mean."""
     return (
-        f"The closest {len(found):,} of {count:,} {what}{more}; they come even where nothing fits. The number is the cosine: "
+        f"The closest {len(hits):,} of {count:,} {what}{more}; they come even where nothing fits. The number is the cosine: "
         "1 is the same, and words and a picture that fit lie far lower than two pictures do."
     )
 
@@ -207,15 +209,15 @@ def _reveal(key: str) -> None:
     st.session_state["search-revealed"] = {*st.session_state.get("search-revealed", ()), key}
 
 
-def thumbnails(found: Sequence[Found], held: Library, bands: Bands, place: str, *, alike: bool = False) -> None:
+def thumbnails(hits: Sequence[Found], library: Library, bands: Bands, place: str, *, alike: bool = False) -> None:
     """A grid of pictures with similarity and score. One above the review band stays blurred until clicked.
 
     Of pictures that are `alike` one above it blurs them all: a near-copy shows what the other hides.
     """
-    all_risky = alike and any((held.entries[hit.entry].score or 0.0) >= bands.review_from for hit in found)
+    all_risky = alike and any((library.entries[hit.entry].score or 0.0) >= bands.review_from for hit in hits)
     with st.grid(columns=4, min_column_width=150, gap="small") as grid:
-        for hit in found:
-            entry = held.entries[hit.entry]
+        for hit in hits:
+            entry = library.entries[hit.entry]
             key = f"{current().number}-{hit.entry}"
             risky = all_risky or (entry.score is not None and entry.score >= bands.review_from)
             hide = risky or bool(st.session_state.get(pictures.BLUR))
@@ -231,43 +233,43 @@ def thumbnails(found: Sequence[Found], held: Library, bands: Bands, place: str, 
                     st.image(image, alt=described, width="stretch", output_format="JPEG")
                 if hit.caption:
                     st.markdown(for_markdown(shorten(hit.caption, 140)))
-                told = [] if hit.similarity is None else [f"**{hit.similarity:.2f}**"]
+                labels = [] if hit.similarity is None else [f"**{hit.similarity:.2f}**"]
                 if entry.score is not None:
-                    told.append(f"hate {percent(entry.score)}")
-                told.append(for_markdown(shorten(current().titles.get(entry.name, entry.name), 28)))
-                st.caption(" · ".join(told))
+                    labels.append(f"hate {percent(entry.score)}")
+                labels.append(for_markdown(shorten(current().titles.get(entry.name, entry.name), 28)))
+                st.caption(" · ".join(labels))
 
 
-def duplicates(held: Library, space: JointSpace | MiniSpace, analyzer: Analyzer, bands: Bands) -> None:
+def duplicates(library: Library, space: JointSpace | MiniSpace, analyzer: Analyzer, bands: Bands) -> None:
     """Groups of pictures that are nearly the same."""
-    groups = held.pictures.near_duplicates(space.same)
+    groups = library.pictures.near_duplicates(space.same)
     if not groups:
         st.info("No two pictures are nearly the same.", icon=":material/check:")
         return
     shown = groups[:10]
-    score([row for group in shown for row in group[:SHOWN]], held, analyzer)
+    score([row for group in shown for row in group[:SHOWN]], library, analyzer)
     for number, group in enumerate(shown, start=1):
-        nearest = held.pictures.search(held.pictures.vector(group[0]), len(group) + 1, among=group)
+        nearest = library.pictures.search(library.pictures.vector(group[0]), len(group) + 1, among=group)
         st.markdown(f"**Group {number}**: {len(group):,} pictures")
         rows = [Found(hit.row, hit.similarity) for hit in nearest[:SHOWN]]
-        thumbnails(rows, held, bands, f"same-{number}", alike=True)
+        thumbnails(rows, library, bands, f"same-{number}", alike=True)
     if len(groups) > len(shown):
         st.caption(f"The {len(shown)} largest of {len(groups):,} groups.")
 
 
-def unread(names: Sequence[str], most: int = 3) -> str:
+def unread(names: Sequence[str], limit: int = 3) -> str:
     """The strip's title: which files could not be used, the first of them by name, as Markdown."""
     if not names:
         return "Something could not be read"  # no file's fault: the OCR is not there
-    told = ", ".join(for_markdown(shorten(name, 40)) for name in names[:most])
-    return f"Could not be used: {told}{f' and {len(names) - most:,} more' if len(names) > most else ''}"
+    listed = ", ".join(for_markdown(shorten(name, 40)) for name in names[:limit])
+    return f"Could not be used: {listed}{f' and {len(names) - limit:,} more' if len(names) > limit else ''}"
 
 
-def problems(held: Library) -> None:
+def problems(library: Library) -> None:
     """What could not be read: its name in sight, why folded away."""
-    if held.problems:
-        with st.expander(unread(held.unread), icon=":material/info:"):
-            for line in held.problems[:20]:
+    if library.problems:
+        with st.expander(unread(library.unread), icon=":material/info:"):
+            for line in library.problems[:20]:
                 st.markdown(f"- {for_markdown(shorten(line, 300))}")
-            if len(held.problems) > 20:
-                st.caption(f"and {len(held.problems) - 20:,} more")
+            if len(library.problems) > 20:
+                st.caption(f"and {len(library.problems) - 20:,} more")

@@ -18,43 +18,45 @@ if TYPE_CHECKING:
 OnStage = Callable[[Stage], None]
 
 
-def read(seen: Visit, analyzer: Analyzer, on_stage: OnStage) -> Caption:
+def read(visit: Visit, analyzer: Analyzer, on_stage: OnStage) -> Caption:
     """The meme's caption. The OCR runs once for each picture, and not at all where the user gave the words."""
-    if seen.override is not None:
-        return captions.from_override(seen.override) if seen.override.strip() else Caption()
-    if seen.picture is None:
+    if visit.override is not None:
+        return captions.from_override(visit.override) if visit.override.strip() else Caption()
+    if visit.picture is None:
         return Caption()
-    if seen.reading is None:
+    if visit.reading is None:
         on_stage(Stage("ocr"))
         start, problem = time.perf_counter(), ""
         try:
-            caption = captions.read(seen.picture.image, None, analyzer.reader)
+            caption = captions.read(visit.picture.image, None, analyzer.reader)
         except PartUnavailable as error:
             caption, problem = Caption(), str(error)
         done = Stage("ocr", (time.perf_counter() - start) * 1000, "failed" if problem else "ok")
         on_stage(done)
-        seen.reading = Reading(caption, done, problem)
-    return seen.reading.caption
+        visit.reading = Reading(caption, done, problem)
+    return visit.reading.caption
 
 
-def run(seen: Visit, caption: Caption, analyzer: Analyzer, on_stage: OnStage, lenses: Collection[str] = ()) -> Analysis:
+def run(
+    visit: Visit, caption: Caption, analyzer: Analyzer, on_stage: OnStage, lenses: Collection[str] = ()
+) -> Analysis:
     """The analysis of the visit's meme with this caption and through these other lenses.
 
     Raises `SubtextError` where there is nothing to analyze.
     """
     key = (
-        seen.name if seen.picture else "",
+        visit.name if visit.picture else "",
         caption.text,
         caption.source,
         tuple(sorted(analyzer.info.weights.items())),
         tuple(lenses),
     )
-    if key in seen.results:
-        return seen.results[key]
-    picture = seen.picture
+    if key in visit.results:
+        return visit.results[key]
+    picture = visit.picture
     meme = Meme(picture.image, caption, picture.format, picture.sha256) if picture is not None else Meme(None, caption)
     analysis: Analysis = analyzer.analyze(meme, explain=True, lenses=lenses, on_stage=on_stage)
-    if seen.reading is not None:
-        analysis = replace(analysis, stages=(seen.reading.stage, *analysis.stages))
-    seen.keep(key, analysis)
+    if visit.reading is not None:
+        analysis = replace(analysis, stages=(visit.reading.stage, *analysis.stages))
+    visit.keep(key, analysis)
     return analysis

@@ -16,32 +16,32 @@ SOURCES: dict[Source, tuple[str, str]] = {
 HELP = "Correct what the OCR read, then press Ctrl+Enter or click outside the box: the verdict follows."
 
 
-def _box(seen: Visit) -> str:
-    return f"caption-{seen.number}"
+def _box(visit: Visit) -> str:
+    return f"caption-{visit.number}"
 
 
-def _rewrite(seen: Visit) -> None:
-    seen.override = st.session_state[_box(seen)]
+def _rewrite(visit: Visit) -> None:
+    visit.override = st.session_state[_box(visit)]
 
 
-def _back(seen: Visit) -> None:
-    seen.override = None
-    st.session_state[_box(seen)] = seen.words
+def _back(visit: Visit) -> None:
+    visit.override = None
+    st.session_state[_box(visit)] = visit.words
 
 
-def _none(seen: Visit) -> None:
-    seen.override = st.session_state[_box(seen)] = ""
+def _none(visit: Visit) -> None:
+    visit.override = st.session_state[_box(visit)] = ""
 
 
-def edit(seen: Visit, read: Caption | None) -> None:
+def edit(visit: Visit, read: Caption | None) -> None:
     """Draw the box. A change is taken up when the box is left or with Ctrl+Enter; the OCR does not run again.
 
     `read` is None where the words could not be used: they still stand in the box, to be mended.
     """
-    caption = read or Caption(seen.words, "override" if seen.override is not None else "none")
-    box = _box(seen)
+    caption = read or Caption(visit.words, "override" if visit.override is not None else "none")
+    box = _box(visit)
     if box not in st.session_state:
-        st.session_state[box] = seen.words
+        st.session_state[box] = visit.words
     said, icon = SOURCES[caption.source]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown("Words", help=HELP, width="content")
@@ -52,18 +52,18 @@ def edit(seen: Visit, read: Caption | None) -> None:
         key=box,
         height=96,
         on_change=_rewrite,
-        args=(seen,),
+        args=(visit,),
         placeholder="No words: write them here",
     )
     with st.container(horizontal=True, gap="small"):
-        if seen.picture is not None and seen.override is not None:
-            st.button("Back to the OCR's text", icon=":material/undo:", type="tertiary", on_click=_back, args=(seen,))
-        if seen.picture is not None and caption.source != "none":
+        if visit.picture is not None and visit.override is not None:
+            st.button("Back to the OCR's text", icon=":material/undo:", type="tertiary", on_click=_back, args=(visit,))
+        if visit.picture is not None and caption.source != "none":
             st.button(
-                "Judge without words", icon=":material/format_clear:", type="tertiary", on_click=_none, args=(seen,)
+                "Judge without words", icon=":material/format_clear:", type="tertiary", on_click=_none, args=(visit,)
             )
-    if seen.reading is not None and seen.reading.problem:
-        failures.tell(seen.reading.problem)
+    if visit.reading is not None and visit.reading.problem:
+        failures.tell(visit.reading.problem)
     if caption.uncertain:
         st.caption("The OCR was unsure of the marked words:")
         st.html(highlighted_words.doubtful(caption.text, caption.uncertain))

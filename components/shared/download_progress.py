@@ -26,7 +26,7 @@ def shown() -> Iterator[OnProgress]:
     def show(progress: Progress) -> None:
         if time.monotonic() - last[0] >= PAUSE:
             last[0] = time.monotonic()
-            place.progress(share(progress), text=told(progress))
+            place.progress(fraction(progress), text=message(progress))
 
     try:
         yield show
@@ -34,12 +34,12 @@ def shown() -> Iterator[OnProgress]:
         place.empty()
 
 
-def share(progress: Progress) -> float:
+def fraction(progress: Progress) -> float:
     """0-1; 0 where the whole is not known."""
     return min(1.0, progress.done / progress.total) if progress.total else 0.0
 
 
-def told(progress: Progress) -> str:
+def message(progress: Progress) -> str:
     """The file, and how much of it is here."""
     whole = f" of {progress.total / 1e6:,.0f}" if progress.total else ""
     return f"Downloading {for_markdown(progress.file)}: {progress.done / 1e6:,.0f}{whole} MB"

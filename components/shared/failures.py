@@ -24,8 +24,8 @@ def sentence(error: Exception) -> str:
 
 def tell(text: str) -> None:
     """Show a failure's sentence. A command in it stands between backticks, and as code it can be copied as it is."""
-    said = re.sub(r"(`[^`]+`)|[^`\s]+|`", lambda found: found[1] or for_markdown(found[0]), " ".join(text.split()))
-    st.error(said, icon=":material/error:")
+    markdown = re.sub(r"(`[^`]+`)|[^`\s]+|`", lambda match: match[1] or for_markdown(match[0]), " ".join(text.split()))
+    st.error(markdown, icon=":material/error:")
 
 
 @contextmanager

@@ -17,16 +17,16 @@ _CAMERA_ON = "camera_on"
 def accept(data: bytes | None, words: str | None, alt: str) -> None:
     """Look at a picture, words, or both. A picture that cannot be opened leaves its sentence in the visit, and the
     words that came with it stay."""
-    seen = visit.current()
+    visited = visit.current()
     words = words if words and words.strip() else None
     try:
         if data is None and words is None:
             raise EmptyMeme("There is nothing to analyze: give a picture, some words, or both.")
         picture = open_picture(data) if data is not None else None
     except Exception as error:
-        seen.problem, seen.kept_words = failures.sentence(error), words
+        visited.problem, visited.kept_words = failures.sentence(error), words
         return
-    seen.take(picture, words, alt)
+    visited.take(picture, words, alt)
 
 
 def _uploaded() -> None:
@@ -67,12 +67,12 @@ LEAD = (
 
 def ask(title: str = TITLE, lead: str = LEAD) -> None:
     """Draw every way in: all of them in sight without scrolling on a laptop, and no camera asked for unbidden."""
-    seen = visit.current()
+    visited = visit.current()
     st.title(title, anchor=False)
     st.markdown(lead)
-    if seen.problem:
-        failures.tell(seen.problem)
-        if seen.kept_words:
+    if visited.problem:
+        failures.tell(visited.problem)
+        if visited.kept_words:
             st.button("Go on with the words alone", icon=":material/text_fields:", on_click=_use_kept)
     picture, words = st.columns(2, gap="medium")
     with picture, st.container(border=True, height="stretch"):

@@ -39,11 +39,11 @@ STRESS_READS = "This tells how a text *reads* next to forum posts that annotator
 
 def wanted() -> tuple[str, ...]:
     """The lenses to read: all but those that need to be asked for, and these where they were."""
-    asked = bool(st.session_state.get(STRESS))
-    return tuple(name for name, spec in SPECS.items() if asked or not spec.on_request)
+    on_request = bool(st.session_state.get(STRESS))
+    return tuple(name for name, spec in SPECS.items() if on_request or not spec.on_request)
 
 
-def draw(found: Mapping[str, Lens]) -> None:
+def draw(lenses: Mapping[str, Lens]) -> None:
     """All lenses that were read, and the switch for stress."""
     st.caption(
         "Second opinions by small systems trained on Memotion 7k and HarMeme. Annotators of memes agree little, so most of "
@@ -53,33 +53,33 @@ def draw(found: Mapping[str, Lens]) -> None:
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        together = [(name, score) for name in ALONE if name in found for score in found[name].scores]
-        if together:
+        types = [(name, score) for name in ALONE if name in lenses for score in lenses[name].scores]
+        if types:
             st.subheader("What it is meant as", anchor=False)
             charts.draw(
-                chart([(TITLES[name], score) for name, score in together]),
-                alt=described([(TITLES[name], score) for name, score in together]),
+                chart([(TITLES[name], score) for name, score in types]),
+                alt=described([(TITLES[name], score) for name, score in types]),
                 key="lens-types",
-                height=60 + charts.ROW * len(together),
+                height=60 + charts.ROW * len(types),
             )
         for name in ALONE:
-            if name in found and not found[name].scores:
-                tell(name, found[name])
+            if name in lenses and not lenses[name].scores:
+                tell(name, lenses[name])
     with right:
         for name in ("sentiment", "target"):
-            if name in found:
-                one(name, found[name])
+            if name in lenses:
+                draw_lens(name, lenses[name])
     with st.container(border=True):
         st.toggle(
             "Read stress in the words", key=STRESS, help="Off unless you ask for it, and forgotten with the page."
         )
         if st.session_state.get(STRESS):
             st.markdown(f"{STRESS_READS} {CARE.strip()}")
-            if "stress" in found:
-                one("stress", found["stress"])
+            if "stress" in lenses:
+                draw_lens("stress", lenses["stress"])
 
 
-def one(name: str, lens: Lens) -> None:
+def draw_lens(name: str, lens: Lens) -> None:
     """A lens with a chart of its own, or why it has none."""
     st.subheader(TITLES[name], anchor=False, help=meanings()[name])
     if not lens.scores:
@@ -104,13 +104,19 @@ def chart(rows: list[tuple[str, Emotion]]) -> go.Figure:
         (
             title,
             colour,
-            [(label, score.probability, f"{score.probability:.0%}") for label, score in rows if score.present is there],
+            [
+                (label, score.probability, f"{score.probability:.0%}")
+                for label, score in rows
+                if score.present is is_answer
+            ],
         )
-        for title, colour, there in (("The answer", AWAY, True), ("Not the answer", NEUTRAL, False))
+        for title, colour, is_answer in (("The answer", AWAY, True), ("Not the answer", NEUTRAL, False))
     ]
     figure = charts.bars(groups, numbers_at=1.13)
     charts.strokes(
-        figure, [score.threshold for there in (True, False) for _, score in rows if score.present is there], "Cut-off"
+        figure,
+        [score.threshold for is_answer in (True, False) for _, score in rows if score.present is is_answer],
+        "Cut-off",
     )
     figure.update_xaxes(range=[0, 1.14], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
     figure.update_layout(showlegend=True)

@@ -79,12 +79,12 @@ def _tag(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, colour: t
     draw.text(place, text, font=font, fill=(255, 255, 255))
 
 
-def faces(image: Image.Image, found: Sequence[Face]) -> Image.Image:
+def faces(image: Image.Image, detected: Sequence[Face]) -> Image.Image:
     """A numbered box on each face."""
     picture = fitted(image)
     draw = ImageDraw.Draw(picture)
     thickness, size = max(2, max(picture.size) // 250), max(14, max(picture.size) // 28)
-    for number, face in enumerate(found, start=1):
+    for number, face in enumerate(detected, start=1):
         box = _placed(face.box, image, picture)
         draw.rectangle(box, outline=(255, 255, 255), width=thickness + 2)
         draw.rectangle(box, outline=rgb(AWAY), width=thickness)
@@ -108,7 +108,7 @@ def crop(image: Image.Image, box: Box, side: int = 160) -> Image.Image:
     return image.crop(area).convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
 
 
-def effects(image: Image.Image, regions: Sequence[RegionEffect], marked: int = 3) -> Image.Image:
+def effects(image: Image.Image, regions: Sequence[RegionEffect], labelled: int = 3) -> Image.Image:
     """Each region tinted by what covering it does to the logit; the strongest few carry their number with its sign."""
     picture = fitted(image)
     strongest = max((abs(region.effect) for region in regions), default=0.0)
@@ -121,7 +121,7 @@ def effects(image: Image.Image, regions: Sequence[RegionEffect], marked: int = 3
     picture = Image.alpha_composite(picture.convert("RGBA"), tint).convert("RGB")
     draw = ImageDraw.Draw(picture)
     size = max(14, max(picture.size) // 28)
-    for region in sorted(regions, key=lambda region: -abs(region.effect))[:marked]:
+    for region in sorted(regions, key=lambda region: -abs(region.effect))[:labelled]:
         if strongest:
             box, colour = _placed(region.box, image, picture), rgb(TOWARD if region.effect > 0 else AWAY)
             draw.rectangle(box, outline=colour, width=max(2, max(picture.size) // 300))

@@ -29,12 +29,12 @@ def _thumbnail(file: Path) -> Image.Image:
 
 def draw(on_pick: Callable[[Sample], None]) -> None:
     """A row of thumbnails with a button under each; the row wraps on a narrow screen."""
-    found = samples()
-    if not found:
+    gallery = samples()
+    if not gallery:
         return
-    columns = len(found) if len(found) <= 8 else (len(found) + 1) // 2  # one row, or two of the same length
+    columns = len(gallery) if len(gallery) <= 8 else (len(gallery) + 1) // 2  # one row, or two of the same length
     with st.grid(columns=columns, min_column_width=88, gap="small") as grid:
-        for sample in found:
+        for sample in gallery:
             with grid.cell(), st.container(gap="xsmall"):
                 image = _thumbnail(sample.file)
                 if pictures.hidden(f"sample-{sample.file.name}"):

@@ -43,7 +43,7 @@ often unsure.
 """
 
 
-def draw(kept: str = "Pictures and words are kept only while this page is open.") -> DeltaGenerator:
+def draw(retention: str = "Pictures and words are kept only while this page is open.") -> DeltaGenerator:
     """Draw the sidebar; returns the place for `tell`, since the models may still have to be loaded. `kept` says how long
     what is given is kept."""
     st.logo(LOGO, size="large")
@@ -60,7 +60,7 @@ def draw(kept: str = "Pictures and words are kept only while this page is open."
         with st.expander("Models", icon=":material/memory:"):
             _choose()
         place = st.empty()
-        st.caption(f":material/lock: {kept}")
+        st.caption(f":material/lock: {retention}")
     return place
 
 

@@ -87,5 +87,5 @@ def current() -> Visit:
     """The visit of whoever is looking."""
     if _KEY not in st.session_state:
         st.session_state[_KEY] = Visit()
-    seen: Visit = st.session_state[_KEY]
-    return seen
+    visit: Visit = st.session_state[_KEY]
+    return visit

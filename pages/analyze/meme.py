@@ -19,9 +19,9 @@ from components.shared import (
 )
 
 about = sidebar.draw()
-seen = visit.current()
+visited = visit.current()
 ways_in = st.empty()  # gone as soon as there is a meme: left to fade, they would keep a phone scrolled past the verdict
-if seen.empty:
+if visited.empty:
     with ways_in.container():
         intake.ask()
 
@@ -30,8 +30,8 @@ with failures.contained(), st.spinner("Loading the models", show_time=True):
     analyzer = engine.analyzer()
 if analyzer is not None:
     sidebar.tell(about, analyzer.info)
-if seen.empty or analyzer is None:
-    if not seen.empty:
+if visited.empty or analyzer is None:
+    if not visited.empty:
         st.button("Start over", icon=":material/restart_alt:", on_click=intake.start_over)
     st.stop()
 
@@ -39,38 +39,38 @@ head, tools = st.columns([3, 2], vertical_alignment="center")
 title = head.empty()
 title.title("What this meme says", anchor=False)
 progress = stages.Progress()
-words, found = None, None  # each may fail; what the user gave stays in sight
+words, result = None, None  # each may fail; what the user gave stays in sight
 with failures.contained():
-    words = analysis.read(seen, analyzer, progress.show)
+    words = analysis.read(visited, analyzer, progress.show)
 with failures.contained():
     if words is not None:
-        found = analysis.run(seen, words, analyzer, progress.show, lenses.wanted())
+        result = analysis.run(visited, words, analyzer, progress.show, lenses.wanted())
 progress.clear()
 
-image = seen.picture.image if seen.picture else None
+image = visited.picture.image if visited.picture else None
 with tools, st.container(horizontal=True, horizontal_alignment="right"):
-    if found is not None:
-        export.draw(found, image, seen.name)
+    if result is not None:
+        export.draw(result, image, visited.name)
     st.button("Another meme", icon=":material/add_photo_alternate:", on_click=intake.start_over)
 
 picture, answer = st.columns([3, 5], gap="medium")
 with picture:
     if image is not None:
-        heated = found is not None and bool(found.attention.regions)
+        heated = result is not None and bool(result.attention.regions)
         pictures.show(
-            overlay.heat(image, found.attention.regions) if found and heated else image,
-            key=seen.name,
+            overlay.heat(image, result.attention.regions) if result and heated else image,
+            key=visited.name,
             place="first",
-            alt=f"{seen.alt}{', under a heat of where the model looks' if heated else ''}",
+            alt=f"{visited.alt}{', under a heat of where the model looks' if heated else ''}",
             height=280,
         )
-    caption_editor.edit(seen, words)
-if found is None:
+    caption_editor.edit(visited, words)
+if result is None:
     st.stop()
-title.title(verdict.title(found.verdict), anchor=False)
+title.title(verdict.title(result.verdict), anchor=False)
 with answer:
-    verdict.draw(found.verdict, found.harm)
-    explanation.draw(found.explanation)
+    verdict.draw(result.verdict, result.harm)
+    explanation.draw(result.explanation)
 
 moved, looks, feels, other, ran = st.tabs(
     [
@@ -82,19 +82,19 @@ moved, looks, feels, other, ran = st.tabs(
     ]
 )
 with moved, failures.contained():
-    evidence.draw(found.evidence, found.caption.text, image, seen.name)
+    evidence.draw(result.evidence, result.caption.text, image, visited.name)
 with looks, failures.contained():
-    if found.evidence.gradient is not None:
-        gradient.draw(found.evidence.gradient, found.attention.detail, found.caption.text, image, seen.name)
+    if result.evidence.gradient is not None:
+        gradient.draw(result.evidence.gradient, result.attention.detail, result.caption.text, image, visited.name)
     else:
-        attention.draw(found.attention, found.caption.text, image, seen.name)
+        attention.draw(result.attention, result.caption.text, image, visited.name)
 with feels, failures.contained():
     in_words, in_faces = st.columns(2, gap="medium")
     with in_words:
-        emotions.draw_text(found.emotions.text)
+        emotions.draw_text(result.emotions.text)
     with in_faces:
-        emotions.draw_faces(found.emotions.faces, image, seen.name)
+        emotions.draw_faces(result.emotions.faces, image, visited.name)
 with other, failures.contained():
-    lenses.draw(found.lenses)
+    lenses.draw(result.lenses)
 with ran:
-    stages.table(found.stages, found.profile)
+    stages.table(result.stages, result.profile)

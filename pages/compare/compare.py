@@ -20,7 +20,7 @@ choices = comparison.choices()
 if not choices:
     st.info("There are no trained systems in `weights/`: `python -m training fit` makes them.", icon=":material/info:")
     st.stop()
-titles = {name: one.title for name, one in choices.items()}
+titles = {name: choice.title for name, choice in choices.items()}
 picked = session.pick(titles, comparison.preferred(choices))
 given = session.ask()
 if given.picture is None and not given.words.strip():
@@ -51,6 +51,6 @@ with failures.contained():
             st.text(caption.text)
     with table:
         with st.spinner("Asking the systems"):
-            found = [comparison.verdict(analyzer, Meme(image, caption))]
-            found += [comparison.ask(name, titles[name], image, caption.text) for name in picked]
-        comparison.draw(found)
+            answers = [comparison.verdict(analyzer, Meme(image, caption))]
+            answers += [comparison.ask(name, titles[name], image, caption.text) for name in picked]
+        comparison.draw(answers)

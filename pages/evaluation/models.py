@@ -8,7 +8,7 @@ import streamlit as st
 from components.compare import comparison
 from components.evaluate import (
     example_memes,
-    functional_suite_view,
+    functional_suite,
     photographs,
     plots,
     robustness_study,
@@ -41,67 +41,67 @@ if view == PIXELS:
     st.stop()
 if view == SUITE:
     st.header("A functional test suite", anchor=False)
-    functional_suite_view.draw()
+    functional_suite.draw()
     st.stop()
 
-held = sorted(trained_models.models(), key=lambda one: (one.name != comparison.VERDICT, not one.tasks))
-for one in held:
-    if one.problem:
-        failures.tell(one.problem)
-lines = [line for one in held for line in one.measurements()]
+models = sorted(trained_models.models(), key=lambda item: (item.name != comparison.VERDICT, not item.tasks))
+for item in models:
+    if item.problem:
+        failures.tell(item.problem)
+lines = [line for item in models for line in item.measurements()]
 if not lines:
     st.info("No model in `weights/` has figures: `python -m training fit` writes them.", icon=":material/info:")
     st.stop()
 
 tasks = sorted({line.task for line in lines})
-wanted = st.multiselect("Tasks", tasks, placeholder="All tasks", key="tasks", persist_state="page")
-plots.draw_table([line for line in lines if not wanted or line.task in wanted])
+chosen_tasks = st.multiselect("Tasks", tasks, placeholder="All tasks", key="tasks", persist_state="page")
+plots.draw_table([line for line in lines if not chosen_tasks or line.task in chosen_tasks])
 
 st.header("One model in detail", anchor=False)
 shown = [
-    one
-    for one in held
-    if one.measurements() and (not wanted or {line.task for line in one.measurements()} & set(wanted))
+    item
+    for item in models
+    if item.measurements() and (not chosen_tasks or {line.task for line in item.measurements()} & set(chosen_tasks))
 ]
-choices = {one.title: one for one in shown}
+choices = {item.title: item for item in shown}
 left, middle, right = st.columns(3, gap="medium")
 model = choices[left.selectbox("Model", list(choices), key="model", persist_state="session")]
 known = list(dict.fromkeys([*model.tasks, *(line.task for line in model.measurements())]))
-known = [task for task in known if not wanted or task in wanted] or known
+known = [task for task in known if not chosen_tasks or task in chosen_tasks] or known
 task = middle.selectbox("Task", known, key=f"task-{model.name}", persist_state="session")
-sets = model.rows(task)
-chosen = None
-if len(sets) > 1:
-    chosen = st.segmented_control(
+row_sets = model.rows(task)
+rows = None
+if len(row_sets) > 1:
+    rows = st.segmented_control(
         "Rows",
-        sets,
-        default=sets[0],
+        row_sets,
+        default=row_sets[0],
         required=True,
         key=f"rows-{model.name}-{task}",
-        format_func=plots.told,
+        format_func=plots.rows_in_words,
         persist_state="page",
     )
-found = read_predictions(model.folder, task, chosen)
-number = 0
-if found is not None and len(found.head.questions) > 1:
-    names = [question.name.replace("_", " ") for question in found.head.questions]
-    asked = right.selectbox("Question", names, key=f"question-{model.name}-{task}", persist_state="page")
-    number = names.index(asked)
+predictions = read_predictions(model.folder, task, rows)
+question_number = 0
+if predictions is not None and len(predictions.head.questions) > 1:
+    names = [question.name.replace("_", " ") for question in predictions.head.questions]
+    chosen_question = right.selectbox("Question", names, key=f"question-{model.name}-{task}", persist_state="page")
+    question_number = names.index(chosen_question)
 st.caption(model.evaluation.get("summary", ""))
 if model.evaluation.get("measured_with"):
-    told = "; ".join(f"{side}: {how}" for side, how in model.evaluation["measured_with"].items())
-    st.caption(f":material/info: Measured with {told}.")
+    stand_ins = "; ".join(f"{side}: {how}" for side, how in model.evaluation["measured_with"].items())
+    st.caption(f":material/info: Measured with {stand_ins}.")
 
 # only what there is something to show of; the rest is said once, below
 drawn: dict[str, Callable[[], None]] = {}
 if measurements := model.measurements(task):
     drawn[":material/table_rows: Figures"] = partial(run_details.figures, measurements)
-if found is not None:
+if predictions is not None:
     drawn |= {
-        ":material/show_chart: Curves": partial(plots.curves_of, found, number),
-        ":material/straighten: Reliability": partial(plots.reliability, found, number),
-        ":material/grid_on: Confusion": partial(plots.confusion, found, number),
-        ":material/tune: Thresholds": partial(plots.thresholds, found, number, model.bands(task)),
+        ":material/show_chart: Curves": partial(plots.curves_of, predictions, question_number),
+        ":material/straighten: Reliability": partial(plots.reliability, predictions, question_number),
+        ":material/grid_on: Confusion": partial(plots.confusion, predictions, question_number),
+        ":material/tune: Thresholds": partial(plots.thresholds, predictions, question_number, model.bands(task)),
     }
 if model.curves:
     drawn[":material/school: Learning"] = partial(run_details.learning, model)
@@ -109,10 +109,12 @@ if model.ablations(task):
     drawn[":material/content_cut: Ablations"] = partial(run_details.ablations, model, task)
 if run_details.compared(task):
     drawn[":material/public: Published"] = partial(run_details.beside, task, model)
-if found is not None and example_memes.rows_file(found, model.data(task)).is_file():
-    drawn[":material/photo_library: Memes"] = partial(example_memes.draw, found, number, model.data(task))
+if predictions is not None and example_memes.rows_file(predictions, model.data(task)).is_file():
+    drawn[":material/photo_library: Memes"] = partial(
+        example_memes.draw, predictions, question_number, model.data(task)
+    )
 for tab, draw in zip(st.tabs(list(drawn)) if drawn else [], drawn.values(), strict=True):
     with tab, failures.contained():
         draw()
-if lacking := run_details.missing(model, task, found):
+if lacking := run_details.missing(model, task, predictions):
     st.caption(f":material/info: {lacking}")

@@ -8,9 +8,9 @@ from components.shared import analysis, engine, failures, intake, sidebar, stage
 from models.analysis import Meme
 
 about = sidebar.draw()
-seen = visit.current()
+visited = visit.current()
 ways_in = st.empty()
-if seen.empty:
+if visited.empty:
     with ways_in.container():
         intake.ask(
             "How much does it take to fool it?",
@@ -22,7 +22,7 @@ with failures.contained(), st.spinner("Loading the models", show_time=True):
     analyzer = engine.analyzer()
 if analyzer is not None:
     sidebar.tell(about, analyzer.info)
-if seen.empty or analyzer is None:
+if visited.empty or analyzer is None:
     with st.expander("What the study measured", icon=":material/science:"), failures.contained():
         robustness_study.draw()
     st.stop()
@@ -34,20 +34,20 @@ with tools, st.container(horizontal=True, horizontal_alignment="right"):
 progress = stages.Progress()
 meme = None
 with failures.contained():
-    caption = analysis.read(seen, analyzer, progress.show)
-    picture = seen.picture
+    caption = analysis.read(visited, analyzer, progress.show)
+    picture = visited.picture
     meme = Meme(picture.image if picture else None, caption, picture.format if picture else None)
 progress.clear()
 if meme is None:
     st.stop()
 
-key = f"{seen.number}-{seen.name}"
+key = f"{visited.number}-{visited.name}"
 changes, few, study = st.tabs(
     [":material/tune: Changes by strength", ":material/target: Pixel attack", ":material/science: Study"]
 )
 with changes, failures.contained():
     change = perturbation.choose(meme, key)
-    found = perturbation.curve(meme, change, analyzer, key)
+    curve = perturbation.curve(meme, change, analyzer, key)
     picture_column, curve_column = st.columns([2, 3], gap="medium")
     with picture_column:
         strength = st.slider("Strength", 0.0, 1.0, 0.5, 0.05, key=f"strength-{key}-{change.name}")
@@ -55,7 +55,7 @@ with changes, failures.contained():
         now = analyzer.score([changed])[0]
         perturbation.draw_changed(meme, changed, now, change, strength, key)
     with curve_column:
-        perturbation.draw_curve(found, meme, change, strength, now, key)
+        perturbation.draw_curve(curve, meme, change, strength, now, key)
         st.caption(
             "Before it reads them, Subtext folds look-alike letters, drops invisible ones and squashes pictures to "
             "224 by 224 pixels: what these changes do not move, they were meant not to."

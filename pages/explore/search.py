@@ -8,10 +8,10 @@ from components.explore import search
 from components.shared import engine, failures, sidebar
 
 about = sidebar.draw()
-seen = search.current()
+search_state = search.current()
 place = st.empty()
 analyzer = space = None
-if seen.library is None:
+if search_state.library is None:
     with place.container():
         given = search.ask()
 with failures.contained(), st.spinner("Loading the models", show_time=True):
@@ -19,23 +19,23 @@ with failures.contained(), st.spinner("Loading the models", show_time=True):
 if analyzer is None or space is None:
     st.stop()
 sidebar.tell(about, analyzer.info)
-if seen.library is None:
+if search_state.library is None:
     if given is not None:
         place.empty()
         search.index(*given, analyzer, space)
     st.stop()
 
-held, bands = seen.library, analyzer.bands
+collection, bands = search_state.library, analyzer.bands
 head, tools = st.columns([3, 1], vertical_alignment="center")
-head.title(f"Search {len(held):,} pictures", anchor=False)
+head.title(f"Search {len(collection):,} pictures", anchor=False)
 with tools, st.container(horizontal=True, horizontal_alignment="right"):
     st.button("Other pictures", icon=":material/restart_alt:", on_click=search.forget)
-search.problems(held)
+search.problems(collection)
 vector, among = None, None
 with failures.contained():
     vector = search.query(space)
 with failures.contained():
-    among = search.filtered(held, analyzer)
+    among = search.filtered(collection, analyzer)
 
 nearest, captions, same = st.tabs(
     [":material/image: Pictures", ":material/notes: Captions", ":material/content_copy: Near-duplicates"]
@@ -43,22 +43,22 @@ nearest, captions, same = st.tabs(
 with nearest, failures.contained():
     if vector is not None:
         start = time.perf_counter()
-        found = held.search(vector, search.SHOWN, among=among)
+        hits = collection.search(vector, search.SHOWN, among=among)
         took = (time.perf_counter() - start) * 1000
-        if found:
-            st.caption(search.explained(found, len(held), "pictures", f", found in {took:.1f} ms"))
+        if hits:
+            st.caption(search.explained(hits, len(collection), "pictures", f", found in {took:.1f} ms"))
     else:
-        rows = range(len(held)) if among is None else among
-        found = [search.Found(row) for row in list(rows)[: search.SHOWN]]
+        rows = range(len(collection)) if among is None else among
+        hits = [search.Found(row) for row in list(rows)[: search.SHOWN]]
         st.caption(
-            f"Type words or drop a picture: the closest come first. Until then, the first {len(found):,} of the collection."
+            f"Type words or drop a picture: the closest come first. Until then, the first {len(hits):,} of the collection."
         )
-    if not found:
+    if not hits:
         st.info("No picture lies in this range of scores.", icon=":material/filter_alt_off:")
-    search.score([hit.entry for hit in found], held, analyzer)
-    search.thumbnails(found, held, bands, "nearest")
+    search.score([hit.entry for hit in hits], collection, analyzer)
+    search.thumbnails(hits, collection, bands, "nearest")
 with captions, failures.contained():
-    if not len(held.captions):
+    if not len(collection.captions):
         st.info(
             "These pictures came without captions. Index them again with “Read the words on the pictures”, or give a "
             "table of names and captions beside them.",
@@ -67,12 +67,12 @@ with captions, failures.contained():
     elif vector is None:
         st.info("Type words or drop a picture to see the closest captions.", icon=":material/search:")
     else:
-        told = held.search_captions(vector, search.SHOWN, among=among)
-        if told:
-            st.caption(search.explained(told, len(held.captions), "captions"))
+        caption_hits = collection.search_captions(vector, search.SHOWN, among=among)
+        if caption_hits:
+            st.caption(search.explained(caption_hits, len(collection.captions), "captions"))
         else:
             st.info("No picture with a caption lies in this range of scores.", icon=":material/filter_alt_off:")
-        search.score([hit.entry for hit in told], held, analyzer)
-        search.thumbnails(told, held, bands, "captions")
+        search.score([hit.entry for hit in caption_hits], collection, analyzer)
+        search.thumbnails(caption_hits, collection, bands, "captions")
 with same, failures.contained():
-    search.duplicates(held, space, analyzer, bands)
+    search.duplicates(collection, space, analyzer, bands)

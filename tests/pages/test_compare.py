@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components.compare import comparison
-from components.compare.comparison import Compared, Told
+from components.compare.comparison import ClassAnswer, ModelAnswers
 from models.classifiers.multitask import Answer, titled
 from tests.conftest import drawn
 from tests.pages import test_evaluation
@@ -92,9 +92,9 @@ def test_care_is_told_once_for_all_that_answer_about_mental_health(task: str) ->
     def script(task: str) -> None:
         from components.compare import comparison
 
-        asked = {"q": comparison.Told("x", 0.6)}
-        one = comparison.Compared("a", "A", "words", 1.0, asked, tasks=frozenset({task}))
-        two = comparison.Compared("b", "B", "words", 1.0, asked, tasks=frozenset({"stress"}))
+        asked = {"q": comparison.ClassAnswer("x", 0.6)}
+        one = comparison.ModelAnswers("a", "A", "words", 1.0, asked, tasks=frozenset({task}))
+        two = comparison.ModelAnswers("b", "B", "words", 1.0, asked, tasks=frozenset({"stress"}))
         comparison.draw([one, two])
 
     app = fine(AppTest.from_function(script, args=(task,)).run())
@@ -128,10 +128,16 @@ def test_compare_keeps_what_was_chosen_for_the_visit(shelf: Path, analyzer: Fake
 
 
 def test_the_systems_disagreements_are_counted() -> None:
-    one = Compared(
-        "a", "A", "", 1.0, {"humour": Told("funny", 0.6), "offence": Told("none", 0.5), "alone": Told("x", 1.0)}
+    one = ModelAnswers(
+        "a",
+        "A",
+        "",
+        1.0,
+        {"humour": ClassAnswer("funny", 0.6), "offence": ClassAnswer("none", 0.5), "alone": ClassAnswer("x", 1.0)},
     )
-    two = Compared("b", "B", "", 1.0, {"humour": Told("not_funny", 0.7), "offence": Told("none", 0.4)})
+    two = ModelAnswers(
+        "b", "B", "", 1.0, {"humour": ClassAnswer("not_funny", 0.7), "offence": ClassAnswer("none", 0.4)}
+    )
     assert comparison.summary([one, two]).startswith("**They disagree on 1 of the 2 questions")
     assert comparison.summary([one, one]) == "They agree on all 3 questions that several of them answer."
     assert comparison.summary([one]).startswith("No two")
@@ -144,12 +150,12 @@ def test_the_systems_disagreements_are_counted() -> None:
 def test_of_two_classes_all_tell_how_probable_the_same_one_is() -> None:
     yes = Answer("memotion-types", "humour", {"not_funny": 0.22, "humour": 0.78}, "humour")
     no = Answer("memotion-types", "humour", {"not_funny": 0.24, "humour": 0.76}, "not_funny")
-    found = [Compared(name, name, "", 1.0, comparison.by_question([one])) for name, one in (("a", yes), ("b", no))]
+    found = [ModelAnswers(name, name, "", 1.0, comparison.by_question([one])) for name, one in (("a", yes), ("b", no))]
     assert [tuple(row.values()) for row in comparison.answer_rows(found)] == [
         ("humour:\u2060 yes or no :small[(% for humour)]", "**humour**", "a **78%**"), ("", "**not funny**", "b **76%**")
     ]  # fmt: skip
     several = Answer("target", "target", {"nobody": 0.2, "individual": 0.3, "society": 0.5}, "society")
-    assert comparison.by_question([several]) == {"target": Told("society", 0.5)}
+    assert comparison.by_question([several]) == {"target": ClassAnswer("society", 0.5)}
     much = Answer("memotion-humour", "humour", {"not_funny": 0.2, "funny": 0.5, "very_funny": 0.3}, "funny")
     assert comparison.by_question([much, yes]).keys() == {"humour: how much", "humour: yes or no"}
 

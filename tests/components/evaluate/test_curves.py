@@ -33,7 +33,7 @@ def test_precision_recall(rows: tuple[np.ndarray, np.ndarray]) -> None:
 def test_reliability_adds_up(rows: tuple[np.ndarray, np.ndarray]) -> None:
     bins = curves.reliability(rows[0].astype(float), rows[1])
     assert bins.rows.sum() == 400
-    assert (bins.true * bins.rows).sum() == pytest.approx(rows[0].sum())
+    assert (bins.observed * bins.rows).sum() == pytest.approx(rows[0].sum())
     perfect = curves.reliability(np.array([1.0, 0.0, 1.0]), np.array([1.0, 0.0, 1.0]))
     assert perfect.ece == 0
 

@@ -56,7 +56,7 @@ def test_accuracy_by_functionality_and_group() -> None:
     assert grid.count[2, 0] == 2
     figure = functional_suite.heat(grid)
     assert figure.data[0].text[2][1] == "100%"
-    assert len(functional_suite.as_csv(results).splitlines()) == 5
+    assert len(functional_suite.answers_csv(results).splitlines()) == 5
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from models.io.downloads import Progress
     ],
 )
 def test_a_download_is_told_in_megabytes(progress: Progress, share: float, told: str) -> None:
-    assert download_progress.share(progress) == share
-    assert download_progress.told(progress).endswith(told)
+    assert download_progress.fraction(progress) == share
+    assert download_progress.message(progress).endswith(told)
 
 
 def test_the_bar_is_there_while_it_downloads_and_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
