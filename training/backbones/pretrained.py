@@ -110,11 +110,15 @@ def write_vocabulary() -> None:
     shutil.copyfile(minilm_folder() / "tokenizer.json", folder / "tokenizer.json")
     weights_folder.write(
         "mini_vocabulary",
-        config={"kind": "word pieces and their embeddings", "lower_case": True, "longest": 256},
+        config={
+            "kind": "word pieces and their embeddings",
+            "lower_case": True,
+            "longest": 256,
+            "sha256": {"tokenizer.json": weights.sha256(folder / "tokenizer.json")},
+        },
         metrics={"largest_rounding_error": float(np.abs(table - table.astype(np.float16).astype(np.float32)).max())},
         readme=VOCABULARY_CARD,
         tensors={"word_embeddings": table.astype(np.float16)},
-        files=("tokenizer.json",),
     )
 
 

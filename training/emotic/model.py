@@ -64,6 +64,7 @@ class JointModel(ContrastiveModel):
         return _split(self.heads(vectors * JOINT**0.5))  # entries of about 1
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B, 3424) to logits (B, 26) and ratings (B, 3) from 1 to 10."""
         return self.predict(self.person(features))
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -88,6 +89,7 @@ class LateFusion(nn.Module):
         )  # fmt: skip
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B, 3424) to logits (B, 26) and ratings (B, 3) from 1 to 10."""
         context, body = self.standardize(features).split(STAGES_WIDTH, dim=-1)
         return _split((self.context(context) + self.body(body)) / 2)
 
@@ -137,12 +139,13 @@ def encode_descriptions() -> Tensor:
 
 
 class PersonForExport(nn.Module):
-    """context and body (B, 3, 224, 224) to `categories` (B, 26), `continuous` (B, 3) and `vector` (B, 512)."""
+    """The frozen network and the joint model as one graph."""
 
     def __init__(self, model: JointModel) -> None:
         super().__init__()
         self.stages, self.model = Stages(efficientnet()), model
 
     def forward(self, context: Tensor, body: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Pixels (B, 3, 224, 224) to `categories` (B, 26), `continuous` (B, 3) and `vector` (B, 512)."""
         vector = self.model.person(torch.cat([self.stages(context), self.stages(body)], dim=1))
         return *self.model.predict(vector), vector

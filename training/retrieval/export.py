@@ -18,7 +18,7 @@ from training.export.cards import render_card
 from training.metrics import retrieval
 from training.metrics.retrieval import Ranks
 from training.retrieval.data import Pairs
-from training.retrieval.model import IMAGE_SIZE, ImageForExport, JointModel, TextForExport
+from training.retrieval.model import IMAGE_SIZE, JointModel, TextForExport, image_for_export
 
 FALSE_PAIRS = 1e-5  # fraction of pairs of different photographs that may be called near-duplicates
 
@@ -37,7 +37,7 @@ def write(model: JointModel, baseline: Ranks, config: dict[str, Any], validation
         "vocabulary": weights.card("mini_vocabulary").identity,
     }
     graph = weights_folder.trace(
-        ImageForExport(model.image),
+        image_for_export(model.image),
         [torch.randn(2, 3, IMAGE_SIZE, IMAGE_SIZE)],
         names=["pixels"],
         outputs=["vector"],

@@ -32,7 +32,7 @@ MAX_SCALE = 100.0  # of the inverse temperature, as in CLIP
 
 
 class Standardizer(nn.Module):
-    """Features (B, width) to mean 0 and standard deviation 1 over the training rows."""
+    """Brings features to mean 0 and standard deviation 1 over the training rows."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -45,6 +45,7 @@ class Standardizer(nn.Module):
         self.std.copy_(features.std(0, correction=0).clamp(min=min_std))
 
     def forward(self, features: Tensor) -> Tensor:
+        """(B, width) to (B, width)."""
         return (features - self.mean) / self.std
 
 
@@ -61,7 +62,7 @@ class ContrastiveModel(nn.Module):
 
 
 class Projection(nn.Module):
-    """Features (B, width), standardised, through one linear layer to unit vectors (B, 512)."""
+    """A linear layer on standardised features, into the joint space."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
@@ -69,6 +70,7 @@ class Projection(nn.Module):
         self.dropout, self.layer = nn.Dropout(dropout), nn.Linear(width, JOINT)
 
     def forward(self, features: Tensor) -> Tensor:
+        """(B, width) to unit vectors (B, 512)."""
         return normalize(self.layer(self.dropout(self.standardize(features.float()))).float(), dim=-1)
 
 
@@ -119,19 +121,13 @@ class JointModel(ContrastiveModel):
         self.image, self.text = Projection(STAGES_WIDTH, dropout_image), TextTower(dropout_text)
 
 
-class ImageForExport(nn.Module):
+def image_for_export(projection: Projection) -> nn.Module:
     """pixels (B, 3, 320, 320) to `vector` (B, 512)."""
-
-    def __init__(self, projection: Projection) -> None:
-        super().__init__()
-        self.stages, self.projection = Stages(efficientnet()), projection
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return self.projection(self.stages(pixels))
+    return nn.Sequential(Stages(efficientnet()), projection)
 
 
 class TextForExport(nn.Module):
-    """Embedded word pieces (B, W, 384) and their mask to `vector` (B, 512)."""
+    """The text tower as it is exported."""
 
     def __init__(self, text: TextTower) -> None:
         super().__init__()
@@ -139,4 +135,5 @@ class TextForExport(nn.Module):
         text.tower.set_attn_implementation("eager")
 
     def forward(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        """Embedded word pieces (B, W, 384) and their mask (B, W) to `vector` (B, 512)."""
         return self.text.projection(self.text.encode(mask, inputs_embeds=embedded)[1])

@@ -25,7 +25,7 @@ BATCH_SIZE = 4
 
 
 class Stages(nn.Module):
-    """The frozen network: pixels (B, 3, S, S) to the means of three stages side by side (B, 1712)."""
+    """The frozen network, read after three of its stages."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -35,6 +35,7 @@ class Stages(nn.Module):
         self.head = nn.Sequential(network.conv_head, network.bn2)
 
     def forward(self, pixels: Tensor) -> Tensor:
+        """Pixels (B, 3, S, S) to the means of the three stages over the picture, side by side (B, 1712)."""
         low = self.low(pixels)
         middle = self.middle(low)
         return torch.cat([stage.mean((2, 3)) for stage in (low, middle, self.head(middle))], dim=1)

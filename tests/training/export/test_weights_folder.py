@@ -33,37 +33,30 @@ def net() -> Net:
     return Net().train()
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["float16", "float32"])
-def half(request: pytest.FixtureRequest) -> bool:
-    return request.param
-
-
 @pytest.fixture(scope="module")
-def folder(net: Net, half: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(net: Net, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     axes = {0: "batch", 1: "rows"}
     inputs = torch.randn(2, 5, 8), torch.ones(2, 5)
     graph = weights_folder.trace(net, inputs, names=("x", "mask"), outputs=("y",), dynamic={"x": axes, "mask": axes})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SUBTEXT_WEIGHTS", str(tmp_path_factory.mktemp("weights")))
-        yield weights_folder.write(
-            "net", config={"kind": "tiny"}, metrics={"rows": 3}, readme="\n# net\n", graph=graph, half=half
-        )
+        yield weights_folder.write("net", config={"kind": "tiny"}, metrics={"rows": 3}, readme="\n# net\n", graph=graph)
 
 
-def test_the_folder_runs_as_the_module_does_whatever_the_batch(net: Net, folder: Path, half: bool) -> None:
+def test_the_folder_runs_as_the_module_does_whatever_the_batch(net: Net, folder: Path) -> None:
     session = weights.session(weights.card("net"), threads=1)
     net.eval()
     for batch, rows in ((1, 1), (2, 5), (7, 3)):
         x, mask = torch.randn(batch, rows, 8), (torch.rand(batch, rows) > 0.3).float()
         (outputs,) = session.run(["y"], {"x": x.numpy(), "mask": mask.numpy()})
         expected = net(x, mask).detach().numpy()
-        np.testing.assert_allclose(outputs, expected, atol=1e-2 if half else 1e-5)
+        np.testing.assert_allclose(outputs, expected, atol=1e-2)
 
 
-def test_the_tensors_lie_in_safetensors_and_nowhere_else(net: Net, folder: Path, half: bool) -> None:
+def test_the_tensors_lie_in_safetensors_and_nowhere_else(net: Net, folder: Path) -> None:
     stored = load_file(folder / "model.safetensors")
-    assert {value.dtype for value in stored.values()} == {np.dtype(np.float16 if half else np.float32)}
-    large = [weight.numel() for weight in net.parameters() if weight.numel() >= weights_folder.SMALLEST]
+    assert {value.dtype for value in stored.values()} == {np.dtype(np.float16)}
+    large = [weight.numel() for weight in net.parameters() if weight.numel() >= weights_folder.MIN_SIZE]
     assert sorted(value.size for value in stored.values()) == sorted(large)
     first = net.first.weight.detach().numpy().ravel()
     first_stored = next(value for value in stored.values() if value.size == first.size)
@@ -92,7 +85,8 @@ def test_tensors_alone_and_further_files(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "table").mkdir()
     (tmp_path / "table" / "words.txt").write_text("we")
     rows = np.arange(6, dtype=np.float16).reshape(2, 3)
-    weights_folder.write("table", config={}, metrics={}, readme="", tensors={"rows": rows.T}, files=("words.txt",))
+    config = {"sha256": {"words.txt": weights.sha256(tmp_path / "table" / "words.txt")}}
+    weights_folder.write("table", config=config, metrics={}, readme="", tensors={"rows": rows.T})
     card = weights.card("table")
     assert set(card.sha256) == {"words.txt", "model.safetensors"}
     np.testing.assert_array_equal(weights.tensor(card, "rows"), rows.T)
