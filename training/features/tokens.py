@@ -72,7 +72,7 @@ def image_tokens(images: Sequence[bytes], encoder: MiniEncoder, cache: Path) -> 
             yield encoder.encode_images(batch).tokens
 
     shape = (len(images), GRID * GRID, encoder.image_width)  # more than a gigabyte for all images of a training
-    key = [encoder.cards[0].identity, *images]
+    key: list[str | bytes] = [encoder.cards[0].identity, *images]
     return ImageTokens(cached_rows(cache, "image-tokens", key, blocks, shape=shape, dtype=np.float16))
 
 

@@ -28,23 +28,33 @@ class LateFusion(nn.Module):
 
     def __init__(self, image_width: int, text_width: int, dropout: float = 0.2) -> None:
         super().__init__()
-        self.image = nn.Sequential(Standardizer(image_width), nn.Linear(image_width, HIDDEN), nn.ReLU())
-        self.text = nn.Sequential(Standardizer(text_width), nn.Linear(text_width, HIDDEN), nn.ReLU())
-        self.hidden = nn.Sequential(nn.Linear(2 * HIDDEN, HIDDEN), nn.ReLU(), nn.Dropout(dropout))
-        self.head = nn.Linear(HIDDEN, 1)
+        self.standardize_images, self.standardize_texts = Standardizer(image_width), Standardizer(text_width)
+        self.image, self.text = nn.Linear(image_width, HIDDEN), nn.Linear(text_width, HIDDEN)
+        self.hidden, self.dropout, self.head = nn.Linear(2 * HIDDEN, HIDDEN), nn.Dropout(dropout), nn.Linear(HIDDEN, 1)
+
+    def embed_images(self, images: Tensor) -> Tensor:
+        """(B, image width) to (B, 256)."""
+        return relu(self.image(self.standardize_images(images)))
+
+    def embed_texts(self, texts: Tensor) -> Tensor:
+        """(B, text width) to (B, 256)."""
+        return relu(self.text(self.standardize_texts(texts)))
 
     def forward(self, images: Tensor, texts: Tensor) -> Tensor:
         """(B, image width) and (B, text width) to (B,)."""
-        return self.head(self.hidden(torch.cat([self.image(images), self.text(texts)], dim=-1)))[..., 0]
+        both = torch.cat([self.embed_images(images), self.embed_texts(texts)], dim=-1)
+        return self.head(self.dropout(relu(self.hidden(both))))[..., 0]
 
     @torch.no_grad()
     def all_pairs(self, images: np.ndarray, texts: np.ndarray) -> np.ndarray:
         """(N, image width) and (M, text width) to the logits of all pairs [N, M]; each side's half is computed once."""
         self.eval()
-        layer = self.hidden[0]
-        left = self.image(torch.as_tensor(images, dtype=torch.float32)) @ layer.weight[:, :HIDDEN].T  # (N, H)
+        left = (
+            self.embed_images(torch.as_tensor(images, dtype=torch.float32)) @ self.hidden.weight[:, :HIDDEN].T
+        )  # (N, H)
         right = (
-            self.text(torch.as_tensor(texts, dtype=torch.float32)) @ layer.weight[:, HIDDEN:].T + layer.bias
+            self.embed_texts(torch.as_tensor(texts, dtype=torch.float32)) @ self.hidden.weight[:, HIDDEN:].T
+            + self.hidden.bias
         )  # (M, H)
         return torch.stack([relu(row + right) @ self.head.weight[0] + self.head.bias for row in left]).numpy()
 
@@ -63,8 +73,8 @@ def train(
     model = LateFusion(images.shape[1], texts.shape[1])
     all_images, all_texts = (torch.as_tensor(side, dtype=torch.float32) for side in (images, texts))
     owners = torch.from_numpy(owner)
-    model.image[0].fit(all_images)
-    model.text[0].fit(all_texts)
+    model.standardize_images.fit(all_images)
+    model.standardize_texts.fit(all_texts)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
     for _ in range(epochs):
         model.train()

@@ -34,6 +34,9 @@ MAX_SCALE = 100.0  # of the inverse temperature, as in CLIP
 class Standardizer(nn.Module):
     """Brings features to mean 0 and standard deviation 1 over the training rows."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(width))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -27,7 +28,7 @@ BATCH_SIZE = 4
 class Stages(nn.Module):
     """The frozen network, read after three of its stages."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Any) -> None:
         super().__init__()
         blocks = list(network.blocks)
         self.low = nn.Sequential(network.conv_stem, network.bn1, *blocks[:5])

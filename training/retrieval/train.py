@@ -13,6 +13,7 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -93,6 +94,7 @@ def train(
     if checkpoint is None:
         train_projections(model, pairs, config)
     average = moving_average(model, config.ema_decay, warmup=True)
+    averaged: JointModel = average.module  # type: ignore[assignment]
     groups = [
         {"params": [p for p in model.text.tower.parameters() if p.requires_grad], "lr": config.lr_text},
         {"params": [*model.image.parameters(), *model.text.projection.parameters()], "lr": config.lr},
@@ -100,7 +102,7 @@ def train(
     ]
     optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay, fused=True)
     schedule = cosine_with_warmup(optimizer, warmup=config.warmup, steps=config.steps)
-    state = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
+    state: dict[str, Any] = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
     start, best, history, losses = 0, -math.inf, list[dict[str, float]](), list[float]()
     if checkpoint is not None:
         for name, part in state.items():
@@ -109,12 +111,12 @@ def train(
 
     def check(step: int) -> None:
         nonlocal best
-        recalls = retrieval.recalls(rank(average.module, validation))
+        recalls = retrieval.recalls(rank(averaged, validation))
         loss = {"loss": round(float(np.mean(losses[-config.check_every :])), 4)} if losses else {}
         history.append({"step": step, **loss, **recalls})
         if sum(recalls.values()) > best:
             best = sum(recalls.values())
-            torch.save(average.module.state_dict(), out / "best.pt")
+            torch.save(averaged.state_dict(), out / "best.pt")
         (out / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
         states = {name: part.state_dict() for name, part in state.items()}
         torch.save(states | {"step": step, "best": best, "history": history}, last)

@@ -5,14 +5,9 @@ from __future__ import annotations
 import pytest
 from jinja2 import UndefinedError
 
-from training.export.cards import cell, render_card
+from training.export.cards import render_card
 
 METRICS = {"recall": 0.5, "recall_low": 0.41, "recall_high": 0.6, "recall_chance": 0.1}
-
-
-def test_a_cell_shows_the_value_with_its_interval() -> None:
-    assert cell(METRICS, "recall", 2) == "0.50 (0.41–0.60)"
-    assert cell(METRICS, "precision") == ""
 
 
 def joint_card(low: float, high: float) -> str:
