@@ -1,4 +1,4 @@
-"""What every fusion gives: logits, and attention where it has any; and the fusion that training exports."""
+"""The interface of all fusions, its outputs, and a fusion that training exported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Attention:
-    """Heads kept. words: float32 [batch, heads, words, regions]; regions: float32 [batch, heads, regions, words].
+    """words: float32 [batch, heads, words, regions]; regions: float32 [batch, heads, regions, words].
 
     Each row sums to 1 over the other side's real tokens. An absent side has one token, its learned state.
     """
@@ -38,7 +38,9 @@ class Fused:
 class Fusion(Protocol):
     """Picture tokens and word tokens, either of which may be absent, to logits."""
 
-    def fuse(self, image: Tokens | None, text: Tokens | None) -> Fused: ...
+    def fuse(self, image: Tokens | None, text: Tokens | None) -> Fused:
+        """One row a meme; one row if both sides are absent."""
+        ...
 
 
 def masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
@@ -48,7 +50,7 @@ def masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
 
 
 class FusionSession:
-    """A fusion trained by `training` and run by onnxruntime. Safe to share between threads."""
+    """A fusion exported by `training` and run by onnxruntime. Thread-safe."""
 
     def __init__(self, card: Card, *, threads: int = 0) -> None:
         self.card = card
@@ -57,13 +59,11 @@ class FusionSession:
         self._widths = (int(architecture["image_width"]), int(architecture["text_width"]))
 
     def fuse(self, image: Tokens | None, text: Tokens | None) -> Fused:
-        """Rows correspond; with both sides absent there is one. An absent side is the state that training learned for it."""
-        if image is None and text is None:
-            rows = 1  # both absent: the base of the Shapley values
-        else:
-            rows = len((image or text).mask)  # type: ignore[union-attr]
-        fed = _side("image", image, rows, self._widths[0]) | _side("text", text, rows, self._widths[1])
-        logits, words, regions = self._session.run(["logits", "words_to_regions", "regions_to_words"], fed)
+        """Row i of both sides is one meme; an absent side is replaced by its learned token."""
+        present = image or text
+        rows = 1 if present is None else len(present.mask)  # both absent: the base of the Shapley values
+        inputs = _side("image", image, rows, self._widths[0]) | _side("text", text, rows, self._widths[1])
+        logits, words, regions = self._session.run(["logits", "words_to_regions", "regions_to_words"], inputs)
         if image is None:
             words, regions = words[..., :1], regions[:, :, :1]
         if text is None:

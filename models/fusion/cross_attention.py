@@ -1,6 +1,6 @@
-"""Co-attention over tokens (Lu et al. 2019, ViLBERT, section 3.1; Lu et al. 2016): words look at patches, patches at words.
+"""Co-attention over tokens: words attend to patches, patches to words (Lu et al. 2016; Lu et al. 2019, ViLBERT, section 3.1).
 
-A torch module: training fits it, and the `clip` profile runs it. The `mini` profile runs its ONNX export.
+A torch module that training fits; the profiles run its ONNX export.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class CrossAttentionSettings:
-    """Widths of the two sides' tokens, of the fusion, and what is dropped in training."""
+    """Widths of the two sides' tokens and of the fusion, and its dropout."""
 
     image_width: int = 1280
     text_width: int = 768
@@ -30,8 +30,8 @@ class CrossAttentionSettings:
             raise ValueError(f"dropout={self.dropout} and head_dropout={self.head_dropout} must lie in [0, 1)")
 
 
-class Look(nn.Module):
-    """One side looks at the other: multi-head attention, residual, feed-forward, layer norms before each."""
+class CrossAttentionBlock(nn.Module):
+    """One side attends to the other: pre-norm multi-head attention and a feed-forward layer, each with a residual."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -46,27 +46,27 @@ class Look(nn.Module):
 
     def forward(self, side: Tensor, other: Tensor, other_mask: Tensor) -> tuple[Tensor, Tensor]:
         query = self._split(self.query(self.norm(side)))  # (B, H, N, d)
-        seen = self.norm_other(other)
-        key, value = self._split(self.key(seen)), self._split(self.value(seen))  # (B, H, M, d)
+        other = self.norm_other(other)
+        key, value = self._split(self.key(other)), self._split(self.value(other))  # (B, H, M, d)
         scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5  # (B, H, N, M)
         attention = scores.masked_fill(~other_mask[:, None, None], -1e4).softmax(dim=-1)
-        taken = (attention @ value).transpose(1, 2).flatten(2)  # (B, N, width)
-        side = side + self.dropout(self.out(taken))
+        attended = (attention @ value).transpose(1, 2).flatten(2)  # (B, N, width)
+        side = side + self.dropout(self.out(attended))
         return side + self.dropout(self.feed(self.norm_feed(side))), attention
 
     def _split(self, tokens: Tensor) -> Tensor:
         return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
-class Pool(nn.Module):
-    """Attention pooling: one learned question to all tokens of a side."""
+class AttentionPool(nn.Module):
+    """Attention pooling: one learned query to all tokens of a side."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.question = nn.Linear(width, 1)
+        self.query = nn.Linear(width, 1)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        weights = self.question(tokens)[..., 0].masked_fill(~mask, -1e4).softmax(dim=-1)  # (B, N)
+        weights = self.query(tokens)[..., 0].masked_fill(~mask, -1e4).softmax(dim=-1)  # (B, N)
         return (weights[..., None] * tokens).sum(1)  # (B, width)
 
 
@@ -79,12 +79,12 @@ class CrossAttention(nn.Module):
         width = settings.width
         self.image_in, self.text_in = nn.Linear(settings.image_width, width), nn.Linear(settings.text_width, width)
         self.image_norm, self.text_norm = nn.LayerNorm(settings.image_width), nn.LayerNorm(settings.text_width)
-        self.place = nn.Parameter(torch.randn(49, width) * 0.02)  # where on the 7x7 grid a patch lies
+        self.position = nn.Parameter(torch.randn(49, width) * 0.02)  # of a patch on the 7x7 grid
         self.no_image, self.no_text = nn.Parameter(torch.randn(width) * 0.02), nn.Parameter(torch.randn(width) * 0.02)
         self.dropout = nn.Dropout(settings.dropout)
-        self.words_look = Look(width, settings.heads, settings.dropout)
-        self.regions_look = Look(width, settings.heads, settings.dropout)
-        self.words_pool, self.regions_pool = Pool(width), Pool(width)
+        self.text_to_image = CrossAttentionBlock(width, settings.heads, settings.dropout)
+        self.image_to_text = CrossAttentionBlock(width, settings.heads, settings.dropout)
+        self.text_pool, self.image_pool = AttentionPool(width), AttentionPool(width)
         self.heads = nn.ModuleList(
             nn.Sequential(
                 nn.LayerNorm(3 * width),
@@ -107,23 +107,23 @@ class CrossAttention(nn.Module):
         return torch.cat([head(state) for head in self.heads], dim=-1), words_to_regions, regions_to_words
 
     def fuse(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As `forward`, with what the heads read, (B, 3 width), in the place of the logits: words, picture, product."""
+        """As `forward`, with the heads' input (B, 3 width) instead of the logits: words, picture, their product."""
         regions = self.image_in(self.image_norm(image))  # (B, P, width)
-        regions = regions + self.place[: regions.shape[1]]
+        regions = regions + self.position[: regions.shape[1]]
         words = self.text_in(self.text_norm(text))  # (B, W, width)
-        regions, image_mask = or_learned(self.dropout(regions), image_mask, self.no_image)
-        words, text_mask = or_learned(self.dropout(words), text_mask, self.no_text)
-        looked_words, words_to_regions = self.words_look(words, regions, image_mask)
-        looked_regions, regions_to_words = self.regions_look(regions, words, text_mask)
-        text_state = self.words_pool(looked_words, text_mask)  # (B, width)
-        image_state = self.regions_pool(looked_regions, image_mask)  # (B, width)
+        regions, image_mask = replace_missing_with_learned_token(self.dropout(regions), image_mask, self.no_image)
+        words, text_mask = replace_missing_with_learned_token(self.dropout(words), text_mask, self.no_text)
+        attended_words, words_to_regions = self.text_to_image(words, regions, image_mask)
+        attended_regions, regions_to_words = self.image_to_text(regions, words, text_mask)
+        text_state = self.text_pool(attended_words, text_mask)  # (B, width)
+        image_state = self.image_pool(attended_regions, image_mask)  # (B, width)
         state = torch.cat([text_state, image_state, text_state * image_state], dim=-1)  # (B, 3 width)
         return state, words_to_regions, regions_to_words
 
 
-def or_learned(tokens: Tensor, mask: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
-    """Where a row has no real token, its first token becomes the learned state."""
+def replace_missing_with_learned_token(tokens: Tensor, mask: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
+    """The first token of a row without a real token becomes `learned`; tokens (B, N, D) and mask (B, N) are returned."""
     absent = ~mask.any(dim=1, keepdim=True)  # (B, 1)
     first = torch.arange(mask.shape[1], device=mask.device)[None] == 0  # (1, N)
-    here = absent & first  # (B, N)
-    return torch.where(here[..., None], learned.to(tokens.dtype), tokens), mask | here
+    replaced = absent & first  # (B, N)
+    return torch.where(replaced[..., None], learned.to(tokens.dtype), tokens), mask | replaced

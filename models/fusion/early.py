@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from models.fusion.cross_attention import Look
+from models.fusion.cross_attention import CrossAttentionBlock
 from models.fusion.sides import Side, SideSettings, State, both
 
 
@@ -40,7 +40,9 @@ class EarlyFusion(nn.Module):
         self.text = Side(text_width, width, settings.dropout)
         self.segments = nn.Parameter(torch.randn(2, width) * 0.02)
         self.answer = nn.Parameter(torch.randn(width) * 0.02)
-        self.layers = nn.ModuleList(Look(width, settings.heads, settings.dropout) for _ in range(settings.layers))
+        self.layers = nn.ModuleList(
+            CrossAttentionBlock(width, settings.heads, settings.dropout) for _ in range(settings.layers)
+        )
         self.norm = nn.LayerNorm(width)
 
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> State:
@@ -54,6 +56,6 @@ class EarlyFusion(nn.Module):
         for layer in self.layers:
             tokens, _ = layer(tokens, tokens, mask)
         count = patches.shape[1]
-        seen = self.image.pool(tokens[:, 1 : 1 + count], image_mask)
-        read = self.text.pool(tokens[:, 1 + count :], text_mask)
-        return State(self.norm(tokens[:, 0]), seen, read)
+        image_state = self.image.pool(tokens[:, 1 : 1 + count], image_mask)
+        text_state = self.text.pool(tokens[:, 1 + count :], text_mask)
+        return State(self.norm(tokens[:, 0]), image_state, text_state)

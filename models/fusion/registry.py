@@ -1,4 +1,4 @@
-"""The fusions by name. Registering one here is all it takes: recipes name it, the tests run over all of them."""
+"""The fusions by name. A fusion is registered here alone: configurations name it, the tests run over all of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CrossedSettings(SideSettings):
 
 
 class Crossed(nn.Module):
-    """The verdict's co-attention without its heads."""
+    """The verdict's co-attention without its heads, as a fusion of multitask models."""
 
     def __init__(self, settings: CrossedSettings) -> None:
         super().__init__()
@@ -44,6 +44,8 @@ class Crossed(nn.Module):
 
 
 class Registered(NamedTuple):
+    """A fusion's settings and the module built from them."""
+
     settings: type[SideSettings]
     module: Callable[[Any], nn.Module]
 

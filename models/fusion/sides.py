@@ -1,4 +1,4 @@
-"""What the fusions share: both sides brought to one width, a learned state where a side is absent, and what they give.
+"""What the fusions share: the projection of a side, a learned token where it is absent, and their output.
 
 A fusion is a torch module `forward(image, image_mask, text, text_mask) -> State`; tokens are float (B, N, width), masks
 bool (B, N), True = a real token, and a row whose mask is all False lacks that side. Heads come after it.
@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from models.fusion.cross_attention import Pool, or_learned
+from models.fusion.cross_attention import AttentionPool, replace_missing_with_learned_token
 
 
 class State(NamedTuple):
     """fused (B, fused_width) goes to the heads; image and text (B, width) are each side alone, None where the fusion
-    has only the other; gates (B, experts) are shares of a mixture's experts."""
+    has only the other; gates (B, experts) are the weights of a mixture's experts."""
 
     fused: Tensor
     image: Tensor | None = None
@@ -26,7 +26,7 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class SideSettings:
-    """Widths of the tokens that come in (None: the fusion has no such side), of the fusion, and what is dropped."""
+    """Widths of the input tokens (None: the fusion has no such side) and of the fusion, and its dropout."""
 
     image_width: int | None = 1280
     text_width: int | None = 768
@@ -41,24 +41,25 @@ class SideSettings:
 
     @property
     def sides(self) -> int:
+        """How many sides the fusion reads: 1 or 2."""
         return (self.image_width is not None) + (self.text_width is not None)
 
 
 class Side(nn.Module):
-    """One side's tokens to the fusion's width; `pooled` adds their attention pooling."""
+    """Projects one side's tokens to the fusion's width; `pooled` also pools them by attention."""
 
     def __init__(self, width_in: int, width: int, dropout: float) -> None:
         super().__init__()
         self.norm, self.into = nn.LayerNorm(width_in), nn.Linear(width_in, width)
         self.absent = nn.Parameter(nn.init.normal_(self.into.weight.new_empty(width), std=0.02))
-        self.dropout, self.pool = nn.Dropout(dropout), Pool(width)
+        self.dropout, self.pool = nn.Dropout(dropout), AttentionPool(width)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, N, width_in) and mask to (B, N, width) and a mask in which no row is empty."""
-        return or_learned(self.dropout(self.into(self.norm(tokens))), mask, self.absent)
+        """(B, N, width_in) and mask (B, N) to (B, N, width) and a mask in which no row is empty."""
+        return replace_missing_with_learned_token(self.dropout(self.into(self.norm(tokens))), mask, self.absent)
 
     def pooled(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """(B, width)."""
+        """(B, N, width_in) and mask (B, N) to (B, width)."""
         pooled: Tensor = self.pool(*self(tokens, mask))
         return pooled
 

@@ -99,7 +99,7 @@ def test_gates_are_shares_and_leave_with_the_experts() -> None:
     without = registry.build("experts", 10, 6, {"width": 8, "experts": 0})
     assert without(*sides()).gates is None
     plain = registry.build("experts", 10, 6, {"width": 8, "cross_attention": False})
-    assert plain.look_at_words is None
+    assert plain.image_to_text is None
 
 
 @pytest.mark.parametrize(

@@ -138,8 +138,8 @@ def test_folds_are_trained_and_answer_for_the_rows_they_did_not_see(
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold*.pt")}
     again, _ = train.train_folds(data, asked, tmp_path, resume=True)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold*.pt")} == kept, "trained again"
-    assert torch.equal(again[0].place, nets[0].place)
-    assert not torch.equal(nets[0].place, nets[1].place)
+    assert torch.equal(again[0].position, nets[0].position)
+    assert not torch.equal(nets[0].position, nets[1].position)
 
 
 def test_rows_are_taken_by_their_place() -> None:
