@@ -14,16 +14,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, normalize, smooth_l1_loss
-from transformers import AutoModel, AutoTokenizer
 
 from models.emotions.people import CONTINUOUS
 from models.encoders.base import JOINT
-from models.fusion.base import masked_mean
 from training.backbones.pretrained import efficientnet
-from training.backbones.sentences import WIDTH, minilm_folder
+from training.backbones.sentences import WIDTH
 from training.datasets.emotic import CATEGORIES
 from training.engine.losses import info_nce
-from training.retrieval.model import ContrastiveModel, Standardizer
+from training.retrieval.data import pad, tokenize
+from training.retrieval.model import ContrastiveModel, Standardizer, TextTower
 from training.retrieval.stages import STAGES_WIDTH, Stages
 
 HIDDEN = 768
@@ -132,11 +131,8 @@ def _head_losses(logits: Tensor, ratings: Tensor, batch: dict[str, Tensor]) -> d
 @torch.no_grad()
 def encode_descriptions() -> Tensor:
     """MiniLM's mean token (26, 384) of each category's name and description."""
-    tower = AutoModel.from_pretrained(str(minilm_folder()), add_pooling_layer=False).eval()
-    tokenizer = AutoTokenizer.from_pretrained(str(minilm_folder()))
-    inputs = tokenizer([f"{name}: {DESCRIPTIONS[name]}" for name in CATEGORIES], padding=True, return_tensors="pt")
-    ids, mask = inputs["input_ids"], inputs["attention_mask"]
-    return masked_mean(tower(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
+    ids, mask = pad(tokenize([[f"{name}: {DESCRIPTIONS[name]}" for name in CATEGORIES]]))
+    return TextTower().eval().encode(mask, input_ids=ids)[1][:, -WIDTH:]  # the last layer's
 
 
 class PersonForExport(nn.Module):

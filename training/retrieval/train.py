@@ -139,7 +139,7 @@ def train(
 
 
 def train_projections(model: JointModel, pairs: Pairs, config: JointConfig) -> None:
-    """Trains both projections in place on the features of the frozen config."""
+    """Trains both projections in place on the features of the frozen towers."""
     model.text.projection.standardize.fit(pairs.captions.means)
     parameters = [*model.image.parameters(), *model.text.projection.parameters(), model.log_scale]
     optimizer = torch.optim.AdamW(parameters, lr=config.projection_lr, weight_decay=config.weight_decay)

@@ -11,42 +11,8 @@ from PIL import Image
 from scipy.io import savemat
 
 from models.errors import BadInput
+from tests.emotic_for_tests import cell, continuous, entry, struct, structs
 from training.datasets.emotic import CATEGORIES, convert, read
-
-STRUCT = object
-
-
-def struct(**fields: object) -> np.ndarray:
-    """A 1x1 MATLAB struct."""
-    held = np.zeros((1, 1), dtype=[(name, STRUCT) for name in fields])
-    for name, value in fields.items():
-        held[name][0, 0] = value
-    return held
-
-
-def structs(entries: list[np.ndarray]) -> np.ndarray:
-    """A 1xN struct array of 1x1 structs with the same fields."""
-    return np.concatenate(entries, axis=1)
-
-
-def cell(names: list[str]) -> np.ndarray:
-    held = np.empty((1, len(names)), dtype=object)
-    held[0] = names
-    return held
-
-
-def continuous(valence: float, arousal: float, dominance: float) -> np.ndarray:
-    return struct(valence=float(valence), arousal=float(arousal), dominance=float(dominance))
-
-
-def entry(filename: str, people: list[np.ndarray]) -> np.ndarray:
-    return struct(
-        filename=filename,
-        folder="mscoco/images",
-        image_size=struct(n_col=640.0, n_row=480.0),
-        original_database=struct(name="mscoco", info=struct(image_id=1.0, annotations_id=2.0)),
-        person=structs(people),
-    )
 
 
 def one_annotator(box: list[float], names: list[str]) -> np.ndarray:

@@ -17,7 +17,7 @@ from sklearn.metrics import average_precision_score
 from torch.nn.functional import cross_entropy, normalize
 
 from models.errors import BadInput
-from tests.training.datasets.test_emotic import cell, continuous, entry, struct, structs
+from tests.emotic_for_tests import cell, continuous, entry, struct, structs
 from training.cli import main
 from training.datasets.emotic import CATEGORIES
 from training.emotic import data, metrics
@@ -35,7 +35,9 @@ COUNTS = {"train": 24, "val": 9, "test": 12}
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedEmotic:
+    """Folders of a trained model: the converted data, the weights, the run."""
+
     folder: Path
     weights: Path
     out: Path
@@ -69,20 +71,20 @@ def drawn(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainedEmotic]:
     """Converted and trained through the command line, once."""
     folder = tmp_path_factory.mktemp("emotic")
     pictures = drawn(folder)
-    shelf = folder / "weights"
+    weights = folder / "weights"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SUBTEXT_WEIGHTS", str(shelf))
+        patch.setenv("SUBTEXT_WEIGHTS", str(weights))
         annotations, arrays = str(folder / "Annotations.mat"), str(folder / "arrays")
         assert main(["convert-emotic", annotations, str(pictures), arrays]) == 0
         assert main(["fit", "joint_emotic", "--data", arrays, "--out", str(folder / "run"), "--epochs", "8"]) == 0
-        yield Trained(folder / "arrays", shelf, folder / "run")
+        yield TrainedEmotic(folder / "arrays", weights, folder / "run")
 
 
-def test_the_losses_fall_and_the_card_tells_of_both_systems(trained: Trained) -> None:
+def test_the_losses_fall_and_the_card_shows_both_models(trained: TrainedEmotic) -> None:
     history = json.loads((trained.out / "history.json").read_text())
     first, last = history[0], history[-1]
     assert len(history) == 8
@@ -100,7 +102,7 @@ def test_the_losses_fall_and_the_card_tells_of_both_systems(trained: Trained) ->
     assert f"{joint['average_precision_anger']:.3f} (" in card
 
 
-def test_evaluating_gives_the_figures_of_the_card(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluate_gives_the_metrics_of_the_card(trained: TrainedEmotic, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(trained.weights))
     out, predictions = trained.out / "figures.json", trained.out / "told.parquet"
     arguments = [
@@ -126,9 +128,9 @@ def test_evaluating_gives_the_figures_of_the_card(trained: Trained, monkeypatch:
     assert predictions.is_file()
 
 
-def test_a_killed_run_does_not_ask_the_network_again(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_are_cached_for_the_next_run(trained: TrainedEmotic, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(size: int) -> None:
-        raise AssertionError("the features were kept")
+        raise AssertionError("the features are cached")
 
     monkeypatch.setattr(stages, "stages_session", never)
     people = data.read_people(trained.folder, "validation")
@@ -136,7 +138,9 @@ def test_a_killed_run_does_not_ask_the_network_again(trained: Trained, monkeypat
     assert features.shape == (1, 9, 2 * 1712) and np.isfinite(features).all()
 
 
-def test_what_is_missing_is_said(trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_names_what_is_missing(
+    trained: TrainedEmotic, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["fit", "joint_emotic", "--data", str(tmp_path), "--out", str(tmp_path / "run")]) == 2
     assert "lacks train_context.npy, train_body.npy" in capsys.readouterr().err
     for file in trained.folder.iterdir():
@@ -157,8 +161,8 @@ def test_what_is_missing_is_said(trained: Trained, tmp_path: Path, capsys: pytes
     assert "test.csv" in capsys.readouterr().err
 
 
-def test_without_weights_the_sentence_says_who_has_the_data(
-    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_without_weights_an_error_says_who_has_the_data(
+    trained: TrainedEmotic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path))
     table = str(trained.folder / "test.csv")
