@@ -12,7 +12,7 @@ from dataclasses import asdict
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Path, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -32,6 +32,15 @@ if TYPE_CHECKING:
     from models.analyzer import Analyzer
 
 VERSION = "1"
+
+
+def service_of(request: Request) -> Service:
+    """The service of the API that got the request."""
+    service: Service = request.app.state.service
+    return service
+
+
+CurrentService = Annotated[Service, Depends(service_of)]
 v1 = APIRouter(prefix="/api/v1", tags=["memes"])
 about = APIRouter(tags=["the server"])
 
@@ -43,11 +52,9 @@ about = APIRouter(tags=["the server"])
     openapi_extra=openapi.meme_body(intake.Question),
     responses=openapi.problems(401, 413, 415, 422, 429, 503),
 )
-async def analyze(request: Request) -> JSONResponse:
+async def analyze(request: Request, service: CurrentService) -> JSONResponse:
     """The verdict with its reasons, emotions and attention: the JSON `subtext/1`, the same as the page's download."""
-    item = await intake.read(request, intake.Question)
-    service = service_of(request)
-    analysis: Analysis = await service.answer(request, ANALYZE, item)
+    analysis: Analysis = await service.answer(request, ANALYZE, await intake.read(request, intake.Question))
     service.metrics.observe_stages(analysis.stages)
     return JSONResponse(analysis.to_dict(), headers={"Server-Timing": server_timing(analysis.stages)})
 
@@ -59,9 +66,8 @@ async def analyze(request: Request) -> JSONResponse:
     openapi_extra=openapi.json_body(intake.ScoreMany, openapi.MANY),
     responses=openapi.problems(401, 413, 415, 422, 429, 503),
 )
-async def score(request: Request) -> JSONResponse:
+async def score(request: Request, service: CurrentService) -> JSONResponse:
     """Batched; a meme that cannot be used is a result with its problem and takes none of the others with it."""
-    service = service_of(request)
     memes = (await intake.read_many(request)).memes
     if len(memes) > service.settings.memes:
         raise TooLarge(f"The request has {len(memes)} memes, and at most {service.settings.memes} are taken at once.")
@@ -79,9 +85,10 @@ async def score(request: Request) -> JSONResponse:
     openapi_extra=openapi.meme_body(intake.Meme),
     responses=openapi.problems(401, 404, 413, 415, 422, 429, 503),
 )
-async def predict(request: Request, name: Annotated[str, Path(examples=["text-emotions"])]) -> JSONResponse:
+async def predict(
+    request: Request, service: CurrentService, name: Annotated[str, Path(examples=["text-emotions"])]
+) -> JSONResponse:
     """Any of the trained systems that /api/v1/models lists."""
-    service = service_of(request)
     predictor = predictors.choose(await service.predictors(), name)
     item = await intake.read(request, intake.Meme)
     meme, prediction = await service.answer(request, predictor.name, item)
@@ -90,9 +97,8 @@ async def predict(request: Request, name: Annotated[str, Path(examples=["text-em
 
 
 @v1.get("/models", summary="What runs here", response_model=Models, responses=openapi.problems(401, 429, 503))
-async def models(request: Request) -> JSONResponse:
+async def models(service: CurrentService) -> JSONResponse:
     """The profile, its weights by SHA-256, and the systems that can be asked."""
-    service = service_of(request)
     systems = [
         {"name": item.name, "summary": item.summary, "reads": item.reads, "labels": list(item.labels)}
         for item in (await service.predictors()).values()
@@ -108,9 +114,8 @@ async def health() -> dict[str, str]:
 
 
 @about.get("/ready", summary="Whether it can take memes", response_model=Health, responses=openapi.problems(503))
-async def ready(request: Request) -> dict[str, str]:
+async def ready(service: CurrentService) -> dict[str, str]:
     """200 once the models are loaded and while the queue has room."""
-    service = service_of(request)
     service.check_ready()
     if service.queue.length >= service.queue.max_length:
         raise Overloaded("The queue is full.", 1)
@@ -118,15 +123,9 @@ async def ready(request: Request) -> dict[str, str]:
 
 
 @about.get("/metrics", summary="Counters for Prometheus", response_class=Response)
-async def metrics(request: Request) -> Response:
+async def metrics(service: CurrentService) -> Response:
     """Requests, times, batch sizes, the queue, the process."""
-    return Response(generate_latest(service_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)
-
-
-def service_of(request: Request) -> Service:
-    """The service of the API that got the request."""
-    service: Service = request.app.state.service
-    return service
+    return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def score_entry(index: int, answer: ScoreResult | Exception) -> dict[str, Any]:

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,13 +39,9 @@ class Meme:
     picture: bytes | Path | None = None
     caption: str | None = None
 
-    def read(self) -> bytes | None:
-        """The picture's bytes."""
-        return self.picture.read_bytes() if isinstance(self.picture, Path) else self.picture
-
     def to_dict(self) -> dict[str, Any]:
         """As the API's JSON; what is None is left out."""
-        data = self.read()
+        data = self.picture.read_bytes() if isinstance(self.picture, Path) else self.picture
         fields = {"picture": None if data is None else base64.b64encode(data).decode(), "caption": self.caption}
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -88,39 +83,28 @@ class Client:
         lenses: Sequence[str] = (),
     ) -> Analysis:
         """Everything about one meme."""
-        fields = {"explain": json.dumps(explain), **({"lenses": ",".join(lenses)} if lenses else {})}
-        return Analysis.from_dict(self._send_form("/api/v1/analyze", Meme(picture, caption), fields))
+        body = {**Meme(picture, caption).to_dict(), "explain": explain, "lenses": list(lenses)}
+        return Analysis.from_dict(self._send("POST", "/api/v1/analyze", body))
 
     def score(self, memes: Sequence[Meme]) -> list[Score]:
         """Verdicts for many, in their order; a meme that cannot be used has a `problem`."""
         if not memes:
             return []
-        answer = self._send("POST", "/api/v1/score", json={"memes": [meme.to_dict() for meme in memes]})
-        return Scores.model_validate(answer).results
+        body = {"memes": [meme.to_dict() for meme in memes]}
+        return Scores.model_validate(self._send("POST", "/api/v1/score", body)).results
 
     def predict(self, system: str, picture: bytes | Path | None = None, caption: str | None = None) -> Predicted:
         """The category that one system gives."""
         path = f"/api/v1/systems/{requests.utils.quote(system, '')}/predict"
-        return Predicted.model_validate(self._send_form(path, Meme(picture, caption), {}))
+        return Predicted.model_validate(self._send("POST", path, Meme(picture, caption).to_dict()))
 
     def models(self) -> dict[str, Any]:
         """What runs there."""
         return self._send("GET", "/api/v1/models")
 
-    def _send_form(self, path: str, meme: Meme, fields: dict[str, str]) -> dict[str, Any]:
-        data = meme.read()
-        files: dict[str, Any] = {name: (None, value) for name, value in fields.items()}
-        if meme.caption is not None:
-            files["caption"] = (None, meme.caption)
-        if data is not None:
-            files["picture"] = ("meme", data, "application/octet-stream")
-        if not files:
-            raise ApiError("There is nothing to send: give a picture, some words, or both.", 422)
-        return self._send("POST", path, files=files)
-
-    def _send(self, method: str, path: str, **body: Any) -> dict[str, Any]:
+    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
-            answer = self._session.request(method, self.address + path, timeout=self.timeout, **body)
+            answer = self._session.request(method, self.address + path, timeout=self.timeout, json=body)
         except requests.RequestException as error:
             raise ApiError(
                 f"{self.address} cannot be reached ({type(error).__name__}): check the address and that it runs."

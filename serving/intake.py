@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,21 +23,8 @@ MULTIPART, JSON = "multipart/form-data", "application/json"
 _DATA_URL = re.compile(r"\s*data:[\w.+/-]*(;[\w=.+-]+)*;base64,", re.ASCII)
 _MAX_BASE64 = MAX_BYTES * 4 // 3 + 200  # characters of base64 that a picture may take, with a data URL's beginning
 
-Picture = Annotated[
-    str | None,
-    Field(
-        description=f"The bytes of a {TAKEN} file, at most 10 MB and 20 megapixels (a JPEG: 60), in base64 (a data URL is fine)."
-    ),
-]
-Words = Annotated[
-    str | None,
-    Field(
-        description=f'The words, at most {MAX_CHARACTERS:,} characters. Left out: they are read off the picture; "": none.'
-    ),
-]
-Explain = Annotated[bool, Field(description="Also measure what moved the score; takes some ten times as long.")]
-Lenses = Annotated[list[str], Field(max_length=32, description="Further readings by name; /api/v1/models lists them.")]
-Read = Annotated[bool, Field(description="Read words off the picture where no caption is given.")]
+PICTURE = f"The bytes of a {TAKEN} file, at most 10 MB and 20 megapixels (a JPEG: 60), in base64 (a data URL is fine)."
+WORDS = f'The words, at most {MAX_CHARACTERS:,} characters. Left out: they are read off the picture; "": none.'
 
 
 class Meme(BaseModel):
@@ -45,9 +32,9 @@ class Meme(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    picture: Picture = None
-    caption: Words = None
-    read: Read = True
+    picture: str | None = Field(None, description=PICTURE)
+    caption: str | None = Field(None, description=WORDS)
+    read: bool = Field(True, description="Read words off the picture where no caption is given.")
 
     def to_input(self) -> MemeInput:
         """Raises `TooLarge` or `BadPicture` if the picture cannot be decoded from base64."""
@@ -58,8 +45,8 @@ class Meme(BaseModel):
 class Question(Meme):
     """A meme and what to say about it."""
 
-    explain: Explain = True
-    lenses: Lenses = []
+    explain: bool = Field(True, description="Also measure what moved the score; takes some ten times as long.")
+    lenses: list[str] = Field([], max_length=32, description="Further readings by name; /api/v1/models lists them.")
 
     def to_input(self) -> MemeInput:
         """Raises `TooLarge` or `BadPicture` if the picture cannot be decoded from base64."""
@@ -71,7 +58,7 @@ class ScoreMany(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    memes: Annotated[list[Meme], Field(min_length=1, description="Answered in this order.")]
+    memes: list[Meme] = Field(min_length=1, description="Answered in this order.")
 
 
 def decode_base64(text: str) -> bytes:

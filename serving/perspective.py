@@ -146,21 +146,18 @@ async def analyze_comment(request: Request) -> JSONResponse:
     text = comment.comment.text
     service: Service = request.app.state.service
     result = await service.answer(request, SCORE, MemeInput(caption=text))
-    probability = result.verdict.probability
-    score = {"value": probability, "type": "PROBABILITY"}
-    scores = {
-        name: {"spanScores": [{"begin": 0, "end": len(text), "score": score}], "summaryScore": score}
-        for name, settings in comment.requestedAttributes.items()
-        if settings is None or probability >= settings.scoreThreshold
-    }
-    answer: dict[str, Any] = {
-        "attributeScores": scores,
-        "languages": comment.languages or ["en"],
-        "detectedLanguages": ["en"],
-    }
-    if comment.clientToken is not None:
-        answer["clientToken"] = comment.clientToken
-    return JSONResponse(answer)
+    score = Value(value=result.verdict.probability)
+    answer = AnalyzedComment(
+        attributeScores={
+            name: Attribute(spanScores=[Span(begin=0, end=len(text), score=score)], summaryScore=score)
+            for name, settings in comment.requestedAttributes.items()
+            if settings is None or score.value >= settings.scoreThreshold
+        },
+        languages=comment.languages or ["en"],
+        detectedLanguages=["en"],
+        clientToken=comment.clientToken,
+    )
+    return JSONResponse(answer.model_dump(exclude_none=True))
 
 
 def _parse(body: bytes) -> AnalyzeComment:

@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import fsspec
 
@@ -33,21 +33,6 @@ class Item:
     error: str = ""
 
 
-class Shard(Protocol):
-    """A slice of the input, and its number among all shards."""
-
-    @property
-    def number(self) -> int:
-        """From 0, in the order of the input."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def items(self) -> Iterator[Item]:
-        """In order; an item that cannot be read carries its error."""
-        ...
-
-
 @dataclass(frozen=True)
 class Ref:
     """A meme by address: `path` below the shard's root; `caption` None lets the OCR read the picture."""
@@ -59,7 +44,7 @@ class Ref:
 
 @dataclass(frozen=True)
 class Files:
-    """Files below `root`, the address of a folder or of a ZIP (ending in .zip)."""
+    """Files below `root`, the address of a folder or of a ZIP (ending in .zip). `number` counts the shards from 0."""
 
     number: int
     root: str
@@ -126,6 +111,9 @@ class ParquetSlice:
             root = self.address.rpartition("/")[0] or "."
             return next(Files(0, root, (Ref(name, image, caption),)).items())
         return Item(name, MemeInput(image if isinstance(image, bytes) and image else None, caption))
+
+
+Shard = Files | ParquetSlice
 
 
 class Columns(NamedTuple):
