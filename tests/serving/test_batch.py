@@ -32,7 +32,7 @@ from serving.batch.judge import Options, judge
 from serving.batch.output import Output
 from serving.batch.plan import plan
 from tests.conftest import drawn
-from tests.fakes import FakeReader
+from tests.fakes import FakeAnalyzer, FakeReader
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
@@ -215,7 +215,8 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost_or_doubled(here: None, 
     ]
 
 
-def test_fifty_bad_files_in_a_thousand_give_a_thousand_rows(here: None, tmp_path: Path) -> None:
+def test_fifty_bad_files_in_a_thousand_give_a_thousand_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "load_analyzer", lambda profile, threads: FakeAnalyzer())
     folder = tmp_path / "many"
     folder.mkdir()
     broken = (b"", b"text", drawn()[:200], b"%PDF-1.7", drawn(kind="TIFF"))

@@ -28,15 +28,16 @@ ray = pytest.importorskip("ray")
 MEMES, SHARD, CORES = 120, 6, 3  # a core for each of two actors, and one for the reader
 
 
-@pytest.fixture
-def cluster(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def cluster(tiny: Tiny) -> Iterator[None]:
     """Ray with three logical cores on this machine, whose workers find the tiny weights."""
-    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tiny.root))
-    monkeypatch.setenv("PYTHONPATH", str(on_ray.ROOT))
-    monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    ray.init(num_cpus=CORES, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 1024**2)
-    yield
-    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SUBTEXT_WEIGHTS", str(tiny.root))
+        patch.setenv("PYTHONPATH", str(on_ray.ROOT))
+        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        ray.init(num_cpus=CORES, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 1024**2)
+        yield
+        ray.shutdown()
 
 
 @pytest.fixture
