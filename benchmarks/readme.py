@@ -1,4 +1,4 @@
-"""Writes README.md's figures, from the files in weights/ and benchmarks/results/, and its session in a terminal.
+"""Writes the tables of README.md and docs/results.md, from weights/ and benchmarks/results/, and docs/usage.md's session.
 
 python -m benchmarks.latency --json benchmarks/results/latency.json
 python -m benchmarks.memory --json benchmarks/results/memory.json
@@ -11,7 +11,7 @@ import argparse
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -38,6 +38,7 @@ QUALITY = (
     ("picture_emotions", AFFECT_ROWS, "Valence of photographs: OASIS", "valence_pearson"),
     ("picture_emotions", AFFECT_ROWS, "Arousal of photographs: OASIS", "arousal_pearson"),
 )  # fmt: skip
+HEADLINE = QUALITY[:5]
 NAMES = {
     "auroc": "AUROC", "macro_f1": "macro-F1", "accuracy": "accuracy", "image_to_text_r1": "R@1 (%)", "text_to_image_r1": "R@1 (%)",
     "valence_pearson": "Pearson's r", "arousal_pearson": "Pearson's r",
@@ -45,11 +46,16 @@ NAMES = {
 
 
 def main() -> None:
-    """Rewrite both sections of the README."""
+    """Rewrite one section in each of the three documents."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    readme = ROOT / "README.md"
-    text = fill(readme.read_text(encoding="utf-8"), "figures", "\n".join(figures(ROOT)), script="benchmarks.readme")
-    readme.write_text(fill(text, "session", session(), script="benchmarks.readme"), encoding="utf-8")
+    sections = {
+        "README.md": ("headline", "\n".join([*quality(ROOT, HEADLINE), "", *speed(ROOT)])),
+        "docs/results.md": ("figures", "\n".join([*quality(ROOT, QUALITY), "", *speed(ROOT)])),
+        "docs/usage.md": ("session", session()),
+    }
+    for name, (section, written) in sections.items():
+        text = fill((ROOT / name).read_text(encoding="utf-8"), section, written, script="benchmarks.readme")
+        (ROOT / name).write_text(text, encoding="utf-8")
 
 
 def session() -> str:
@@ -60,11 +66,11 @@ def session() -> str:
     return f"```console\n$ python -m models analyze {MEME}\n{beginning}...\n```"
 
 
-def figures(root: Path) -> Iterator[str]:
-    """Both tables as Markdown."""
+def quality(root: Path, lines: Sequence[tuple[str, str, str, str]]) -> Iterator[str]:
+    """The table of metrics as Markdown, a row for each of these lines of QUALITY."""
     yield "| what, on which rows | rows | figure | value (95% interval) | majority baseline, or chance |"
     yield "|---|---:|---|---:|---:|"
-    for folder, rows, description, name in QUALITY:
+    for folder, rows, description, name in lines:
         metrics = read_json(root / "weights" / folder / "metrics.json").get(rows)
         if metrics is None:
             raise SystemExit(f"weights/{folder}/metrics.json has no figures for {rows!r}: mend QUALITY in {__file__}.")
@@ -74,18 +80,21 @@ def figures(root: Path) -> Iterator[str]:
         baseline = metrics.get(f"{name}_majority", metrics.get(f"{name}_chance", 0.0))
         count = metrics.get("rows") or int(re.search(r"\d+", rows)[0])  # type: ignore[index]  # photographs: in the name
         yield f"| {description} | {count:,} | {NAMES[name]} | {value} ({low}–{high}) | {baseline:.{digits}f} |"
-    speed, memory = (read_json(root / "benchmarks" / "results" / f"{name}.json") for name in ("latency", "memory"))
-    yield ""
-    yield f"| on {speed['threads']} CPU cores | |"
+
+
+def speed(root: Path) -> Iterator[str]:
+    """The table of times and memory as Markdown."""
+    latency, memory = (read_json(root / "benchmarks" / "results" / f"{name}.json") for name in ("latency", "memory"))
+    yield f"| on {latency['threads']} CPU cores | |"
     yield "|---|---:|"
-    yield f"| verdict, emotions and faces, caption given | {speed['analyze_ms']:.0f} ms |"
-    stack = f"{speed['stack_ms']:.0f} ms ({speed['times_faster_than_stack']:.1f} times as long)"
+    yield f"| verdict, emotions and faces, caption given | {latency['analyze_ms']:.0f} ms |"
+    stack = f"{latency['stack_ms']:.0f} ms ({latency['times_faster_than_stack']:.1f} times as long)"
     yield f"| CLIP ViT-B/32, RoBERTa-base and ViT-base on the same meme | {stack} |"
-    yield f"| the same with the words read and everything explained | {speed['everything_s']:.2f} s |"
-    if "clip_analyze_ms" in speed:
-        clip = f"{speed['clip_analyze_ms']:.0f} ms ({speed['clip_times_faster_than_stack']:.1f} times as fast as the stack)"
+    yield f"| the same with the words read and everything explained | {latency['everything_s']:.2f} s |"
+    if "clip_analyze_ms" in latency:
+        clip = f"{latency['clip_analyze_ms']:.0f} ms ({latency['clip_times_faster_than_stack']:.1f} times as fast as the stack)"
         yield f"| profile clip: verdict, emotions and faces, caption given | {clip} |"
-    yield f"| first verdict after a cold start | {speed['first_verdict_s']:.1f} s |"
+    yield f"| first verdict after a cold start | {latency['first_verdict_s']:.1f} s |"
     yield f"| memory of the app after {memory['memes']:.0f} memes | {memory['private_mb']:.0f} MB |"
 
 

@@ -1,4 +1,4 @@
-"""The README's figures come from files."""
+"""The figures of the documents come from files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_each_figure_stands_with_its_interval_and_baseline(root: Path) -> None:
-    lines = list(readme.figures(root))
+    lines = [*readme.quality(root, readme.QUALITY), *readme.speed(root)]
     percent = [name for *_, name in readme.QUALITY if readme.NAMES[name].endswith("(%)")]
     wanted = {
         "0.750 (0.700–0.800) | 0.500 |": len(readme.QUALITY) - len(percent),
@@ -47,4 +47,4 @@ def test_each_figure_stands_with_its_interval_and_baseline(root: Path) -> None:
 def test_a_missing_file_is_named(root: Path) -> None:
     (root / "benchmarks" / "results" / "memory.json").unlink()
     with pytest.raises(SystemExit, match=r"memory\.json is missing"):
-        list(readme.figures(root))
+        [*readme.quality(root, readme.QUALITY), *readme.speed(root)]
