@@ -131,6 +131,7 @@ class DownloadLine:
         self._notes = notes
 
     def __call__(self, progress: Progress) -> None:
+        """Overwrites the line; prints nothing where the output is no terminal."""
         if not self._notes.isatty():
             return
         share = f" of {progress.total / 1e6:,.0f}" if progress.total else ""

@@ -40,6 +40,7 @@ class Card:
 
     @property
     def parameters(self) -> int:
+        """How many parameters the network has."""
         return int(self.config.get("parameters", 0))
 
     @property
@@ -89,22 +90,22 @@ def writing_to(output_root: Path) -> Iterator[None]:
 def card(name: str) -> Card:
     """Reads and checks one folder. Raises `BadWeights` if it is missing, damaged or not described."""
     path = folder(name)
-    mend = MEND.format(name=name)
+    fix = MEND.format(name=name)
     if not path.is_dir():
         known = sorted(p.name for p in root().glob("*") if (p / "config.json").is_file())
         match = nearest(name, known)
         hint = f" Did you mean {match!r}?" if match else ""
-        raise BadWeights(f"There are no weights named {name!r} in {root()}.{hint} To get them, {mend}.")
+        raise BadWeights(f"There are no weights named {name!r} in {root()}.{hint} To get them, {fix}.")
     try:
         config = json.loads((path / "config.json").read_text(encoding="utf-8"))
         hashes = dict(config["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadWeights(f"weights/{name}/config.json is missing or damaged: {mend}.") from error
+        raise BadWeights(f"weights/{name}/config.json is missing or damaged: {fix}.") from error
     for file, expected in hashes.items():
         if not (path / file).is_file():
-            raise BadWeights(f"weights/{name}/{file} is missing: {mend}.")
+            raise BadWeights(f"weights/{name}/{file} is missing: {fix}.")
         if sha256(path / file) != expected:
-            raise BadWeights(f"weights/{name}/{file} is damaged (its SHA-256 is not the one in config.json): {mend}.")
+            raise BadWeights(f"weights/{name}/{file} is damaged (its SHA-256 is not the one in config.json): {fix}.")
     return Card(name, path, config, hashes)
 
 
@@ -127,30 +128,30 @@ def session(of: Card, file: str = "graph.onnx", *, threads: int = 0) -> onnxrunt
     try:
         return onnxruntime.InferenceSession(str(of.folder / file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions share no base class
-        mend = MEND.format(name=of.name)
-        raise BadWeights(f"weights/{of.name}/{file} cannot be loaded by onnxruntime: {mend}.") from error
+        fix = MEND.format(name=of.name)
+        raise BadWeights(f"weights/{of.name}/{file} cannot be loaded by onnxruntime: {fix}.") from error
 
 
 def tensor(of: Card, name: str) -> np.ndarray:
     """One tensor of `model.safetensors`, memory-mapped and read-only: only the rows that are used become resident."""
     path = of.folder / "model.safetensors"
-    places = layout(path)
-    if name not in places:
+    entries = layout(path)
+    if name not in entries:
         raise BadWeights(f"weights/{of.name}/model.safetensors lacks {name!r}: {MEND.format(name=of.name)}.")
-    dtype, shape, start, _ = places[name]
+    dtype, shape, start, _ = entries[name]
     return np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
 
 
 def layout(path: Path) -> dict[str, tuple[np.dtype, tuple[int, ...], int, int]]:
     """Where each tensor of a safetensors file lies: dtype, shape, offset in the file and length in bytes."""
-    kinds = {"F32": np.float32, "F16": np.float16, "I8": np.int8, "U8": np.uint8, "I64": np.int64}
+    dtypes = {"F32": np.float32, "F16": np.float16, "I8": np.int8, "U8": np.uint8, "I64": np.int64}
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(size))
-    found = {}
+    entries = {}
     for name, entry in header.items():
         if name == "__metadata__":
             continue
         start, end = entry["data_offsets"]
-        found[name] = (np.dtype(kinds[entry["dtype"]]), tuple(entry["shape"]), 8 + size + start, end - start)
-    return found
+        entries[name] = (np.dtype(dtypes[entry["dtype"]]), tuple(entry["shape"]), 8 + size + start, end - start)
+    return entries

@@ -16,7 +16,7 @@ from models.analysis import Bands, Caption, Meme
 from models.io.images import SUFFIXES, open_picture
 from models.io.samples import samples
 from models.search import collection as library
-from models.search.collection import File, Found, Library
+from models.search.collection import File, Library, SearchHit
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
@@ -197,7 +197,7 @@ def filtered(library: Library, analyzer: Analyzer) -> list[int] | None:
     return [row for row, entry in enumerate(library.entries) if low <= 100 * (entry.score or 0.0) <= high]
 
 
-def explained(hits: Sequence[Found], count: int, what: str, more: str = "") -> str:
+def explained(hits: Sequence[SearchHit], count: int, what: str, more: str = "") -> str:
     """What is shown and what its numbers mean."""
     return (
         f"The closest {len(hits):,} of {count:,} {what}{more}; they come even where nothing fits. The number is the cosine: "
@@ -209,7 +209,7 @@ def _reveal(key: str) -> None:
     st.session_state["search-revealed"] = {*st.session_state.get("search-revealed", ()), key}
 
 
-def thumbnails(hits: Sequence[Found], library: Library, bands: Bands, place: str, *, alike: bool = False) -> None:
+def thumbnails(hits: Sequence[SearchHit], library: Library, bands: Bands, place: str, *, alike: bool = False) -> None:
     """A grid of pictures with similarity and score. One above the review band stays blurred until clicked.
 
     Of pictures that are `alike` one above it blurs them all: a near-copy shows what the other hides.
@@ -251,7 +251,7 @@ def duplicates(library: Library, space: JointSpace | MiniSpace, analyzer: Analyz
     for number, group in enumerate(shown, start=1):
         nearest = library.pictures.search(library.pictures.vector(group[0]), len(group) + 1, among=group)
         st.markdown(f"**Group {number}**: {len(group):,} pictures")
-        rows = [Found(hit.row, hit.similarity) for hit in nearest[:SHOWN]]
+        rows = [SearchHit(hit.row, hit.similarity) for hit in nearest[:SHOWN]]
         thumbnails(rows, library, bands, f"same-{number}", alike=True)
     if len(groups) > len(shown):
         st.caption(f"The {len(shown)} largest of {len(groups):,} groups.")

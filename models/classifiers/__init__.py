@@ -1,0 +1,1 @@
+"""The verdict's classifier, multitask models, and their heads."""

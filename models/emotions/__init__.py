@@ -1,0 +1,1 @@
+"""Emotions of words, faces, people and photographs."""

@@ -1,7 +1,7 @@
-"""How pleasant and how stirring a photograph is, and the emotion that lies there: valence and arousal from 1 to 7.
+"""Valence (pleasant or not) and arousal (stirring or not) of a photograph, from 1 to 7, and the emotion they stand for.
 
-EfficientNet-Lite0 (`weights/picture_emotions`) looks at the picture in two sizes, each also mirrored; what five of its
-stages and its ImageNet classes say is compared with the photographs of OASIS (Kurdi et al. 2017) by one kernel a group:
+EfficientNet-Lite0 (`weights/picture_emotions`) reads the picture in two sizes, each also mirrored; the outputs of five
+stages and the ImageNet classes are compared with the photographs of OASIS (Kurdi et al. 2017) by one kernel a group:
 ridge regression over the mean of Gaussian kernels (Saunders et al. 1998; Lanckriet et al. 2004).
 """
 
@@ -20,8 +20,8 @@ from models.weights import Card
 
 SIDES = (224, 320)  # pixels; the second shows smaller things
 MEANS = ("stage_4", "stage_5", "stage_6", "stage_7", "head")  # outputs of the graph, each [batch, channels]
-HEATS = {"classes": 1.0, "classes_soft": 2.0}  # the softmax's temperature of the ImageNet classes
-GROUPS = tuple(f"{name}_{side}" for side in SIDES for name in (*MEANS, *HEATS))
+TEMPERATURES = {"classes": 1.0, "classes_soft": 2.0}  # of the softmax of the ImageNet classes
+GROUPS = tuple(f"{name}_{side}" for side in SIDES for name in (*MEANS, *TEMPERATURES))
 MIDDLE = 4.0  # of OASIS's scale from 1 to 7
 NEUTRAL = 0.5  # within this distance of the middle no emotion is named
 # Russell 1980: emotions on a circle, counted from "pleasant" toward "stirring", in steps of 45 degrees.
@@ -52,38 +52,38 @@ def views(image: Image.Image, side: int) -> np.ndarray:
 
 
 class Looker:
-    """What the network says of a picture, group by group. Safe to share between threads."""
+    """The network's features of a picture, group by group. Thread-safe."""
 
     def __init__(self, card: Card, *, threads: int = 0) -> None:
         self._session = weights.session(card, threads=threads)
 
     def look(self, image: Image.Image) -> dict[str, np.ndarray]:
         """A float32 vector for each of `GROUPS`, the mean of picture and mirror image."""
-        found: dict[str, np.ndarray] = {}
+        features: dict[str, np.ndarray] = {}
         for side in SIDES:
             outputs = self._session.run([*MEANS, "classes"], {"pixels": views(image, side)})
             for name, values in zip(MEANS, outputs, strict=False):
-                found[f"{name}_{side}"] = values.mean(0)
-            for name, heat in HEATS.items():
-                scores = outputs[-1] / heat
-                shares = np.exp(scores - scores.max(1, keepdims=True))
-                found[f"{name}_{side}"] = np.sqrt(
-                    (shares / shares.sum(1, keepdims=True)).mean(0)
+                features[f"{name}_{side}"] = values.mean(0)
+            for name, temperature in TEMPERATURES.items():
+                scores = outputs[-1] / temperature
+                powers = np.exp(scores - scores.max(1, keepdims=True))
+                features[f"{name}_{side}"] = np.sqrt(
+                    (powers / powers.sum(1, keepdims=True)).mean(0)
                 )  # Hellinger's distance
-        return found
+        return features
 
 
 class AffectReader:
-    """Safe to share between threads."""
+    """Thread-safe."""
 
     def __init__(self, *, threads: int = 0) -> None:
         """Raises `BadWeights` where the folder is missing or damaged."""
         self.card = weights.card("picture_emotions")
         self._looker = Looker(self.card, threads=threads)
-        held = {name: np.asarray(weights.tensor(self.card, name), np.float32) for name in self._names()}
-        self._projections = [(held[f"{group}.mean"], held[f"{group}.axes"]) for group in GROUPS]
-        self._known = [held[f"{group}.known"] for group in GROUPS]
-        self._weights, self._settings = held["weights"], self.card.setting("kernel")
+        arrays = {name: np.asarray(weights.tensor(self.card, name), np.float32) for name in self._names()}
+        self._projections = [(arrays[f"{group}.mean"], arrays[f"{group}.axes"]) for group in GROUPS]
+        self._known = [arrays[f"{group}.known"] for group in GROUPS]
+        self._weights, self._settings = arrays["weights"], self.card.setting("kernel")
         self._middle = float(self.card.setting("arousal_middle"))
 
     @staticmethod
@@ -92,20 +92,20 @@ class AffectReader:
 
     def read(self, images: Sequence[Image.Image]) -> list[Affect]:
         """One answer a picture."""
-        found = []
+        affects = []
         for image in images:
-            seen = self._looker.look(image)
+            features = self._looker.look(image)
             rows = [
-                ((seen[group] - mean) @ axes)[None]
+                ((features[group] - mean) @ axes)[None]
                 for group, (mean, axes) in zip(GROUPS, self._projections, strict=True)
             ]
-            told = []
-            for at, name in enumerate(("valence", "arousal")):
+            ratings = []
+            for number, name in enumerate(("valence", "arousal")):
                 setting = self._settings[name]
-                near = kernel(rows, self._known, setting["scales"], setting["gamma"])[0]
-                told.append(float(np.clip(setting["offset"] + near @ self._weights[at], 1, 7)))
-            found.append(Affect(told[0], told[1], name_of(told[0], told[1], self._middle)))
-        return found
+                similarities = kernel(rows, self._known, setting["scales"], setting["gamma"])[0]
+                ratings.append(float(np.clip(setting["offset"] + similarities @ self._weights[number], 1, 7)))
+            affects.append(Affect(ratings[0], ratings[1], name_of(ratings[0], ratings[1], self._middle)))
+        return affects
 
 
 def kernel(
@@ -113,7 +113,7 @@ def kernel(
 ) -> np.ndarray:
     """[n, m]: the mean over groups of exp(-gamma * squared distance / scale); a group is [n, d] and [m, d]."""
     total = np.zeros((len(left[0]), len(right[0])))
-    for one, other, scale in zip(left, right, scales, strict=True):
-        distance = (one**2).sum(1)[:, None] + (other**2).sum(1)[None] - 2 * one @ other.T
+    for a, b, scale in zip(left, right, scales, strict=True):
+        distance = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
         total += np.exp(-gamma * np.maximum(distance, 0) / scale)
     return total / len(scales)

@@ -43,7 +43,7 @@ def prepare(image: Image.Image) -> np.ndarray:
 
 
 class ExpressionClassifier:
-    """The net in `weights/face_expressions`; safe to share between threads.
+    """The net in `weights/face_expressions`; thread-safe.
 
     >>> classifier = ExpressionClassifier()
     >>> [best, *others] = classifier.predict([crop_face(picture, box)])[0]
@@ -62,11 +62,11 @@ class ExpressionClassifier:
 
     def predict(self, faces: Sequence[Image.Image]) -> list[tuple[Expression, ...]]:
         """For each face all seven expressions, most likely first; their probabilities add up to 1."""
-        found = []
+        predictions = []
         for row in self.probabilities(faces):
             order = np.argsort(-row, kind="stable")
-            found.append(tuple(Expression(LABELS[index], float(row[index])) for index in order))
-        return found
+            predictions.append(tuple(Expression(LABELS[index], float(row[index])) for index in order))
+        return predictions
 
     def probabilities(self, faces: Sequence[Image.Image]) -> np.ndarray:
         """(N, 7), columns in the order of `LABELS`: the mean over the face and its mirror image, at the temperature."""
@@ -77,7 +77,7 @@ class ExpressionClassifier:
         return powers / powers.sum(axis=1, keepdims=True)
 
     def _logits(self, faces: Sequence[Image.Image]) -> np.ndarray:
-        seen = np.stack([prepare(face) for face in faces])  # (n, 1, 48, 48)
-        both = np.concatenate([seen, seen[..., ::-1]])  # (2n, 1, 48, 48)
+        pixels = np.stack([prepare(face) for face in faces])  # (n, 1, 48, 48)
+        both = np.concatenate([pixels, pixels[..., ::-1]])  # (2n, 1, 48, 48)
         logits = self._session.run(["logits"], {"faces": both})[0]
         return logits.reshape(2, len(faces), len(LABELS)).mean(axis=0)

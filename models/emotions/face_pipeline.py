@@ -24,7 +24,7 @@ class Expressions(Protocol):
 
 
 class FaceReader:
-    """Safe to share between threads. `expressions` takes the place of the network in `weights/face_expressions`."""
+    """Thread-safe. `expressions` takes the place of the network in `weights/face_expressions`."""
 
     def __init__(self, expressions: Expressions | None = None, *, threads: int = 0) -> None:
         self._detector = FaceDetector.load(threads=threads)
@@ -37,10 +37,8 @@ class FaceReader:
         """`no_image` without a picture, `no_face` where none is found."""
         if image is None:
             return FaceEmotions("no_image")
-        found = self._detector.detect(image)[:MAX_FACES]
-        if not found:
+        boxes = self._detector.detect(image)[:MAX_FACES]
+        if not boxes:
             return FaceEmotions("no_face")
-        expressions = self._expressions.predict([crop_face(image, box) for box, _ in found])
-        return FaceEmotions(
-            "ok", tuple(Face(box, sure, seen) for (box, sure), seen in zip(found, expressions, strict=True))
-        )
+        expressions = self._expressions.predict([crop_face(image, box) for box, _ in boxes])
+        return FaceEmotions("ok", tuple(Face(*boxed, faces) for boxed, faces in zip(boxes, expressions, strict=True)))

@@ -43,7 +43,7 @@ class DetectorSettings:
 
 
 class FaceDetector:
-    """Faces of a picture with their boxes; one instance may be shared between threads.
+    """Faces of a picture with their boxes; thread-safe.
 
     >>> detector = FaceDetector.load()
     >>> crops = [crop_face(picture, box) for box, confidence in detector.detect(picture)]
@@ -77,8 +77,8 @@ class FaceDetector:
         heatmap, sizes, offsets = self._session.run(["537", "538", "539"], {"input.1": pixels})
         boxes, confidences = decode(heatmap[0, 0], sizes[0], offsets[0], self.settings.threshold)
         boxes = np.clip(boxes / scale, 0, (image.width, image.height) * 2)
-        kept = suppress(boxes, confidences, self.settings.nms)
-        boxes, confidences = boxes[kept], confidences[kept]
+        survivors = suppress(boxes, confidences, self.settings.nms)
+        boxes, confidences = boxes[survivors], confidences[survivors]
 
         shorter = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
         order = sorted(np.flatnonzero(shorter >= self.settings.smallest), key=lambda face: -_area(boxes[face]))
@@ -102,13 +102,13 @@ def decode(
 
 def suppress(boxes: np.ndarray, confidences: np.ndarray, limit: float) -> list[int]:
     """Indices to keep, most confident first: of boxes that overlap by `limit` or more (IoU) the best one stays."""
-    kept: list[int] = []
-    left = np.argsort(-confidences, kind="stable")
-    while left.size:
-        best, left = int(left[0]), left[1:]
-        kept.append(best)
-        left = left[_overlap(boxes[best], boxes[left]) < limit]
-    return kept
+    survivors: list[int] = []
+    candidates = np.argsort(-confidences, kind="stable")
+    while candidates.size:
+        best, candidates = int(candidates[0]), candidates[1:]
+        survivors.append(best)
+        candidates = candidates[_overlap(boxes[best], boxes[candidates]) < limit]
+    return survivors
 
 
 def crop_face(image: Image.Image, box: Box, margin: float = 0.15) -> Image.Image:

@@ -1,6 +1,6 @@
-"""What a person in a photograph feels, from the whole picture and the person cut out: EMOTIC's 26 categories and ratings.
+"""The emotions of a person in a photograph, from the whole picture and a crop of the person: EMOTIC's 26 categories and ratings.
 
-`weights/joint_emotic` is not in the repository: EMOTIC is given out by its owners, and whoever has it trains the folder with
+`weights/joint_emotic` is not in the repository: EMOTIC has to be requested from its owners, and who has it trains the folder by
 `python -m training fit joint_emotic`. Several categories may hold; valence, arousal and dominance go from 1 to 10.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from models import weights
+from models.classifiers.activations import sigmoid
 from models.encoders.mini import SIDE
 from models.errors import BadWeights
 from models.io.images import preprocess
@@ -35,7 +36,7 @@ class PersonEmotions:
 
 
 class PeopleReader:
-    """Safe to share between threads."""
+    """Thread-safe."""
 
     def __init__(self, *, threads: int = 0) -> None:
         """Raises `BadWeights` where nobody trained the folder, or it is damaged."""
@@ -50,17 +51,17 @@ class PeopleReader:
 
     def read(self, contexts: Sequence[Image.Image], bodies: Sequence[Image.Image]) -> list[PersonEmotions]:
         """One answer a person: the whole RGB picture, and the person cut out of it."""
-        found = []
+        people = []
         for start in range(0, len(contexts), BATCH_SIZE):
-            fed = {
+            inputs = {
                 name: np.stack(
                     [preprocess(image, SIDE) for image in images[start : start + BATCH_SIZE]]
                 )  # (B, 3, 224, 224)
                 for name, images in (("context", contexts), ("body", bodies))
             }
-            logits, ratings, vectors = self._session.run(["categories", "continuous", "vector"], fed)
+            logits, ratings, vectors = self._session.run(["categories", "continuous", "vector"], inputs)
             for logit, rating, vector in zip(logits, ratings, vectors, strict=True):
-                chances = tuple(float(one) for one in 0.5 * (1 + np.tanh(0.5 * logit)))
-                valence, arousal, dominance = (float(one) for one in np.clip(rating, 1, 10))
-                found.append(PersonEmotions(chances, valence, arousal, dominance, vector))
-        return found
+                probs = tuple(sigmoid(logit).tolist())
+                valence, arousal, dominance = np.clip(rating, 1, 10).tolist()
+                people.append(PersonEmotions(probs, valence, arousal, dominance, vector))
+        return people

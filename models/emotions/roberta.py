@@ -17,6 +17,7 @@ from models.errors import BadWeights
 from models.io import hub
 from models.io.captions import normalize
 from models.runtime.device import Device, Placed
+from models.tokenizers.base import length_batches
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +36,7 @@ BATCH_SIZE = 16
 
 
 class RobertaEmotions:
-    """Safe to share between threads."""
+    """Thread-safe."""
 
     def __init__(self, device: Device, on_progress: OnProgress | None = None) -> None:
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -55,22 +56,23 @@ class RobertaEmotions:
         """One answer a text; `no_text` for a blank one."""
         plain = [normalize(text).text for text in texts]
         spoken = [row for row, text in enumerate(plain) if text]
-        found = [TextEmotions("no_text")] * len(texts)
-        spoken.sort(key=lambda row: len(plain[row]))  # like lengths together: little is spent on padding
-        for start in range(0, len(spoken), BATCH_SIZE):
-            some = spoken[start : start + BATCH_SIZE]
-            for row, chances in zip(some, self._probabilities([plain[row] for row in some]), strict=True):
-                found[row] = TextEmotions("ok", self._scores(chances))
-        return found
+        emotions = [TextEmotions("no_text")] * len(texts)
+        for batch in length_batches([len(plain[row]) for row in spoken], BATCH_SIZE):
+            some = [spoken[number] for number in batch]
+            for row, probs in zip(some, self._probabilities([plain[row] for row in some]), strict=True):
+                emotions[row] = TextEmotions("ok", self._scores(probs))
+        return emotions
 
     def _probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """[batch, 28], in the order of the model's labels."""
-        fed = self._tokenizer(list(texts), padding=True, truncation=True, max_length=self.longest, return_tensors="pt")
+        inputs = self._tokenizer(
+            list(texts), padding=True, truncation=True, max_length=self.longest, return_tensors="pt"
+        )
 
         def compute(model: Any, put: Callable[[Tensor], Tensor]) -> np.ndarray:
-            logits = model(input_ids=put(fed["input_ids"]), attention_mask=put(fed["attention_mask"])).logits
-            chances: np.ndarray = logits.float().sigmoid().cpu().numpy()
-            return chances
+            logits = model(input_ids=put(inputs["input_ids"]), attention_mask=put(inputs["attention_mask"])).logits
+            probs: np.ndarray = logits.float().sigmoid().cpu().numpy()
+            return probs
 
         return self.placed.run(compute)
 

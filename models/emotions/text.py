@@ -22,7 +22,7 @@ BATCH_SIZE = 16
 
 
 class TextEmotionClassifier:
-    """Safe to share between threads."""
+    """Thread-safe."""
 
     def __init__(self, vocabulary: Vocabulary, card: Card | None = None, *, threads: int = 0) -> None:
         self.card = card or weights.card("text_emotions")

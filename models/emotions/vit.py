@@ -28,7 +28,7 @@ BATCH_SIZE = 8
 
 
 class VitExpressions:
-    """Safe to share between threads."""
+    """Thread-safe."""
 
     def __init__(self, device: Device, on_progress: OnProgress | None = None) -> None:
         from transformers import AutoImageProcessor, AutoModelForImageClassification
@@ -45,14 +45,14 @@ class VitExpressions:
 
     def predict(self, faces: Sequence[Image.Image]) -> list[tuple[Expression, ...]]:
         """For each face all seven expressions, most likely first; their probabilities add up to 1."""
-        found: list[tuple[Expression, ...]] = []
+        predictions: list[tuple[Expression, ...]] = []
         for start in range(0, len(faces), BATCH_SIZE):
             # FER-2013 is grey: three equal channels are what the model was fitted on, and crops are grey already.
-            some = [face.convert("L").convert("RGB") for face in faces[start : start + BATCH_SIZE]]
-            for row in self._probabilities(some):
-                seen = [Expression(label, float(p)) for label, p in zip(self.labels, row, strict=True)]
-                found.append(tuple(sorted(seen, key=lambda one: -one.probability)))
-        return found
+            batch = [face.convert("L").convert("RGB") for face in faces[start : start + BATCH_SIZE]]
+            for row in self._probabilities(batch):
+                expressions = [Expression(label, float(p)) for label, p in zip(self.labels, row, strict=True)]
+                predictions.append(tuple(sorted(expressions, key=lambda expression: -expression.probability)))
+        return predictions
 
     def _probabilities(self, faces: Sequence[Image.Image]) -> list[list[float]]:
         pixels = self._processor(images=list(faces), return_tensors="pt")["pixel_values"]  # (n, 3, 224, 224)

@@ -1,0 +1,1 @@
+"""Pictures and words to tokens: `mini` and open_clip."""

@@ -40,7 +40,7 @@ def draw(fused: Fused, caption: str, spans: Sequence[Span], *, has_image: bool) 
 
 def _owners(caption: str, spans: Sequence[Span]) -> list[tuple[tuple[str, int, int], list[int]]]:
     """Each word that the model read with the indices of its pieces; words beyond the cut have none and are left out."""
-    found = []
+    owners = []
     piece = 0
     for word in split_words(caption):
         _, start, end = word
@@ -53,8 +53,8 @@ def _owners(caption: str, spans: Sequence[Span]) -> list[tuple[tuple[str, int, i
                 pieces.append(at)
             at += 1
         if pieces:
-            found.append((word, pieces))
-    return found
+            owners.append((word, pieces))
+    return owners
 
 
 def _grid(row: np.ndarray) -> Grid:

@@ -32,9 +32,9 @@ def measure(
         return _logits(classifier, image, variants)
 
     def pictures(variants: list[Image.Image]) -> np.ndarray:
-        seen = classifier.encoder.encode_images(variants)
+        tokens = classifier.encoder.encode_images(variants)
         same = text.take([0] * len(variants)) if text is not None else None
-        return classifier.score_tokens(seen, same).hate
+        return classifier.score_tokens(tokens, same).hate
 
     words: tuple[WordEffect, ...] = ()
     if text is not None:
@@ -48,14 +48,14 @@ def measure(
 
 def _logits(classifier: HateClassifier, image: Tokens | None, texts: list[str]) -> np.ndarray:
     """Logits of captions beside the same picture, whose tokens are there already; a blank caption is no caption."""
-    found = np.zeros(len(texts), np.float32)
+    logits = np.zeros(len(texts), np.float32)
     spoken = [row for row, text in enumerate(texts) if normalize(text).text]
     if spoken:
         beside = image.take([0] * len(spoken)) if image is not None else None
-        found[spoken] = classifier.score_tokens(
+        logits[spoken] = classifier.score_tokens(
             beside, classifier.encoder.encode_texts([texts[r] for r in spoken])
         ).hate
     silent = [row for row, text in enumerate(texts) if not normalize(text).text]
     if silent:
-        found[silent] = classifier.score_tokens(image, None).hate[0]
-    return found
+        logits[silent] = classifier.score_tokens(image, None).hate[0]
+    return logits

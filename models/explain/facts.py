@@ -31,6 +31,7 @@ class Ledger:
 
     @property
     def facts(self) -> tuple[Fact, ...]:
+        """All facts so far, in the order of the text."""
         return tuple(Fact(name, value) for name, value in self._facts.items())
 
     def plain(self, name: str, value: float) -> str:
@@ -44,6 +45,7 @@ class Ledger:
         return printed if printed.startswith("-") or printed == "0.00" else f"+{printed}"
 
     def count(self, name: str, items: Sized) -> str:
+        """How many items there are: 3."""
         self._facts[f"{name}.count"] = float(len(items))
         return str(len(items))
 
@@ -56,6 +58,7 @@ class Ledger:
 
 
 def two_decimals(value: float) -> str:
+    """0.81; never -0.00."""
     printed = f"{value:.2f}"
     return "0.00" if printed == "-0.00" else printed
 
@@ -66,8 +69,8 @@ def shortened(text: str) -> str:
     Line breaks and control characters become blanks and direction marks go, so that a caption cannot rearrange the
     sentence around it; the joiner inside emoji stays.
     """
-    seen = "".join(c if c == _JOINER else _SHOWN.get(unicodedata.category(c), c) for c in text)
-    line = re.sub('[“”„"]', "'", " ".join(seen.split()))
+    visible = "".join(c if c == _JOINER else _SHOWN.get(unicodedata.category(c), c) for c in text)
+    line = re.sub('[“”„"]', "'", " ".join(visible.split()))
     return line if len(line) <= MAX_QUOTE else line[: MAX_QUOTE - 1].rstrip() + "…"
 
 

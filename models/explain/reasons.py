@@ -48,16 +48,18 @@ def sides(analysis: Analysis, ledger: Ledger) -> Iterator[str]:
     picture = ledger.signed("evidence.shapley.image", shapley.image)
     words = ledger.signed("evidence.shapley.text", shapley.text)
     if max(abs(shapley.image), abs(shapley.text)) < NOTABLE:
-        told = f"Neither side moved the score much: the picture moved the logit by {picture}, the words by {words}"
+        sentence = f"Neither side moved the score much: the picture moved the logit by {picture}, the words by {words}"
     elif abs(shapley.text) >= 2 * abs(shapley.image):
-        told = f"The words carried most weight: they moved the logit by {words}, the picture by {picture}"
+        sentence = f"The words carried most weight: they moved the logit by {words}, the picture by {picture}"
     elif abs(shapley.image) >= 2 * abs(shapley.text):
-        told = f"The picture carried most weight: it moved the logit by {picture}, the words by {words}"
+        sentence = f"The picture carried most weight: it moved the logit by {picture}, the words by {words}"
     elif shapley.image * shapley.text > 0:
-        told = f"Picture and words pulled the same way: the picture moved the logit by {picture}, the words by {words}"
+        sentence = (
+            f"Picture and words pulled the same way: the picture moved the logit by {picture}, the words by {words}"
+        )
     else:
-        told = f"Picture and words pulled apart: the picture moved the logit by {picture}, the words by {words}"
-    yield f"{told}, from {base} without either to {total} with both (plus is toward hateful)."
+        sentence = f"Picture and words pulled apart: the picture moved the logit by {picture}, the words by {words}"
+    yield f"{sentence}, from {base} without either to {total} with both (plus is toward hateful)."
     if abs(shapley.interaction) >= NOTABLE:
         together = ledger.signed("evidence.shapley.interaction", shapley.interaction)
         yield f"What they say only together is worth {together}, shared equally between them in these figures."
@@ -106,11 +108,11 @@ def _strongest(
     measured: Iterable[tuple[int, _Effect]], most: int, same: Callable[[_Effect], str]
 ) -> list[tuple[int, _Effect]]:
     """The notable effects, strongest first, with their places in the evidence; of those that read the same, one."""
-    found: dict[str, tuple[int, _Effect]] = {}
+    strongest: dict[str, tuple[int, _Effect]] = {}
     for index, item in sorted(measured, key=lambda pair: -abs(pair[1].effect)):
         if abs(item.effect) >= NOTABLE:
-            found.setdefault(same(item), (index, item))
-    return list(found.values())[:most]
+            strongest.setdefault(same(item), (index, item))
+    return list(strongest.values())[:most]
 
 
 def _change(analysis: Analysis, ledger: Ledger, name: str, effect: float) -> str:

@@ -1,0 +1,1 @@
+"""Picture tokens and word tokens to logits."""

@@ -25,6 +25,7 @@ class Concatenation(nn.Module):
         return Side(width_in, self.settings.width, self.settings.dropout)
 
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> State:
+        """image (B, P, D), text (B, W, D) and their bool masks to the fused state."""
         image_state = None if self.image is None else self.image.pooled(image, image_mask)  # (B, width)
         text_state = None if self.text is None else self.text.pooled(text, text_mask)  # (B, width)
         states = [state for state in (image_state, text_state) if state is not None]

@@ -45,6 +45,7 @@ class CrossAttentionBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, side: Tensor, other: Tensor, other_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """side (B, N, D), other (B, M, D) and its mask (B, M) to the new side (B, N, D) and the attention (B, H, N, M)."""
         query = self._split(self.query(self.norm(side)))  # (B, H, N, d)
         other = self.norm_other(other)
         key, value = self._split(self.key(other)), self._split(self.value(other))  # (B, H, M, d)
@@ -66,6 +67,7 @@ class AttentionPool(nn.Module):
         self.query = nn.Linear(width, 1)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """(B, N, D) and mask (B, N) to (B, D)."""
         weights = self.query(tokens)[..., 0].masked_fill(~mask, -1e4).softmax(dim=-1)  # (B, N)
         return (weights[..., None] * tokens).sum(1)  # (B, width)
 

@@ -46,6 +46,7 @@ class EarlyFusion(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> State:
+        """image (B, P, D), text (B, W, D) and their bool masks to the fused state."""
         patches, image_mask = self.image(image, image_mask)
         pieces, text_mask = self.text(text, text_mask)
         start = self.answer.expand(patches.shape[0], 1, -1)  # `len` would fix the batch of an exported graph

@@ -56,6 +56,7 @@ class Experts(nn.Module):
         self.fused_width = width
 
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> State:
+        """image (B, P, D), text (B, W, D) and their bool masks to the fused state."""
         image_state, text_state = self._sides(image, image_mask, text, text_mask)
         states = [state for state in (image_state, text_state) if state is not None]
         joint = torch.cat(states, dim=-1)  # (B, sides * width)

@@ -26,6 +26,7 @@ class GatedUnit(nn.Module):
         self.dropout = nn.Dropout(settings.dropout)
 
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> State:
+        """image (B, P, D), text (B, W, D) and their bool masks to the fused state."""
         image_state, text_state = self.image.pooled(image, image_mask), self.text.pooled(text, text_mask)  # (B, width)
         gate = torch.sigmoid(self.gate(torch.cat([image_state, text_state], dim=-1)))  # (B, width)
         fused = gate * torch.tanh(self.from_image(image_state)) + (1 - gate) * torch.tanh(self.from_text(text_state))

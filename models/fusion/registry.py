@@ -38,6 +38,7 @@ class Crossed(nn.Module):
         )
 
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> State:
+        """image (B, P, D), text (B, W, D) and their bool masks to the fused state."""
         fused, _, _ = self.net.fuse(image, image_mask, text, text_mask)  # (B, 3 width): words, picture, their product
         width = self.settings.width
         return State(fused, fused[:, width : 2 * width], fused[:, :width])

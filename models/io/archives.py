@@ -1,8 +1,8 @@
-"""ZIP files from people nobody knows: read in memory, never unpacked to the disk, every limit checked before it costs.
+"""Untrusted ZIP files: read in memory, never unpacked to the disk, every limit checked before it costs anything.
 
-What a ZIP says of its own sizes is checked first and not believed afterwards: reading stops where a member turns out
-larger than it claims (a "bomb", Fifield 2019). Names that climb out of their folder are refused although nothing is
-written: whoever takes them for paths later must not be led astray.
+The sizes that a ZIP announces are checked first and not trusted afterwards: reading stops where a member turns out larger
+than announced (a "bomb", Fifield 2019). Names that climb out of their folder are refused although nothing is written:
+later code may take them for paths.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ class Member:
 
 
 class Archive:
-    """The members of a ZIP whose names end in one of `kinds`; what operating systems add is passed over.
+    """The members of a ZIP whose names end in one of `kinds`, without hidden files; `skipped` names the other members.
 
-    Opening it checks names, number and announced sizes, so that a bad ZIP is refused before anything is unpacked.
-    `skipped` names the other members. Not safe to share between threads.
+    Opening it checks names, number and announced sizes, so that a bad ZIP is refused before anything is unpacked. Not
+    thread-safe.
 
     >>> with Archive(uploaded) as archive:
     ...     for member, data in archive.read():
@@ -81,7 +81,7 @@ class Archive:
         self.members: list[Member] = []
         self.skipped: list[str] = []
         try:
-            self._look(kinds)
+            self._check(kinds)
         except BadArchive:
             self._zip.close()
             raise
@@ -131,7 +131,7 @@ class Archive:
             raise BadArchive(_too_large(member.name, len(data), self.limits.member))
         return data
 
-    def _look(self, kinds: tuple[str, ...]) -> None:
+    def _check(self, kinds: tuple[str, ...]) -> None:
         entries = [entry for entry in self._zip.infolist() if not entry.is_dir()]
         if len(entries) > self.limits.members:
             raise BadArchive(

@@ -66,17 +66,17 @@ def normalize(text: str) -> Normalized:
     where it makes one picture of several.
     """
     pieces = list(_fold_words(list(_characters(text))))
-    kept: list[tuple[str, Span]] = []
+    pairs: list[tuple[str, Span]] = []
     for character, span in pieces:
         if not character.isspace():
-            kept.append((character, span))
-        elif kept and kept[-1][0] != " ":
-            kept.append((" ", span))
-        elif kept:
-            kept[-1] = (" ", (kept[-1][1][0], span[1]))
-    if kept and kept[-1][0] == " ":
-        kept.pop()
-    return Normalized("".join(character for character, _ in kept), tuple(span for _, span in kept))
+            pairs.append((character, span))
+        elif pairs and pairs[-1][0] != " ":
+            pairs.append((" ", span))
+        elif pairs:
+            pairs[-1] = (" ", (pairs[-1][1][0], span[1]))
+    if pairs and pairs[-1][0] == " ":
+        pairs.pop()
+    return Normalized("".join(character for character, _ in pairs), tuple(span for _, span in pairs))
 
 
 def _characters(text: str) -> Iterator[tuple[str, Span]]:
@@ -179,20 +179,24 @@ def from_override(text: str) -> Caption:
 def from_lines(lines: Sequence[Line]) -> Caption:
     """OCR lines, one a line of the caption, cut at 10,000 characters; words read with doubt become `uncertain`."""
     text = ""
-    kept: list[Line] = []
+    read_lines: list[Line] = []
     uncertain: list[Span] = []
     for line in lines:
         start = len(text) + (1 if text else 0)
         if not line.text.strip() or start + len(line.text) > MAX_CHARACTERS:
             continue
         text += ("\n" if text else "") + line.text
-        kept.append(Line(line.text, line.confidence, line.box))
+        read_lines.append(Line(line.text, line.confidence, line.box))
         if isinstance(line, ReadLine) and line.words:
             doubtful = [(word.start, word.end) for word in line.words if word.confidence < UNCERTAIN]
         else:
             doubtful = [(0, len(line.text))] if line.confidence < UNCERTAIN else []
         uncertain.extend((start + a, start + b) for a, b in doubtful)
-    return Caption(text=text, source="ocr", lines=tuple(kept), uncertain=tuple(uncertain)) if kept else Caption()
+    return (
+        Caption(text=text, source="ocr", lines=tuple(read_lines), uncertain=tuple(uncertain))
+        if read_lines
+        else Caption()
+    )
 
 
 def read(image: Image.Image | None, override: str | None, reader: Reader | None) -> Caption:

@@ -12,7 +12,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "assets" / "gallery"
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample meme: its file, a short title, what is to be seen, and the words that stand on it."""
+    """One sample meme: its file, a short title, what it shows, and the words on it."""
 
     file: Path
     title: str
@@ -27,7 +27,8 @@ def samples(folder: Path = FOLDER) -> tuple[Sample, ...]:
     if not listing.is_file():
         return ()
     entries = json.loads(listing.read_text(encoding="utf-8"))
-    found = [
-        Sample(folder / Path(one["file"]).name, one["title"], one["alt"], one.get("caption", "")) for one in entries
-    ]
-    return tuple(sample for sample in found if sample.file.is_file())
+    listed = (
+        Sample(folder / Path(entry["file"]).name, entry["title"], entry["alt"], entry.get("caption", ""))
+        for entry in entries
+    )
+    return tuple(sample for sample in listed if sample.file.is_file())

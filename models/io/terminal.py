@@ -62,7 +62,7 @@ def moved_by_words(analysis: Analysis) -> Iterator[str]:
 
 
 def emotions(analysis: Analysis) -> Iterator[str]:
-    """The emotions that are there, else the likeliest one."""
+    """The emotions that are present, else a sentence."""
     read = analysis.emotions.text
     yield from section("Emotions in the words")
     present = [score for score in read.scores if score.present][:MAX_EMOTIONS]
@@ -84,7 +84,9 @@ def faces(analysis: Analysis) -> Iterator[str]:
 
 
 def _looks(face: Face) -> str:
-    return ", ".join(f"{one.label} {one.probability:.2f}" for one in face.expressions[:MAX_EXPRESSIONS])
+    return ", ".join(
+        f"{expression.label} {expression.probability:.2f}" for expression in face.expressions[:MAX_EXPRESSIONS]
+    )
 
 
 def section(title: str) -> Iterator[str]:
@@ -103,5 +105,7 @@ def wrapped(text: str, mark: str = "") -> list[str]:
 
 def printable(text: str) -> str:
     """On one line, without control and direction characters, which a terminal would obey."""
-    kept = (" " if character.isspace() else character for character in text)
-    return "".join(character for character in kept if character.isprintable() or character == "\N{ZERO WIDTH JOINER}")
+    characters = (" " if character.isspace() else character for character in text)
+    return "".join(
+        character for character in characters if character.isprintable() or character == "\N{ZERO WIDTH JOINER}"
+    )

@@ -1,6 +1,6 @@
-"""`best_hateful_meme_model.pth` of the earlier system, turned once into a folder of `weights/`.
+"""Converts the earlier system's `best_hateful_meme_model.pth` into a folder of `weights/`: safetensors and a card.
 
-Nothing in the file is executed: it is read with `weights_only=True`, and what comes out is safetensors and a card.
+Nothing in the file is executed: it is read with `weights_only=True`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from models.profiles.registry import LEGACY_CHECKPOINT
 if TYPE_CHECKING:
     from torch import Tensor
 
-HEAD_WIDTH = 64  # of each attention head, in every CLIP
+HEAD_WIDTH = 64  # of an attention head in all CLIP models
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 REQUIRED = (
     "vision_projection.weight",
@@ -72,22 +72,20 @@ def import_checkpoint(path: Path) -> Path:
 
 
 def up_to_date() -> bool:
-    """Whether the folder is there and no newer file was dropped beside it."""
-    card, dropped = weights.root() / LEGACY_CHECKPOINT / "config.json", weights.root() / f"{LEGACY_CHECKPOINT}.pth"
+    """Whether the folder exists and no newer checkpoint lies beside it."""
+    card, checkpoint = weights.root() / LEGACY_CHECKPOINT / "config.json", weights.root() / f"{LEGACY_CHECKPOINT}.pth"
     if not card.is_file():
         return False
-    return not dropped.is_file() or dropped.stat().st_mtime <= card.stat().st_mtime
+    return not checkpoint.is_file() or checkpoint.stat().st_mtime <= card.stat().st_mtime
 
 
 def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The names that this version uses, from those of transformers 4 or 5, with or without DataParallel's prefix."""
-    found = {}
-    for name, value in state.items():
-        plain = re.sub(r"^module\.", "", name)
-        plain = re.sub(r"^(vision|text)_model\.\1_model\.", r"\1_model.", plain)
-        if not plain.endswith("embeddings.position_ids"):  # a running number that older versions stored
-            found[plain] = value
-    return found
+    """The state dict with this version's names, from transformers 4 or 5, with or without DataParallel's prefix."""
+    plain = {
+        re.sub(r"^(module\.)?(?:(vision|text)_model\.(?=\2_model\.))?", "", name): value
+        for name, value in state.items()
+    }
+    return {name: value for name, value in plain.items() if not name.endswith("embeddings.position_ids")}  # a constant
 
 
 def architecture_of(state: Mapping[str, Tensor], path: Path) -> dict[str, Any]:
@@ -95,7 +93,7 @@ def architecture_of(state: Mapping[str, Tensor], path: Path) -> dict[str, Any]:
     missing = [name for name in REQUIRED if name not in state]
     try:
         patch = state["vision_model.embeddings.patch_embedding.weight"]
-        places = state["vision_model.embeddings.position_embedding.weight"]
+        positions = state["vision_model.embeddings.position_embedding.weight"]
         words = state["text_model.embeddings.token_embedding.weight"]
         if missing:
             raise KeyError(missing[0])
@@ -106,7 +104,7 @@ def architecture_of(state: Mapping[str, Tensor], path: Path) -> dict[str, Any]:
                 "num_hidden_layers": _layers(state, "vision_model"),
                 "num_attention_heads": max(1, patch.shape[0] // HEAD_WIDTH),
                 "patch_size": patch.shape[-1],
-                "image_size": round((places.shape[0] - 1) ** 0.5) * patch.shape[-1],
+                "image_size": round((positions.shape[0] - 1) ** 0.5) * patch.shape[-1],
             },
             "text": {
                 "hidden_size": words.shape[1],
@@ -127,8 +125,9 @@ def architecture_of(state: Mapping[str, Tensor], path: Path) -> dict[str, Any]:
 
 
 def _layers(state: Iterable[str], tower: str) -> int:
-    numbers = [re.match(rf"{tower}\.encoder\.layers\.(\d+)\.", name) for name in state]
-    return 1 + max((int(number[1]) for number in numbers if number), default=-1)
+    """The number of transformer layers of `vision_model` or `text_model`."""
+    matches = [re.match(rf"{tower}\.encoder\.layers\.(\d+)\.", name) for name in state]
+    return 1 + max((int(match[1]) for match in matches if match), default=-1)
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -141,7 +140,7 @@ def _read(path: Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise BadInput(
             f"{path.name} holds more than tensors, and running what it holds would not be safe: save the state dict alone, "
@@ -152,11 +151,11 @@ def _read(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # safetensors has an exception of its own
         raise BadInput(f"{path.name} cannot be read as a checkpoint: copy it again.") from error
     for wrapper in WRAPPERS:
-        if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
-            found = found[wrapper]
-    if not isinstance(found, Mapping) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
+            state = state[wrapper]
+    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise BadInput(f"{path.name} holds no state dict: save it with torch.save(model.state_dict(), ...).")
-    return dict(found)
+    return dict(state)
 
 
 def _check(state: Mapping[str, Tensor], architecture: Mapping[str, Any], path: Path) -> None:
@@ -166,24 +165,26 @@ def _check(state: Mapping[str, Tensor], architecture: Mapping[str, Any], path: P
     from models.legacy_checkpoint.model import Network
 
     with torch.device("meta"):
-        wanted = Network(architecture).state_dict()
-    missing, extra = sorted(set(wanted) - set(state)), sorted(set(state) - set(wanted))
+        expected = Network(architecture).state_dict()
+    missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
     if missing or extra:
-        told = [
-            f"{len(names)} {what} ({_some(names)})" for what, names in (("missing", missing), ("extra", extra)) if names
+        problems = [
+            f"{len(names)} {kind} ({_listed(names)})"
+            for kind, names in (("missing", missing), ("extra", extra))
+            if names
         ]
         raise BadWeights(
-            f"The keys of {path.name} do not fit the earlier system: {' and '.join(told)}. Import the whole state dict of "
+            f"The keys of {path.name} do not fit the earlier system: {' and '.join(problems)}. Import the whole state dict of "
             "its model, as it was saved."
         )
-    odd = [name for name, value in wanted.items() if state[name].shape != value.shape]
-    if odd:
+    misfits = [name for name, value in expected.items() if state[name].shape != value.shape]
+    if misfits:
         raise BadWeights(
-            f"The shape of {_some(odd)} in {path.name} does not fit the earlier system: name its own file."
+            f"The shape of {_listed(misfits)} in {path.name} does not fit the earlier system: name its own file."
         )
 
 
-def _some(names: list[str]) -> str:
+def _listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 

@@ -20,7 +20,7 @@ from models.analysis import Gradient, Grid, Meme, WordEffect
 from models.encoders.base import GRID, Tokens
 from models.fusion.base import Fused
 from models.io.captions import words as split_words
-from models.runtime.device import Device, Placed
+from models.runtime.device import Device, Placed, to_numpy
 from models.tokenizers.clip import ClipWords
 from models.weights import Card
 
@@ -48,17 +48,17 @@ class Network(nn.Module):
         self.cross_attention = nn.MultiheadAttention(width, architecture["heads"], batch_first=True)
         self.classifier = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Dropout(0.5), nn.Linear(width, 1))
 
-    def see(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def encode_image(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 3, S, S) to patch tokens (B, P, hidden) and the projected pooled picture (B, width)."""
-        seen = self.vision_model(pixel_values=pixels)
-        return seen.last_hidden_state[:, 1:], self.vision_projection(seen.pooler_output)
+        output = self.vision_model(pixel_values=pixels)
+        return output.last_hidden_state[:, 1:], self.vision_projection(output.pooler_output)
 
-    def read(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def encode_text(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(B, n) to word tokens (B, n, hidden) and the projected pooled text (B, width)."""
-        found = self.text_model(input_ids=ids, attention_mask=mask.long())
-        return found.last_hidden_state, self.text_projection(found.pooler_output)
+        output = self.text_model(input_ids=ids, attention_mask=mask.long())
+        return output.last_hidden_state, self.text_projection(output.pooler_output)
 
-    def judge(self, image: Tensor, text: Tensor) -> Tensor:
+    def classify(self, image: Tensor, text: Tensor) -> Tensor:
         """Both sides (B, width) to logits (B, 1)."""
         attended, _ = self.cross_attention(text[:, None], image[:, None], image[:, None], need_weights=False)
         logits: Tensor = self.classifier(attended[:, 0])
@@ -66,7 +66,7 @@ class Network(nn.Module):
 
 
 class LegacyModel:
-    """Encoder and fusion in one, behind the interfaces of both. Safe to share between threads."""
+    """Encoder and fusion in one object, with the interfaces of both. Thread-safe."""
 
     def __init__(self, card: Card, device: Device) -> None:
         from safetensors.torch import load_file
@@ -83,13 +83,18 @@ class LegacyModel:
         self.words = ClipWords(
             architecture["text"]["max_position_embeddings"], pad=architecture["text"]["vocab_size"] - 1
         )
-        self._nothing = self._see(torch.zeros(1, 3, self.side, self.side))[1]  # the mean colour stands for no picture
+        self._no_image = self._image_tokens(torch.zeros(1, 3, self.side, self.side))[
+            1
+        ]  # the mean colour is the absent picture
 
     def encode_images(self, images: Sequence[Image.Image]) -> Tokens:
         """tokens [batch, 49, hidden] of the picture's centre; pooled [batch, width] as the classifier takes it."""
         parts = [(np.zeros((0, GRID * GRID, self.image_width), np.float32), np.zeros((0, self.width), np.float32))]
         starts = range(0, len(images), BATCH_SIZE)
-        parts += [self._see(torch.stack([self.prepare(one) for one in images[at : at + BATCH_SIZE]])) for at in starts]
+        parts += [
+            self._image_tokens(torch.stack([self.prepare(image) for image in images[start : start + BATCH_SIZE]]))
+            for start in starts
+        ]
         tokens, pooled = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Tokens(tokens, np.ones(tokens.shape[:2], dtype=bool), pooled)
 
@@ -99,19 +104,18 @@ class LegacyModel:
         ids, mask = torch.from_numpy(pieces.ids), torch.from_numpy(pieces.mask)
 
         def compute(network: Network, put: Put) -> tuple[np.ndarray, np.ndarray]:
-            tokens, pooled = network.read(put(ids), put(mask))
-            return _numpy(tokens), _numpy(pooled)
+            tokens, pooled = network.encode_text(put(ids), put(mask))
+            return to_numpy(tokens), to_numpy(pooled)
 
         tokens, pooled = self.placed.run(compute)
         return Tokens(tokens, pieces.mask, pooled, pieces.spans, pieces.cut)
 
     def fuse(self, image: Tokens | None, text: Tokens | None) -> Fused:
-        """Rows correspond; a side that is absent is the mean colour, or a text vector of zeros."""
+        """Row i of both sides is one meme; an absent side is the mean colour, or a text vector of zeros."""
         rows = len(image.mask) if image is not None else len(text.mask) if text is not None else 1
-        seen = image.pooled if image is not None else np.repeat(self._nothing, rows, 0)
-        said = text.pooled if text is not None else np.zeros((rows, self.width), np.float32)
-        sides = torch.from_numpy(seen), torch.from_numpy(said)
-        logits = self.placed.run(lambda network, put: _numpy(network.judge(put(sides[0]), put(sides[1]))))
+        image_state = torch.from_numpy(image.pooled if image is not None else np.repeat(self._no_image, rows, 0))
+        text_state = torch.from_numpy(text.pooled) if text is not None else torch.zeros(rows, self.width)
+        logits = self.placed.run(lambda network, put: to_numpy(network.classify(put(image_state), put(text_state))))
         return Fused(logits, unattended=TRIVIAL)
 
     def gradient(self, meme: Meme) -> Gradient:
@@ -119,62 +123,59 @@ class LegacyModel:
         if meme.image is None:
             return Gradient()
         pixels = self.prepare(meme.image)[None]
-        said = self.encode_texts([meme.caption.text]).pooled if meme.caption.text.strip() else None
+        has_text = bool(meme.caption.text.strip())
+        text_state = (
+            self.encode_texts([meme.caption.text]).pooled if has_text else np.zeros((1, self.width), np.float32)
+        )
 
         def compute(network: Network, put: Put) -> tuple[np.ndarray, float]:
-            shown = put(pixels).detach().requires_grad_()
-            text = put(torch.zeros(1, self.width) if said is None else torch.from_numpy(said)).requires_grad_()
-            logit = network.judge(network.see(shown)[1], text).sum()
-            to_picture, to_text = torch.autograd.grad(logit, (shown, text))
-            cells = (to_picture * shown).float().sum(1)  # (1, S, S)
+            image = put(pixels).detach().requires_grad_()
+            text = put(torch.from_numpy(text_state)).requires_grad_()
+            logit = network.classify(network.encode_image(image)[1], text).sum()
+            image_gradient, text_gradient = torch.autograd.grad(logit, (image, text))
+            cells = (image_gradient * image).float().sum(1)  # (1, S, S)
             pooled = torch.nn.functional.adaptive_avg_pool2d(cells, GRID) * (self.side / GRID) ** 2
-            return _numpy(pooled.detach()[0]), float(to_text.float().abs().max())
+            return to_numpy(pooled.detach()[0]), float(text_gradient.float().abs().max())
 
-        cells, words_matter = self.placed.run(compute, gradients=True)
+        cells, text_effect = self.placed.run(compute, gradients=True)
         # No gradient reaches the text vector, so none reaches any word before it.
-        words = split_words(meme.caption.text) if words_matter == 0 else ()
+        words = split_words(meme.caption.text) if text_effect == 0 else ()
         effects = tuple(WordEffect(text, start, end, 0.0) for text, start, end in words)
         return Gradient(effects, onto_picture(cells, meme.image.size))
 
     def prepare(self, image: Image.Image) -> Tensor:
-        """(3, S, S): the shorter side to S pixels, the centre cut out, CLIP's mean and spread taken out."""
-        wide, high = image.size
-        short = min(wide, high)
-        size = (int(wide * self.side / short), int(high * self.side / short))
+        """(3, S, S): the shorter side to S pixels, the centre cut out, normalised by CLIP's mean and standard deviation."""
+        width, height = image.size
+        short = min(width, height)
+        size = (int(width * self.side / short), int(height * self.side / short))
         small = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
         left, top = (size[0] - self.side) // 2, (size[1] - self.side) // 2
         centre = np.asarray(small.crop((left, top, left + self.side, top + self.side)), dtype=np.float32) / 255
         return (torch.from_numpy(centre).permute(2, 0, 1) - MEAN) / STD
 
-    def _see(self, pixels: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def _image_tokens(self, pixels: Tensor) -> tuple[np.ndarray, np.ndarray]:
         def compute(network: Network, put: Put) -> tuple[np.ndarray, np.ndarray]:
-            tokens, pooled = network.see(put(pixels))
+            tokens, pooled = network.encode_image(put(pixels))
             side = round(tokens.shape[1] ** 0.5)
             grid = tokens.float().transpose(1, 2).unflatten(2, (side, side))  # (B, hidden, side, side)
             grid = torch.nn.functional.adaptive_avg_pool2d(grid, GRID)
-            return _numpy(grid.flatten(2).transpose(1, 2)), _numpy(pooled)
+            return to_numpy(grid.flatten(2).transpose(1, 2)), to_numpy(pooled)
 
         return self.placed.run(compute)
 
 
 def onto_picture(cells: np.ndarray, size: tuple[int, int]) -> Grid:
     """Cells 7x7 of the picture's centre square as cells 7x7 of the whole picture; their sum stays, the rest is 0."""
-    wide, high = size
-    short = min(wide, high)
-    across, down = _shares(wide, short), _shares(high, short)
+    short = min(size)
+    across, down = (_overlaps(side, short) for side in size)
     grid = down @ cells @ across.T
     return tuple(tuple(float(value) for value in row) for row in grid)
 
 
-def _shares(whole: int, centre: int) -> np.ndarray:
-    """[7 cells of the whole side, 7 cells of its centre]: how much of each centre cell lies in each cell of the whole."""
-    start = (whole - centre) / 2
-    outer = np.arange(GRID + 1) * whole / GRID
+def _overlaps(side: int, centre: int) -> np.ndarray:
+    """[7 cells of the side, 7 cells of its centre]: the fraction of each centre cell that lies in each cell of the side."""
+    start = (side - centre) / 2
+    outer = np.arange(GRID + 1) * side / GRID
     inner = start + np.arange(GRID + 1) * centre / GRID
     shared = np.minimum(outer[1:, None], inner[None, 1:]) - np.maximum(outer[:-1, None], inner[None, :-1])
     return np.clip(shared, 0, None) / (centre / GRID)
-
-
-def _numpy(tensor: Tensor) -> np.ndarray:
-    found: np.ndarray = tensor.float().cpu().numpy()
-    return found

@@ -1,0 +1,1 @@
+"""Reading the words on a picture: RapidOCR's and EasyOCR's networks."""

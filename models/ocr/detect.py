@@ -1,8 +1,8 @@
 """From a text map to text boxes: the post-processing of DB (Liao et al. 2020, arXiv 1911.08947) in NumPy.
 
-RapidOCR does the same with OpenCV, pyclipper and shapely. They cost 57 MB and a second to import, and OpenCV does not
-import at all where another package has put its full build in place and libGL is missing. All that is used of them is:
-find blobs, put the smallest rotated rectangle round each, grow it.
+RapidOCR does the same with OpenCV, pyclipper and shapely, which cost 57 MB and a second to import (scipy.ndimage and
+scipy.spatial: 42 MB and half a second), and OpenCV does not import where its full build is installed without libGL. The
+constants are named as in PaddleOCR.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from models.analysis import Box
 MULTIPLE = 32  # the network halves its input five times
 PIXELS = 576 * 576  # area of the detector's input; its time is proportional to it
 MAX_SIDE = 1600  # a side of the detector's input: keeps very wide or tall pictures legible
-BLOB = 0.3  # a pixel of the text map belongs to text from here on
-SURE = 0.5  # a box is kept if its mean over the text map reaches this
-GROW = 1.6  # DB learns shrunken text; boxes grow by area * GROW / perimeter on each side
+BINARIZE_THRESHOLD = 0.3  # a pixel of the text map from this score on is text
+BOX_THRESHOLD = 0.5  # a box is kept if its mean over the text map reaches this
+UNCLIP_RATIO = 1.6  # DB predicts shrunken text; each side moves outward by area * UNCLIP_RATIO / perimeter
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def prepare(image: Image.Image, pixels: int = PIXELS) -> np.ndarray:
 def find_boxes(text_map: np.ndarray, size: tuple[int, int]) -> list[TextBox]:
     """Boxes in pixels of a picture of `size` (width, height) from the detector's output [height, width]."""
     height, width = text_map.shape
-    mask = text_map > BLOB
+    mask = text_map > BINARIZE_THRESHOLD
     mask[1:] |= mask[:-1]  # RapidOCR's 2x2 dilation: joins letters that a hair's breadth parts
     mask[:, 1:] |= mask[:, :-1]
     boxes = []
@@ -63,10 +63,10 @@ def find_boxes(text_map: np.ndarray, size: tuple[int, int]) -> list[TextBox]:
             continue
         sides = np.linalg.norm(rectangle - np.roll(rectangle, -1, axis=0), axis=1)[:2]
         score = mean_inside(text_map, rectangle)
-        if min(sides) < 3 or score < SURE:
+        if min(sides) < 3 or score < BOX_THRESHOLD:
             continue
-        grown = grow(rectangle, float(sides.prod() * GROW / (2 * sides.sum())))
-        corners = clockwise(grown * np.array([size[0] / width, size[1] / height]))
+        unclipped = unclip(rectangle, float(sides.prod() * UNCLIP_RATIO / (2 * sides.sum())))
+        corners = clockwise(unclipped * np.array([size[0] / width, size[1] / height]))
         corners = corners.clip(0, np.array(size) - 1)
         if min(np.linalg.norm(corners[0] - corners[1]), np.linalg.norm(corners[0] - corners[3])) > 3:
             boxes.append(TextBox(corners.astype(np.float32), score))
@@ -158,7 +158,7 @@ def mean_inside(text_map: np.ndarray, rectangle: np.ndarray) -> float:
     return float(text_map[top : bottom + 1, left : right + 1][inside].mean()) if inside.any() else 0.0
 
 
-def grow(rectangle: np.ndarray, distance: float) -> np.ndarray:
+def unclip(rectangle: np.ndarray, distance: float) -> np.ndarray:
     """Each side of the rectangle [4, 2] moved outward by `distance`: what polygon offsetting amounts to here."""
     along = rectangle[1] - rectangle[0]
     down = rectangle[3] - rectangle[0]

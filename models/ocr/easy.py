@@ -7,6 +7,7 @@ Its two files are fetched by `hub`, checked by the MD5 that EasyOCR names, and l
 from __future__ import annotations
 
 import os
+import re
 import threading
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,8 +26,8 @@ LANGUAGES = ["en"]
 MIN_CONFIDENCE = 0.3  # of a line; EasyOCR's own scale, on which a legible line often has .5
 
 
-class Engine(Protocol):
-    """What EasyOCR's `Reader` is used for."""
+class EasyOcr(Protocol):
+    """The interface of EasyOCR's `Reader` that is used here."""
 
     def readtext(self, image: np.ndarray) -> list[tuple[list[list[float]], str, float]]:
         """Corners, text and confidence of each line of an RGB picture."""
@@ -37,21 +38,21 @@ class EasyReader:
     """Reads words with EasyOCR. Safe to share: one picture at a time, the networks loaded at the first."""
 
     def __init__(
-        self, device: str = "auto", engine: Engine | None = None, on_progress: hub.OnProgress | None = None
+        self, device: str = "auto", model: EasyOcr | None = None, on_progress: hub.OnProgress | None = None
     ) -> None:
-        self.device, self.engine, self.on_progress = device, engine, on_progress
+        self.device, self.model, self.on_progress = device, model, on_progress
         self._lock = threading.Lock()
 
     def read(self, image: Image.Image) -> list[Line]:
         """Lines in reading order; raises `PartUnavailable` where EasyOCR or its models are missing."""
         with self._lock:
-            if self.engine is None:
-                self.engine = load(self.device, self.on_progress)
+            if self.model is None:
+                self.model = load(self.device, self.on_progress)
             try:
-                found = self.engine.readtext(np.asarray(image.convert("RGB")))
+                results = self.model.readtext(np.asarray(image.convert("RGB")))
             finally:
                 give_back_memory()
-        lines = [_line(corners, text, float(sure)) for corners, text, sure in found]
+        lines = [_line(corners, text, float(confidence)) for corners, text, confidence in results]
         return list(layout.in_order([line for line in lines if line.text and line.confidence >= MIN_CONFIDENCE]))
 
 
@@ -66,8 +67,8 @@ def load(device: str = "auto", on_progress: hub.OnProgress | None = None) -> Any
             "The words cannot be read with EasyOCR because it is not installed: run pip install easyocr, or choose RapidOCR."
         ) from error
     folder = model_folder()
-    for told in (config.detection_models["craft"], config.recognition_models["gen2"]["english_g2"]):
-        file = hub.fetch_zipped(told["url"], told["filename"], told["md5sum"], folder, on_progress)
+    for model in (config.detection_models["craft"], config.recognition_models["gen2"]["english_g2"]):
+        file = hub.fetch_zipped(model["url"], model["filename"], model["md5sum"], folder, on_progress)
         try:  # EasyOCR itself would run what a pickle holds
             torch.load(file, map_location="cpu", weights_only=True, mmap=False)
         except Exception as error:
@@ -76,11 +77,11 @@ def load(device: str = "auto", on_progress: hub.OnProgress | None = None) -> Any
             ) from error
     from models.runtime.device import choose
 
-    place = choose(device).name
+    target = choose(device).name
     try:
         return easyocr.Reader(
             LANGUAGES,
-            gpu=False if place == "cpu" else place,
+            gpu=False if target == "cpu" else target,
             model_storage_directory=str(folder),
             user_network_directory=str(folder.parent / "user_network"),
             download_enabled=False,
@@ -98,14 +99,10 @@ def model_folder() -> Path:
     return Path(named or Path.home() / ".EasyOCR") / "model"
 
 
-def _line(corners: list[list[float]], text: str, sure: float) -> ReadLine:
-    """EasyOCR is sure of lines, not of words: each word is as sure as its line."""
-    words, at = [], 0
+def _line(corners: list[list[float]], text: str, confidence: float) -> ReadLine:
+    """EasyOCR gives the confidence of lines only: each word gets that of its line."""
     text = " ".join(text.split())
-    for word in text.split():
-        start = text.index(word, at)
-        at = start + len(word)
-        words.append(ReadWord(start, at, sure))
-    across, down = zip(*corners, strict=True)
-    box: Box = (float(min(across)), float(min(down)), float(max(across)), float(max(down)))
-    return ReadLine(text, sure, box, tuple(words))
+    words = tuple(ReadWord(*match.span(), confidence) for match in re.finditer(r"\S+", text))
+    xs, ys = zip(*corners, strict=True)
+    box: Box = (float(min(xs)), float(min(ys)), float(max(xs)), float(max(ys)))
+    return ReadLine(text, confidence, box, words)

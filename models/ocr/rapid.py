@@ -28,7 +28,7 @@ MIN_HEIGHT = 7  # pixels of the picture as given; lower letters are not legible
 MAX_LINES = 80  # the largest ones: a page of newsprint is no meme and would take seconds
 
 
-class Engine(Protocol):
+class TextNetworks(Protocol):
     """The two networks. `RapidReader` works with anything that answers like them."""
 
     alphabet: recognize.Alphabet
@@ -42,7 +42,7 @@ class Engine(Protocol):
         ...
 
 
-class OnnxEngine:
+class OnnxNetworks:
     """Both networks on the CPU; raises `PartUnavailable` where a package or a model file is missing."""
 
     def __init__(self, threads: int) -> None:
@@ -74,9 +74,11 @@ class OnnxEngine:
         self.alphabet = recognize.Alphabet(characters)
 
     def text_map(self, pixels: np.ndarray) -> np.ndarray:
+        """[1, 3, height, width] to the probability of text at each pixel, [height, width]."""
         return np.asarray(self._detector.run(None, {"x": pixels})[0])[0, 0]
 
     def characters(self, pixels: np.ndarray) -> np.ndarray:
+        """[1, 3, 48, width] to the probability of each class in each column, [columns, classes]."""
         return np.asarray(self._recognizer.run(None, {"x": pixels})[0])[0]
 
 
@@ -89,7 +91,7 @@ class RapidReader:
 
     threads: int = 2
     pixels: int = detect.PIXELS
-    engine: Engine | None = None
+    networks: TextNetworks | None = None
 
     def __post_init__(self) -> None:
         if self.threads < 1:
@@ -99,48 +101,48 @@ class RapidReader:
     def read(self, image: Image.Image) -> list[Line]:
         """Lines in reading order; raises `PartUnavailable` where onnxruntime or the models are missing."""
         with self._lock:
-            if self.engine is None:
-                self.engine = OnnxEngine(self.threads)
+            if self.networks is None:
+                self.networks = OnnxNetworks(self.threads)
             try:
-                return list(self._read(self.engine, image.convert("RGB")))
+                return list(self._read(self.networks, image.convert("RGB")))
             finally:
                 give_back_memory()
 
-    def _read(self, engine: Engine, image: Image.Image) -> list[ReadLine]:
-        boxes = detect.find_boxes(engine.text_map(detect.prepare(image, self.pixels)), image.size)
+    def _read(self, networks: TextNetworks, image: Image.Image) -> list[ReadLine]:
+        boxes = detect.find_boxes(networks.text_map(detect.prepare(image, self.pixels)), image.size)
         tall = [box for box in boxes if box.height >= MIN_HEIGHT]
         tall.sort(key=lambda box: box.height, reverse=True)
         lines = []
         for box in tall[:MAX_LINES]:
-            probabilities = engine.characters(recognize.prepare(recognize.crop(image, box.corners)))
-            full = engine.alphabet.decode(probabilities)
-            reading = layout.believable(full, engine.alphabet.decode(probabilities, western=True))
+            probabilities = networks.characters(recognize.prepare(recognize.crop(image, box.corners)))
+            full = networks.alphabet.decode(probabilities)
+            reading = layout.believable(full, networks.alphabet.decode(probabilities, western=True))
             if reading is not None:
                 lines.append(as_line(reading, box.bounds))
         return layout.in_order(lines)
 
 
 def as_line(reading: recognize.Reading, box: Box) -> ReadLine:
-    """A reading with its missing spaces put in; a word is as sure as its characters on average."""
+    """A reading with its missing spaces put in; a word has the mean confidence of its characters."""
     cuts = set(unglue(reading))
     text = ""
     words: list[ReadWord] = []
-    heard: list[float] = []
+    confidences: list[float] = []
     start = 0
     for at, character in enumerate((*reading.text, " ")):
         if character.isspace() or at in cuts:
-            if heard:
-                words.append(ReadWord(start, len(text), float(np.mean(heard))))
-                heard = []
+            if confidences:
+                words.append(ReadWord(start, len(text), float(np.mean(confidences))))
+                confidences = []
             if at == len(reading.text):
                 break
             if text and not text.endswith(" "):
                 text += " "
         if not character.isspace():
-            if not heard:
+            if not confidences:
                 start = len(text)
             text += character
-            heard.append(reading.confidences[at])
+            confidences.append(reading.confidences[at])
     return ReadLine(text.rstrip(), reading.confidence, box, tuple(words))
 
 

@@ -27,7 +27,7 @@ class ReadLine(Line):
 
 
 class Reader(Protocol):
-    """Finds the words on a picture. Safe to share between threads."""
+    """Finds the words on a picture. Thread-safe."""
 
     def read(self, image: Image.Image) -> list[Line]:
         """Lines in reading order, boxes in pixels of `image`; an empty list where there are no words.

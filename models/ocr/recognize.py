@@ -31,6 +31,7 @@ class Reading:
 
     @property
     def confidence(self) -> float:
+        """The mean over the characters, 0 without any."""
         return float(np.mean(self.confidences)) if self.confidences else 0.0
 
 
@@ -72,9 +73,9 @@ class Alphabet:
         sure = considered.max(1)
         if western:
             best = self.western[best]
-        kept = best != 0
-        kept[1:] &= best[1:] != best[:-1]
-        columns = np.flatnonzero(kept)
+        emitted = best != 0
+        emitted[1:] &= best[1:] != best[:-1]
+        columns = np.flatnonzero(emitted)
         spaces = probabilities[:, self.space]
         characters = [self.characters[index] for index in best[columns]]
         gaps = [0.0, *(float(spaces[a + 1 : b].max(initial=0.0)) for a, b in pairwise(columns))]

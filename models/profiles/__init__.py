@@ -1,0 +1,1 @@
+"""Sets of models that answer together: `mini` and `clip`."""

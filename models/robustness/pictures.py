@@ -32,9 +32,9 @@ def jpeg(image: Image.Image, strength: float, seed: int) -> Image.Image:
     """Saved as JPEG and read again: quality 95 down to 3."""
     if not strength:
         return image
-    held = io.BytesIO()
-    image.save(held, "JPEG", quality=round(BEST_QUALITY + strength * (WORST_QUALITY - BEST_QUALITY)))
-    with Image.open(held) as opened:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=round(BEST_QUALITY + strength * (WORST_QUALITY - BEST_QUALITY)))
+    with Image.open(buffer) as opened:
         return opened.convert("RGB")
 
 

@@ -80,26 +80,26 @@ def attack(
     base = view(image)
     before = float(score([base])[0])
     best: tuple[float, np.ndarray | None] = (before, None)
-    asked, stopped = 1, False
+    scored, stopped = 1, False
 
     def result(stopped: bool) -> Attack:
         after, candidate = best
         changed = base if candidate is None else paint(base, candidate)
-        return Attack(changed, before, after, after < goal, asked, stopped)
+        return Attack(changed, before, after, after < goal, scored, stopped)
 
     def losses(population: np.ndarray) -> np.ndarray:
-        nonlocal best, asked, stopped
+        nonlocal best, scored, stopped
         columns = population.reshape(5 * pixels, -1).T  # scipy gives (variables, candidates)
-        found = np.asarray(score([paint(base, column) for column in columns]), float)
-        asked += len(columns)
-        if found.min() < best[0]:
-            best = (float(found.min()), columns[int(found.argmin())].copy())
+        scores = np.asarray(score([paint(base, column) for column in columns]), float)
+        scored += len(columns)
+        if scores.min() < best[0]:
+            best = (float(scores.min()), columns[int(scores.argmin())].copy())
         if on_round is not None:
             on_round(result(stopped=True))
         stopped = stop is not None and stop()
-        if stopped or best[0] < goal or asked + len(columns) > queries + 1:
+        if stopped or best[0] < goal or scored + len(columns) > queries + 1:
             raise _Found
-        return found
+        return scores
 
     bounds = [(0, base.width), (0, base.height), (0, 256), (0, 256), (0, 256)] * pixels
     rng = np.random.default_rng(seed)

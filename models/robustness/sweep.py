@@ -20,9 +20,11 @@ SEED = 7
 
 
 class Scorer(Protocol):
-    """What is asked of `models.analyzer.Analyzer`."""
+    """The interface of `models.analyzer.Analyzer` that a sweep uses."""
 
-    def score(self, memes: Sequence[Meme]) -> list[Verdict]: ...
+    def score(self, memes: Sequence[Meme]) -> list[Verdict]:
+        """One verdict a meme."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -133,14 +135,14 @@ def smallest_flip(
     at = next((number for number, point in enumerate(ordered) if point.verdict.label != before.label), None)
     if at is None:
         return None
-    low, found, queries = ordered[at - 1].strength, ordered[at], len(ordered)
+    low, flipped, queries = ordered[at - 1].strength, ordered[at], len(ordered)
     for _ in range(halvings):
-        middle = (low + found.strength) / 2
+        middle = (low + flipped.strength) / 2
         changed = change.apply(meme, middle, seed)
         point = Point(middle, changed, scorer.score([changed])[0])
         queries += 1
         if point.verdict.label == before.label:
             low = middle
         else:
-            found = point
-    return Flip(found, before, queries)
+            flipped = point
+    return Flip(flipped, before, queries)

@@ -1,0 +1,1 @@
+"""The joint space of pictures and words, and collections searched in it."""

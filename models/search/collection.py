@@ -1,8 +1,8 @@
-"""Somebody's pictures with what is known of them: thumbnails, captions, their index, and scores where they were asked.
+"""A searchable collection of a visitor's pictures: thumbnails, captions, their index and scores.
 
-Pictures come from files, folders and ZIPs and are opened one at a time; of each a thumbnail is kept, so that 10,000 of
-them take about 100 MB. Captions come with the pictures (`captions.txt`, `captions.csv` or Flickr8k's token file) or
-from a reader of words.
+Pictures come from files, folders and ZIPs and are opened one at a time; only a thumbnail of each stays in memory, so that
+10,000 of them take about 100 MB. Captions come with the pictures (`captions.txt`, `captions.csv` or Flickr8k's token
+file) or from an OCR reader.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from models.errors import BadInput, BadPicture, PartUnavailable
 from models.io import archives
 from models.io.archives import Archive
 from models.io.images import SUFFIXES, open_picture, squash
-from models.search.joint_space import Hit, Index
+from models.search.joint_space import Index
 
 TEXT_KINDS = (".txt", ".csv", ".tsv")
 THUMBNAIL = 256  # pixels of the longer side
@@ -31,14 +31,20 @@ MAX_CAPTION = 1_000  # characters
 
 
 class Space(Protocol):
-    """What is asked of `models.search.joint_space.JointSpace`."""
+    """The interface of `models.search.joint_space.JointSpace` that a collection uses."""
 
     @property
-    def side(self) -> int: ...
+    def side(self) -> int:
+        """Pixels of the square that the picture tower reads."""
+        ...
 
-    def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray: ...
+    def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """Unit vectors float32 [n, 512]."""
+        ...
 
-    def embed_texts(self, texts: Sequence[str]) -> np.ndarray: ...
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors float32 [n, 512]."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class File:
 
 @dataclass
 class Entry:
-    """One picture: `thumbnail` JPEG bytes; `score` the calibrated probability of hate once it was asked."""
+    """One picture: `thumbnail` JPEG bytes; `score` the calibrated probability of hate once it was computed."""
 
     name: str
     thumbnail: bytes
@@ -71,8 +77,8 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A picture or, where `caption` is given, a caption of it, with its cosine to what was asked, if anything was."""
+class SearchHit:
+    """A picture or, with `caption`, one of its captions, with its cosine to the query if there was one."""
 
     entry: int
     similarity: float | None = None
@@ -110,42 +116,42 @@ class Library:
         self.entries += entries
         self._texts += texts
 
-    def search(self, vector: np.ndarray, count: int = 24, *, among: Sequence[int] | None = None) -> list[Found]:
+    def search(self, vector: np.ndarray, count: int = 24, *, among: Sequence[int] | None = None) -> list[SearchHit]:
         """The pictures nearest to a vector [512]; only entries of `among` where it is given."""
-        return [Found(hit.row, hit.similarity) for hit in self.pictures.search(vector, count, among=among)]
+        return [SearchHit(hit.row, hit.similarity) for hit in self.pictures.search(vector, count, among=among)]
 
     def search_captions(
         self, vector: np.ndarray, count: int = 24, *, among: Sequence[int] | None = None
-    ) -> list[Found]:
+    ) -> list[SearchHit]:
         """The captions nearest to a vector [512]."""
         rows = None
         if among is not None:
             allowed = set(among)
             rows = [row for row, (entry, _) in enumerate(self._texts) if entry in allowed]
-        return [self._told(hit) for hit in self.captions.search(vector, count, among=rows)]
-
-    def _told(self, hit: Hit) -> Found:
-        entry, text = self._texts[hit.row]
-        return Found(entry, hit.similarity, text)
+        return [
+            SearchHit(entry, hit.similarity, text)
+            for hit in self.captions.search(vector, count, among=rows)
+            for entry, text in [self._texts[hit.row]]
+        ]
 
 
 def pictures_in(
     files: Sequence[File], library: Library
 ) -> tuple[int, Iterator[tuple[str, bytes]], dict[str, list[str]]]:
-    """How many pictures are there, each with its name when asked for, and the captions by lower-case name.
+    """The number of pictures, an iterator of their names and bytes, and the captions by lower-case name.
 
-    A ZIP is checked as a whole before anything is read. What is no picture is told in `library.problems`. Raises
+    A ZIP is checked as a whole before anything is read. Files that are no pictures go to `library.problems`. Raises
     `BadArchive` for a ZIP that is not read at all, `BadInput` where there is no picture or there are too many.
     """
-    archives_there: list[Archive] = []
+    zips: list[Archive] = []
     singles: list[File] = []
     captions: dict[str, list[str]] = {}
     for file in files:
         ending = PurePosixPath(file.name.replace("\\", "/")).suffix.lower()
         if archives.is_zip(file.data) or ending == ".zip":
             archive = Archive(file.data, kinds=(*SUFFIXES, *TEXT_KINDS))
-            archives_there.append(archive)
-            for member in [one for one in archive.members if one.name.lower().endswith(TEXT_KINDS)]:
+            zips.append(archive)
+            for member in [member for member in archive.members if member.name.lower().endswith(TEXT_KINDS)]:
                 _take_captions(member.name, archive.open(member), captions, library)
                 archive.members.remove(member)
         elif ending in TEXT_KINDS:
@@ -154,7 +160,7 @@ def pictures_in(
             singles.append(file)
         else:
             library.pass_over(file.name, f"{_last(file.name)} is neither a picture nor a ZIP and was passed over.")
-    count = len(singles) + sum(len(archive) for archive in archives_there)
+    count = len(singles) + sum(len(archive) for archive in zips)
     if not count:
         raise BadInput(
             "There is no picture in what you gave: choose a folder, a ZIP or files with JPEG, PNG, WebP, GIF or BMP."
@@ -165,7 +171,7 @@ def pictures_in(
     def read() -> Iterator[tuple[str, bytes]]:
         for file in singles:
             yield file.name, file.bytes()
-        for archive in archives_there:
+        for archive in zips:
             with archive:
                 for member, data in archive.read(lambda bad, error: library.pass_over(bad.name, str(error))):
                     yield member.name, data
@@ -196,14 +202,14 @@ def build(
             library.pass_over(name, f"{_last(name)}: {error}")
             image = None
         if image is not None:
-            told = captions.get(_last(name).lower(), [])
-            if not told and read_words is not None:
+            texts = captions.get(_last(name).lower(), [])
+            if not texts and read_words is not None:
                 try:
-                    told = [text for text in [read_words(image)] if text.strip()]
+                    texts = [text for text in [read_words(image)] if text.strip()]
                 except PartUnavailable as error:
                     library.problems.append(str(error))
                     read_words = None
-            entries.append(Entry(_last(name), _thumbnail(image), tuple(text[:MAX_CAPTION] for text in told)))
+            entries.append(Entry(_last(name), _thumbnail(image), tuple(text[:MAX_CAPTION] for text in texts)))
             views.append(squash(image, space.side))
         if len(views) >= IMAGE_BATCH_SIZE or (done == count and views):
             library.add(entries, views, space)
@@ -241,9 +247,9 @@ def _take_captions(name: str, data: bytes, captions: dict[str, list[str]], libra
 def _thumbnail(image: Image.Image) -> bytes:
     small = image.copy()
     small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    held = io.BytesIO()
-    small.save(held, "JPEG", quality=82)
-    return held.getvalue()
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=82)
+    return buffer.getvalue()
 
 
 def _last(name: str) -> str:

@@ -19,6 +19,7 @@ from models.encoders.base import JOINT
 from models.encoders.mini import IMAGE_BATCH_SIZE, SIDE, TEXT_BATCH_SIZE, MiniEncoder
 from models.errors import BadWeights
 from models.io.images import preprocess
+from models.tokenizers.base import length_batches
 from models.tokenizers.wordpieces import Vocabulary
 
 SAME = 0.95  # cosine from which two pictures are called near-duplicates; `joint_picture`'s card may say otherwise
@@ -26,7 +27,7 @@ CANDIDATES = 24  # nearest neighbours of a picture that are looked at for near-d
 
 
 class JointSpace:
-    """Pictures and words to vectors of length 1. Safe to share between threads."""
+    """Pictures and words to vectors of length 1. Thread-safe."""
 
     def __init__(self, vocabulary: Vocabulary | None = None, *, threads: int = 0) -> None:
         """Raises `BadWeights` where a folder is missing, damaged, or was trained on another vocabulary."""
@@ -51,23 +52,20 @@ class JointSpace:
 
     def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray:
         """RGB pictures to float32 [n, 512]."""
-        found = [np.zeros((0, JOINT), np.float32)]
+        vectors = [np.zeros((0, JOINT), np.float32)]
         for start in range(0, len(images), IMAGE_BATCH_SIZE):
             batch = images[start : start + IMAGE_BATCH_SIZE]
             pixels = np.stack([preprocess(image, self.side) for image in batch])  # (B, 3, S, S)
-            found.append(self._picture.run(["vector"], {"pixels": pixels})[0])
-        return np.concatenate(found)
+            vectors.append(self._picture.run(["vector"], {"pixels": pixels})[0])
+        return np.concatenate(vectors)
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
         """Texts to float32 [n, 512]; like lengths are encoded together."""
-        found = np.zeros((len(texts), JOINT), np.float32)
-        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-        for start in range(0, len(order), TEXT_BATCH_SIZE):
-            some = order[start : start + TEXT_BATCH_SIZE]
-            pieces = self.vocabulary.look_up([texts[row] for row in some])
-            fed = {"embedded": pieces.embedded, "mask": pieces.mask}
-            found[some] = self._words.run(["vector"], fed)[0]
-        return found
+        vectors = np.zeros((len(texts), JOINT), np.float32)
+        for rows in length_batches([len(text) for text in texts], TEXT_BATCH_SIZE):
+            pieces = self.vocabulary.look_up([texts[row] for row in rows])
+            vectors[rows] = self._words.run(["vector"], {"embedded": pieces.embedded, "mask": pieces.mask})[0]
+        return vectors
 
 
 class MiniSpace:
@@ -90,17 +88,14 @@ class MiniSpace:
 
 
 def open_space(*, threads: int = 0) -> JointSpace | MiniSpace:
-    """The joint space where its weights are there, else the projections of the `mini` towers.
-
-    Weights that are there and damaged raise `BadWeights`: only their absence is made up for.
-    """
-    there = all(weights.folder(name).is_dir() for name in ("joint_picture", "joint_words"))
-    return JointSpace(threads=threads) if there else MiniSpace(threads=threads)
+    """The joint space if it was trained, else the projections of the `mini` towers; `BadWeights` for damaged weights."""
+    is_trained = all(weights.folder(name).is_dir() for name in ("joint_picture", "joint_words"))
+    return JointSpace(threads=threads) if is_trained else MiniSpace(threads=threads)
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A row of the index and its cosine with what was asked, 1 for the same vector."""
+    """A row of the index and its cosine with the query, 1 for the same vector."""
 
     row: int
     similarity: float
@@ -117,7 +112,7 @@ class Index:
         return int(self._flat.ntotal)
 
     def add(self, vectors: np.ndarray) -> None:
-        """float32 [n, width], each of length 1 (or all zeros, which is found by nothing)."""
+        """float32 [n, width], each of length 1 (or all zeros, which no search returns)."""
         if vectors.ndim != 2 or vectors.shape[1] != self.width:
             raise ValueError(f"vectors of shape {vectors.shape} do not fit an index of width {self.width}")
         self._flat.add(np.ascontiguousarray(vectors, np.float32))
@@ -132,10 +127,10 @@ class Index:
             return []
         params = None
         if among is not None:
-            rows_allowed = faiss.IDSelectorBatch(np.asarray(among, np.int64))
-            params = faiss.SearchParameters(sel=rows_allowed)  # type: ignore[call-arg]  # its wrapper takes fields by name
-        asked = np.ascontiguousarray(vector[None], np.float32)
-        similarities, rows = self._flat.search(asked, min(count, len(self)), params=params)
+            allowed = faiss.IDSelectorBatch(np.asarray(among, np.int64))
+            params = faiss.SearchParameters(sel=allowed)  # type: ignore[call-arg]  # its wrapper takes fields by name
+        query = np.ascontiguousarray(vector[None], np.float32)
+        similarities, rows = self._flat.search(query, min(count, len(self)), params=params)
         return [Hit(int(row), float(near)) for row, near in zip(rows[0], similarities[0], strict=True) if row >= 0]
 
     def near_duplicates(self, threshold: float = SAME) -> list[list[int]]:
@@ -145,17 +140,14 @@ class Index:
             return []
         vectors = self._flat.reconstruct_n(0, count)
         similarities, rows = self._flat.search(vectors, min(CANDIDATES, count))
-        parent = list(range(count))
-
-        def root(row: int) -> int:
-            while parent[row] != row:
-                parent[row] = parent[parent[row]]
-                row = parent[row]
-            return row
-
+        groups = [{row} for row in range(count)]  # groups[row] is the set that holds the row
         for left, right in np.argwhere(similarities >= threshold):
-            parent[root(int(rows[left, right]))] = root(int(left))
-        groups: dict[int, list[int]] = {}
-        for row in range(count):
-            groups.setdefault(root(row), []).append(row)
-        return sorted((group for group in groups.values() if len(group) > 1), key=lambda group: (-len(group), group))
+            first, second = groups[left], groups[int(rows[left, right])]
+            if len(first) < len(second):
+                first, second = second, first
+            if first is not second:
+                first |= second
+                for row in second:
+                    groups[row] = first
+        duplicates = {id(group): sorted(group) for group in groups if len(group) > 1}
+        return sorted(duplicates.values(), key=lambda group: (-len(group), group))

@@ -1,0 +1,1 @@
+"""Texts to word pieces, CLIP pieces and words."""

@@ -49,7 +49,7 @@ with nearest, failures.contained():
             st.caption(search.explained(hits, len(collection), "pictures", f", found in {took:.1f} ms"))
     else:
         rows = range(len(collection)) if among is None else among
-        hits = [search.Found(row) for row in list(rows)[: search.SHOWN]]
+        hits = [search.SearchHit(row) for row in list(rows)[: search.SHOWN]]
         st.caption(
             f"Type words or drop a picture: the closest come first. Until then, the first {len(hits):,} of the collection."
         )

@@ -236,10 +236,10 @@ def test_the_gradient_is_that_of_the_logit_and_no_word_has_any(shelf: Path) -> N
     pixels, step = model.prepare(picture)[None], 1e-2
     logits = []
     for scale in (1 - step, 1 + step):
-        seen = model._see(scale * pixels)[1]
+        seen = model._image_tokens(scale * pixels)[1]
         said = model.encode_texts(["two words"]).pooled
         network = model.placed.module
-        logits.append(float(network.judge(torch.from_numpy(seen), torch.from_numpy(said))))
+        logits.append(float(network.classify(torch.from_numpy(seen), torch.from_numpy(said))))
     slope = (logits[1] - logits[0]) / (2 * step)
     assert sum(map(sum, found.regions)) == pytest.approx(slope, rel=0.05, abs=1e-3)
     assert not any(parameter.requires_grad for parameter in network.parameters())

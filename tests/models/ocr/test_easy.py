@@ -85,11 +85,11 @@ def test_its_networks_run_from_the_folder(folder: Path) -> None:
     reader = EasyReader("cpu")
     found = reader.read(picture)  # what random weights read is anything or nothing
     assert all(0 <= line.confidence <= 1 and line.text for line in found)
-    assert type(reader.engine).__module__.startswith("easyocr")
-    assert reader.engine.device == "cpu"  # type: ignore[union-attr]
-    first = reader.engine
+    assert type(reader.model).__module__.startswith("easyocr")
+    assert reader.model.device == "cpu"  # type: ignore[union-attr]
+    first = reader.model
     reader.read(picture)
-    assert reader.engine is first
+    assert reader.model is first
 
 
 class Runs:

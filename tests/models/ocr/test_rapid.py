@@ -1,4 +1,4 @@
-"""The reader with a fake engine, then once for real on a drawn picture."""
+"""The reader with a fake networks, then once for real on a drawn picture."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from models.ocr.rapid import MAX_LINES, RapidReader, as_line, model_file
 from models.ocr.recognize import Alphabet, Reading
 
 
-class FakeEngine:
+class FakeNetworks:
     """Finds text where the picture is white, and reads the same word in each box."""
 
     def __init__(self, word: str = "abc", confidence: float = 0.99) -> None:
@@ -48,7 +48,7 @@ def picture(*boxes: tuple[int, int, int, int], size: tuple[int, int] = (576, 576
 
 
 def test_each_box_becomes_a_line_in_reading_order():
-    lines = RapidReader(engine=FakeEngine()).read(picture((40, 400, 300, 430), (40, 40, 300, 70)))
+    lines = RapidReader(networks=FakeNetworks()).read(picture((40, 400, 300, 430), (40, 40, 300, 70)))
     assert [line.text for line in lines] == ["abc", "abc"]
     assert lines[0].box[3] < 120 and lines[1].box[1] > 360
     left, top, right, bottom = lines[0].box
@@ -57,36 +57,36 @@ def test_each_box_becomes_a_line_in_reading_order():
 
 
 def test_boxes_are_in_pixels_of_the_picture_given():
-    line = RapidReader(engine=FakeEngine()).read(picture((400, 400, 3_000, 700), size=(4_000, 4_000)))[0]
+    line = RapidReader(networks=FakeNetworks()).read(picture((400, 400, 3_000, 700), size=(4_000, 4_000)))[0]
     assert line.box[0] == pytest.approx(400 - 210, abs=60) and line.box[2] == pytest.approx(3_000 + 210, abs=60)
 
 
-@pytest.mark.parametrize("engine", [FakeEngine("ab国"), FakeEngine("国"), FakeEngine("abc", confidence=0.4)])
-def test_noise_gives_no_line(engine):
-    read = [line.text for line in RapidReader(engine=engine).read(picture((40, 40, 300, 70)))]
+@pytest.mark.parametrize("networks", [FakeNetworks("ab国"), FakeNetworks("国"), FakeNetworks("abc", confidence=0.4)])
+def test_noise_gives_no_line(networks):
+    read = [line.text for line in RapidReader(networks=networks).read(picture((40, 40, 300, 70)))]
     assert read in ([], ["ab"])
-    assert engine.read == 1
+    assert networks.read == 1
 
 
 def test_a_picture_without_words():
-    engine = FakeEngine()
-    assert RapidReader(engine=engine).read(picture()) == []
-    assert engine.read == 0
+    networks = FakeNetworks()
+    assert RapidReader(networks=networks).read(picture()) == []
+    assert networks.read == 0
 
 
 def test_a_page_of_print_is_cut_off():
     rows = [(x, y, x + 60, y + 8) for y in range(10, 560, 24) for x in range(10, 500, 110)]
-    engine = FakeEngine()
-    RapidReader(engine=engine).read(picture(*rows))
-    assert len(rows) > MAX_LINES == engine.read
+    networks = FakeNetworks()
+    RapidReader(networks=networks).read(picture(*rows))
+    assert len(rows) > MAX_LINES == networks.read
 
 
 def test_other_modes_are_read_too():
-    assert RapidReader(engine=FakeEngine()).read(picture((40, 40, 300, 70)).convert("L"))
+    assert RapidReader(networks=FakeNetworks()).read(picture((40, 40, 300, 70)).convert("L"))
 
 
 def test_threads_wait_for_each_other():
-    reader = RapidReader(engine=FakeEngine())
+    reader = RapidReader(networks=FakeNetworks())
     image = picture((40, 40, 300, 70))
     with ThreadPoolExecutor(4) as pool:
         assert all(len(lines) == 1 for lines in pool.map(reader.read, [image] * 12))
@@ -95,9 +95,9 @@ def test_threads_wait_for_each_other():
 def test_memory_is_given_back_also_after_a_failure(monkeypatch):
     calls = []
     monkeypatch.setattr(rapid, "give_back_memory", lambda: calls.append(1))
-    engine = FakeEngine()
-    engine.characters = None
-    reader = RapidReader(engine=engine)
+    networks = FakeNetworks()
+    networks.characters = None
+    reader = RapidReader(networks=networks)
     for _ in range(2):  # and the lock is free again
         with pytest.raises(TypeError):
             reader.read(picture((40, 40, 300, 70)))
