@@ -1,0 +1,1 @@
+"""Scaling of logits, thresholds, bands and decision rules, all chosen on validation rows."""

@@ -1,0 +1,1 @@
+"""What all trainings share: trainer, schedules, moving average, losses, curves, folds."""

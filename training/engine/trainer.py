@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -40,14 +41,16 @@ class Run:
     best: ModelCheckpoint
     resume_from: Path | None
 
-    def fit(self, module: L.LightningModule, *loaders: Any, datamodule: L.LightningDataModule | None = None) -> None:
+    def fit(
+        self, module: L.LightningModule, data: Iterable[Any] | L.LightningDataModule, validation: Any = None
+    ) -> None:
         """Trains `module` in place on a training and a validation loader, or on a datamodule."""
         if self.resume_from is not None:
             _log_again(self.trainer, self.resume_from)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*does not have many workers.*")
             self.trainer.fit(
-                module, *loaders, datamodule=datamodule, ckpt_path=self.resume_from, weights_only=False
+                module, data, validation, ckpt_path=self.resume_from, weights_only=False
             )  # fmt: skip
         self.trainer.strategy.barrier()  # until the first process has written its checkpoints and its log
 
