@@ -38,7 +38,7 @@ MULTITASK = tuple(
 ROBUSTNESS = ("robustness_flickr8k", "robustness_hate", "robustness_oasis")
 TASK_OPTIONS = ("modality", "captions", "profile", "model")  # of `evaluate`: a task says which of them it uses
 UNUSED = {
-    "mini_towers": ("resume", "seed", "epochs", "folds"),
+    "mini_towers": ("resume",),
     "picture_emotions": ("resume",),
     "joint_emotic": ("resume",),
 }

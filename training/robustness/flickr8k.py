@@ -13,6 +13,7 @@ from torch import nn
 
 from models.weights import Card
 from training.backbones import mini_towers
+from training.config import load_config
 from training.datasets.base import Row
 from training.datasets.flickr8k import FLICKR8K
 from training.retrieval import baseline
@@ -148,7 +149,8 @@ def _linear_pair(seen: np.ndarray, words: np.ndarray) -> Callable[[np.ndarray, n
     for layer in (left, other):
         nn.init.eye_(layer.weight)
         nn.init.zeros_(layer.bias)
-    mini_towers.align(left, other, torch.from_numpy(seen), torch.from_numpy(np.ascontiguousarray(words)))
+    config = load_config("mini_towers", mini_towers.MiniTowersConfig)
+    mini_towers.align(left, other, torch.from_numpy(seen), torch.from_numpy(np.ascontiguousarray(words)), config)
 
     @torch.no_grad()
     def scores(asked: np.ndarray, told: np.ndarray) -> np.ndarray:
