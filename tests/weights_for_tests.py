@@ -29,7 +29,7 @@ from training.backbones.pretrained import (
     export_picture,
     export_words,
 )
-from training.emotions.face_model import ExpressionNet, folded
+from training.emotions.face_model import ExpressionNet, fold_norms
 from training.engine.linear_branch import LinearBranch
 from training.export import weights_folder
 from training.hate import report
@@ -64,7 +64,7 @@ def networks() -> tuple[nn.Module, nn.Module, PictureForExport, WordTokensForExp
     """Text emotions, expressions, both towers and the verdict: the same random weights at each call."""
     torch.manual_seed(3)
     emotions = WordsForExport(_bert(), nn.Linear(384, len(EMOTIONS)))
-    expressions = folded(ExpressionNet([4, 4], [1, 1]))
+    expressions = fold_norms(ExpressionNet([4, 4], [1, 1]))
     picture = PictureForExport(_Patches(), nn.Linear(1280, 512)).eval()
     tower = WordTokensForExport(_bert(), nn.Linear(768, 512)).eval()
     nets = [CrossAttention(CrossAttentionSettings(width=12, heads=2)) for _ in range(2)]

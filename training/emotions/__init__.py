@@ -1,0 +1,1 @@
+"""Emotions of sentences, of faces and of photographs."""

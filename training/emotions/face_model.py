@@ -1,9 +1,10 @@
-"""The net that names a face's expression, and how its training pictures are varied."""
+"""The network that names a face's expression, and the augmentation of its training pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -14,19 +15,21 @@ from torch.nn.utils import fuse_conv_bn_eval
 from models.emotions.expressions import LABELS
 
 
-def convolution(inside: int, outside: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inside, outside, 3, padding=1, bias=False), nn.BatchNorm2d(outside))
+def convolution(inputs: int, outputs: int) -> nn.Sequential:
+    """A 3x3 convolution and its batch norm."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs))
 
 
 class Block(nn.Module):
-    """Two convolutions with a shortcut (He et al. 2016), which is what lets so short a fitting reach this depth."""
+    """`depth` convolutions; the shortcut around all but the first (He et al. 2016) lets a short training reach this depth."""
 
-    def __init__(self, inside: int, outside: int, depth: int) -> None:
+    def __init__(self, inputs: int, outputs: int, depth: int) -> None:
         super().__init__()
-        widths = [inside] + [outside] * depth
+        widths = [inputs] + [outputs] * depth
         self.layers = nn.ModuleList(convolution(a, b) for a, b in pairwise(widths))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, H, W) to (B, outputs, H, W)."""
         x = self.layers[0](x).relu_()
         for layer in self.layers[1:-1]:
             x = layer(x).relu_()
@@ -36,70 +39,80 @@ class Block(nn.Module):
 class ExpressionNet(nn.Module):
     """(B, 1, side, side) standardised grey to (B, 7) logits; any side from 32 on, as the last map is averaged."""
 
-    def __init__(self, widths: list[int], depths: list[int], dropout: float = 0.0) -> None:
+    def __init__(self, widths: Sequence[int], depths: Sequence[int], dropout: float = 0.0) -> None:
         super().__init__()
-        inside = [1, *widths[:-1]]
-        self.blocks = nn.ModuleList(Block(a, b, n) for a, b, n in zip(inside, widths, depths, strict=True))
+        inputs = [1, *widths[:-1]]
+        self.blocks = nn.ModuleList(Block(a, b, n) for a, b, n in zip(inputs, widths, depths, strict=True))
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(widths[-1], len(LABELS))
 
     def features(self, x: Tensor) -> Tensor:
+        """(B, 1, side, side) to (B, widths[-1]), which the heads read."""
         for number, block in enumerate(self.blocks):
             if number:
                 x = F.max_pool2d(x, 2)  # (B, C, side / 2, side / 2)
             x = block(x)
-        return self.dropout(x.mean((2, 3)))  # (B, widths[-1])
+        return self.dropout(x.mean((2, 3)))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, 7)."""
         return self.head(self.features(x))
 
 
-class AtSizes(nn.Module):
-    """One net's mean logits over a face shown in several sizes (Simonyan and Zisserman 2015, section 3.2): (B, 1, 48, 48) in."""
+class MultiScale(nn.Module):
+    """The mean logits over several sizes of a face (Simonyan and Zisserman 2015, section 3.2): (B, 1, 48, 48) to (B, 7)."""
 
     def __init__(self, net: nn.Module, sides: Sequence[int]) -> None:
         super().__init__()
         self.net, self.sides = net, tuple(sides)
 
     def forward(self, x: Tensor) -> Tensor:
-        shown = [
+        """Logits (B, 7)."""
+        sizes = [
             x if side == x.shape[-1] else F.interpolate(x, size=(side, side), mode="bicubic", align_corners=False)
             for side in self.sides
         ]
-        return torch.stack([self.net(one) for one in shown]).mean(0)  # (B, 7)
+        return torch.stack([self.net(resized) for resized in sizes]).mean(0)
 
 
-def augment(
-    faces: Tensor, *, side: int, turn: float, zoom: Sequence[float], shift: float, light: float, erase: float
-) -> Tensor:
-    """(B, 1, 48, 48) to (B, 1, side, side): mirrored, turned, zoomed, moved, relit, partly blanked, each its own way.
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a face is varied; each face is also mirrored with probability 1/2."""
 
-    The pixel grid stays as fine as in the source: a smaller `side` sees less of the face, not a coarser one. `turn` is
-    in degrees either way, `zoom` a range, `shift` a share of the side, `light` in standard deviations, `erase` a share.
-    """
-    count, full = len(faces), faces.shape[-1]
-    angle = torch.empty(count).uniform_(-turn, turn).deg2rad()
-    scale = (side / full) / torch.empty(count).uniform_(*zoom)
-    mirror = torch.randint(0, 2, (count,)) * 2 - 1
-    theta = torch.zeros(count, 2, 3)
-    theta[:, 0, 0], theta[:, 0, 1] = mirror * angle.cos() * scale, -angle.sin() * scale
-    theta[:, 1, 0], theta[:, 1, 1] = mirror * angle.sin() * scale, angle.cos() * scale
-    theta[:, :, 2] = torch.empty(count, 2).uniform_(-2 * shift, 2 * shift)  # here the picture spans -1 to 1
-    grid = F.affine_grid(theta, [count, 1, side, side], align_corners=False)
-    seen = F.grid_sample(faces, grid, padding_mode="border", align_corners=False)
-    seen = seen * (1 + light * torch.randn(count, 1, 1, 1)) + light * torch.randn(count, 1, 1, 1)
-    low = torch.rand(count, 2, 1) * 0.8
-    high = low + 0.1 + 0.25 * torch.rand(count, 2, 1)
-    place = torch.arange(side) / side
-    inside = (place >= low) & (place < high)  # (B, 2, side): rows and columns of the rectangle
-    blank = inside[:, 0, :, None] & inside[:, 1, None, :] & (torch.rand(count, 1, 1) < erase)
-    return seen.masked_fill(blank[:, None], 0.0)
+    turn: float  # degrees either way
+    zoom: tuple[float, float]
+    shift: float  # fraction of the side, either way
+    light: float  # of contrast and brightness, in standard deviations
+    erase: float  # probability that a rectangle is blanked
+
+    def __call__(self, faces: Tensor, side: int) -> Tensor:
+        """(B, 1, 48, 48) to (B, 1, side, side), each face varied by itself.
+
+        The pixel grid stays as fine as in the source: a smaller `side` shows less of the face, not a coarser one.
+        """
+        count, full = len(faces), faces.shape[-1]
+        angle = torch.empty(count).uniform_(-self.turn, self.turn).deg2rad()
+        scale = (side / full) / torch.empty(count).uniform_(*self.zoom)
+        mirror = torch.randint(0, 2, (count,)) * 2 - 1
+        theta = torch.zeros(count, 2, 3)
+        theta[:, 0, 0], theta[:, 0, 1] = mirror * angle.cos() * scale, -angle.sin() * scale
+        theta[:, 1, 0], theta[:, 1, 1] = mirror * angle.sin() * scale, angle.cos() * scale
+        theta[:, :, 2] = torch.empty(count, 2).uniform_(-2 * self.shift, 2 * self.shift)  # a picture spans -1 to 1
+        grid = F.affine_grid(theta, [count, 1, side, side], align_corners=False)
+        varied = F.grid_sample(faces, grid, padding_mode="border", align_corners=False)
+        varied = varied * (1 + self.light * torch.randn(count, 1, 1, 1)) + self.light * torch.randn(count, 1, 1, 1)
+        low = torch.rand(count, 2, 1) * 0.8
+        high = low + 0.1 + 0.25 * torch.rand(count, 2, 1)
+        position = torch.arange(side) / side
+        inside = (position >= low) & (position < high)  # (B, 2, side): rows and columns of the rectangle
+        blank = inside[:, 0, :, None] & inside[:, 1, None, :] & (torch.rand(count, 1, 1) < self.erase)
+        return varied.masked_fill(blank[:, None], 0.0)
 
 
-def folded(net: ExpressionNet) -> ExpressionNet:
-    """A copy for use: each norm is taken into the convolution before it, which changes nothing but the work."""
+def fold_norms(net: ExpressionNet) -> ExpressionNet:
+    """A copy for inference with the same outputs, in which each norm is part of the convolution before it."""
     copy = deepcopy(net).eval()
-    for layer in [part for part in copy.modules() if isinstance(part, nn.Sequential)]:
+    for layer in [module for module in copy.modules() if isinstance(module, nn.Sequential)]:
         weights, norm = layer
         if isinstance(weights, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
             layer[0], layer[1] = fuse_conv_bn_eval(weights, norm), nn.Identity()

@@ -1,48 +1,86 @@
 """`python -m training fit face_expressions`: a small convolutional net on FER-2013, and its folder in weights/.
 
 Pictures pass through `models.emotions.expressions.grey` and `standardise`, the app's own preprocessing. The ten FERPlus
-votes (Barsoum et al. 2016) are a second head while fitting: they tell which pictures are unclear; the report and the
+votes (Barsoum et al. 2016) are a second head during training: they tell which pictures are unclear; the metrics and the
 shipped head are on FER-2013's own labels.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import shutil
-import tomllib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
 
 from models.emotions.expressions import LABELS, SIDE, grey, standardise
-from models.errors import BadInput
 from models.io.images import open_picture
+from training.calibration.scaling import fit_temperature
+from training.config import load_config, overrides_of
 from training.datasets.fer2013 import FER2013, VOTES
-from training.emotions.face_model import AtSizes, ExpressionNet, augment, folded
+from training.emotions.face_model import Augmentation, ExpressionNet, MultiScale, fold_norms
+from training.engine.curves import Curve, by_epoch
+from training.engine.ema import moving_average
+from training.engine.schedules import step_every_batch
+from training.engine.trainer import Monitor, build_trainer
 from training.export import weights_folder
+from training.export.cards import render_card
 from training.metrics import classification
 
-RECIPE = Path(__file__).parents[1] / "configs" / "face_expressions.toml"
+Batch = tuple[Tensor, Tensor, Tensor]  # faces (B, 1, 48, 48), labels (B,), votes (B, 10)
+EVAL_BATCH_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One cycle of the learning rate."""
+
+    epochs: int
+    patience: int
+    lr: float
+    weight_decay: float
+    label_smoothing: float
+    votes_weight: float
+    dropout: float
+    full_size_epochs: int
+    augment: Augmentation
+
+
+@dataclass(frozen=True)
+class FaceConfig:
+    """`configs/face_expressions.toml`, which says what each setting means."""
+
+    seed: int
+    batch_size: int
+    warmup: float
+    momentum: float
+    ema_decay: float
+    widths: tuple[int, ...]
+    depths: tuple[int, ...]
+    sides: tuple[int, ...]
+    crop: int
+    stages: tuple[Stage, ...]
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise ValueError("it has no stages: add a [[stages]] table")
 
 
 class Faces(Dataset):
-    """A part of FER-2013 as one uint8 tensor; asked for a list of row numbers, as batches are cut by the sampler."""
+    """A split of FER-2013 as one uint8 tensor; indexed by lists of row numbers, as the sampler makes the batches."""
 
-    def __init__(self, part: str, folder: str | None, limit: int | None = None) -> None:
-        rows = FER2013.load(part, folder)[0]
+    def __init__(self, split: str, folder: str | None, limit: int | None = None) -> None:
+        rows = FER2013.load(split, folder)[0]
         if limit and limit < len(rows):
             rows = [rows[n * len(rows) // limit] for n in range(limit)]  # spread out, as the file is sorted by label
         self.pixels = np.stack([grey(open_picture(row.image or b"").image) for row in rows])  # (N, 48, 48)
@@ -53,154 +91,120 @@ class Faces(Dataset):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, numbers: list[int]) -> tuple[Tensor, Tensor, Tensor]:
-        faces = torch.from_numpy(standardise(self.pixels[numbers]))[:, None]
-        return faces, self.labels[numbers], self.votes[numbers]
+    def __getitem__(self, rows: Sequence[int]) -> Batch:
+        faces = torch.from_numpy(standardise(self.pixels[rows]))[:, None]
+        return faces, self.labels[rows], self.votes[rows]
 
-    def loader(self, batch: int, *, shuffle: bool) -> DataLoader:
+    def loader(self, batch_size: int, *, shuffle: bool) -> DataLoader:
+        """Batches of all rows; when shuffled, without an incomplete last one."""
         order = RandomSampler(self) if shuffle else SequentialSampler(self)
-        return DataLoader(self, sampler=BatchSampler(order, batch, drop_last=shuffle), batch_size=None)
+        return DataLoader(self, sampler=BatchSampler(order, batch_size, drop_last=shuffle), batch_size=None)
 
 
-class Fitting(L.LightningModule):
-    """The net, the head for the votes, and the running average of the net that is validated and kept."""
+class FaceModule(L.LightningModule):
+    """The net, the head for the votes, and the moving average of the net, which is validated and shipped."""
 
-    def __init__(self, recipe: dict[str, Any], steps: int) -> None:
+    def __init__(self, config: FaceConfig, stage: Stage, steps: int) -> None:
         super().__init__()
-        self.save_hyperparameters()
-        self.recipe, self.steps = recipe, steps
-        self.net = ExpressionNet(recipe["widths"], recipe["depths"], recipe["dropout"]).to(
-            memory_format=torch.channels_last
-        )
-        self.votes = nn.Linear(recipe["widths"][-1], len(VOTES))
-        self.average = AveragedModel(
-            self.net, multi_avg_fn=get_ema_multi_avg_fn(recipe["average_decay"]), use_buffers=True
-        ).requires_grad_(False)
+        self.config, self.stage, self.steps = config, stage, steps
+        self.net = ExpressionNet(config.widths, config.depths, stage.dropout).to(memory_format=torch.channels_last)
+        self.votes = nn.Linear(config.widths[-1], len(VOTES))
+        self.average = moving_average(self.net, config.ema_decay, use_buffers=True)
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> Tensor:
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """Cross-entropy of the labels, and that of the votes by its weight."""
         faces, labels, votes = batch
-        full = self.current_epoch >= self.recipe["epochs"] - self.recipe["full_size_epochs"]
+        full_size = self.current_epoch >= self.stage.epochs - self.stage.full_size_epochs
         with torch.autocast("cpu", enabled=False):
-            faces = augment(faces, side=faces.shape[-1] if full else self.recipe["crop"], **self.recipe["augment"])
-        seen = self.net.features(faces.contiguous(memory_format=torch.channels_last))
-        label = F.cross_entropy(self.net.head(seen).float(), labels, label_smoothing=self.recipe["label_smoothing"])
-        vote = -(votes * self.votes(seen).float().log_softmax(1)).sum(1).mean()
+            faces = self.stage.augment(faces, SIDE if full_size else self.config.crop)
+        features = self.net.features(faces.contiguous(memory_format=torch.channels_last))
+        label = F.cross_entropy(self.net.head(features).float(), labels, label_smoothing=self.stage.label_smoothing)
+        vote = -(votes * self.votes(features).float().log_softmax(1)).sum(1).mean()
         self.log_dict({"label": label, "vote": vote}, prog_bar=True, on_step=False, on_epoch=True)
-        return label + self.recipe["votes_weight"] * vote
+        return label + self.stage.votes_weight * vote
 
     def on_train_batch_end(self, *_: Any) -> None:
+        """Moves the average."""
         self.average.update_parameters(self.net)
 
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> None:
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Accuracy and negative log-likelihood of the average."""
         faces, labels, _votes = batch
         logits = self.average(faces.contiguous(memory_format=torch.channels_last)).float()
-        right = (logits.argmax(1) == labels).float().mean()
-        self.log_dict(
-            {"val_accuracy": right, "val_nll": F.cross_entropy(logits, labels)}, prog_bar=True, batch_size=len(labels)
-        )
+        metrics = {
+            "val_accuracy": (logits.argmax(1) == labels).float().mean(),
+            "val_nll": F.cross_entropy(logits, labels),
+        }
+        self.log_dict(metrics, prog_bar=True, batch_size=len(labels))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        trained = [*self.net.parameters(), *self.votes.parameters()]
+        """SGD with Nesterov's momentum over one cycle (Smith and Topin 2018)."""
+        parameters = [*self.net.parameters(), *self.votes.parameters()]
         groups = [  # norms and biases are not pulled toward 0
-            {"params": [p for p in trained if p.ndim > 1], "weight_decay": self.recipe["weight_decay"]},
-            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.stage.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
-        rate = self.recipe["learning_rate"]
-        optimizer = torch.optim.SGD(groups, lr=rate, momentum=self.recipe["momentum"], nesterov=True)
+        lr = self.stage.lr
+        optimizer = torch.optim.SGD(groups, lr=lr, momentum=self.config.momentum, nesterov=True)
         cycle = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, rate, total_steps=self.steps, pct_start=self.recipe["warm_share"], cycle_momentum=False
+            optimizer, lr, total_steps=self.steps, pct_start=self.config.warmup, cycle_momentum=False
         )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
+        return step_every_batch(cycle)
 
 
 def fit(args: argparse.Namespace) -> None:
-    """Fits stage after stage, then writes `weights/face_expressions`; checkpoints stay in `args.out`, for `resume`."""
-    L.seed_everything(args.seed, verbose=False)
-    recipe = tomllib.loads(RECIPE.read_text(encoding="utf-8"))
-    stages = [{**recipe, **stage} for stage in recipe.pop("stages")]
-    train, validation = (Faces(part, args.data, args.limit) for part in ("train", "validation"))
-    kept: Fitting | None = None
-    history: list[dict[str, float]] = []
-    for number, stage in enumerate(stages, start=1):
-        stage["epochs"] = args.epochs or stage["epochs"]
+    """Trains stage after stage, then writes `weights/face_expressions`; checkpoints stay in `args.out`, for `resume`."""
+    config = load_config("face_expressions", FaceConfig, overrides_of(args))
+    L.seed_everything(config.seed, verbose=False)
+    train, validation = (Faces(split, args.data, args.limit) for split in ("train", "validation"))
+    module: FaceModule | None = None
+    curves: Curve = []
+    for number, stage in enumerate(config.stages, start=1):
         folder = Path(args.out) / f"stage_{number}"
-        kept = fit_stage(stage, train, validation, folder, start=kept, resume=args.resume)
-        history += [{"stage": number, **epoch} for epoch in curves(folder / "curves")]
-    if kept is None:
-        raise BadInput(f"{RECIPE.name} has no stages: add a [[stages]] table.")
-    save(kept, validation, {"stages": stages, "seed": args.seed}, history, rows=len(train))
+        module = fit_stage(config, stage, (train, validation), folder, start=module, resume=args.resume)
+        curves += [
+            {"stage": number, **{key: round(value, 4) for key, value in point.items()}, "epoch": int(point["epoch"])}
+            for point in by_epoch(folder / "metrics.csv")
+        ]
+    save(cast(FaceModule, module), validation, config, curves, rows=len(train))
 
 
 def fit_stage(
-    stage: dict[str, Any], train: Faces, validation: Faces, folder: Path, *, start: Fitting | None, resume: bool
-) -> Fitting:
-    """One cycle of the learning rate from the averaged weights of `start`; returns the epoch that validated best."""
-    loader = train.loader(min(stage["batch"], len(train)), shuffle=True)
-    fitting = Fitting(stage, steps=stage["epochs"] * len(loader))
+    config: FaceConfig,
+    stage: Stage,
+    splits: tuple[Faces, Faces],
+    folder: Path,
+    *,
+    start: FaceModule | None,
+    resume: bool,
+) -> FaceModule:
+    """Trains on (train, validation) from the averaged weights of `start`; returns the epoch that validated best."""
+    train, validation = splits
+    loader = train.loader(min(config.batch_size, len(train)), shuffle=True)
+    module = FaceModule(config, stage, steps=stage.epochs * len(loader))
     if start is not None:
-        fitting.net.load_state_dict(start.average.module.state_dict())
-        fitting.average.module.load_state_dict(start.average.module.state_dict())
-        fitting.votes.load_state_dict(start.votes.state_dict())
-    if not resume:
-        shutil.rmtree(folder / "curves", ignore_errors=True)
-    best = ModelCheckpoint(folder, "best", monitor="val_accuracy", mode="max", enable_version_counter=False)
-    newest = ModelCheckpoint(folder, "last", enable_version_counter=False)  # every epoch, better or not
-    trainer = L.Trainer(
-        max_epochs=stage["epochs"],
-        accelerator="cpu",
-        precision="bf16-mixed",
-        gradient_clip_val=1.0,
-        callbacks=[best, newest, EarlyStopping("val_accuracy", mode="max", patience=stage["patience"])],
-        logger=CSVLogger(folder, name="curves"),  # a version for each resumption
-        num_sanity_val_steps=0,
-        log_every_n_steps=1,
-    )
-    last = folder / "last.ckpt"
-    going_on = last if resume and last.is_file() else None
-    trainer.fit(fitting, loader, validation.loader(256, shuffle=False), ckpt_path=going_on)
-    kept = torch.load(best.best_model_path, weights_only=False)  # written a moment ago by this very run
-    fitting.load_state_dict(kept["state_dict"])
-    return fitting
+        module.net.load_state_dict(start.average.module.state_dict())
+        module.average.module.load_state_dict(start.average.module.state_dict())
+        module.votes.load_state_dict(start.votes.state_dict())
+    monitor = Monitor("val_accuracy", patience=stage.patience)
+    options = {"max_epochs": stage.epochs, "accelerator": "cpu", "gradient_clip_val": 1.0, "log_every_n_steps": 1}
+    run = build_trainer(folder, monitor, resume=resume, **options)
+    run.fit(module, loader, validation.loader(EVAL_BATCH_SIZE, shuffle=False))
+    module.load_state_dict(run.best_state())
+    return module
 
 
-def curves(folder: Path) -> list[dict[str, float]]:
-    """One dict an epoch, of all versions that a resumed run has written (the later one counts)."""
-    epochs: dict[int, dict[str, float]] = {}
-    for path in sorted(folder.glob("version_*/metrics.csv"), key=lambda path: path.stat().st_mtime):
-        for row in csv.DictReader(path.open(encoding="utf-8")):
-            known = {
-                key: round(float(value), 4) for key, value in row.items() if value and key not in {"epoch", "step"}
-            }
-            epochs.setdefault(int(row["epoch"]), {"epoch": int(row["epoch"])}).update(known)
-    return [epochs[number] for number in sorted(epochs)]
-
-
-def temperature_of(logits: np.ndarray, truth: np.ndarray) -> float:
-    """The temperature with the least negative log-likelihood (Guo et al. 2017)."""
-
-    def loss(temperature: float) -> float:
-        return float(-log_softmax(logits / temperature, axis=1)[np.arange(len(truth)), truth].mean())
-
-    return float(minimize_scalar(loss, bounds=(0.2, 5), method="bounded").x)
-
-
-def save(
-    fitted: Fitting, validation: Faces, recipe: dict[str, Any], history: list[dict[str, float]], *, rows: int
-) -> None:
-    """Chooses the temperature on the validation rows and writes the folder, figures and card."""
-    sides = recipe["stages"][-1]["sides"]
-    usable = AtSizes(folded(cast(ExpressionNet, fitted.average.module).float()), sides).eval()
+def save(module: FaceModule, validation: Faces, config: FaceConfig, curves: Curve, *, rows: int) -> None:
+    """Chooses the temperature on the validation rows and writes the folder, metrics and card."""
+    net = MultiScale(fold_norms(cast(ExpressionNet, module.average.module).float()), config.sides).eval()
     faces, labels, _ = validation[list(range(len(validation)))]
     with torch.no_grad():
-        pieces = [usable(part) + usable(part.flip(-1)) for part in faces.split(256)]
-    logits, truth = (torch.cat(pieces) / 2).numpy(), labels.numpy()
-    temperature = round(temperature_of(logits, truth), 4)
-    chances = softmax(logits / temperature, axis=1)
-    figures = classification.single_label([LABELS[number] for number in truth], chances, LABELS)
-    recall = {LABELS[n]: float((chances.argmax(1) == n)[truth == n].mean()) for n in np.unique(truth)}
-    graph = weights_folder.trace(
-        usable, [faces[:2].contiguous()], names=["faces"], outputs=["logits"], dynamic={"faces": {0: "batch"}}
-    )
+        logits = torch.cat([(net(batch) + net(batch.flip(-1))) / 2 for batch in faces.split(EVAL_BATCH_SIZE)]).numpy()
+    y_true = labels.numpy()
+    temperature = round(fit_temperature(logits, y_true), 4)
+    probs = softmax(logits / temperature, axis=1)
+    metrics = {"rows": len(y_true), **classification.single_label([LABELS[n] for n in y_true], probs, LABELS)}
+    recall = {LABELS[n]: float((probs.argmax(1) == n)[y_true == n].mean()) for n in np.unique(y_true)}
     weights_folder.write(
         "face_expressions",
         config={
@@ -208,55 +212,22 @@ def save(
             "labels": list(LABELS),
             "side": SIDE,
             "preprocessing": "luma, 48x48 (Lanczos), each picture to mean 0 and spread 1; mean with the mirror image",
-            "sides": sides,
+            "sides": list(config.sides),
             "temperature": temperature,
-            "architecture": {key: recipe["stages"][0][key] for key in ("widths", "depths")},
-            "recipe": recipe,
+            "architecture": {"widths": list(config.widths), "depths": list(config.depths)},
+            "recipe": json.loads(json.dumps(asdict(config))),
         },
         metrics={
-            "validation (epoch and temperature chosen on these rows)": {"rows": len(truth), **figures},
+            "validation (epoch and temperature chosen on these rows)": metrics,
             "validation recall by label": recall,
             "trained_on_rows": rows,
-            "curves": history,
+            "curves": curves,
         },
-        readme=CARD.format(
-            rows=rows, held=len(truth), side=SIDE, temperature=temperature, epochs=len(history),
-            sides=", ".join(map(str, sides)),
-            recall=", ".join(f"{label} {share:.2f}" for label, share in recall.items()), **figures,
+        readme=render_card(
+            "face_expressions", metrics=metrics, recall=recall, rows=rows, side=SIDE, sides=config.sides,
+            temperature=temperature, epochs=len(curves),
         ),
-        graph=graph,
+        graph=weights_folder.trace(
+            net, [faces[:2].contiguous()], names=["faces"], outputs=["logits"], dynamic={"faces": {0: "batch"}}
+        ),
     )  # fmt: skip
-
-
-CARD = """
-# face_expressions
-
-The expression of one face, seven classes, from a {side}x{side} grey crop: a residual convolutional net fitted from
-nothing by `python -m training fit face_expressions` in {epochs} epochs.
-
-- Data: FER-2013 (Goodfellow et al. 2013), official split without copies across splits, blank pictures and pictures with
-  two labels: {rows:,} training rows. The FERPlus votes (Barsoum et al. 2016, MIT) were a second target while fitting.
-- Fed with: the face filling a square crop (`models/emotions/faces.py` cuts it so), grey, resized to {side}x{side}, each
-  picture to mean 0 and spread 1. The answer is the mean over crop and mirror image, each shown to the net {sides} pixels
-wide, at temperature {temperature}.
-
-On the {held:,} validation rows, on which epoch, sizes and temperature were chosen (95% bootstrap intervals; in brackets what
-always answering "happy" scores):
-
-| figure | value | interval | majority |
-|---|---|---|---|
-| accuracy | {accuracy:.3f} | {accuracy_low:.3f} to {accuracy_high:.3f} | {accuracy_majority:.3f} |
-| macro-F1 | {macro_f1:.3f} | {macro_f1_low:.3f} to {macro_f1_high:.3f} | {macro_f1_majority:.3f} |
-| weighted F1 | {weighted_f1:.3f} | {weighted_f1_low:.3f} to {weighted_f1_high:.3f} | {weighted_f1_majority:.3f} |
-| AUROC, one label against the rest | {auroc:.3f} | {auroc_low:.3f} to {auroc_high:.3f} | {auroc_majority:.3f} |
-| Brier | {brier:.3f} | {brier_low:.3f} to {brier_high:.3f} | {brier_majority:.3f} |
-| ECE | {ece:.3f} | {ece_low:.3f} to {ece_high:.3f} | {ece_majority:.3f} |
-
-Recall by label: {recall}. Figures on rows that nothing was chosen on come from
-`python -m training evaluate face-expressions`.
-
-What it cannot do: it names the label that FER-2013 gives a face, on which people themselves are right in about 65%
-(Goodfellow et al. 2013), not what a person feels. The pictures were collected by a search engine, so that posed and
-acted faces prevail. How it does on people of different age, origin or gender was not measured, nor on drawn faces,
-masks, profiles and very small faces: expect less there.
-"""

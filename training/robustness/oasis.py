@@ -150,10 +150,9 @@ def _kernel(seen: np.ndarray, truth: np.ndarray) -> Answer:
     cuts = np.cumsum(widths)[:-1]
 
     def answer(asked: np.ndarray) -> np.ndarray:
-        told = picture_emotions.answers(
-            np.split(seen, cuts, axis=1), {"valence": truth}, np.split(asked, cuts, axis=1),
-            {"valence": (setting["gamma"], setting["strength"])}, card.setting("recipe"),
-        )  # fmt: skip
-        return told["valence"]
+        kernels = {"valence": (setting["gamma"], setting["strength"])}
+        train, test = np.split(seen, cuts, axis=1), np.split(asked, cuts, axis=1)
+        width = card.setting("recipe")["width"]
+        return picture_emotions.predict(train, {"valence": truth}, test, kernels, width)["valence"]
 
     return answer

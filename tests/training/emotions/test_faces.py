@@ -1,10 +1,11 @@
-"""The net, its augmentation, and a fitting of a few drawn faces from rows to a folder that the app loads."""
+"""The net, its augmentation, and a training on a few drawn faces from rows to a folder that the app loads."""
 
 from __future__ import annotations
 
 import io
 import json
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,13 @@ import torch
 from PIL import Image
 
 from models.emotions.expressions import LABELS, SIDE, ExpressionClassifier, prepare
+from training.config import load_config
 from training.datasets.fer2013 import VOTES
-from training.emotions import faces
-from training.emotions.face_model import AtSizes, ExpressionNet, augment, folded
+from training.emotions import faces as face_training
+from training.emotions.face_model import Augmentation, ExpressionNet, MultiScale, fold_norms
+from training.engine.ema import averaged_weights
 
-STILL = {"turn": 0.0, "zoom": [1.0, 1.0], "shift": 0.0, "light": 0.0, "erase": 0.0}
+UNCHANGED = Augmentation(turn=0.0, zoom=(1.0, 1.0), shift=0.0, light=0.0, erase=0.0)
 
 
 def test_the_net_takes_any_side_and_folding_changes_nothing() -> None:
@@ -29,37 +32,37 @@ def test_the_net_takes_any_side_and_folding_changes_nothing() -> None:
         net(torch.randn(16, 1, SIDE, SIDE) * 2 + 1)  # moves the running means and spreads of the norms
     net.eval()
     for side in (32, 40, SIDE):
-        seen = torch.randn(3, 1, side, side)
-        assert net(seen).shape == (3, len(LABELS))
-        assert torch.allclose(folded(net)(seen), net(seen), atol=1e-5)
-    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in folded(net).modules())
+        faces = torch.randn(3, 1, side, side)
+        assert net(faces).shape == (3, len(LABELS))
+        assert torch.allclose(fold_norms(net)(faces), net(faces), atol=1e-5)
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in fold_norms(net).modules())
 
 
-def test_several_sizes_are_averaged_and_the_own_size_is_left_alone() -> None:
+def test_several_sizes_are_averaged_and_the_own_size_is_unchanged() -> None:
     torch.manual_seed(0)
-    net, seen = ExpressionNet([4, 8], [1, 2]).eval(), torch.randn(3, 1, SIDE, SIDE)
-    assert torch.equal(AtSizes(net, [SIDE])(seen), net(seen))
-    larger = AtSizes(net, [56])(seen)
-    assert not torch.allclose(larger, net(seen))
-    assert torch.allclose(AtSizes(net, [SIDE, 56])(seen), (net(seen) + larger) / 2, atol=1e-6)
+    net, faces = ExpressionNet([4, 8], [1, 2]).eval(), torch.randn(3, 1, SIDE, SIDE)
+    assert torch.equal(MultiScale(net, [SIDE])(faces), net(faces))
+    larger = MultiScale(net, [56])(faces)
+    assert not torch.allclose(larger, net(faces))
+    assert torch.allclose(MultiScale(net, [SIDE, 56])(faces), (net(faces) + larger) / 2, atol=1e-6)
 
 
-def test_augmenting_without_change_mirrors_or_leaves_alone() -> None:
+def test_augmenting_without_change_mirrors_or_copies() -> None:
     torch.manual_seed(0)
-    seen = torch.randn(40, 1, SIDE, SIDE)
-    changed = augment(seen, side=SIDE, **STILL)
-    same = (changed - seen).abs().amax((1, 2, 3)) < 1e-4
-    mirrored = (changed - seen.flip(-1)).abs().amax((1, 2, 3)) < 1e-4
+    faces = torch.randn(40, 1, SIDE, SIDE)
+    changed = UNCHANGED(faces, SIDE)
+    same = (changed - faces).abs().amax((1, 2, 3)) < 1e-4
+    mirrored = (changed - faces.flip(-1)).abs().amax((1, 2, 3)) < 1e-4
     assert (same | mirrored).all()
     assert same.any()
     assert mirrored.any()
 
 
-def test_a_smaller_side_sees_the_middle_at_the_same_scale() -> None:
+def test_a_smaller_side_shows_the_middle_at_the_same_scale() -> None:
     torch.manual_seed(0)
-    seen = torch.randn(40, 1, SIDE, SIDE)
-    middle = seen[..., 4:44, 4:44]
-    changed = augment(seen, side=40, **STILL)
+    faces = torch.randn(40, 1, SIDE, SIDE)
+    middle = faces[..., 4:44, 4:44]
+    changed = UNCHANGED(faces, 40)
     gaps = torch.minimum((changed - middle).abs().amax((1, 2, 3)), (changed - middle.flip(-1)).abs().amax((1, 2, 3)))
     assert gaps.max() < 1e-4
 
@@ -67,68 +70,53 @@ def test_a_smaller_side_sees_the_middle_at_the_same_scale() -> None:
 def test_erasing_blanks_a_rectangle_and_light_moves_the_mean() -> None:
     torch.manual_seed(0)
     ones = torch.ones(50, 1, SIDE, SIDE)
-    erased = augment(ones, side=SIDE, **STILL | {"erase": 1.0})
+    erased = replace(UNCHANGED, erase=1.0)(ones, SIDE)
     shares = (erased == 0).float().mean((1, 2, 3))
     assert ((shares > 0) & (shares < 0.2)).all()
-    lit = augment(ones, side=SIDE, **STILL | {"light": 0.3}).mean((1, 2, 3))
+    lit = replace(UNCHANGED, light=0.3)(ones, SIDE).mean((1, 2, 3))
     assert lit.std() > 0.2
 
 
-def test_the_temperature_mends_overconfidence() -> None:
-    random = np.random.default_rng(0)
-    logits = random.normal(size=(4000, 7))
-    chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    truth = np.array([random.choice(7, p=row) for row in chances])
-    assert faces.temperature_of(logits * 2.5, truth) == pytest.approx(2.5, rel=0.1)
-
-
-def test_fitting_writes_a_folder_that_the_app_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_writes_a_folder_that_the_app_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path / "weights"))
-    recipe = tmp_path / "recipe.toml"
-    common, stage, _ = faces.RECIPE.read_text().split("\n[[stages]]\n")
-    small = common.replace("[32, 64, 128, 256]", "[4, 8]").replace("[1, 2, 2, 2]", "[1, 2]").replace("128", "14")
-    stages = [stage.replace("epochs = 26", f"epochs = {epochs}") for epochs in (2, 1)]
-    recipe.write_text("\n[[stages]]\n".join([small, *stages]))
-    monkeypatch.setattr(faces, "RECIPE", recipe)
-    for part in ("train", "validation"):
-        draw(tmp_path / f"fer2013.{part}.parquet", count=28)
-    args = Namespace(
-        data=str(tmp_path), out=str(tmp_path / "out"), resume=False, seed=1, epochs=None, limit=None, profile="mini"
-    )
-    faces.fit(args)
+    small = load_config("face_expressions", face_training.FaceConfig)
+    stages = tuple(replace(small.stages[0], epochs=epochs) for epochs in (2, 1))
+    small = replace(small, widths=(4, 8), depths=(1, 2), batch_size=14, stages=stages)
+    monkeypatch.setattr(face_training, "load_config", lambda *_: small)
+    for split in ("train", "validation"):
+        draw(tmp_path / f"fer2013.{split}.parquet", count=28)
+    args = Namespace(data=str(tmp_path), out=str(tmp_path / "out"), resume=False, seed=None, epochs=None, limit=None)
+    face_training.fit(args)
     classifier = ExpressionClassifier(threads=1)
-    found = json.loads((tmp_path / "weights" / "face_expressions" / "metrics.json").read_text())
-    assert [(epoch["stage"], epoch["epoch"]) for epoch in found["curves"]] == [(1, 0), (1, 1), (2, 0)]
-    assert {"label", "vote", "val_accuracy", "val_nll"} <= set(found["curves"][0])
+    metrics = json.loads((tmp_path / "weights" / "face_expressions" / "metrics.json").read_text())
+    assert [(epoch["stage"], epoch["epoch"]) for epoch in metrics["curves"]] == [(1, 0), (1, 1), (2, 0)]
+    assert {"label", "vote", "val_accuracy", "val_nll"} <= set(metrics["curves"][0])
     card = classifier.card.config
     face = Image.fromarray(np.random.default_rng(5).integers(0, 256, (SIDE, SIDE), dtype=np.uint8))
-    kept = torch.load(tmp_path / "out" / "stage_2" / "best.ckpt", weights_only=False)["state_dict"]
-    net = ExpressionNet([4, 8], [1, 2]).eval()
-    net.load_state_dict(
-        {k.removeprefix("average.module."): v for k, v in kept.items() if k.startswith("average.module.")}
-    )
-    net = AtSizes(net, card["sides"])
+    best = torch.load(tmp_path / "out" / "stage_2" / "best.ckpt", weights_only=False)["state_dict"]
+    expressions = ExpressionNet([4, 8], [1, 2]).eval()
+    expressions.load_state_dict(averaged_weights(best, "average"))
+    net = MultiScale(expressions, card["sides"])
     with torch.no_grad():
-        seen = torch.from_numpy(prepare(face))[None]
-        expected = ((net(seen) + net(seen.flip(-1))) / 2 / card["temperature"]).softmax(1).numpy()
+        pixels = torch.from_numpy(prepare(face))[None]
+        expected = ((net(pixels) + net(pixels.flip(-1))) / 2 / card["temperature"]).softmax(1).numpy()
     assert np.allclose(classifier.probabilities([face]), expected, atol=2e-3)  # the tensors are stored in float16
     first = torch.load(tmp_path / "out" / "stage_1" / "best.ckpt", weights_only=False)["state_dict"]
-    assert all(
-        (first[key] != kept[key]).any() for key in kept if key.endswith("head.weight")
-    )  # the second stage learns
+    heads = [key for key in best if key.endswith("head.weight")]
+    assert all((first[key] != best[key]).any() for key in heads)  # the second stage learns
     args.resume = True
-    faces.fit(args)  # all epochs are done: it writes the folder again and fits nothing
+    face_training.fit(args)  # all epochs are done: it writes the folder again and trains nothing
     again = json.loads((tmp_path / "weights" / "face_expressions" / "metrics.json").read_text())
-    assert again["curves"] == found["curves"]
+    assert again["curves"] == metrics["curves"]
 
 
 def draw(path: Path, count: int) -> None:
     """Noise in FER-2013's layout: brighter above for some labels, below for others."""
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     pictures, labels = [], [LABELS[number % len(LABELS)] for number in range(count)]
     for number in range(count):
-        held = io.BytesIO()
-        Image.fromarray(random.integers(0, 100 + 20 * (number % 7), (SIDE, SIDE), dtype=np.uint8)).save(held, "PNG")
-        pictures.append(held.getvalue())
+        buffer = io.BytesIO()
+        Image.fromarray(rng.integers(0, 100 + 20 * (number % 7), (SIDE, SIDE), dtype=np.uint8)).save(buffer, "PNG")
+        pictures.append(buffer.getvalue())
     votes = {name: [1.0] * count for name in VOTES}
     pq.write_table(pa.table({"image": pictures, "label": labels, **votes}), path)
