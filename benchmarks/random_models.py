@@ -117,5 +117,5 @@ def write_head(models: Path) -> None:
         },
         metrics={},
         readme="random weights, for timing",
-        graph=report._graph(net.eval()),
+        graph=report.export_graph(net.eval()),
     )  # fmt: skip

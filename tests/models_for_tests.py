@@ -133,5 +133,5 @@ def write_head(encoder_identity: dict[str, object], *, image_width: int, text_wi
         },
         metrics={},
         readme="tiny",
-        graph=report._graph(net.eval()),
+        graph=report.export_graph(net.eval()),
     )

@@ -47,7 +47,7 @@ class Tiny:
     """The folder, and the torch modules whose graphs lie in it."""
 
     root: Path
-    together: report.Together
+    together: report.Ensemble
     tower: WordTokensForExport
     picture: PictureForExport
 
@@ -60,7 +60,7 @@ def once() -> Tiny:
     return Tiny(folder, together, tower, picture)
 
 
-def networks() -> tuple[nn.Module, nn.Module, PictureForExport, WordTokensForExport, report.Together]:
+def networks() -> tuple[nn.Module, nn.Module, PictureForExport, WordTokensForExport, report.Ensemble]:
     """Text emotions, expressions, both towers and the verdict: the same random weights at each call."""
     torch.manual_seed(3)
     emotions = WordsForExport(_bert(), nn.Linear(384, len(EMOTIONS)))
@@ -68,7 +68,7 @@ def networks() -> tuple[nn.Module, nn.Module, PictureForExport, WordTokensForExp
     picture = PictureForExport(_Patches(), nn.Linear(1280, 512)).eval()
     tower = WordTokensForExport(_bert(), nn.Linear(768, 512)).eval()
     nets = [CrossAttention(CrossAttentionSettings(width=12, heads=2)) for _ in range(2)]
-    return emotions, expressions, picture, tower, report.Together(nets, _paths()).eval()
+    return emotions, expressions, picture, tower, report.Ensemble(nets, _paths()).eval()
 
 
 def write(root: Path) -> None:
@@ -89,7 +89,7 @@ def write(root: Path) -> None:
         _write("face_expressions", graph, labels=list(EXPRESSIONS), side=SIDE, temperature=1.0)
         _write(
             "hate_cross_attention",
-            report._graph(together),
+            report.export_graph(together),
             labels=["hate", "harm"],
             architecture={"image_width": 1280, "text_width": 768},
             encoder={name: shelf.card(name).identity for name in ("mini_picture", "mini_words", "mini_vocabulary")},

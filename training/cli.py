@@ -37,11 +37,7 @@ MULTITASK = tuple(
 
 ROBUSTNESS = ("robustness_flickr8k", "robustness_hate", "robustness_oasis")
 TASK_OPTIONS = ("modality", "captions", "profile", "model")  # of `evaluate`: a task says which of them it uses
-UNUSED = {
-    "mini_towers": ("resume",),
-    "picture_emotions": ("resume",),
-    "joint_emotic": ("resume",),
-}
+UNUSED = {"mini_towers": ("resume",), "picture_emotions": ("resume",), "joint_emotic": ("resume",)}
 """The options of `fit` that a training run has no use for; `load_config` refuses a `--seed`, `--epochs` or `--folds` itself."""
 
 CLIP_DEFAULTS = {"model": "ViT-B-32", "pretrained": "openai", "revision": "", "device": "auto"}

@@ -30,9 +30,9 @@ class TokenFiles:
     width: int
     min_length: int
 
-    def batch(self, rows: Sequence[int] | np.ndarray, *, absent: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Tokens (B, N, width), padded, and their mask (B, N); a row that is `absent` has none."""
-        files = [None if gone else self.files[row] for row, gone in zip(rows, absent, strict=True)]
+    def batch(self, rows: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
+        """Tokens (B, N, width), padded, and their mask (B, N); row -1 is absent."""
+        files = [None if row < 0 else self.files[row] for row in rows]
         return pad_tokens(
             [None if file is None else np.load(file) for file in files], width=self.width, min_length=self.min_length
         )

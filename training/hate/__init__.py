@@ -1,0 +1,1 @@
+"""The hate and harm heads of both profiles: co-attention over frozen tokens."""

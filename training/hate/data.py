@@ -1,34 +1,37 @@
-"""The rows of `hate_cross_attention`: sentences, memes and memes composed of both, one index into the features each."""
+"""The rows of `hate_cross_attention`: sentences, photographs and memes, as indices into cached tokens of both modalities."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from models.encoders.mini import MiniEncoder
-from training.config import read as read_recipe
+from training.backbones.mini_words import MiniWordsConfig
+from training.config import load_config
 from training.datasets.counterfactuals import misspell
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
 from training.engine.folds import group_folds
 from training.features import tokens
+from training.hate.config import HEADS, MEME_SETS, HateConfig
 
-if TYPE_CHECKING:
-    from training.hate.train import Recipe
-
-HEADS = ("hate", "harm")
-HATE, HARM = 0, 1  # which head a row belongs to
-VALIDATION_SHARE = 0.25  # of hate_text's validation rows
+VALIDATION_FRACTION = 0.25  # of hate_text's validation rows
+BATCH_SIZE = 64
+Inputs = tuple[
+    Tensor, Tensor, Tensor, Tensor
+]  # image tokens (B, R, width), mask (B, R), text tokens (B, W, width), mask
 
 
 @dataclass(frozen=True)
 class Rows:
-    """One source: index of text and picture (-1: it has none), label, and the group that may not be torn apart."""
+    """The rows of one source: indices of text and picture (-1: the row has none), labels, and the groups that share a fold."""
 
     text: np.ndarray
     picture: np.ndarray
@@ -38,74 +41,101 @@ class Rows:
     def __len__(self) -> int:
         return len(self.label)
 
-    def take(self, chosen: np.ndarray) -> Rows:
-        return Rows(self.text[chosen], self.picture[chosen], self.label[chosen], self.group[chosen])
+    def take(self, index: np.ndarray) -> Rows:
+        """The rows with these numbers."""
+        return Rows(self.text[index], self.picture[index], self.label[index], self.group[index])
+
+    def batches(self) -> Iterator[Rows]:
+        """All rows in their order, some at a time."""
+        for start in range(0, len(self), BATCH_SIZE):
+            yield self.take(np.arange(start, min(start + BATCH_SIZE, len(self))))
+
+    def drop_modalities(self, fraction: float, rng: np.random.Generator) -> Rows:
+        """Modality dropout: this fraction of the rows loses its picture, as many lose their text, none loses both."""
+        dice, both = rng.random(len(self)), (self.text >= 0) & (self.picture >= 0)
+        picture = np.where(both & (dice < fraction), -1, self.picture)
+        text = np.where(both & (dice >= fraction) & (dice < 2 * fraction), -1, self.text)
+        return replace(self, picture=picture, text=text)
+
+
+class Tokens(Protocol):
+    """The cached tokens of one modality."""
+
+    def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Tokens (B, N, width), padded, and their mask (B, N); row -1 is absent."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """Features of both sides and, by name, the rows that point into them; `photographs` are free to be set beside text."""
+    """Tokens of both modalities and, by source, the rows that point into them; `photographs` may go with any sentence."""
 
-    texts: tokens.TextTokens
-    pictures: tokens.ImageTokens
+    texts: Tokens
+    pictures: Tokens
     rows: dict[str, Rows]
-    photographs: np.ndarray
+    photographs: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+
+    def inputs(self, rows: Rows) -> Inputs:
+        """What the network takes."""
+        return *self.pictures.batch(rows.picture), *self.texts.batch(rows.text)
+
+    def batch(self, source: str, rows: Rows) -> tuple[Inputs, Tensor, int]:
+        """What a training step takes of a source: inputs, labels (B,), and the column of the logits."""
+        return self.inputs(rows), torch.from_numpy(rows.label).float(), head_of(source)
 
 
-def read(folder: Path, split: str, cache: Path, recipe: Recipe, *, limit: int | None = None) -> Data:
-    """`sentences`, `counterfactuals`, `religious_hateful`, `harmeme` of one split, encoded."""
-    rng = random.Random(recipe.seed)
-    frames = {
-        name: pd.read_parquet(folder / f"{name}.{split}.parquet")[:limit] for name in ("religious_hateful", "harmeme")
-    }
-    words = _sentences(
+def head_of(source: str) -> int:
+    """The column of the logits that a source's labels belong to."""
+    return HEADS.index(MEME_SETS.get(source, "hate"))
+
+
+def read(folder: Path, split: str, cache: Path, config: HateConfig, *, limit: int | None = None) -> Data:
+    """`sentences`, `counterfactuals`, `religious_hateful` and `harmeme` of one split, encoded."""
+    rng = random.Random(config.seed)
+    sentences = _sentences(
         pd.read_parquet(folder / f"hate_text.{split}.parquet"),
         rng,
-        recipe.share if split == "train" else VALIDATION_SHARE,
+        config.sentence_fraction if split == "train" else VALIDATION_FRACTION,
     )
-    ours = [(s.text, s.label) for s in counterfactual_sentences(split)]
-    ours = [
-        (misspell(text, rng) if split == "train" and rng.random() < recipe.misspelt else text, label)
-        for text, label in ours
+    misspelled_fraction = config.misspelled_fraction if split == "train" else 0.0
+    counterfactuals = [
+        (misspell(sentence.text, rng) if rng.random() < misspelled_fraction else sentence.text, sentence.label)
+        for sentence in counterfactual_sentences(split)
     ]
-    spoken = {"sentences": words[:limit], "counterfactuals": ours[:limit]}
-    photographs = [*pd.read_parquet(folder / f"flickr8k.{split}.parquet").image[: recipe.photographs]]
-    photographs += [*pd.read_parquet(folder / f"oasis.{split}.parquet").image]
-    photographs = photographs[:limit]
-
-    all_texts = [text for part in spoken.values() for text, _ in part]
-    all_pictures = list(photographs)
-    rows = {}
-    at = 0
-    for name, part in spoken.items():
-        labels = np.array([label for _, label in part])
-        rows[name] = Rows(np.arange(at, at + len(part)), np.full(len(part), -1), labels, np.arange(len(part)))
-        at += len(part)
-    for name, frame in frames.items():
-        text = np.array([len(all_texts) + i if words.strip() else -1 for i, words in enumerate(frame.text)])
-        picture = np.arange(len(all_pictures), len(all_pictures) + len(frame))
-        rows[name] = Rows(text, picture, frame.label.to_numpy(), frame.group.to_numpy())
-        all_texts += list(frame.text)
-        all_pictures += list(frame.image)
+    photographs = [
+        *pd.read_parquet(folder / f"flickr8k.{split}.parquet").image[: config.photographs],
+        *pd.read_parquet(folder / f"oasis.{split}.parquet").image,
+    ][:limit]
+    texts, pictures, rows = list[str](), [*photographs], dict[str, Rows]()
+    for name, pairs in {"sentences": sentences[:limit], "counterfactuals": counterfactuals[:limit]}.items():
+        index = np.arange(len(pairs))
+        rows[name] = Rows(len(texts) + index, np.full(len(pairs), -1), np.array([label for _, label in pairs]), index)
+        texts += [text for text, _ in pairs]
+    for name in MEME_SETS:
+        frame = pd.read_parquet(folder / f"{name}.{split}.parquet")[:limit]
+        text = [len(texts) + number if caption.strip() else -1 for number, caption in enumerate(frame.text)]
+        picture = np.arange(len(pictures), len(pictures) + len(frame))
+        rows[name] = Rows(np.array(text), picture, frame.label.to_numpy(), frame.group.to_numpy())
+        texts += list(frame.text)
+        pictures += list(frame.image)
     encoder = MiniEncoder()
     return Data(
-        tokens.text_tokens(all_texts, encoder, cache),
-        tokens.image_tokens(all_pictures, encoder, cache),
+        tokens.text_tokens(texts, encoder, cache),
+        tokens.image_tokens(pictures, encoder, cache),
         rows,
         np.arange(len(photographs)),
     )
 
 
-def _sentences(frame: pd.DataFrame, rng: random.Random, share: float) -> list[tuple[str, int]]:
-    rows = []
-    weights = read_recipe("mini_words")["weights"]
-    for text, label, kind, source in zip(frame.text, frame.label, frame.raw_label, frame.source_set, strict=True):
-        if rng.random() < share * min(1.0, weights[source].get(kind, 0.0)):
-            rows.append((text, int(label)))
-    return rows
+def _sentences(frame: pd.DataFrame, rng: random.Random, fraction: float) -> list[tuple[str, int]]:
+    weights = load_config("mini_words", MiniWordsConfig).weights
+    return [
+        (text, int(label))
+        for text, label, kind, source in zip(frame.text, frame.label, frame.raw_label, frame.source_set, strict=True)
+        if rng.random() < fraction * min(1.0, weights[source].get(kind, 0.0))
+    ]
 
 
-def folds(groups: Sequence[np.ndarray], count: int, seed: int) -> list[list[np.ndarray]]:
-    """For each set of rows, which fold (0 to count - 1) each row is in; rows of one group share a fold."""
-    rng = np.random.default_rng(seed)
-    return [list(group_folds(group, count, rng)) for group in groups]
+def folds(data: Data, config: HateConfig) -> dict[str, np.ndarray]:
+    """For each set of memes the fold (0 to folds - 1) of each row; rows of one group share a fold."""
+    rng = np.random.default_rng(config.seed)
+    return {name: group_folds(data.rows[name].group, config.folds, rng) for name in MEME_SETS}

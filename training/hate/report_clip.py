@@ -1,50 +1,37 @@
-"""Calibration, bands, figures and the folder of the clip profile's head."""
+"""Calibration, bands, metrics and the folder of the clip profile's head."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from models.encoders.clip import ClipEncoder
 from models.fusion.cross_attention import CrossAttention
 from models.profiles.registry import HEAD
+from training.calibration.scaling import fit_platt
+from training.calibration.thresholds import choose_bands, choose_threshold
 from training.export import weights_folder
-from training.hate import report
-from training.metrics import classification
+from training.export.cards import render_card
+from training.hate.config import ClipHateConfig
+from training.hate.data import Data
+from training.hate.lit_module import predict_sources
+from training.hate.report import binary_metrics, export_graph
 
-if TYPE_CHECKING:
-    from training.hate.train_clip import Part
-
-FALSE_ALARMS = 0.10  # at most this share of validation memes without hate may be shown as hateful,
-MISSED = 0.10  # and at most this share of the hateful ones as not hateful, where both can be had
-
-
-def bands(chances: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """The two thresholds on validation rows; between them a person should look."""
-    review_from = min(0.45, float(np.quantile(chances[labels == 1], MISSED)))
-    hateful_from = min(0.95, max(0.55, float(np.quantile(chances[labels == 0], 1 - FALSE_ALARMS))))
-    return {"review_from": round(review_from, 3), "hateful_from": round(hateful_from, 3)}
+FALSE_ALARM_RATE = 0.10  # of validation memes without hate that the bands may show as hateful, where both can be had
+MISS_RATE = 0.10  # of the hateful ones that may be shown as not hateful
 
 
-def save(net: CrossAttention, parts: Mapping[str, Part], encoder: ClipEncoder, *, recipe: Any, data: str) -> Path:
-    """Writes `weights/hate_cross_attention_clip` and returns its folder."""
-    from training.hate.train_clip import predict
-
-    logits = {name: predict(net, part) for name, part in parts.items() if name != "train"}
-    labels = {name: part.label for name, part in parts.items()}
-    calibration = report.calibrate([(logits["validation"], labels["validation"])])
-    threshold = report.choose_threshold([(logits["validation"], labels["validation"])], calibration)
-    figures = {
-        f"{name}, {data}": {
-            "rows": len(labels[name]),
-            **classification.binary(labels[name].tolist(), calibration(found).tolist(), threshold=threshold),
-        }
-        for name, found in logits.items()
-        if len(set(labels[name].tolist())) == 2
+def save(net: CrossAttention, data: Data, encoder: ClipEncoder, *, config: ClipHateConfig, name: str) -> Path:
+    """Writes `weights/hate_cross_attention_clip` and returns its folder; `name` is that of the data set."""
+    sources = predict_sources(net, data, {split: rows for split, rows in data.rows.items() if split != "train"})
+    logits, labels = sources["validation"]
+    scaling = fit_platt([(logits, labels)])
+    probs = scaling(logits)
+    threshold = choose_threshold([(probs, labels)])
+    metrics = {
+        f"{split}, {name}": binary_metrics(source, scaling, threshold)
+        for split, source in sources.items()
+        if len(set(source[1].tolist())) == 2
     }
     repo = encoder.source.repo()
     return weights_folder.write(
@@ -55,29 +42,15 @@ def save(net: CrossAttention, parts: Mapping[str, Part], encoder: ClipEncoder, *
             "architecture": asdict(net.settings) | {"networks": 1},
             "encoder": encoder.identity
             | {"repo": None if repo is None else {"id": repo.id, "revision": repo.revision, "files": repo.files}},
-            "calibration": {"hate": asdict(calibration)},
+            "calibration": {"hate": asdict(scaling)},
             "thresholds": {"hate": threshold},
-            "bands": bands(calibration(logits["validation"]), labels["validation"]),
-            "recipe": asdict(recipe) if is_dataclass(recipe) and not isinstance(recipe, type) else dict(recipe),
-            "data": {"name": data, "rows": {name: len(part) for name, part in parts.items()}},
+            "bands": choose_bands(probs[labels == 1], MISS_RATE, [(probs[labels == 0], FALSE_ALARM_RATE)]),
+            "recipe": asdict(config),
+            "data": {"name": name, "rows": {split: len(rows) for split, rows in data.rows.items()}},
         },
-        metrics=figures,
-        readme=CARD.format(
-            name=HEAD, model=encoder.source, data=data, rows=len(parts["train"]), table=report._table(figures)
+        metrics=metrics,
+        readme=render_card(
+            HEAD, name=HEAD, model=encoder.source, data=name, rows=len(data.rows["train"]), table=metrics
         ),
-        graph=report._graph(net.eval()),
+        graph=export_graph(net),
     )
-
-
-CARD = """
-# {name}
-
-Is a meme hateful? Co-attention over the patch and word tokens of open_clip's {model}, trained by
-`python -m training fit hate_cross_attention --profile clip` on {rows:,} memes of {data}.
-
-{table}
-
-Early stopping, calibration, threshold and bands were chosen on the validation rows, so their figures are optimistic; test
-rows, where there are any, were measured only. It knows what its data set calls hateful, and English only; it cannot know
-who speaks, to whom, or whether irony is meant.
-"""
