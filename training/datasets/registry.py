@@ -1,28 +1,23 @@
-"""All data sets by name. A new one is a file with a `Dataset`, and a line here."""
+"""All data sets by name, collected from this package's modules. A new data set is one file here with a `Dataset`."""
 
 from __future__ import annotations
 
-from models.errors import BadInput, suggest
-from training.datasets.axiom import AXIOM
-from training.datasets.dataset import Dataset
-from training.datasets.dreaddit import DREADDIT
-from training.datasets.fer2013 import FER2013
-from training.datasets.flickr8k import FLICKR8K
-from training.datasets.goemotions import GOEMOTIONS
-from training.datasets.harmeme import HARMEME
-from training.datasets.hate_text import HATE_TEXT
-from training.datasets.memotion import MEMOTION, MEMOTION_POLARITY
-from training.datasets.oasis import OASIS
-from training.datasets.religious_hateful import RELIGIOUS_HATEFUL
-from training.datasets.restore import RESTORE
+import pkgutil
+from importlib import import_module
 
-DATASETS: dict[str, Dataset] = {
-    dataset.name: dataset
-    for dataset in (
-        AXIOM, DREADDIT, FER2013, FLICKR8K, GOEMOTIONS, HARMEME, HATE_TEXT, MEMOTION, MEMOTION_POLARITY, OASIS,
-        RELIGIOUS_HATEFUL, RESTORE,
-    )
-}  # fmt: skip
+from models.errors import BadInput, suggest
+from training import datasets
+from training.datasets.dataset import Dataset
+
+
+def collect() -> dict[str, Dataset]:
+    """The `Dataset` constants of all modules, by the data set's name."""
+    names = [module.name for module in pkgutil.iter_modules(datasets.__path__) if module.name != "registry"]
+    constants = [value for name in names for value in vars(import_module(f"{datasets.__name__}.{name}")).values()]
+    return {value.name: value for value in constants if isinstance(value, Dataset)}
+
+
+DATASETS: dict[str, Dataset] = collect()
 
 
 def get(name: str) -> Dataset:

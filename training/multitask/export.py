@@ -96,13 +96,13 @@ def write(
 ) -> Path:
     """`weights/<name>/` with graph, tensors, card and figures."""
     name = system.recipe.name
-    files = []
+    hashes = {}
     words = getattr(system.text, "words", None)
     if words is not None:
         folder = weights.output_folder(name)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / WORDS).write_text(json.dumps(words, ensure_ascii=False) + "\n", encoding="utf-8")
-        files.append(WORDS)
+        hashes[WORDS] = weights.sha256(folder / WORDS)
     cleans = {"clean": True} if system.recipe.text is not None and system.recipe.text.clean else {}
     inputs: dict[str, dict[str, Any]] = {
         side: {"reads": encoder.reads, "encoder": encoder.spec, **encoder.settings}
@@ -123,10 +123,10 @@ def write(
             "heads": [head.to_dict() for head in heads],
             "measured_with": system.measured_with,
             "recipe": recipe,
+            "sha256": hashes,
         },
         metrics=figures,
         readme=card,
         graph=made,
-        files=files,
         bits=system.recipe.bits,
     )
