@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> None:
     work = local.Work(output, options, args.profile, local.threads_per_worker(args.workers))
     errors = report_progress(start(remaining, args, work), batch.memes, sum(map(len, remaining)))
     if format_:
-        count = output.gather([shard.number for shard in batch.shards], {format_: args.output})
+        count = output.gather([shard.number for shard in batch.shards], args.output, format_)
         output.remove()
         print(f"{count:,} rows in {args.output}")
     else:

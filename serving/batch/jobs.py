@@ -83,12 +83,8 @@ class Job:
             self.problem = problems.sentence(error)
         finally:
             self.ended_at = time.monotonic()
-            self.clear()
+            shutil.rmtree(self._folder, ignore_errors=True)
             self.state = end  # last: all else is final once the state is
-
-    def clear(self) -> None:
-        """Delete the uploaded files."""
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _items(self) -> Iterator[Item]:
         for item in chain.from_iterable(shard.items() for shard in self._shards):

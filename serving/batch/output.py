@@ -7,9 +7,8 @@ import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import fsspec
 import pyarrow.parquet as pq
@@ -74,13 +73,10 @@ class Output:
             with fs.open(self.path(number), "rb") as file:
                 yield pq.read_table(file)
 
-    def gather(self, numbers: Sequence[int], files: Mapping[str, str]) -> int:
-        """All shards into each of `files` (address by format); returns the number of rows."""
-        with ExitStack() as stack:
-            outs: dict[str, IO[bytes]] = {
-                format_: stack.enter_context(fsspec.open(address, "wb")) for format_, address in files.items()
-            }
-            return results.write(self.tables(numbers), outs, self.predictors)
+    def gather(self, numbers: Sequence[int], address: str, format_: str) -> int:
+        """All shards into one file; returns the number of rows."""
+        with fsspec.open(address, "wb") as file:
+            return results.write(self.tables(numbers), format_, file, self.predictors)
 
     def remove(self) -> None:
         """Delete the folder, once its shards are gathered into one file."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import IO, Any
 
 import pyarrow as pa
@@ -40,47 +40,34 @@ def parquet(rows: Iterable[Row], predictors: Sequence[str] = ()) -> bytes:
 def to_bytes(format_: str, rows: Iterable[Row], predictors: Sequence[str] = ()) -> bytes:
     """Rows as the bytes of a file in one of `FORMATS`."""
     buffer = io.BytesIO()
-    write([table(rows, predictors)], {format_: buffer}, predictors)
+    write([table(rows, predictors)], format_, buffer, predictors)
     return buffer.getvalue()
 
 
-def write(tables: Iterable[pa.Table], outs: Mapping[str, IO[bytes]], predictors: Sequence[str] = ()) -> int:
-    """All tables into each of `outs` (by format); returns the number of rows. Only one table is in memory at a time."""
+def write(tables: Iterable[pa.Table], format_: str, file: IO[bytes], predictors: Sequence[str] = ()) -> int:
+    """All tables into one file; returns the number of rows. Only one table is in memory at a time."""
     count, columns = 0, schema(predictors)
-    with ExitStack() as stack:
-        writer = stack.enter_context(pq.ParquetWriter(outs["parquet"], columns)) if "parquet" in outs else None
-        if "csv" in outs:
-            outs["csv"].write(_line(columns.names).encode())
+    if format_ == "csv":
+        file.write(csv_line(columns.names).encode())
+    with pq.ParquetWriter(file, columns) if format_ == "parquet" else nullcontext() as writer:
         for batch in tables:
             count += batch.num_rows
             if writer is not None:
                 writer.write_table(batch)
-            if "csv" in outs or "jsonl" in outs:
-                rows = batch.to_pylist()
-                for format_, lines in (("csv", csv_lines), ("jsonl", json_lines)):
-                    if format_ in outs:
-                        outs[format_].write("".join(lines(rows)).encode("utf-8", "replace"))
+                continue
+            lines = (csv_line(row.values()) if format_ == "csv" else json_line(row) for row in batch.to_pylist())
+            file.write("".join(lines).encode("utf-8", "replace"))
     return count
 
 
-def csv_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Without a header. An apostrophe is put before a text that a spreadsheet would take for a formula."""
-    for row in rows:
-        yield _line(
-            [
-                "'" + value if isinstance(value, str) and value.startswith(FORMULA_PREFIXES) else value
-                for value in row.values()
-            ]
-        )
-
-
-def json_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """An object a line."""
-    for row in rows:
-        yield json.dumps(row, ensure_ascii=False) + "\n"
-
-
-def _line(values: Iterable[Any]) -> str:
+def csv_line(values: Iterable[Any]) -> str:
+    """One line. An apostrophe is put before a text that a spreadsheet would take for a formula."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(values)
+    safe = ["'" + v if isinstance(v, str) and v.startswith(FORMULA_PREFIXES) else v for v in values]
+    csv.writer(buffer, lineterminator="\n").writerow(safe)
     return buffer.getvalue()
+
+
+def json_line(row: dict[str, Any]) -> str:
+    """One line with an object."""
+    return json.dumps(row, ensure_ascii=False) + "\n"
