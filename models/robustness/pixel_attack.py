@@ -1,7 +1,7 @@
-"""The one-pixel attack (Su et al. 2019): a few pixels found by differential evolution (Storn and Price 1997).
+"""The one-pixel attack (Su et al. 2019) by differential evolution (Storn and Price 1997).
 
-A candidate is `count` times (x, y, red, green, blue). The attack sees nothing but scores (black box). Pictures are
-attacked at 224x224, the size at which the model sees them: in a larger one a single pixel would drown in the resizing.
+A candidate is `count` times (x, y, red, green, blue). The attack uses scores only (black box). Pictures are attacked at
+224x224, the size at which the model reads them: in a larger picture a single pixel would vanish in the resizing.
 Published for comparison: one pixel fools 68% of CIFAR-10's pictures (32x32) and 16% of ImageNet's (227x227), with 400
 candidates and up to 100 rounds.
 """
@@ -22,13 +22,13 @@ Score = Callable[[Sequence[Image.Image]], np.ndarray]  # pictures to float [n]; 
 CANDIDATES = 40  # pictures that are scored together: one generation of the evolution
 
 
-class _Found(Exception):
-    """Ends the evolution as soon as it has what it wanted."""
+class _Done(Exception):
+    """Ends the evolution early."""
 
 
 @dataclass(frozen=True)
 class Attack:
-    """`before` and `after`: the scores of the picture and of the attacked one; `fooled` whether `after` < `goal`."""
+    """`before` and `after`: the scores of the picture and of the attacked one; `fooled` whether `after` < 0."""
 
     image: Image.Image
     before: float
@@ -65,15 +65,13 @@ def attack(
     pixels: int = 1,
     queries: int = 400,
     candidates: int = CANDIDATES,
-    goal: float = 0.0,
     seed: int = 0,
-    on_round: Callable[[Attack], None] | None = None,
-    stop: Callable[[], bool] | None = None,
+    on_round: Callable[[Attack], bool | None] | None = None,
 ) -> Attack:
-    """Looks for `pixels` pixels that bring the score below `goal`: the untouched picture is scored, then whole rounds of
-    `candidates` for as long as they fit into `queries`, or until one is below `goal`.
+    """Searches `pixels` pixels that bring the score below 0.
 
-    `on_round` hears after each round what there would be if it were stopped there; `stop` ends it with the best so far.
+    The unchanged picture is scored first, then whole rounds of `candidates` pictures while they fit into `queries`, or
+    until one is below 0. `on_round` gets the best attack so far after each round and ends the search by returning True.
     """
     if pixels < 1 or candidates < 5 or queries < candidates:
         raise ValueError(f"pixels={pixels}, candidates={candidates}, queries={queries} make no attack")
@@ -85,7 +83,7 @@ def attack(
     def result(stopped: bool) -> Attack:
         after, candidate = best
         changed = base if candidate is None else paint(base, candidate)
-        return Attack(changed, before, after, after < goal, scored, stopped)
+        return Attack(changed, before, after, after < 0, scored, stopped)
 
     def losses(population: np.ndarray) -> np.ndarray:
         nonlocal best, scored, stopped
@@ -94,23 +92,21 @@ def attack(
         scored += len(columns)
         if scores.min() < best[0]:
             best = (float(scores.min()), columns[int(scores.argmin())].copy())
-        if on_round is not None:
-            on_round(result(stopped=True))
-        stopped = stop is not None and stop()
-        if stopped or best[0] < goal or scored + len(columns) > queries + 1:
-            raise _Found
+        stopped = on_round is not None and bool(on_round(result(stopped=True)))
+        if stopped or best[0] < 0 or scored + len(columns) > queries + 1:
+            raise _Done
         return scores
 
     bounds = [(0, base.width), (0, base.height), (0, 256), (0, 256), (0, 256)] * pixels
     rng = np.random.default_rng(seed)
     low, high = np.array(bounds).T
     try:
-        if before >= goal:
+        if before >= 0:
             differential_evolution(
                 losses, bounds, init=low + rng.random((candidates, len(bounds))) * (high - low), maxiter=queries,
                 mutation=0.5, recombination=1.0, polish=False, tol=0, atol=-1, rng=rng, vectorized=True,
                 updating="deferred",
             )  # fmt: skip
-    except _Found:
+    except _Done:
         pass
     return result(stopped)

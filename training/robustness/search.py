@@ -27,7 +27,7 @@ def search(target: Target, pixels: int, settings: Settings, seed: int) -> dict[s
 
     found = attack(
         target.image, score, pixels=pixels, queries=settings["queries"], candidates=settings["candidates"], seed=seed,
-        stop=hopeless,
+        on_round=lambda _: hopeless(),
     )  # fmt: skip
     return {
         "before": found.before,

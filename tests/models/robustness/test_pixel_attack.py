@@ -19,48 +19,51 @@ def reddest(images: Sequence[Image.Image]) -> np.ndarray:
 
 
 def test_one_pixel_is_found_and_only_one_is_changed() -> None:
-    found = attack(GREY, reddest, pixels=1, queries=400, candidates=20, goal=0.05)
-    assert found.fooled
-    assert found.before == pytest.approx(1 - 100 / 255)
-    assert found.after < 0.05
-    assert (np.asarray(found.image) != np.asarray(GREY)).any(-1).sum() == 1
-    assert float(reddest([found.image])[0]) == found.after
+    result = attack(GREY, lambda images: reddest(images) - 0.05, pixels=1, queries=400, candidates=20)
+    assert result.fooled
+    assert result.before == pytest.approx(1 - 100 / 255 - 0.05)
+    assert result.after < 0
+    assert (np.asarray(result.image) != np.asarray(GREY)).any(-1).sum() == 1
+    assert float(reddest([result.image])[0]) - 0.05 == result.after
 
 
 def test_what_cannot_be_fooled_costs_the_queries_and_no_more() -> None:
-    asked: list[int] = []
+    batches: list[int] = []
 
     def firm(images: Sequence[Image.Image]) -> np.ndarray:
-        asked.append(len(images))
+        batches.append(len(images))
         return np.ones(len(images))
 
-    found = attack(GREY, firm, pixels=3, queries=100, candidates=20)
-    assert not found.fooled
-    assert found.after == found.before == 1
-    assert found.queries == sum(asked) <= 101
-    assert np.array_equal(np.asarray(found.image), np.asarray(GREY))
+    result = attack(GREY, firm, pixels=3, queries=100, candidates=20)
+    assert not result.fooled
+    assert result.after == result.before == 1
+    assert result.queries == sum(batches) <= 101
+    assert np.array_equal(np.asarray(result.image), np.asarray(GREY))
 
 
 def test_it_can_be_stopped_and_tells_how_far_it_is() -> None:
-    told: list[Attack] = []
-    found = attack(
-        GREY, reddest, queries=400, candidates=10, goal=-1, on_round=told.append, stop=lambda: len(told) == 3
-    )  # fmt: skip
-    assert found.stopped and not found.fooled
-    assert [so_far.queries for so_far in told] == [11, 21, 31]
-    assert found.after == told[-1].after < found.before
-    for so_far in told:  # whoever is interrupted has the picture as well as the score
-        assert so_far.stopped and float(reddest([so_far.image])[0]) == so_far.after
+    rounds: list[Attack] = []
+
+    def on_round(so_far: Attack) -> bool:
+        rounds.append(so_far)
+        return len(rounds) == 3
+
+    result = attack(GREY, lambda images: 1 + reddest(images), queries=400, candidates=10, on_round=on_round)
+    assert result.stopped and not result.fooled
+    assert [so_far.queries for so_far in rounds] == [11, 21, 31]
+    assert result.after == rounds[-1].after < result.before
+    for so_far in rounds:  # whoever is interrupted has the picture as well as the score
+        assert so_far.stopped and 1 + float(reddest([so_far.image])[0]) == so_far.after
 
 
-@pytest.mark.parametrize(("queries", "asked"), [(100, 81), (400, 401)])
-def test_whole_rounds_are_asked_for_as_long_as_they_fit(queries: int, asked: int) -> None:
-    assert attack(GREY, lambda images: np.ones(len(images)), queries=queries).queries == asked
+@pytest.mark.parametrize(("queries", "expected"), [(100, 81), (400, 401)])
+def test_whole_rounds_are_asked_for_as_long_as_they_fit(queries: int, expected: int) -> None:
+    assert attack(GREY, lambda images: np.ones(len(images)), queries=queries).queries == expected
 
 
 def test_an_answer_that_is_wrong_already_needs_no_pixel() -> None:
-    found = attack(GREY, lambda images: np.full(len(images), -0.5), queries=50, candidates=10)
-    assert (found.fooled, found.queries) == (True, 1)
+    result = attack(GREY, lambda images: np.full(len(images), -0.5), queries=50, candidates=10)
+    assert (result.fooled, result.queries) == (True, 1)
 
 
 def test_pictures_are_attacked_as_the_model_sees_them() -> None:
