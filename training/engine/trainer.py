@@ -42,7 +42,12 @@ class Run:
     resume_from: Path | None
 
     def fit(
-        self, module: L.LightningModule, data: Iterable[Any] | L.LightningDataModule, validation: Any = None
+        self,
+        module: L.LightningModule,
+        train: Iterable[Any] | None = None,
+        validation: Iterable[Any] | None = None,
+        *,
+        datamodule: L.LightningDataModule | None = None,
     ) -> None:
         """Trains `module` in place on a training and a validation loader, or on a datamodule."""
         if self.resume_from is not None:
@@ -50,7 +55,7 @@ class Run:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*does not have many workers.*")
             self.trainer.fit(
-                module, data, validation, ckpt_path=self.resume_from, weights_only=False
+                module, train, validation, datamodule, ckpt_path=self.resume_from, weights_only=False
             )  # fmt: skip
         self.trainer.strategy.barrier()  # until the first process has written its checkpoints and its log
 

@@ -28,10 +28,10 @@ def test_a_check_has_the_mean_of_the_losses_since_the_one_before(tmp_path: Path)
 
 
 def test_rounds_are_counted_through(tmp_path: Path) -> None:
-    one = curves.by_check(log(tmp_path), "auroc")
-    assert [point["step"] for point in curves.join([one, one])] == [20.0, 30.0, 50.0, 60.0]
-    assert curves.join([one, one])[2]["auroc"] == 0.7
-    assert one[0]["step"] == 20.0  # what went in is as it was
+    curve = curves.by_check(log(tmp_path), "auroc")
+    assert [point["step"] for point in curves.join([curve, curve])] == [20.0, 30.0, 50.0, 60.0]
+    assert curves.join([curve, curve])[2]["auroc"] == 0.7
+    assert curve[0]["step"] == 20.0  # what went in is as it was
     assert curves.join([]) == []
 
 
