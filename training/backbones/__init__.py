@@ -1,1 +1,1 @@
-"""Pretrained towers by their names, and their fine-tuning on sentences."""
+"""Pretrained towers by spec (`registry.build`), their shipped versions, and their finetuning on sentences."""

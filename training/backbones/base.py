@@ -1,7 +1,7 @@
-"""What stands between a data set's rows and a fusion: prepared inputs, and the module that makes tokens of them.
+"""The interface of a pretrained tower in a multitask model: its spec, its prepared inputs, and its trainable module.
 
-Preparing happens once (word pieces looked up, pictures decoded and squashed, frozen towers run); the module runs in
-every step and is trained with the rest unless the encoder is frozen.
+`prepare` runs once over all rows (word pieces looked up, images decoded and resized, frozen towers run); the module runs
+in every step and is trained with the rest of the model unless the tower is frozen.
 """
 
 from __future__ import annotations
@@ -9,65 +9,85 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import shorten
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from torch import Tensor, nn
 
-from models.errors import SubtextError
+from models.errors import BadInput, SubtextError
+
+Modality = Literal["image", "text"]
 
 
-class EncoderUnavailable(SubtextError):
-    """An encoder's weights or its package are not on this machine and cannot be fetched."""
-
-
-def reason(error: Exception) -> str:
-    """The error's kind and its first line, shortened: libraries add paragraphs of advice to theirs."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return shorten(": ".join([type(error).__name__, *lines[:1]]), 160, placeholder=" ...")
-
-
-class Store(Protocol):
-    """Prepared inputs of all rows of one side."""
-
-    def batch(self, rows: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
-        """Inputs (B, N, ...) and their mask (B, N); row -1 lacks this side, its mask is all False."""
-        ...
-
-
-class SideEncoder(Protocol):
-    """One side of one system, built from its spec.
-
-    `reads` names what the app has to feed its graph with (see `models/classifiers/multitask.py`); `settings` go into the card. A
-    `front`, where there is one, is the frozen part that `prepare` has run already: the shipped graph begins with it.
-    """
-
-    spec: str
-    width: int
-    reads: str
-    module: nn.Module
-    settings: dict[str, Any]
-
-    def prepare(self, data: Sequence[Any]) -> Store:
-        """Texts (str or None) or pictures (bytes or None) to what `module(inputs, mask) -> (tokens, mask)` takes."""
-        ...
+class BackboneUnavailable(SubtextError):
+    """A backbone's weights or its package are not on this machine and cannot be fetched."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a recipe says of one side: the spec, whether its tower is trained, how long a text may be, and the rest."""
+class BackboneSpec:
+    """What a configuration says of one modality: the encoder's spec, whether it is finetuned, and its input sizes."""
 
     encoder: str
-    tune: bool = True
-    longest: int = 96  # word pieces
+    finetune: bool = False
+    max_length: int = 96  # word pieces, or words
     side: int = 224  # pixels
     pooled: bool = False  # the mean token alone: as good for small heads, and a hundred times less to compute
-    clean: bool = False  # words lower-cased and freed of special characters
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        """What follows the colon: `roberta-base` of `hf:roberta-base`."""
+        return self.encoder.partition(":")[2]
 
-class Through(nn.Module):
-    """Tokens that come ready: what is left of a frozen tower."""
 
-    def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        return tokens, mask
+class TokenStore(Protocol):
+    """Prepared inputs of all rows of one modality."""
+
+    def batch(self, rows: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
+        """Inputs (B, N, ...) and their mask (B, N); row -1 lacks this modality, its mask is all False."""
+        ...
+
+
+class Backbone:
+    """The encoder of one modality. Subclasses set `input_kind`, `width`, `module`, `card` and define `prepare`.
+
+    input_kind: what the app feeds to the exported graph (see `models/classifiers/multitask.py`). width: of a token.
+    module: `module(inputs, mask)` gives (tokens, mask). card: settings for the card of the trained model. front: a frozen
+    part that `prepare` has run already; the exported graph begins with it. words: the vocabulary of a backbone that learns
+    its own. pretrained: False where the weights start at random.
+    """
+
+    input_kind: str
+    width: int
+    module: nn.Module
+    card: dict[str, Any]
+    front: nn.Module | None = None
+    words: list[str] | None = None
+    pretrained = True
+
+    def __init__(self, spec: BackboneSpec) -> None:
+        self.spec = spec
+
+    def freeze_unless_finetuned(self) -> None:
+        """Takes the gradients from a module that the spec does not finetune."""
+        if not self.spec.finetune:
+            self.module.requires_grad_(False)
+
+    def learn_words(self, texts: Sequence[str | None]) -> None:
+        """Takes the vocabulary from training texts, for a backbone that learns its own."""
+
+    def prepare(self, data: Sequence[Any]) -> TokenStore:
+        """The inputs of all rows, from texts (str or None) or pictures (bytes or None)."""
+        raise NotImplementedError
+
+
+def build_error(spec: BackboneSpec, error: Exception, advice: str, *, pretrained: bool = True) -> SubtextError:
+    """What to raise for a library's error: `BadInput` for options that do not fit, else `BackboneUnavailable`.
+
+    Without `pretrained` weights nothing is fetched, so that only the options can be wrong.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]  # libraries add paragraphs of advice
+    reason = shorten(": ".join([type(error).__name__, *lines[:1]]), 160, placeholder=" ...")
+    if isinstance(error, TypeError) or not pretrained:
+        return BadInput(f"{spec.encoder} cannot be built with these options ({reason}).")
+    return BackboneUnavailable(f"{spec.encoder} cannot be fetched ({reason}): {advice}.")

@@ -1,15 +1,14 @@
 """`hf:ID` (text) and `open_clip:NAME` (text or picture): towers from the Hugging Face hub or a local folder.
 
-They are trained with the rest or, with `tune = false`, run as they are. Nothing is fetched but by asking for one of
-these; what the hub does not give is `EncoderUnavailable`, so that the recipe's fallback can take over. What no hub could give
-(an id that is none, a setting that the tower does not know) is `BadInput`.
+They are finetuned with the rest or run as they are. Only a model that names one of these fetches anything; what the hub
+does not give is `BackboneUnavailable`, so that the configuration's fallback is used. What no hub could give (a malformed
+id, a setting that the tower does not know) is `BadInput`.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,132 +17,103 @@ from PIL import Image
 from torch import Tensor, nn
 
 from models.errors import BadInput, suggest
-from training.backbones.base import Asked, EncoderUnavailable, Store, reason
-from training.backbones.mini import sparse
+from training.backbones.base import Backbone, BackboneSpec, Modality, TokenStore, build_error
+from training.backbones.stores import IdStore, ImageStore, prepare_present
+
+ADVICE = "connect to its hub, name a local folder in its place, or let the recipe's fallback take over"
 
 
-@dataclass(frozen=True)
-class Ids:
-    """Token numbers of each text."""
-
-    rows: list[list[int]]
-    padding: int
-
-    def batch(self, rows: Sequence[int] | Any) -> tuple[Tensor, Tensor]:
-        found = [self.rows[row] if row >= 0 else [] for row in rows]
-        longest = max(2, *(len(row) for row in found))
-        ids = torch.full((len(found), longest), self.padding)
-        mask = torch.zeros(len(found), longest, dtype=torch.bool)
-        for at, row in enumerate(found):
-            ids[at, : len(row)], mask[at, : len(row)] = torch.tensor(row, dtype=torch.long), True
-        return ids, mask
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Pictures as the tower's own preprocessing leaves them, (pictures, 3, S, S)."""
-
-    values: Tensor
-
-    def batch(self, rows: Sequence[int] | Any) -> tuple[Tensor, Tensor]:
-        index = torch.as_tensor(rows)
-        return self.values[index.clamp(min=0)], (index >= 0)[:, None]
-
-
-class HuggingFace:
+class HuggingFace(Backbone):
     """A transformers encoder: its last hidden states."""
 
-    reads = "hub"
+    input_kind = "hub"
 
-    def __init__(self, modality: str, asked: Asked, cache: Path) -> None:
+    def __init__(self, modality: Modality, spec: BackboneSpec, cache: Path) -> None:
+        super().__init__(spec)
         from huggingface_hub.errors import HFValidationError
         from transformers import AutoModel, AutoTokenizer
 
-        self.spec, self.asked = asked.encoder, asked
-        name = asked.encoder.partition(":")[2]
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(name)
-            tower = AutoModel.from_pretrained(name, **asked.options)
+            self.tokenizer = AutoTokenizer.from_pretrained(spec.name)
+            tower = AutoModel.from_pretrained(spec.name, **spec.options)
         except Exception as error:
             if isinstance(error.__cause__, HFValidationError):
                 raise BadInput(
-                    f"{asked.encoder!r} names neither a model of the hub, which is written like hf:ORGANISATION/NAME, nor a "
+                    f"{spec.encoder!r} names neither a model of the hub, which is written like hf:ORGANISATION/NAME, nor a "
                     "local folder that is there."
                 ) from error
-            raise _unavailable(asked.encoder, error) from error
-        self.module: nn.Module = Hidden(tower)
-        if not asked.tune:
-            self.module.requires_grad_(False)
+            raise build_error(spec, error, ADVICE) from error
+        self.module = LastHiddenState(tower)
+        self.freeze_unless_finetuned()
         self.width = int(tower.config.hidden_size)
-        self.settings: dict[str, Any] = {"frozen": not asked.tune, "longest": asked.longest}
+        self.card = {"frozen": not spec.finetune, "longest": spec.max_length}
 
-    def prepare(self, data: Sequence[Any]) -> Store:
-        def build(texts: Sequence[str]) -> Ids:
-            rows = (
-                self.tokenizer(list(texts), truncation=True, max_length=self.asked.longest)["input_ids"]
-                if texts
-                else []
-            )
-            return Ids(rows, self.tokenizer.pad_token_id or 0)
+    def prepare(self, data: Sequence[Any]) -> TokenStore:
+        """Token ids by the tower's own tokenizer."""
 
-        return sparse(data, build)
+        def build(texts: Sequence[str]) -> IdStore:
+            encoded = self.tokenizer(texts, truncation=True, max_length=self.spec.max_length) if texts else {}
+            return IdStore(encoded.get("input_ids", []), self.tokenizer.pad_token_id or 0)
+
+        return prepare_present(data, build)
 
 
-class Hidden(nn.Module):
+class LastHiddenState(nn.Module):
+    """Token ids (B, W) to the last layer's states (B, W, width)."""
+
     def __init__(self, tower: nn.Module) -> None:
         super().__init__()
         self.tower = tower
 
     def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         first = torch.arange(mask.shape[1], device=mask.device)[None] == 0
-        seen = mask | (~mask.any(dim=1, keepdim=True) & first)  # attention over nothing has no answer
-        return self.tower(input_ids=ids, attention_mask=seen.long()).last_hidden_state, mask
+        attended = mask | (~mask.any(dim=1, keepdim=True) & first)  # attention over no tokens is undefined
+        return self.tower(input_ids=ids, attention_mask=attended.long()).last_hidden_state, mask
 
 
-class OpenClip:
+class OpenClip(Backbone):
     """A CLIP tower of open_clip: patch tokens of its picture side, or token states of its text side."""
 
-    reads = "hub"
+    input_kind = "hub"
 
-    def __init__(self, modality: str, asked: Asked, cache: Path) -> None:
+    def __init__(self, modality: Modality, spec: BackboneSpec, cache: Path) -> None:
+        super().__init__(spec)
         import open_clip
 
-        self.spec, self.asked, self.modality = asked.encoder, asked, modality
-        name = asked.encoder.partition(":")[2]
-        options = dict(asked.options)
+        self.modality = modality
+        options = dict(spec.options)
         weights = options.pop("weights", "openai")
-        _check(name, weights)
+        _check(spec.name, weights)
         try:
-            model, _, self.preprocess = open_clip.create_model_and_transforms(name, pretrained=weights, **options)
-            self.tokenizer = open_clip.get_tokenizer(name)
+            model, _, self.preprocess = open_clip.create_model_and_transforms(spec.name, pretrained=weights, **options)
+            self.tokenizer = open_clip.get_tokenizer(spec.name)
         except Exception as error:
-            raise _unavailable(asked.encoder, error) from error
+            raise build_error(spec, error, ADVICE) from error
         if modality == "image":
             model.visual.output_tokens = True
-            self.module: nn.Module = Patches(model.visual)
             self.width = int(model.visual.transformer.width)
         else:
-            self.module = Words(model)
             self.width = int(model.token_embedding.embedding_dim)
-        if not asked.tune:
-            self.module.requires_grad_(False)
-        self.settings: dict[str, Any] = {"frozen": not asked.tune, "weights": weights}
+        self.module = PatchTokens(model.visual) if modality == "image" else TextTokens(model)
+        self.freeze_unless_finetuned()
+        self.card = {"frozen": not spec.finetune, "weights": weights}
 
-    def prepare(self, data: Sequence[Any]) -> Store:
-        if self.modality == "text":
-            return sparse(data, lambda texts: Ids([[i for i in row if i] for row in self._ids(texts)], 0))
-        return sparse(data, self._pictures)
+    def prepare(self, data: Sequence[Any]) -> TokenStore:
+        """Token ids, or images as the tower's own preprocessing leaves them."""
+        return prepare_present(data, self._token_ids if self.modality == "text" else self._images)
 
-    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
-        found: list[list[int]] = self.tokenizer(list(texts)).tolist() if texts else []
-        return found
+    def _token_ids(self, texts: Sequence[str]) -> IdStore:
+        padded = self.tokenizer(list(texts)).tolist() if texts else []
+        return IdStore([[number for number in row if number] for row in padded])
 
-    def _pictures(self, pictures: Sequence[bytes]) -> Prepared:
-        shown = [self.preprocess(Image.open(io.BytesIO(one)).convert("RGB")) for one in pictures]
-        return Prepared(torch.stack(shown) if shown else torch.zeros(1, 3, 224, 224))
+    def _images(self, images: Sequence[bytes]) -> ImageStore:
+        pixels = [self.preprocess(Image.open(io.BytesIO(image)).convert("RGB")) for image in images]
+        return ImageStore(torch.stack(pixels) if pixels else torch.zeros(1, 3, 224, 224))
 
 
-class Patches(nn.Module):
+class PatchTokens(nn.Module):
+    """Pixels (B, 3, S, S) to patch tokens (B, patches, width)."""
+
     def __init__(self, visual: nn.Module) -> None:
         super().__init__()
         self.visual = visual
@@ -153,19 +123,19 @@ class Patches(nn.Module):
         return tokens, mask.expand(-1, tokens.shape[1])
 
 
-class Words(nn.Module):
-    """Token states after the last layer; open_clip's text tower looks back only, so padding behind changes nothing."""
+class TextTokens(nn.Module):
+    """Token states after the last layer; the text tower's attention is causal, so padding behind changes nothing."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.table, self.places = model.token_embedding, model.positional_embedding
+        self.embedding, self.positions = model.token_embedding, model.positional_embedding
         self.transformer, self.norm = model.transformer, model.ln_final
-        self.register_buffer("look_back", model.attn_mask, persistent=False)
+        self.register_buffer("causal_mask", model.attn_mask, persistent=False)
 
     def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        width = ids.shape[1]
-        states = self.table(ids) + self.places[:width]
-        return self.norm(self.transformer(states, attn_mask=self.look_back[:width, :width])), mask
+        length = ids.shape[1]
+        states = self.embedding(ids) + self.positions[:length]
+        return self.norm(self.transformer(states, attn_mask=self.causal_mask[:length, :length])), mask
 
 
 def _check(name: str, weights: str) -> None:
@@ -181,12 +151,3 @@ def _check(name: str, weights: str) -> None:
         raise BadInput(
             f"open_clip has no weights {weights!r} for {name}, and no file is there.{suggest(weights, tags)}"
         )
-
-
-def _unavailable(spec: str, error: Exception) -> EncoderUnavailable | BadInput:
-    if isinstance(error, TypeError):  # a builder that was given a setting which it does not have
-        return BadInput(f"{spec} cannot be built with these options ({reason(error)}).")
-    return EncoderUnavailable(
-        f"{spec} cannot be fetched ({reason(error)}): connect to its hub, name a local folder in its place, or "
-        "let the recipe's fallback take over."
-    )

@@ -1,57 +1,62 @@
-"""Encoders by spec: `mini`, `minilm`, `bilstm`, `hf:ID`, `torchvision:NAME`, `timm:NAME`, `open_clip:NAME`."""
+"""Backbones by spec: `mini`, `minilm`, `bilstm`, `hf:ID`, `torchvision:NAME`, `timm:NAME`, `open_clip:NAME`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from models.errors import BadInput, suggest
-from training.backbones import bilstm, hub, mini, minilm, vision
-from training.backbones.base import Asked, EncoderUnavailable, SideEncoder
-
-Modality = Literal["image", "text"]
-
-
-class Registered(NamedTuple):
-    build: Callable[[str, Asked, Path], Any]
-    sides: tuple[str, ...]
+from training.backbones.base import Backbone, BackboneSpec, BackboneUnavailable, Modality
+from training.backbones.bilstm import BiLSTM
+from training.backbones.hub import HuggingFace, OpenClip
+from training.backbones.mini import Mini
+from training.backbones.minilm import MiniLM
+from training.backbones.vision import VisionBackbone
 
 
-ENCODERS: dict[str, Registered] = {
-    "mini": Registered(mini.Mini, ("image", "text")),
-    "minilm": Registered(minilm.MiniLM, ("text",)),
-    "bilstm": Registered(bilstm.BiLSTM, ("text",)),
-    "hf": Registered(hub.HuggingFace, ("text",)),
-    "open_clip": Registered(hub.OpenClip, ("image", "text")),
-    "torchvision": Registered(vision.Picture, ("image",)),
-    "timm": Registered(vision.Picture, ("image",)),
+class Entry(NamedTuple):
+    """A backbone's class, the modalities that it reads, and whether a name follows it after a colon."""
+
+    backbone: Any
+    modalities: tuple[Modality, ...]
+    named: bool = False
+
+
+BACKBONES: dict[str, Entry] = {
+    "mini": Entry(Mini, ("image", "text")),
+    "minilm": Entry(MiniLM, ("text",)),
+    "bilstm": Entry(BiLSTM, ("text",)),
+    "hf": Entry(HuggingFace, ("text",), named=True),
+    "open_clip": Entry(OpenClip, ("image", "text"), named=True),
+    "torchvision": Entry(VisionBackbone, ("image",), named=True),
+    "timm": Entry(VisionBackbone, ("image",), named=True),
 }
 
 unavailable: dict[str, str] = {}
-"""Why an encoder, with its options, could not be fetched in this process: its hub lets every try wait most of a minute."""
+"""Why an encoder, with its options, could not be fetched in this process: a failed download takes most of a minute."""
 
 
-def build(modality: Modality, asked: Asked, cache: Path) -> SideEncoder:
-    """The encoder of that spec. `BadInput` if there is none, `EncoderUnavailable` if it cannot be fetched,
+def build(modality: Modality, spec: BackboneSpec, cache: Path) -> Backbone:
+    """The backbone of that spec. `BadInput` if there is none, `BackboneUnavailable` if it cannot be fetched,
     which is tried once in a process.
     """
-    kind, colon, name = asked.encoder.partition(":")
-    if kind not in ENCODERS:
-        raise BadInput(f"There is no encoder {asked.encoder!r}.{suggest(kind, ENCODERS)}")
-    registered = ENCODERS[kind]
-    if modality not in registered.sides:
+    kind, colon, name = spec.encoder.partition(":")
+    if kind not in BACKBONES:
+        raise BadInput(f"There is no encoder {spec.encoder!r}.{suggest(kind, BACKBONES)}")
+    entry = BACKBONES[kind]
+    if modality not in entry.modalities:
         side = "pictures" if modality == "image" else "words"
-        raise BadInput(f"The encoder {asked.encoder!r} does not read {side}.")
-    if bool(name) != (kind in {"hf", "open_clip", "torchvision", "timm"}) or bool(colon) != bool(name):
+        raise BadInput(f"The encoder {spec.encoder!r} does not read {side}.")
+    if bool(name) != entry.named or bool(colon) != bool(name):
         raise BadInput(
-            f"An encoder is named like mini, bilstm, hf:roberta-base or timm:resnet18, not {asked.encoder!r}."
+            f"An encoder is named like mini, bilstm, hf:roberta-base or timm:resnet18, not {spec.encoder!r}."
         )
-    wanted = f"{asked.encoder} {dict(asked.options)}"
-    if wanted in unavailable:
-        raise EncoderUnavailable(unavailable[wanted])
+    key = f"{spec.encoder} {dict(spec.options)}"
+    if key in unavailable:
+        raise BackboneUnavailable(unavailable[key])
     try:
-        return registered.build(modality, asked, cache)  # type: ignore[no-any-return]
-    except EncoderUnavailable as error:
-        unavailable[wanted] = str(error)
+        backbone: Backbone = entry.backbone(modality, spec, cache)
+    except BackboneUnavailable as error:
+        unavailable[key] = str(error)
         raise
+    return backbone

@@ -1,14 +1,13 @@
 """`torchvision:NAME` and `timm:NAME`: picture towers from their libraries, with their weights or from scratch.
 
-`options.pretrained` (true unless said otherwise) asks for the library's own weights, which a hub has to give; false
-starts from scratch. Whatever else stands in `options` goes to the library's builder (`channels`, `layers`, ...).
+`options.pretrained` (true unless said otherwise) takes the library's own weights, which its hub has to give; false starts
+from scratch. All other `options` go to the library's builder (`channels`, `layers`, ...).
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,106 +17,79 @@ from PIL import Image
 from torch import Tensor, nn
 
 from models.errors import BadInput
-from models.io.images import IMAGENET_MEAN, IMAGENET_STD, squash
-from training.backbones.base import Asked, EncoderUnavailable, Store, reason
-from training.backbones.mini import sparse
+from models.io.images import squash
+from training.backbones.base import Backbone, BackboneSpec, Modality, TokenStore, build_error
+from training.backbones.stores import PixelStore, prepare_present
+
+ADVICE = (
+    "connect to the hub of its weights, name a recipe's fallback, or train from scratch with options.pretrained = false"
+)
 
 
-@dataclass(frozen=True)
-class Pixels:
-    """uint8 [pictures, side, side, 3]."""
+class VisionBackbone(Backbone):
+    """Images are resized to a square; tokens are the positions of the last feature map."""
 
-    values: np.ndarray
+    input_kind = "pixels"
 
-    def batch(self, rows: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
-        """float32 (B, 3, side, side), ImageNet's mean and spread taken out, and a mask (B, 1)."""
-        index = np.asarray(rows)
-        values = torch.from_numpy(self.values[np.maximum(index, 0)] if len(self.values) else self._nothing(len(index)))
-        pixels = (values.float() / 255 - torch.from_numpy(IMAGENET_MEAN)) / torch.from_numpy(IMAGENET_STD)
-        mask = torch.from_numpy(index >= 0)[:, None]
-        return pixels.permute(0, 3, 1, 2) * mask[..., None, None], mask
-
-    def _nothing(self, rows: int) -> np.ndarray:
-        return np.zeros((rows, *self.values.shape[1:]), np.uint8)
-
-
-class Picture:
-    """Squashed to a square; tokens are the places of the last feature map."""
-
-    reads = "pixels"
-
-    def __init__(self, modality: str, asked: Asked, cache: Path) -> None:
-        self.spec, self.asked = asked.encoder, asked
-        library, _, name = asked.encoder.partition(":")
-        options = dict(asked.options)
+    def __init__(self, modality: Modality, spec: BackboneSpec, cache: Path) -> None:
+        super().__init__(spec)
+        options = dict(spec.options)
         self.pretrained = bool(options.pop("pretrained", True))
-        body = (
-            _timm(name, self.pretrained, options) if library == "timm" else _torchvision(name, self.pretrained, options)
-        )
-        self.module: nn.Module = Map(body, flip=True)
-        self.width = _width(self.module, asked.side)
-        if not asked.tune:
-            self.module.requires_grad_(False)
-        self.settings: dict[str, Any] = {"frozen": not asked.tune, "side": asked.side, "pretrained": self.pretrained}
+        build = _build_timm if spec.encoder.startswith("timm:") else _build_torchvision
+        try:
+            network = build(spec.name, self.pretrained, options)
+        except BadInput:
+            raise
+        except Exception as error:
+            raise build_error(spec, error, ADVICE, pretrained=self.pretrained) from error
+        self.module = FeatureMap(network)
+        self.width = _width(self.module, spec.side)
+        self.freeze_unless_finetuned()
+        self.card = {"frozen": not spec.finetune, "side": spec.side, "pretrained": self.pretrained}
 
-    def prepare(self, data: Sequence[Any]) -> Store:
-        side = self.asked.side
+    def prepare(self, data: Sequence[Any]) -> TokenStore:
+        """Resized images; one of zeros where no row has an image, so that a batch has something to index."""
+        side = self.spec.side
 
-        def build(pictures: Sequence[bytes]) -> Pixels:
-            values = np.zeros((len(pictures), side, side, 3), np.uint8)
-            for at, one in enumerate(pictures):
-                image = Image.open(io.BytesIO(one)).convert("RGB")
-                values[at] = np.asarray(squash(image, side))
-            return Pixels(values)
+        def build(images: Sequence[bytes]) -> PixelStore:
+            pixels = np.zeros((max(1, len(images)), side, side, 3), np.uint8)
+            for number, image in enumerate(images):
+                pixels[number] = np.asarray(squash(Image.open(io.BytesIO(image)).convert("RGB"), side))
+            return PixelStore(pixels)
 
-        return sparse(data, build)
+        return prepare_present(data, build)
 
 
-class Map(nn.Module):
-    """Pixels (B, 3, S, S) to tokens (B, places, width); in training half of the pictures are mirrored if `flip`."""
+class FeatureMap(nn.Module):
+    """Pixels (B, 3, S, S) to tokens (B, positions, width); in training half of the images are mirrored."""
 
-    def __init__(self, body: nn.Module, *, flip: bool) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.body, self.flip = body, flip
+        self.body = network
 
     def forward(self, pixels: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        if self.training and self.flip:
+        if self.training:
             mirrored = torch.rand(len(pixels), 1, 1, 1, device=pixels.device) < 0.5
             pixels = torch.where(mirrored, pixels.flip(-1), pixels)
-        tokens = self.body(pixels).flatten(2).transpose(1, 2)  # (B, places, width)
+        tokens = self.body(pixels).flatten(2).transpose(1, 2)  # (B, positions, width)
         return tokens, mask.expand(-1, tokens.shape[1])
 
 
-def _timm(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
+def _build_timm(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
     import timm
 
     if name not in timm.list_models():
         raise BadInput(f"timm has no model {name!r}: `timm.list_models()` names them.")
-    try:
-        return timm.create_model(name, pretrained=pretrained, num_classes=0, global_pool="", **options)
-    except Exception as error:
-        raise _unavailable(f"timm:{name}", pretrained, error) from error
+    return timm.create_model(name, pretrained=pretrained, num_classes=0, global_pool="", **options)
 
 
-def _torchvision(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
+def _build_torchvision(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
     from torchvision import models
 
     if name not in models.list_models(module=models) or not name.startswith("resnet"):
         raise BadInput(f"torchvision:{name} is not one of its ResNets, such as torchvision:resnet50.")
-    try:
-        net = models.get_model(name, weights="DEFAULT" if pretrained else None, **options)
-    except Exception as error:
-        raise _unavailable(f"torchvision:{name}", pretrained, error) from error
-    return nn.Sequential(*list(net.children())[:-2])  # without pooling and classifier
-
-
-def _unavailable(spec: str, pretrained: bool, error: Exception) -> EncoderUnavailable | BadInput:
-    if not pretrained or isinstance(error, TypeError):  # a builder that was given a setting which it does not have
-        return BadInput(f"{spec} cannot be built with these options ({reason(error)}).")
-    return EncoderUnavailable(
-        f"The weights of {spec} cannot be fetched ({reason(error)}): connect to their hub, name a recipe's "
-        "fallback, or train from scratch with options.pretrained = false."
-    )
+    network = models.get_model(name, weights="DEFAULT" if pretrained else None, **options)
+    return nn.Sequential(*list(network.children())[:-2])  # without pooling and classifier
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BadInput, suggest
-from training.backbones.base import Asked
+from training.backbones.base import BackboneSpec
 from training.config import FOLDER
 
 WIDE = ("strength", "image", "text", "after", "tasks")  # what [wide] may hold, and each task of [wide.tasks]
@@ -19,7 +19,7 @@ WIDE_OF_TASK = ("strength", "image", "text", "third", "last", "verdict")
 
 @dataclass(frozen=True)
 class SideRecipe:
-    """One side: the encoder's spec, what else `Asked` takes, and the side to use where that cannot be fetched."""
+    """One side: the encoder's spec, what else `BackboneSpec` takes, and the side to use where that cannot be fetched."""
 
     encoder: str
     tune: bool = False
@@ -31,8 +31,9 @@ class SideRecipe:
     fallback: Mapping[str, Any] | None = None
 
     @property
-    def asked(self) -> Asked:
-        return Asked(self.encoder, self.tune, self.longest, self.side, self.pooled, self.clean, self.options)
+    def spec(self) -> BackboneSpec:
+        """What the backbone is built from."""
+        return BackboneSpec(self.encoder, self.tune, self.longest, self.side, self.pooled, self.options)
 
     @property
     def instead(self) -> SideRecipe | None:

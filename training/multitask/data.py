@@ -17,8 +17,8 @@ from models.errors import BadInput
 from models.evaluation_files import UNKNOWN
 from models.fusion import registry as fusions
 from models.tokenizers.words import cleaned
-from training.backbones import registry as encoders
-from training.backbones.base import EncoderUnavailable, SideEncoder, Store
+from training.backbones import registry as backbones
+from training.backbones.base import Backbone, BackboneUnavailable, TokenStore
 from training.datasets import registry as datasets
 from training.datasets.base import Row, usable_rows
 from training.engine.folds import group_folds, group_holdout, stratified_group_folds
@@ -63,8 +63,8 @@ class System:
 
     recipe: SystemRecipe
     heads: tuple[Head, ...]
-    image: SideEncoder | None
-    text: SideEncoder | None
+    image: Backbone | None
+    text: Backbone | None
     measured_with: dict[str, str]
 
     def network(self) -> Network:
@@ -77,7 +77,9 @@ class System:
         )
         image, text = (None if side is None else copy.deepcopy(side.module) for side in (self.image, self.text))
         sides = (("image", self.image), ("text", self.text))
-        widths = {name: side.width for name, side in sides if side is not None and side.reads in {"mini", "pieces"}}
+        widths = {
+            name: side.width for name, side in sides if side is not None and side.input_kind in {"mini", "pieces"}
+        }
         wide = Wide(widths, sum(head.logits for head in self.heads)) if self.recipe.wide and widths else None
         return Network(
             image,
@@ -94,7 +96,7 @@ class System:
 def build(recipe: SystemRecipe, cache: Path) -> System:
     """The system with its encoders, or with their fallbacks where they cannot be fetched."""
     measured: dict[str, str] = {}
-    sides: dict[str, SideEncoder | None] = {"image": None, "text": None}
+    sides: dict[str, Backbone | None] = {"image": None, "text": None}
     for name, asked in (("image", recipe.image), ("text", recipe.text)):
         if asked is not None:
             sides[name], measured[name] = _encoder(name, asked, cache)
@@ -102,17 +104,17 @@ def build(recipe: SystemRecipe, cache: Path) -> System:
     return System(recipe, heads, sides["image"], sides["text"], measured)
 
 
-def _encoder(side: str, asked: SideRecipe, cache: Path) -> tuple[SideEncoder, str]:
+def _encoder(side: str, asked: SideRecipe, cache: Path) -> tuple[Backbone, str]:
     """The encoder, and what it is: the spec, or what stands in for it. Both are printed: hours of training follow."""
     instead = asked.instead
     try:
-        found, measured = encoders.build(side, asked.asked, cache), asked.encoder  # type: ignore[arg-type]
-    except EncoderUnavailable as error:
+        found, measured = backbones.build(side, asked.spec, cache), asked.encoder  # type: ignore[arg-type]
+    except BackboneUnavailable as error:
         if instead is None:
             raise
         print(error)
-        found = encoders.build(side, instead.asked, cache)  # type: ignore[arg-type]
-        how = "from scratch" if getattr(found, "pretrained", None) is False else "in its place"
+        found = backbones.build(side, instead.spec, cache)  # type: ignore[arg-type]
+        how = "in its place" if found.pretrained else "from scratch"
         measured = f"{instead.encoder} {how} (the recipe's {asked.encoder} could not be fetched)"
     print(f"{'Pictures' if side == 'image' else 'Words'} are measured with {measured}.", flush=True)
     return found, measured
@@ -166,13 +168,11 @@ def prepare(system: System, rows: Sequence[Row], target: np.ndarray, training: n
     """Both sides of these rows; what an encoder has to learn from words first, it learns from training rows."""
     asked = system.recipe.text
     texts = [cleaned(row.text) if row.text and asked and asked.clean else row.text for row in rows]
-    stores: dict[str, Store | None] = {"image": None, "text": None}
+    stores: dict[str, TokenStore | None] = {"image": None, "text": None}
     if system.image is not None:
         stores["image"] = system.image.prepare([row.image for row in rows])
     if system.text is not None:
-        learn = getattr(system.text, "learn", None)
-        if learn is not None:
-            learn([text for text, here in zip(texts, training, strict=True) if here])
+        system.text.learn_words([text for text, here in zip(texts, training, strict=True) if here])
         stores["text"] = system.text.prepare(texts)
     return Prepared(
         stores["image"],

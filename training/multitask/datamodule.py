@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
-from training.backbones.base import Store
+from training.backbones.base import TokenStore
 from training.multitask.config import Schedule
 
 CHUNK = 16  # batches that are sorted by length together
@@ -21,8 +21,8 @@ CHUNK = 16  # batches that are sorted by length together
 class Prepared:
     """`image` and `text` are the stores of the sides that the system has; `target` int64 [rows, all questions]."""
 
-    image: Store | None
-    text: Store | None
+    image: TokenStore | None
+    text: TokenStore | None
     has_image: np.ndarray
     has_text: np.ndarray
     target: np.ndarray
@@ -46,7 +46,7 @@ class Prepared:
         }  # fmt: skip
 
 
-def _side(store: Store | None, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+def _side(store: TokenStore | None, rows: np.ndarray) -> tuple[Tensor, Tensor]:
     if store is None:
         return torch.zeros(len(rows), 1, 1), torch.zeros(len(rows), 1, dtype=torch.bool)
     return store.batch(rows)

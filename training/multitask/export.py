@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from models import weights
 from models.classifiers.heads import Head
 from models.encoders.base import GRID
-from training.backbones.base import SideEncoder
+from training.backbones.base import Backbone
 from training.backbones.sentences import WIDTH
 from training.export import weights_folder
 from training.multitask.data import System
@@ -66,16 +66,16 @@ def graph(system: System, networks: Sequence[Network]) -> onnx.ModelProto:
     for network in plain:
         network.align = nn.ModuleDict()  # of use in training only
     both = len(inputs) == 4
-    fronts = {name: encoder.front for name, encoder in sides.items() if getattr(encoder, "front", None) is not None}  # type: ignore[union-attr]
+    fronts = {name: encoder.front for name, encoder in sides.items() if encoder and encoder.front}
     module = Together(plain, fronts) if both else Alone(plain, fronts, image=system.image is not None)
     return weights_folder.trace(module, tuple(inputs.values()), names=tuple(inputs), outputs=("logits",), dynamic=axes)
 
 
-def _example(side: str, encoder: SideEncoder) -> tuple[Tensor, Tensor, dict[int, str]]:
+def _example(side: str, encoder: Backbone) -> tuple[Tensor, Tensor, dict[int, str]]:
     """An input, its mask, and which axis beside the batch varies."""
-    reads = encoder.reads
+    reads = encoder.input_kind
     if reads == "pixels":
-        size = int(encoder.settings["side"])
+        size = int(encoder.card["side"])
         return torch.randn(2, 3, size, size), torch.ones(2, 1, dtype=torch.bool), {}
     if reads == "words":
         return torch.randint(2, 9, (2, 7)), torch.ones(2, 7, dtype=torch.bool), {1: "words"}
@@ -97,7 +97,7 @@ def write(
     """`weights/<name>/` with graph, tensors, card and figures."""
     name = system.recipe.name
     hashes = {}
-    words = getattr(system.text, "words", None)
+    words = system.text and system.text.words
     if words is not None:
         folder = weights.output_folder(name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def write(
         hashes[WORDS] = weights.sha256(folder / WORDS)
     cleans = {"clean": True} if system.recipe.text is not None and system.recipe.text.clean else {}
     inputs: dict[str, dict[str, Any]] = {
-        side: {"reads": encoder.reads, "encoder": encoder.spec, **encoder.settings}
+        side: {"reads": encoder.input_kind, "encoder": encoder.spec.encoder, **encoder.card}
         for side, encoder in (("image", system.image), ("text", system.text))
         if encoder is not None
     }

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from models import weights as weights_of
 from models.classifiers.heads import Head
 from models.evaluation_files import UNKNOWN
-from training.backbones.mini import Mean
+from training.backbones.token_modules import MeanToken
 from training.multitask.datamodule import Prepared
 
 AT_ONCE = 256
@@ -31,7 +31,7 @@ class Wide(nn.Module):
     def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
         super().__init__()
         self.sides = tuple(widths)
-        self.mean = Mean()
+        self.mean = MeanToken()
         for side, width in widths.items():
             self.register_buffer(f"{side}_middle", torch.zeros(width))
             self.register_buffer(f"{side}_spread", torch.ones(width))
@@ -174,7 +174,7 @@ def _features(wide: Wide, data: Prepared, rows: np.ndarray) -> np.ndarray:
 
 
 def _mean_tokens(data: Prepared, rows: np.ndarray, side: str) -> np.ndarray:
-    mean, parts = Mean(), []
+    mean, parts = MeanToken(), []
     for start in range(0, len(rows), AT_ONCE):
         here = data.batch(rows[start : start + AT_ONCE])
         parts.append(mean(here[side], here[f"{side}_mask"])[0][:, 0].numpy())

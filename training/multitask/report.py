@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 def unservable(system: System) -> str:
     """Why the app cannot run this system, "" if it can: its graphs hold no tower of a hub."""
-    towers = [side.spec for side in (system.image, system.text) if side is not None and side.reads == "hub"]
+    towers = [
+        side.spec.encoder for side in (system.image, system.text) if side is not None and side.input_kind == "hub"
+    ]
     return f"with {' and '.join(towers)}, which the app cannot run (it can run mini)" if towers else ""
 
 

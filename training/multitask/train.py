@@ -147,7 +147,7 @@ def _fit_wide(system: System, network: Network, data: Data, seen: np.ndarray) ->
     if network.wide is not None:
         weights = {key: value for key, value in system.recipe.wide.items() if key not in {"after", "tasks"}}
         strength, tasks = weights.pop("strength", 100.0), system.recipe.wide.get("tasks", {})
-        if system.text is None or system.text.reads != "mini":  # the verdict knows no other tower's words
+        if system.text is None or system.text.input_kind != "mini":  # the verdict knows no other tower's words
             tasks = {name: {key: one for key, one in own.items() if key != "verdict"} for name, own in tasks.items()}
         linear_branch.fit(
             network.wide, data.prepared, seen, system.heads, strength=strength, weights=weights, tasks=tasks

@@ -41,7 +41,7 @@ def bert(tmp_path: Path) -> Path:
 def test_a_hub_s_tower_trains_to_the_end_and_ships_nothing(
     tune: bool, bert: Path, shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr(system.encoders, "build", BUILD)
+    monkeypatch.setattr(system.backbones, "build", BUILD)
     recipe = small(NAME)
     assert recipe.text is not None
     recipe = replace(recipe, text=replace(recipe.text, encoder=f"hf:{bert}", tune=tune, longest=16))

@@ -18,7 +18,7 @@ from PIL import Image
 from models.classifiers.multitask import MultitaskModel
 from models.errors import BadInput
 from training.backbones import mini
-from training.backbones.base import EncoderUnavailable
+from training.backbones.base import BackboneUnavailable
 from training.datasets.base import Row
 from training.multitask import config, lit_module, train
 from training.multitask import data as system
@@ -73,14 +73,14 @@ def shelf(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (root / name).symlink_to(tiny.root / name)
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(root))
     mini.shipped.cache_clear()
-    real = system.encoders.build
+    real = system.backbones.build
 
     def offline(modality: Any, asked: Any, cache: Path) -> Any:
         if asked.encoder.partition(":")[0] in {"hf", "open_clip"} or asked.encoder.startswith("torchvision"):
-            raise EncoderUnavailable("There is no connection in tests.")
+            raise BackboneUnavailable("There is no connection in tests.")
         return real(modality, asked, cache)
 
-    monkeypatch.setattr(system.encoders, "build", offline)
+    monkeypatch.setattr(system.backbones, "build", offline)
     yield root
     mini.shipped.cache_clear()
 
@@ -245,19 +245,19 @@ def test_a_wrong_recipe_is_one_sentence(tmp_path: Path, text: str, told: str) ->
     ],
 )
 def test_an_unknown_encoder_is_one_sentence(spec: str, told: str, tmp_path: Path) -> None:
-    from training.backbones import registry as encoders
-    from training.backbones.base import Asked
+    from training.backbones import registry as backbones
+    from training.backbones.base import BackboneSpec
 
     with pytest.raises(BadInput, match=told):
-        encoders.build("image" if spec.startswith("timm") else "text", Asked(spec), tmp_path)
+        backbones.build("image" if spec.startswith("timm") else "text", BackboneSpec(spec), tmp_path)
 
 
 def test_weights_that_open_clip_does_not_know_are_one_sentence(tmp_path: Path) -> None:
-    from training.backbones import registry as encoders
-    from training.backbones.base import Asked
+    from training.backbones import registry as backbones
+    from training.backbones.base import BackboneSpec
 
     with pytest.raises(BadInput, match=r"no weights 'opnai' for ViT-B-32.*Did you mean 'openai'"):
-        encoders.build("image", Asked("open_clip:ViT-B-32", options={"weights": "opnai"}), tmp_path)
+        backbones.build("image", BackboneSpec("open_clip:ViT-B-32", options={"weights": "opnai"}), tmp_path)
 
 
 GATED = "You are trying to access a gated repo.\nMake sure to have access to it at https://huggingface.co/mental/x."
@@ -270,7 +270,7 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     import torchvision.models
     import transformers
 
-    from training.backbones import registry as encoders
+    from training.backbones import registry as backbones
 
     asked: list[str] = []
 
@@ -278,7 +278,7 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(name)
         raise OSError(GATED)
 
-    monkeypatch.setattr(encoders, "unavailable", {})
+    monkeypatch.setattr(backbones, "unavailable", {})
     monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", refuse)
     monkeypatch.setattr(torchvision.models, "get_model", refuse)
     monkeypatch.setattr(timm, "create_model", refuse)
@@ -287,36 +287,36 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.parametrize("spec", ["hf:roberta-base", "torchvision:resnet50", "timm:resnet18"])
 def test_an_encoder_that_cannot_be_had_says_why_and_the_way_out(spec: str, refused: list[str], tmp_path: Path) -> None:
-    from training.backbones import registry as encoders
-    from training.backbones.base import Asked
+    from training.backbones import registry as backbones
+    from training.backbones.base import BackboneSpec
 
     with pytest.raises(
-        EncoderUnavailable, match=r"\(OSError: You are trying to access a gated repo\.\).*fallback"
+        BackboneUnavailable, match=r"\(OSError: You are trying to access a gated repo\.\).*fallback"
     ) as told:
-        encoders.build("text" if spec.startswith("hf") else "image", Asked(spec), tmp_path)
+        backbones.build("text" if spec.startswith("hf") else "image", BackboneSpec(spec), tmp_path)
     assert "Make sure" not in str(told.value)
 
 
 @pytest.mark.parametrize("spec", ["hf:roberta-base", "torchvision:resnet50", "timm:resnet18"])
 def test_an_encoder_that_cannot_be_had_is_asked_for_once(spec: str, refused: list[str], tmp_path: Path) -> None:
-    from training.backbones import registry as encoders
-    from training.backbones.base import Asked
+    from training.backbones import registry as backbones
+    from training.backbones.base import BackboneSpec
 
     told = []
     for options in ({}, {}, {"pretrained": True}, {}):
-        with pytest.raises(EncoderUnavailable) as error:
-            encoders.build("text" if spec.startswith("hf") else "image", Asked(spec, options=options), tmp_path)
+        with pytest.raises(BackboneUnavailable) as error:
+            backbones.build("text" if spec.startswith("hf") else "image", BackboneSpec(spec, options=options), tmp_path)
         told.append(str(error.value))
     assert refused == [spec.partition(":")[2]] * 2  # with other options it may be there
     assert len(set(told)) == 1
 
 
 def test_a_setting_that_the_tower_does_not_have_is_no_reason_for_the_fallback(tmp_path: Path) -> None:
-    from training.backbones import registry as encoders
-    from training.backbones.base import Asked
+    from training.backbones import registry as backbones
+    from training.backbones.base import BackboneSpec
 
     with pytest.raises(BadInput, match=r"cannot be built with these options.*wdth"):
-        encoders.build("image", Asked("timm:resnet18", options={"pretrained": True, "wdth": 3}), tmp_path)
+        backbones.build("image", BackboneSpec("timm:resnet18", options={"pretrained": True, "wdth": 3}), tmp_path)
 
 
 def test_what_is_measured_is_said_before_training(
