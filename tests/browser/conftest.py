@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from tests import wordings
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 180_000  # milliseconds; a busy machine is slow, not wrong
 FLAGS = [
@@ -100,7 +102,7 @@ def visitor(browser: Any) -> Iterator[Any]:
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
         page.goto(address)
-        page.get_by_role("heading", name="What does this meme say?").wait_for()
+        page.get_by_role("heading", name=wordings.WHAT_DOES_THIS_MEME_SAY).wait_for()
         return page
 
     yield open_page

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from benchmarks import serve
+from tests import wordings
 
 pytestmark = pytest.mark.browser
 GALLERY = sorted((Path(__file__).resolve().parents[2] / "assets" / "gallery").glob("*.webp"))[:3]
@@ -29,8 +30,8 @@ def test_many_memes_at_once(fresh: str, browser: Any, tmp_path: Path) -> None:
     page = browser.new_context(accept_downloads=True).new_page()
     page.set_default_timeout(180_000)
     page.goto(f"{fresh}/batch")
-    page.get_by_role("button", name="Judge them").wait_for()
-    page.wait_for_timeout(1500)
+    page.get_by_role("button", name=wordings.JUDGE_THEM).wait_for()
+    page.locator("[data-test-script-state=notRunning]").wait_for()
     assert page.get_by_text("Page not found").count() == 0
     files = [{"name": path.name, "mimeType": "image/webp", "buffer": path.read_bytes()} for path in GALLERY]
     files += [
@@ -39,9 +40,9 @@ def test_many_memes_at_once(fresh: str, browser: Any, tmp_path: Path) -> None:
     ]
     page.locator("input[type=file]").first.set_input_files(files)
     page.get_by_text("captions.csv").wait_for()
-    page.get_by_role("button", name="Judge them").click()
-    page.get_by_role("button", name="Delete and begin another").wait_for()
-    page.get_by_text("4 of 4 memes").wait_for()
+    page.get_by_role("button", name=wordings.JUDGE_THEM).click()
+    page.get_by_role("button", name=wordings.DELETE_AND_BEGIN_ANOTHER).wait_for()
+    page.get_by_text(wordings.N_4_OF_4_MEMES).wait_for()
     assert re.search(r"/batch\?job=[\w-]{20,}$", page.url)
     with page.expect_download() as waiting:
         page.get_by_role("button", name="CSV", exact=True).click()
@@ -50,17 +51,17 @@ def test_many_memes_at_once(fresh: str, browser: Any, tmp_path: Path) -> None:
         rows = {row["id"]: row for row in csv.DictReader(file)}
     assert rows["broken.png"]["status"] == "error"
     for path in GALLERY:
-        asked = {"caption": (None, f"words of {path.stem}"), "explain": (None, "false"), "picture": path.read_bytes()}
-        told = requests.post(f"{fresh}/api/v1/analyze", files=asked, timeout=180).json()
-        assert float(rows[path.name]["logit"]) == pytest.approx(told["verdict"]["logit"], abs=1e-3)
+        form = {"caption": (None, f"words of {path.stem}"), "explain": (None, "false"), "picture": path.read_bytes()}
+        answer = requests.post(f"{fresh}/api/v1/analyze", files=form, timeout=180).json()
+        assert float(rows[path.name]["logit"]) == pytest.approx(answer["verdict"]["logit"], abs=1e-3)
 
     phone = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
     phone.set_default_timeout(180_000)
     phone.goto(page.url)
-    phone.get_by_text("4 of 4 memes").wait_for()
+    phone.get_by_text(wordings.N_4_OF_4_MEMES).wait_for()
     main = phone.get_by_test_id("stMain")
     assert main.evaluate("main => main.scrollWidth - main.clientWidth") <= 1
-    page.get_by_role("button", name="Delete and begin another").click()
-    page.get_by_role("heading", name="Many memes at once").wait_for()
+    page.get_by_role("button", name=wordings.DELETE_AND_BEGIN_ANOTHER).click()
+    page.get_by_role("heading", name=wordings.MANY_MEMES_AT_ONCE).wait_for()
     phone.reload()
-    phone.get_by_text("This batch is not there any more").wait_for()
+    phone.get_by_text(wordings.THIS_BATCH_IS_NOT_THERE_ANY_MORE).wait_for()

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import expect
 
 from models.analysis import Analysis
+from tests import wordings
 
 pytestmark = pytest.mark.browser
 
@@ -26,9 +27,9 @@ def meme(words: str = "OUR NEIGHBOURS ARE KIND") -> dict[str, Any]:
     draw = ImageDraw.Draw(image)
     draw.ellipse((220, 170, 420, 370), fill=(240, 200, 90))
     draw.text((320, 50), words, font=ImageFont.load_default(40), fill="white", anchor="mm")
-    held = io.BytesIO()
-    image.save(held, "PNG")
-    return {"name": "meme.png", "mimeType": "image/png", "buffer": held.getvalue()}
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return {"name": "meme.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
 
 
 def verdict(page: Any) -> Any:
@@ -36,7 +37,7 @@ def verdict(page: Any) -> Any:
 
 
 def box_of(page: Any) -> Any:
-    return page.get_by_role("textbox", name="Words of the meme")
+    return page.get_by_role("textbox", name=wordings.WORDS_OF_THE_MEME)
 
 
 def correct(page: Any, words: str) -> None:
@@ -49,21 +50,21 @@ def correct(page: Any, words: str) -> None:
 def test_the_whole_way(which: str, visitor: Any, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     page = visitor(request.getfixturevalue(which))
     page.locator("input[type=file]").first.set_input_files(meme())
-    verdict(page).filter(has_text="Not hateful").wait_for()
-    page.get_by_role("tab", name="Attention").wait_for()
+    verdict(page).filter(has_text=wordings.NOT_HATEFUL).wait_for()
+    page.get_by_role("tab", name=wordings.ATTENTION).wait_for()
     expect(box_of(page)).to_have_value(re.compile(r"\S"))
 
     correct(page, HATEFUL)
-    verdict(page).filter(has_text="Hateful").filter(has_not_text="Not").wait_for()
-    page.get_by_text("Written by you").wait_for()
+    verdict(page).filter(has_text=wordings.HATEFUL).filter(has_not_text="Not").wait_for()
+    page.get_by_text(wordings.WRITTEN_BY_YOU).wait_for()
 
-    page.get_by_role("tab", name="Attention").click()
+    page.get_by_role("tab", name=wordings.ATTENTION).click()
     page.get_by_role("radio", name="vermin", exact=True).click()
-    page.get_by_text("“vermin”: most at the").wait_for()
+    page.get_by_text(wordings.VERMIN_MOST_AT_THE).wait_for()
 
-    page.get_by_role("button", name="Download").click()
+    page.get_by_role("button", name=wordings.DOWNLOAD).click()
     with page.expect_download() as waiting:
-        page.get_by_role("button", name="Analysis as JSON").click()
+        page.get_by_role("button", name=wordings.ANALYSIS_AS_JSON).click()
     assert waiting.value.suggested_filename.startswith("subtext-")
     waiting.value.save_as(tmp_path / "analysis.json")
     analysis = Analysis.from_dict(json.loads((tmp_path / "analysis.json").read_text(encoding="utf-8")))
@@ -71,7 +72,7 @@ def test_the_whole_way(which: str, visitor: Any, request: pytest.FixtureRequest,
     assert analysis.verdict.label == "hateful"
 
     with page.expect_download() as waiting:
-        page.get_by_role("button", name="Report as HTML").click()
+        page.get_by_role("button", name=wordings.REPORT_AS_HTML).click()
     waiting.value.save_as(tmp_path / "report.html")
     report = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert ">Hateful</h1>" in report
@@ -81,16 +82,16 @@ def test_the_whole_way(which: str, visitor: Any, request: pytest.FixtureRequest,
 @pytest.mark.parametrize("which", ["fake", "real"])
 def test_two_visitors_see_their_own_memes(which: str, visitor: Any, request: pytest.FixtureRequest) -> None:
     address = request.getfixturevalue(which)
-    one, other = visitor(address), visitor(address)
-    for page, words in ((one, HATEFUL), (other, KIND)):
-        box = page.get_by_placeholder("Type words, or paste a picture here")
+    visitors_page, other = visitor(address), visitor(address)
+    for page, words in ((visitors_page, HATEFUL), (other, KIND)):
+        box = page.get_by_placeholder(wordings.TYPE_WORDS_OR_PASTE_A_PICTURE_HERE)
         box.fill(words)
         box.press("Enter")
-    verdict(one).filter(has_text="Hateful").wait_for()
-    verdict(other).filter(has_text="Not hateful").wait_for()
-    expect(box_of(one)).to_have_value(HATEFUL)
+    verdict(visitors_page).filter(has_text=wordings.HATEFUL).wait_for()
+    verdict(other).filter(has_text=wordings.NOT_HATEFUL).wait_for()
+    expect(box_of(visitors_page)).to_have_value(HATEFUL)
     expect(box_of(other)).to_have_value(KIND)
-    assert KIND not in one.content()
+    assert KIND not in visitors_page.content()
     assert "vermin" not in other.content()
 
 
@@ -106,11 +107,11 @@ def test_the_ways_in_are_in_sight_without_scrolling(fake: str, visitor: Any) -> 
 def test_the_answer_is_in_the_first_screen(fake: str, visitor: Any) -> None:
     page = visitor(fake)
     page.locator("input[type=file]").first.set_input_files(meme())
-    page.get_by_role("tab", name="Evidence").wait_for()
+    page.get_by_role("tab", name=wordings.EVIDENCE).wait_for()
     for part in (
         verdict(page),
         page.get_by_text("A sentence of the length").last,
-        page.get_by_alt_text("under a heat"),
+        page.get_by_alt_text(wordings.UNDER_A_HEAT),
     ):
         box = part.first.bounding_box()
         assert box["y"] + box["height"] <= 800
@@ -118,48 +119,57 @@ def test_the_answer_is_in_the_first_screen(fake: str, visitor: Any) -> None:
 
 def test_markup_in_a_caption_is_shown_as_text(fake: str, visitor: Any) -> None:
     page = visitor(fake)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
     page.on("dialog", lambda dialog: pytest.fail("a script of the caption ran"))
     words = "<script>alert(1)</script> <img src=//example.invalid/x onerror=alert(1)> **bold** :red[x] :material/home:"
-    box = page.get_by_placeholder("Type words, or paste a picture here")
+    box = page.get_by_placeholder(wordings.TYPE_WORDS_OR_PASTE_A_PICTURE_HERE)
     box.fill(words)
     box.press("Enter")
-    page.get_by_role("tab", name="Attention").wait_for()
-    for tab in ("Attention", "Evidence", "Emotions"):
+    page.get_by_role("tab", name=wordings.ATTENTION).wait_for()
+    for tab in (wordings.ATTENTION, wordings.EVIDENCE, wordings.EMOTIONS):
         page.get_by_role("tab", name=tab).click()
-        page.wait_for_timeout(300)
-        if tab != "Emotions":
-            assert "**bold**" in page.get_by_role("tabpanel").filter(visible=True).inner_text()
+        panel = page.get_by_role("tabpanel", name=tab)
+        panel.wait_for()
+        if tab != wordings.EMOTIONS:
+            panel.get_by_text("**bold**").first.wait_for()
     assert page.get_by_test_id("stButtonGroup").get_by_test_id("stIconMaterial").count() == 0
     assert page.locator("strong", has_text="bold").count() == 0
-    assert not any("example.invalid" in url for url in asked)
+    assert not any("example.invalid" in url for url in requested)
 
 
 def test_a_blurred_picture_is_not_sent_before_the_click(fake: str, visitor: Any) -> None:
     page = visitor(fake)
-    page.get_by_text("Blur pictures until clicked").click()
-    page.get_by_text("Or start with a sample").wait_for()
+    page.get_by_text(wordings.BLUR_PICTURES_UNTIL_CLICKED).click()
+    page.get_by_text(wordings.OR_START_WITH_A_SAMPLE).wait_for()
     page.locator("input[type=file]").first.set_input_files(meme())
-    page.get_by_role("button", name="Show the picture").first.wait_for()
+    page.get_by_role("button", name=wordings.SHOW_THE_PICTURE).first.wait_for()
     assert page.locator("[data-testid=stMain] img").evaluate_all("all => all.every(one => one.alt.includes('blurred'))")
-    page.get_by_role("button", name="Show the picture").first.click()
-    page.get_by_alt_text("under a heat").wait_for()
-    for other in ("Compare", "Evaluation"):  # who asks for it on one page means all of them
+    page.get_by_role("button", name=wordings.SHOW_THE_PICTURE).first.click()
+    page.get_by_alt_text(wordings.UNDER_A_HEAT).wait_for()
+    for other in (wordings.COMPARE, wordings.EVALUATION):  # who asks for it on one page means all of them
         page.get_by_role("link", name=other).click()
-        page.get_by_role("heading", level=1, name="Compare" if other == "Compare" else "How well").wait_for()
+        page.get_by_role(
+            "heading", level=1, name=wordings.COMPARE if other == wordings.COMPARE else wordings.HOW_WELL
+        ).wait_for()
         page.locator("[data-test-script-state=notRunning]").wait_for()
-        assert page.get_by_role("switch", name="Blur").or_(page.get_by_role("checkbox", name="Blur")).is_checked()
+        assert (
+            page.get_by_role("switch", name=wordings.BLUR)
+            .or_(page.get_by_role("checkbox", name=wordings.BLUR))
+            .is_checked()
+        )
 
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_is_wider_than_the_screen(width: int, fake: str, visitor: Any) -> None:
     page = visitor(fake, width=width, height=844)
     page.locator("input[type=file]").first.set_input_files(meme())
-    page.get_by_role("tab", name="Evidence").wait_for()
-    for tab in ("Evidence", "Attention", "Emotions", "Details"):
+    page.get_by_role("tab", name=wordings.EVIDENCE).wait_for()
+    for tab in (wordings.EVIDENCE, wordings.ATTENTION, wordings.EMOTIONS, wordings.DETAILS):
         page.get_by_role("tab", name=tab).click()
-        page.wait_for_timeout(500)
+        page.get_by_role("tabpanel", name=tab).wait_for()
+        page.locator("[data-test-script-state=notRunning]").wait_for()
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # laid out
         main = page.get_by_test_id("stMain")
         wide = main.evaluate("main => main.scrollWidth - main.clientWidth")
         assert wide <= 1, tab

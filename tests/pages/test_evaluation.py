@@ -12,73 +12,50 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components.evaluate import published
+from tests import wordings
+from tests.app_for_tests import APP, fine, open_app, open_page
 from training.tasks import registry
 
 if TYPE_CHECKING:
     from tests.fakes import FakeAnalyzer
 
-APP = str(Path(__file__).parents[2] / "app.py")
 
-
-@pytest.fixture
-def shelf(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """`weights/` with four small systems and their figures."""
-    import streamlit as st
-
-    from tests import systems_for_tests
-
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    root = systems_for_tests.once()
-    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(root))
-    monkeypatch.delenv("SUBTEXT_DATA", raising=False)
-    return root
-
-
-def page(name: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=60)
-    app.run()
-    return app.switch_page(name).run()
+ROOT = Path(APP).parent
+EVALUATION = "pages/evaluation/models.py"
 
 
 def view(name: str) -> AppTest:
     """The Evaluation page with another view than the one it opens on."""
-    app = page("pages/evaluation/models.py")
+    app = open_page(EVALUATION)
     return app.button_group(key="view").set_value(name).run()
 
 
-def fine(app: AppTest) -> AppTest:
-    assert not app.exception
-    assert not app.error, [one.value for one in app.error]
-    return app
-
-
 def test_evaluation_reads_what_runs_wrote(shelf: Path, analyzer: FakeAnalyzer) -> None:
-    app = fine(page("pages/evaluation/models.py"))
+    app = fine(open_page(EVALUATION))
     table = app.dataframe[0].value
-    assert set(table["Task"]) >= {"memotion-types", "target"}
-    held = json.loads((shelf / "mental_health_target" / "metrics.json").read_text())["target, out of fold"]
-    row = table[table["Task"] == "target"].iloc[0]
-    assert row["Macro-F1"] == pytest.approx(held["macro_f1"])
-    assert row["Always the commonest"] == pytest.approx(held["macro_f1_majority"])
+    assert set(table[wordings.TASK]) >= {"memotion-types", "target"}
+    stored = json.loads((shelf / "mental_health_target" / "metrics.json").read_text())["target, out of fold"]
+    row = table[table[wordings.TASK] == "target"].iloc[0]
+    assert row["Macro-F1"] == pytest.approx(stored["macro_f1"])
+    assert row[wordings.ALWAYS_THE_COMMONEST] == pytest.approx(stored["macro_f1_majority"])
     app.multiselect(key="tasks").select("target").run()
-    assert set(fine(app).dataframe[0].value["Task"]) == {"target"}
+    assert set(fine(app).dataframe[0].value[wordings.TASK]) == {"target"}
 
 
 def test_evaluation_opens_on_the_verdict(shelf: Path, analyzer: FakeAnalyzer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(Path(APP).parent / "weights"))  # those that ship
-    chosen = fine(page("pages/evaluation/models.py")).selectbox(key="model")
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(ROOT / "weights"))  # those that ship
+    chosen = fine(open_page(EVALUATION)).selectbox(key="model")
     verdict = registry.TASKS["hate"].model_title
     assert verdict in chosen.options
     assert chosen.value == verdict
 
 
 def test_each_model_and_task_draws(shelf: Path, analyzer: FakeAnalyzer) -> None:
-    app = fine(page("pages/evaluation/models.py"))
+    app = fine(open_page(EVALUATION))
     for title in app.selectbox(key="model").options:
         app.selectbox(key="model").select(title).run()
         fine(app)
-    app.selectbox(key="model").select("Memotion: gated multimodal unit").run()
+    app.selectbox(key="model").select(wordings.MEMOTION_GATED_MULTIMODAL_UNIT).run()
     for task in app.selectbox(key="task-memotion_gmu").options:
         app.selectbox(key="task-memotion_gmu").select(task).run()
         fine(app)
@@ -89,41 +66,42 @@ def labels(app: AppTest) -> list[str]:
 
 
 def test_only_tabs_with_something_in_them(shelf: Path, analyzer: FakeAnalyzer) -> None:
-    app = fine(page("pages/evaluation/models.py"))
-    app.selectbox(key="model").select("Whom a meme is aimed at").run()
-    assert labels(fine(app)) == [
-        "Figures", "Curves", "Reliability", "Confusion", "Thresholds", "Learning", "Ablations", "Published"
-    ]  # fmt: skip
-    [line] = [one.value for one in app.caption if "Not here" in one.value]
-    assert "published" in line and "SUBTEXT_DATA" in line and "learning curves" not in line
+    app = fine(open_page(EVALUATION))
+    app.selectbox(key="model").select(wordings.WHOM_A_MEME_IS_AIMED_AT).run()
+    assert labels(fine(app)) == wordings.TABS_OF_A_MODEL
+    [line] = [element.value for element in app.caption if wordings.NOT_HERE in element.value]
+    assert "published" in line and "SUBTEXT_DATA" in line and wordings.LEARNING_CURVES not in line
     assert not app.info
     (shelf / "mental_health_target" / "predictions.npz").rename(shelf / "aside.npz")
     try:
-        assert labels(fine(app.run())) == ["Figures", "Learning", "Ablations", "Published"]
-        [line] = [one.value for one in app.caption if "Not here" in one.value]
-        assert "`python -m training fit mental_health_target --data DATA`" in line
+        assert labels(fine(app.run())) == wordings.TABS_WITHOUT_PREDICTIONS
+        [line] = [element.value for element in app.caption if wordings.NOT_HERE in element.value]
+        assert wordings.PYTHON_M_TRAINING_FIT_MENTAL_HEALTH_TARGET in line
     finally:
         (shelf / "aside.npz").rename(shelf / "mental_health_target" / "predictions.npz")
 
 
 def test_published_figures_stand_beside_ours_with_their_source(shelf: Path, analyzer: FakeAnalyzer) -> None:
-    app = fine(page("pages/evaluation/models.py"))
-    app.selectbox(key="model").select("Memotion: gated multimodal unit").run()
+    app = fine(open_page(EVALUATION))
+    app.selectbox(key="model").select(wordings.MEMOTION_GATED_MULTIMODAL_UNIT).run()
     app.selectbox(key="task-memotion_gmu").select("memotion-sentiment").run()
-    assert "Published" in labels(fine(app))
-    [table] = [one.value for one in app.table if "Source" in one.value]
-    assert table["Source"].iloc[0] == "Sharma et al. 2020" and table["Value"].iloc[0] == "0.355"
-    assert "metrics.json of memotion_gmu" in set(table["Source"])
-    assert "The label of another copy of the meme" in set(table["System"])
-    assert any("Cohen's kappa" in one.value and "each annotated for itself" in one.value for one in app.caption)
+    assert wordings.PUBLISHED in labels(fine(app))
+    [table] = [element.value for element in app.table if wordings.SOURCE in element.value]
+    assert table[wordings.SOURCE].iloc[0] == "Sharma et al. 2020" and table[wordings.VALUE].iloc[0] == "0.355"
+    assert "metrics.json of memotion_gmu" in set(table[wordings.SOURCE])
+    assert wordings.THE_LABEL_OF_ANOTHER_COPY_OF_THE in set(table[wordings.SYSTEM])
+    assert any(
+        wordings.COHENS_KAPPA in element.value and wordings.EACH_ANNOTATED_FOR_ITSELF in element.value
+        for element in app.caption
+    )
 
 
 def test_what_copies_tell_is_shown_as_it_was_measured_and_left_out_where_the_file_is_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    held = json.loads(published.NEAR_COPIES.read_text())
+    stored = json.loads(published.NEAR_COPIES.read_text())
     for task in ("memotion-sentiment", "memotion-types", "memotion-intensity", "memotion-polarity", "target"):
-        assert published.near_copies(task) == held[task] and held[task]["groups"] >= 20
+        assert published.near_copies(task) == stored[task] and stored[task]["groups"] >= 20
     assert published.near_copies("stress-domain") == {}
     for broken in (tmp_path / "missing.json", tmp_path / "broken.json"):
         (tmp_path / "broken.json").write_text("{")
@@ -133,59 +111,59 @@ def test_what_copies_tell_is_shown_as_it_was_measured_and_left_out_where_the_fil
 
 def test_a_figure_without_a_paper_says_so_and_what_it_is_worth() -> None:
     [reported] = published.of("memotion-polarity")
-    assert "without a paper" in reported.source and "always answering positive" in reported.source
-    ships = Path(APP).parent / "weights" / "sentiment_resnet_bert" / "metrics.json"
+    assert wordings.WITHOUT_A_PAPER in reported.source and wordings.ALWAYS_ANSWERING_POSITIVE in reported.source
+    ships = ROOT / "weights" / "sentiment_resnet_bert" / "metrics.json"
     guessing = json.loads(ships.read_text())["memotion-polarity, validation"]["macro_f1_majority"]
     assert reported.value == pytest.approx(guessing, abs=0.01)  # on other rows
 
 
 def test_a_suite_is_in_sight_and_its_answers_stay(shelf: Path, analyzer: FakeAnalyzer) -> None:
-    app = fine(page("pages/evaluation/models.py"))
-    app.selectbox(key="model").select("Memotion: gated multimodal unit").run()
-    app.button_group(key="view").set_value("Functional test suite").run()
-    assert "model" not in [one.key for one in fine(app).selectbox]
+    app = fine(open_page(EVALUATION))
+    app.selectbox(key="model").select(wordings.MEMOTION_GATED_MULTIMODAL_UNIT).run()
+    app.button_group(key="view").set_value(wordings.FUNCTIONAL_TEST_SUITE).run()
+    assert "model" not in [element.key for element in fine(app).selectbox]
     rows = b"functionality,test_case,label_gold,target_ident\nslur_h,I despise them,hateful,women\n"
     app.file_uploader(key="suite").upload("cases.csv", rows, "text/csv").run()
-    told = [one.value for one in fine(app).markdown if "of 1 cases" in one.value]
-    assert told and app.get("plotly_chart")
-    app.button_group(key="view").set_value("Trained models").run()
-    assert fine(app).selectbox(key="model").value == "Memotion: gated multimodal unit"
-    app.button_group(key="view").set_value("Functional test suite").run()
-    assert [one.value for one in fine(app).markdown if "of 1 cases" in one.value] == told
+    said = [element.value for element in fine(app).markdown if wordings.OF_1_CASES in element.value]
+    assert said and app.get("plotly_chart")
+    app.button_group(key="view").set_value(wordings.TRAINED_MODELS).run()
+    assert fine(app).selectbox(key="model").value == wordings.MEMOTION_GATED_MULTIMODAL_UNIT
+    app.button_group(key="view").set_value(wordings.FUNCTIONAL_TEST_SUITE).run()
+    assert [element.value for element in fine(app).markdown if wordings.OF_1_CASES in element.value] == said
     app.file_uploader(key="suite").upload("wrong.csv", b"a,b\n1,2\n", "text/csv").run()
-    assert "no column 'functionality'" in app.error[0].value
-    assert not [one for one in app.markdown if "of 1 cases" in one.value]
+    assert wordings.NO_COLUMN_FUNCTIONALITY in app.error[0].value
+    assert not [element for element in app.markdown if wordings.OF_1_CASES in element.value]
 
 
 def test_a_threshold_moves_the_figures(shelf: Path, analyzer: FakeAnalyzer) -> None:
-    app = fine(page("pages/evaluation/models.py"))
-    app.selectbox(key="model").select("Memotion: gated multimodal unit").run()
+    app = fine(open_page(EVALUATION))
+    app.selectbox(key="model").select(wordings.MEMOTION_GATED_MULTIMODAL_UNIT).run()
     app.selectbox(key="task-memotion_gmu").select("memotion-polarity").run()
-    before = {one.label: one.value for one in app.metric}
-    slider = next(one for one in app.slider if one.key.startswith("threshold-memotion-polarity"))
+    before = {element.label: element.value for element in app.metric}
+    slider = next(element for element in app.slider if element.key.startswith("threshold-memotion-polarity"))
     slider.set_range(0.0, 1.0).run()
-    after = {one.label: one.value for one in fine(app).metric}
-    assert after["Review load"] == "100%"
+    after = {element.label: element.value for element in fine(app).metric}
+    assert after[wordings.REVIEW_LOAD] == "100%"
     assert before != after
 
 
 def test_thresholds_of_the_verdict_begin_where_the_app_has_them(
     shelf: Path, analyzer: FakeAnalyzer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(Path(APP).parent / "weights"))  # those that ship
-    bands = json.loads((Path(APP).parent / "weights" / "hate_cross_attention" / "config.json").read_text())["bands"]
-    app = fine(page("pages/evaluation/models.py"))
-    assert list(app.dataframe[0].value.columns[:3]) == ["Model", "Task", "Measured on"]
-    assert app.dataframe[0].value["Model"].iloc[0] == registry.TASKS["hate"].model_title
-    assert "A line for each of the 5 networks of a cross-validation." in [one.value for one in app.caption]
-    [slider] = [one for one in app.slider if one.key.startswith("threshold-hate-")]
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(ROOT / "weights"))  # those that ship
+    bands = json.loads((ROOT / "weights" / "hate_cross_attention" / "config.json").read_text())["bands"]
+    app = fine(open_page(EVALUATION))
+    assert list(app.dataframe[0].value.columns[:3]) == [wordings.MODEL, wordings.TASK, wordings.MEASURED_ON]
+    assert app.dataframe[0].value[wordings.MODEL].iloc[0] == registry.TASKS["hate"].model_title
+    assert wordings.A_LINE_FOR_EACH_OF_THE_5 in [element.value for element in app.caption]
+    [slider] = [element for element in app.slider if element.key.startswith("threshold-hate-")]
     assert slider.value == (round(bands["review_from"], 2), round(bands["hateful_from"], 2))
-    told = " ".join(one.value for one in app.caption)
-    assert f"own thresholds are {bands['review_from']:.2f} for a human look" in told
-    assert told.count("On 194 rows (religious hateful, validation).") == 4  # of the curves to the thresholds
+    said = " ".join(element.value for element in app.caption)
+    assert wordings.OWN_THRESHOLDS.format(review_from=bands["review_from"]) in said
+    assert said.count(wordings.ON_194_ROWS_RELIGIOUS_HATEFUL_VALIDATION) == 4  # of the curves to the thresholds
     app.selectbox(key="task-hate_cross_attention").select("harm").run()
-    [slider] = [one for one in fine(app).slider if one.key.startswith("threshold-harm-")]
-    assert "The model itself answers “harmful” from" in " ".join(one.value for one in app.caption)
+    [slider] = [element for element in fine(app).slider if element.key.startswith("threshold-harm-")]
+    assert wordings.THE_MODEL_ITSELF_ANSWERS_HARMFUL_FROM in " ".join(element.value for element in app.caption)
 
 
 def test_damaged_figures_are_told_and_the_rest_is_shown(shelf: Path, analyzer: FakeAnalyzer) -> None:
@@ -193,7 +171,7 @@ def test_damaged_figures_are_told_and_the_rest_is_shown(shelf: Path, analyzer: F
     broken.mkdir()
     (broken / "metrics.json").write_text("{")
     try:
-        app = page("pages/evaluation/models.py")
+        app = open_page(EVALUATION)
         assert not app.exception
         assert "weights/broken" in app.error[0].value
         assert len(app.dataframe[0].value)
@@ -212,24 +190,27 @@ def test_evaluation_shows_search_and_feelings_of_photographs(shelf: Path, analyz
     }  # fmt: skip
     feelings = {"84 validation rows": {"valence_pearson": 0.61, "valence_mae": 0.75, "valence_mae_majority": 1.03}}
     with figures_of(shelf, joint_picture=search, picture_emotions=feelings):
-        app = fine(view("Photographs"))
-        assert "Photographs" in [one.value for one in app.header]
-        [table] = [one.value for one in app.table if "Guessing" in one.value]
+        app = fine(view(wordings.PHOTOGRAPHS))
+        assert wordings.PHOTOGRAPHS in [element.value for element in app.header]
+        [table] = [element.value for element in app.table if wordings.GUESSING in element.value]
         first = table.iloc[0]
-        assert first["Figure"] == "Picture to caption, R@1 (%)"
-        assert first["Validation"] == "23.4 (21.0–26.0)" and first["Validation, baseline"] == "9.0"
-        assert first["Guessing"] == "0.1" and first["Fisher vectors with CCA (Klein et al. 2015)"] == "22.6"
-        assert list(table["Figure"])[1:] == ["Picture to caption, median rank", "Matching accuracy (%)"]
-        [table] = [one.value for one in app.table if "Always the mean" in one.value]
+        assert first[wordings.FIGURE] == wordings.PICTURE_TO_CAPTION_R_1_PERCENT
+        assert first[wordings.VALIDATION] == "23.4 (21.0–26.0)" and first[wordings.VALIDATION_BASELINE] == "9.0"
+        assert first[wordings.GUESSING] == "0.1" and first[wordings.FISHER_VECTORS_WITH_CCA_KLEIN_ET_AL] == "22.6"
+        assert list(table[wordings.FIGURE])[1:] == [
+            wordings.PICTURE_TO_CAPTION_MEDIAN_RANK,
+            wordings.MATCHING_ACCURACY_PERCENT,
+        ]
+        [table] = [element.value for element in app.table if wordings.ALWAYS_THE_MEAN in element.value]
         assert list(table["84 validation rows"]) == ["0.610", "0.750"]
-        assert list(table["Always the mean"]) == ["–", "1.030"]
-    app = fine(page("pages/evaluation/models.py"))
-    assert not [one for one in app.button_group(key="view").options if "Photographs" in one]
+        assert list(table[wordings.ALWAYS_THE_MEAN]) == ["–", "1.030"]
+    app = fine(open_page(EVALUATION))
+    assert not [element for element in app.button_group(key="view").options if wordings.PHOTOGRAPHS in element]
 
 
 def test_evaluation_shows_the_robustness_study(shelf: Path, analyzer: FakeAnalyzer) -> None:
-    app = fine(view("A few pixels"))
-    assert any("python -m training robustness" in one.value for one in app.info)
+    app = fine(view(wordings.A_FEW_PIXELS))
+    assert any(wordings.PYTHON_M_TRAINING_ROBUSTNESS in element.value for element in app.info)
     line = {
         "pixels": 1, "rows": 48, "success_rate": 0.25, "success_rate_low": 0.15, "success_rate_high": 0.39, "random_rate": 0.1,
         "given_up": 9, "median_change": -0.0123, "median_queries": 201,
@@ -244,18 +225,21 @@ def test_evaluation_shows_the_robustness_study(shelf: Path, analyzer: FakeAnalyz
     file = shelf / "mental_health_target" / "robustness.json"
     file.write_text(json.dumps(study))
     try:
-        app = fine(view("A few pixels"))
-        [table] = [one.value for one in app.dataframe if "Fooled" in one.value]
-        assert list(table["Variant"]) == ["baseline", "joint"] and list(table["Fooled"]) == [0.25, 0.5]
-        assert table.iloc[0]["95% interval"] == "15% to 39%"
-        [table] = [one.value for one in app.dataframe if "Poisoned" in one.value]
-        assert table.iloc[0]["R@10, clean (%)"] == "40.0 (35.0–45.0)" and table.iloc[0]["R@10, guessing (%)"] == "3.3"
-        told = [one.value for one in app.caption]
-        assert any("68%" in one for one in told)
-        assert any("earlier weights: joint" in one for one in told)
+        app = fine(view(wordings.A_FEW_PIXELS))
+        [table] = [element.value for element in app.dataframe if wordings.FOOLED in element.value]
+        assert list(table[wordings.VARIANT]) == ["baseline", "joint"] and list(table[wordings.FOOLED]) == [0.25, 0.5]
+        assert table.iloc[0][wordings.N_95_PERCENT_INTERVAL] == "15% to 39%"
+        [table] = [element.value for element in app.dataframe if wordings.POISONED in element.value]
+        assert (
+            table.iloc[0][wordings.R_10_CLEAN_PERCENT] == "40.0 (35.0–45.0)"
+            and table.iloc[0][wordings.R_10_GUESSING_PERCENT] == "3.3"
+        )
+        said = [element.value for element in app.caption]
+        assert any("68%" in element for element in said)
+        assert any(wordings.EARLIER_WEIGHTS_JOINT in element for element in said)
         file.write_text(json.dumps(study | {"attack": {"joint": [{"pixels": 1}]}}))  # a file that cannot be drawn
-        app = fine(view("A few pixels"))
-        assert any("python -m training robustness" in one.value for one in app.info)
+        app = fine(view(wordings.A_FEW_PIXELS))
+        assert any(wordings.PYTHON_M_TRAINING_ROBUSTNESS in element.value for element in app.info)
     finally:
         file.unlink()
 
@@ -275,11 +259,11 @@ def figures_of(shelf: Path, **folders: dict) -> Iterator[None]:
 
 
 def test_other_lenses_ask_before_stress(shelf: Path, analyzer: FakeAnalyzer) -> None:
-    app = AppTest.from_file(APP, default_timeout=60).run()
+    app = open_app()
     app.chat_input[0].set_value("a plain sentence").run()
     fine(app)
     assert "stress" not in analyzer.lenses[-1]
     app.toggle(key="read_stress").set_value(True).run()
     fine(app)
     assert "stress" in analyzer.lenses[-1]
-    assert any("not a diagnosis" in one.value for one in app.markdown)
+    assert any(wordings.NOT_A_DIAGNOSIS in element.value for element in app.markdown)

@@ -11,14 +11,13 @@ import pytest
 
 from components.evaluate import trained_models
 from models import evaluation_files
-from tests.pages import test_evaluation
-from tests.pages.test_evaluation import fine, page
+from tests import wordings
+from tests.app_for_tests import fine, open_page
 from training.multitask import report
 
 if TYPE_CHECKING:
     from tests.fakes import FakeAnalyzer
 
-shelf = test_evaluation.shelf
 NAME = "memotion_gmu"
 
 
@@ -27,17 +26,17 @@ def both(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """`weights/` whose system also has answers on five validation rows."""
     folder = tmp_path / "weights"
     folder.mkdir()
-    for one in shelf.iterdir():
-        (folder / one.name).symlink_to(one)
+    for item in shelf.iterdir():
+        (folder / item.name).symlink_to(item)
     (folder / NAME).unlink()
     shutil.copytree(shelf / NAME, folder / NAME)
-    held = {one.name: one for one in trained_models.models()}[NAME]
+    model = {item.name: item for item in trained_models.models()}[NAME]
     answers = [
-        _answers(held, task, rows, count)
-        for task in held.tasks
+        _answers(model, task, rows, count)
+        for task in model.tasks
         for rows, count in (("out of fold", 0), ("validation", 5))
     ]
-    described = {key: held.evaluation[key] for key in ("title", "summary", "data", "curves")}
+    described = {key: model.evaluation[key] for key in ("title", "summary", "data", "curves")}
     evaluation_files.write_predictions(
         folder / NAME, learned=np.zeros(0, np.uint64), **report.kept(answers), **described
     )
@@ -45,20 +44,21 @@ def both(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def _answers(held: trained_models.TrainedModel, task: str, rows: str, count: int) -> evaluation_files.PredictionSet:
+def _answers(model: trained_models.TrainedModel, task: str, rows: str, count: int) -> evaluation_files.PredictionSet:
     """What the system answered, on the first `count` rows alone (0: all), as if they were those `rows`."""
-    found = evaluation_files.read_predictions(held.folder, task)
-    assert found is not None
+    predictions = evaluation_files.read_predictions(model.folder, task)
+    assert predictions is not None
     some = slice(None, count or None)
-    nobody = np.zeros(len(found.y_true[some]), int)
+    nobody = np.zeros(len(predictions.y_true[some]), int)
+    probs = [values[some] for values in predictions.uncalibrated_probs]
     return evaluation_files.PredictionSet(
-        found.head, rows, found.y_true[some], found.y_pred[some], [probs[some] for probs in found.uncalibrated_probs],
-        found.row[some], found.split[some], nobody, nobody.astype(np.uint64),
+        predictions.head, rows, predictions.y_true[some], predictions.y_pred[some], probs,
+        predictions.row[some], predictions.split[some], nobody, nobody.astype(np.uint64),
     )  # fmt: skip
 
 
 def test_each_set_of_rows_is_read_by_its_name(both: Path) -> None:
-    model = {one.name: one for one in trained_models.models()}[NAME]
+    model = {item.name: item for item in trained_models.models()}[NAME]
     first, others = model.rows("memotion-polarity")
     assert first == "validation"
     shipped = evaluation_files.read_predictions(model.folder, "memotion-polarity")
@@ -69,10 +69,12 @@ def test_each_set_of_rows_is_read_by_its_name(both: Path) -> None:
 
 
 def test_validation_rows_come_first_and_the_others_on_request(both: Path, analyzer: FakeAnalyzer) -> None:
-    app = fine(page("pages/evaluation/models.py"))
-    app.selectbox(key="model").select("Memotion: gated multimodal unit").run()
+    app = fine(open_page("pages/evaluation/models.py"))
+    app.selectbox(key="model").select(wordings.MEMOTION_GATED_MULTIMODAL_UNIT).run()
     app.selectbox(key=f"task-{NAME}").select("memotion-types").run()
-    assert any("On 5 rows (validation)" in one.value for one in fine(app).caption)
-    [other] = [one for one in app.button_group(key=f"rows-{NAME}-memotion-types").options if "Training" in one]
+    assert any(wordings.ON_5_ROWS_VALIDATION in item.value for item in fine(app).caption)
+    [other] = [
+        item for item in app.button_group(key=f"rows-{NAME}-memotion-types").options if wordings.TRAINING in item
+    ]
     app.button_group(key=f"rows-{NAME}-memotion-types").set_value("out of fold").run()
-    assert other and not any("(validation)" in one.value for one in fine(app).caption)
+    assert other and not any("(validation)" in item.value for item in fine(app).caption)

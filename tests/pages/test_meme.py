@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Button
 
 from components.analyze import export
 from components.shared import intake, visit
@@ -15,32 +13,20 @@ from components.shared.failures import UNEXPECTED
 from models.analysis import Analysis, Line
 from models.errors import BadWeights, PartUnavailable
 from models.io.samples import samples
+from tests import wordings
+from tests.app_for_tests import button, everything, open_app
 from tests.conftest import drawn
 from tests.fakes import FakeAnalyzer
-
-APP = str(Path(__file__).resolve().parents[2] / "app.py")
 
 
 @pytest.fixture
 def app(analyzer: FakeAnalyzer) -> AppTest:
     """The page as it opens."""
-    at = AppTest.from_file(APP, default_timeout=30).run()
-    assert not at.exception
-    return at
+    return open_app()
 
 
-def seen(at: AppTest) -> visit.Visit:
+def visited(at: AppTest) -> visit.Visit:
     return at.session_state["visit"]
-
-
-def everything(at: AppTest) -> str:
-    """All that the page says, as one text."""
-    kinds = (at.title, at.header, at.subheader, at.markdown, at.caption, at.info, at.error, at.html, at.text)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
-
-
-def button(at: AppTest, label: str) -> Button:
-    return next(one for one in at.button if label in one.label)
 
 
 def type_words(at: AppTest, words: str) -> AppTest:
@@ -54,38 +40,38 @@ def upload(at: AppTest, data: bytes, name: str = "meme.png") -> AppTest:
 
 
 def test_the_first_screen_offers_every_way_in_and_asks_for_no_camera(app: AppTest) -> None:
-    assert app.title[0].value == "What does this meme say?"
+    assert app.title[0].value == wordings.WHAT_DOES_THIS_MEME_SAY
     assert len(app.file_uploader) == 1
     assert len(app.chat_input) == 1
     assert len(app.camera_input) == 0
-    assert sum(one.key.startswith("sample-") for one in app.button) == len(samples())
+    assert sum(element.key.startswith("sample-") for element in app.button) == len(samples())
     assert not app.error
 
 
 def test_words_alone_get_a_verdict(app: AppTest, analyzer: FakeAnalyzer) -> None:
     type_words(app, "I despise queues")
-    assert "Hateful" in app.title[0].value
+    assert wordings.HATEFUL in app.title[0].value
     assert app.text_area[0].value == "I despise queues"
     assert analyzer.reader.calls == 0
-    assert "No picture, so there is nothing to cover." in everything(app)
+    assert wordings.NO_PICTURE_SO_THERE_IS_NOTHING_TO in everything(app)
     assert not app.exception
 
 
 def test_an_upload_is_read_by_ocr_and_analyzed(app: AppTest, analyzer: FakeAnalyzer) -> None:
     upload(app, drawn())
     assert app.text_area[0].value == "when the tests pass"
-    assert "Read from the picture" in everything(app)
-    assert "Not hateful" in app.title[0].value
+    assert wordings.READ_FROM_THE_PICTURE in everything(app)
+    assert wordings.NOT_HATEFUL in app.title[0].value
     assert analyzer.calls == ["when the tests pass"]
-    assert seen(app).results.popitem()[1].stages[0].name == "ocr"
+    assert visited(app).results.popitem()[1].stages[0].name == "ocr"
 
 
 def test_a_picture_without_words_says_so(app: AppTest, analyzer: FakeAnalyzer) -> None:
     analyzer.reader.lines = []
     upload(app, drawn())
     said = everything(app)
-    assert "No words" in said
-    assert "No text found, so there are no emotions in words to show." in said
+    assert wordings.NO_WORDS in said
+    assert wordings.NO_TEXT_FOUND_SO_THERE_ARE_NO in said
 
 
 def test_a_pasted_picture_comes_with_its_words(app: AppTest, analyzer: FakeAnalyzer) -> None:
@@ -93,7 +79,7 @@ def test_a_pasted_picture_comes_with_its_words(app: AppTest, analyzer: FakeAnaly
     app.run()
     assert analyzer.calls == ["my own words"]
     assert analyzer.reader.calls == 0
-    assert seen(app).picture is not None
+    assert visited(app).picture is not None
 
 
 def test_a_pasted_picture_alone_is_read(app: AppTest, analyzer: FakeAnalyzer) -> None:
@@ -103,25 +89,25 @@ def test_a_pasted_picture_alone_is_read(app: AppTest, analyzer: FakeAnalyzer) ->
 
 
 def test_the_camera_opens_when_asked_for(app: AppTest, analyzer: FakeAnalyzer) -> None:
-    next(one for one in app.toggle if one.key == "camera_on").set_value(True).run()
+    next(element for element in app.toggle if element.key == "camera_on").set_value(True).run()
     assert len(app.camera_input) == 1
     app.camera_input[0].set_value(("photo.jpg", drawn(kind="JPEG"), "image/jpeg")).run()
-    assert seen(app).alt == "The photograph"
+    assert visited(app).alt == wordings.THE_PHOTOGRAPH
     assert analyzer.calls == ["when the tests pass"]
 
 
 def test_a_sample_is_one_click_away(app: AppTest, analyzer: FakeAnalyzer) -> None:
     sample = samples()[0]
     button(app, sample.title).click().run()
-    assert seen(app).alt == sample.alt
+    assert visited(app).alt == sample.alt
     assert len(analyzer.calls) == 1
 
 
 def test_a_correction_runs_everything_but_the_ocr(app: AppTest, analyzer: FakeAnalyzer) -> None:
     upload(app, drawn())
     app.text_area[0].set_value("I despise queues").run()
-    assert "Hateful" in app.title[0].value
-    assert "Written by you" in everything(app)
+    assert wordings.HATEFUL in app.title[0].value
+    assert wordings.WRITTEN_BY_YOU in everything(app)
     assert analyzer.calls == ["when the tests pass", "I despise queues"]
     assert analyzer.reader.calls == 1
 
@@ -129,16 +115,16 @@ def test_a_correction_runs_everything_but_the_ocr(app: AppTest, analyzer: FakeAn
 def test_the_way_back_to_the_ocr_costs_nothing(app: AppTest, analyzer: FakeAnalyzer) -> None:
     upload(app, drawn())
     app.text_area[0].set_value("I despise queues").run()
-    button(app, "Back to the OCR").click().run()
+    button(app, wordings.BACK_TO_THE_OCR).click().run()
     assert app.text_area[0].value == "when the tests pass"
-    assert "Read from the picture" in everything(app)
+    assert wordings.READ_FROM_THE_PICTURE in everything(app)
     assert analyzer.calls == ["when the tests pass", "I despise queues"]  # the first result was kept
     assert analyzer.reader.calls == 1
 
 
 def test_no_words_is_an_answer_too(app: AppTest, analyzer: FakeAnalyzer) -> None:
     upload(app, drawn())
-    button(app, "Judge without words").click().run()
+    button(app, wordings.JUDGE_WITHOUT_WORDS).click().run()
     assert app.text_area[0].value == ""
     assert analyzer.calls[-1] == ""
     assert analyzer.reader.calls == 1
@@ -147,17 +133,17 @@ def test_no_words_is_an_answer_too(app: AppTest, analyzer: FakeAnalyzer) -> None
 def test_words_that_the_ocr_doubts_are_marked(app: AppTest, analyzer: FakeAnalyzer) -> None:
     analyzer.reader.lines = [Line("cIear", 0.99, (0, 0, 9, 9)), Line("b1urred", 0.4, (0, 10, 9, 19))]
     upload(app, drawn())
-    marked = next(one.value for one in app.html if "not sure of this" in one.value)
+    marked = next(element.value for element in app.html if wordings.NOT_SURE_OF_THIS in element.value)
     assert ">b1urred</span>" in marked
     assert ">cIear</span>" not in marked
 
 
 def test_another_meme_forgets_this_one(app: AppTest, analyzer: FakeAnalyzer) -> None:
     upload(app, drawn())
-    button(app, "Another meme").click().run()
-    assert seen(app).empty
-    assert not seen(app).results
-    assert app.title[0].value == "What does this meme say?"
+    button(app, wordings.ANOTHER_MEME).click().run()
+    assert visited(app).empty
+    assert not visited(app).results
+    assert app.title[0].value == wordings.WHAT_DOES_THIS_MEME_SAY
     type_words(app, "second")
     assert app.text_area[0].value == "second"
 
@@ -178,7 +164,7 @@ def test_words_sent_with_a_bad_picture_are_not_lost(app: AppTest, analyzer: Fake
     app.chat_input[0].upload("image.png", b"no picture", "image/png").set_value("my own words")
     app.run()
     assert len(app.error) == 1
-    button(app, "words alone").click().run()
+    button(app, wordings.WORDS_ALONE).click().run()
     assert analyzer.calls == ["my own words"]
     assert not app.error
 
@@ -186,16 +172,16 @@ def test_words_sent_with_a_bad_picture_are_not_lost(app: AppTest, analyzer: Fake
 def test_an_empty_caption_without_a_picture_gets_a_sentence(app: AppTest, analyzer: FakeAnalyzer) -> None:
     type_words(app, "something")
     app.text_area[0].set_value("   ").run()
-    assert "nothing to analyze" in app.error[0].value
+    assert wordings.NOTHING_TO_ANALYZE in app.error[0].value
     assert len(app.text_area) == 1
     assert not app.exception
     app.text_area[0].set_value("I despise queues").run()
-    assert "Hateful" in app.title[0].value
+    assert wordings.HATEFUL in app.title[0].value
 
 
 def test_blank_words_are_no_meme(app: AppTest, analyzer: FakeAnalyzer) -> None:
     type_words(app, "   ")
-    assert "nothing to analyze" in app.error[0].value
+    assert wordings.NOTHING_TO_ANALYZE in app.error[0].value
     assert analyzer.calls == []
 
 
@@ -205,9 +191,9 @@ def test_ten_thousand_characters_stay_usable(app: AppTest, analyzer: FakeAnalyze
     assert not app.exception
     assert not app.error
     said = everything(app)
-    assert "more characters, not drawn here" in said
-    assert "strongest of 1,250 words" in said
-    assert max(len(one.value) for one in app.html) < 200_000
+    assert wordings.MORE_CHARACTERS_NOT_DRAWN_HERE in said
+    assert wordings.STRONGEST_OF_1_250_WORDS in said
+    assert max(len(element.value) for element in app.html) < 200_000
 
 
 def test_a_caption_beyond_the_limit_is_told_and_kept(app: AppTest, analyzer: FakeAnalyzer) -> None:
@@ -221,23 +207,23 @@ def test_markup_in_a_caption_is_only_text(app: AppTest, analyzer: FakeAnalyzer) 
     nasty = "<script>alert(1)</script> **bold** :red[x] <img src=x onerror=alert(1)> $a$"
     type_words(app, nasty)
     assert not app.exception
-    for one in app.html:
-        assert "<script" not in one.value
-        assert "<img" not in one.value
+    for element in app.html:
+        assert "<script" not in element.value
+        assert "<img" not in element.value
     for kind in (app.markdown, app.caption, app.error, app.info, app.header):
-        for one in kind:
-            assert "<script" not in str(one.value)
-            assert "**bold**" not in str(one.value)
+        for element in kind:
+            assert "<script" not in str(element.value)
+            assert "**bold**" not in str(element.value)
     assert app.text_area[0].value == nasty
 
 
 @pytest.mark.parametrize(
     ("part", "said"),
     [
-        ("text emotions", "The emotions in the words could not be read this time."),
-        ("faces", "The faces could not be looked for this time."),
-        ("attention", "The attention could not be drawn this time."),
-        ("evidence", "What moved the score could not be measured this time."),
+        ("text emotions", wordings.THE_EMOTIONS_IN_THE_WORDS_COULD_NOT),
+        ("faces", wordings.THE_FACES_COULD_NOT_BE_LOOKED_FOR),
+        ("attention", wordings.THE_ATTENTION_COULD_NOT_BE_DRAWN_THIS),
+        ("evidence", wordings.WHAT_MOVED_THE_SCORE_COULD_NOT_BE),
     ],
 )
 def test_a_failed_part_tells_it_in_its_place_and_the_verdict_stays(
@@ -245,8 +231,8 @@ def test_a_failed_part_tells_it_in_its_place_and_the_verdict_stays(
 ) -> None:
     analyzer.failed = (part,)
     upload(app, drawn())
-    assert [one.value.replace("\\", "") for one in app.error] == [said]
-    assert "Not hateful" in app.title[0].value
+    assert [element.value.replace("\\", "") for element in app.error] == [said]
+    assert wordings.NOT_HATEFUL in app.title[0].value
     assert not app.exception
 
 
@@ -259,14 +245,14 @@ def test_an_unexpected_failure_is_a_sentence_and_nothing_is_lost(app: AppTest, a
     assert app.text_area[0].value == "when the tests pass"
     analyzer.error = None
     app.run()
-    assert "Not hateful" in app.title[0].value
+    assert wordings.NOT_HATEFUL in app.title[0].value
 
 
 def test_without_ocr_the_picture_is_judged_all_the_same(app: AppTest, analyzer: FakeAnalyzer) -> None:
     analyzer.reader.error = PartUnavailable("The words cannot be read on this machine; type them instead.")
     upload(app, drawn())
     assert "cannot be read on this machine" in app.error[0].value
-    assert "Not hateful" in app.title[0].value
+    assert wordings.NOT_HATEFUL in app.title[0].value
 
 
 def test_an_ocr_that_breaks_leaves_the_box_to_type_in(app: AppTest, analyzer: FakeAnalyzer) -> None:
@@ -275,7 +261,7 @@ def test_an_ocr_that_breaks_leaves_the_box_to_type_in(app: AppTest, analyzer: Fa
     assert not app.exception
     assert len(app.error) == 1
     app.text_area[0].set_value("I despise queues").run()
-    assert "Hateful" in app.title[0].value
+    assert wordings.HATEFUL in app.title[0].value
 
 
 def test_missing_weights_are_told_and_the_page_stands(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,44 +271,44 @@ def test_missing_weights_are_told_and_the_page_stands(monkeypatch: pytest.Monkey
         raise BadWeights("weights/hate is missing: check out the repository again.")
 
     monkeypatch.setattr(engine, "analyzer", broken)
-    at = AppTest.from_file(APP, default_timeout=30).run()
+    at = open_app()
     assert not at.exception
     assert "check out the repository again" in at.error[0].value
     assert len(at.file_uploader) == 1
 
 
 def test_blurred_pictures_stay_blurred_until_clicked(app: AppTest, analyzer: FakeAnalyzer) -> None:
-    next(one for one in app.toggle if "Blur" in one.label).set_value(True).run()
+    next(element for element in app.toggle if wordings.BLUR in element.label).set_value(True).run()
     upload(app, drawn())
-    alts = [image.alt for one in app.get("image") for image in one.proto.imgs]
-    assert set(alts) == {"A blurred picture"}
-    button(app, "Show the picture").click().run()
-    alts = [image.alt for one in app.get("image") for image in one.proto.imgs]
-    assert "A blurred picture" not in alts
+    alts = [image.alt for element in app.get("image") for image in element.proto.imgs]
+    assert set(alts) == {wordings.A_BLURRED_PICTURE}
+    button(app, wordings.SHOW_THE_PICTURE).click().run()
+    alts = [image.alt for element in app.get("image") for image in element.proto.imgs]
+    assert wordings.A_BLURRED_PICTURE not in alts
     assert len(alts) >= 4
     for other in ("pages/compare/compare.py", "pages/batch/batch.py", "pages/analyze/meme.py"):
         app.switch_page(other).run()
         assert next(
-            one for one in app.toggle if "Blur" in one.label
+            element for element in app.toggle if wordings.BLUR in element.label
         ).value  # who asks for it on one page means all of them
 
 
 def test_a_picked_word_shows_where_it_looks(app: AppTest, analyzer: FakeAnalyzer) -> None:
     upload(app, drawn())
     app.button_group[0].set_value(3).run()
-    assert any("“pass”" in one.value for one in app.html)
+    assert any("“pass”" in element.value for element in app.html)
     assert len(analyzer.calls) == 1
 
 
 def test_two_visits_do_not_see_each_other(analyzer: FakeAnalyzer) -> None:
-    one = AppTest.from_file(APP, default_timeout=30).run()
-    other = AppTest.from_file(APP, default_timeout=30).run()
-    type_words(one, "first visitor")
-    type_words(other, "second visitor")
-    one.run()
-    assert one.text_area[0].value == "first visitor"
-    assert "second visitor" not in everything(one)
-    assert "first visitor" not in everything(other)
+    first = open_app()
+    second = open_app()
+    type_words(first, "first visitor")
+    type_words(second, "second visitor")
+    first.run()
+    assert first.text_area[0].value == "first visitor"
+    assert "second visitor" not in everything(first)
+    assert "first visitor" not in everything(second)
 
 
 def test_the_last_results_are_kept_and_no_more() -> None:
@@ -334,10 +320,10 @@ def test_the_last_results_are_kept_and_no_more() -> None:
 
 def test_the_download_is_the_analysis(app: AppTest, analyzer: FakeAnalyzer) -> None:
     type_words(app, "I despise <b>queues</b>")
-    analysis = seen(app).results.popitem()[1]
+    analysis = visited(app).results.popitem()[1]
     assert Analysis.from_dict(json.loads(export.as_json(analysis))) == analysis
-    names = [one.proto.label for one in app.get("download_button")]
-    assert names == ["Analysis as JSON", "Report as HTML"]
+    names = [element.proto.label for element in app.get("download_button")]
+    assert names == [wordings.ANALYSIS_AS_JSON, wordings.REPORT_AS_HTML]
 
 
 def test_the_kinds_of_file_are_those_that_can_be_opened() -> None:

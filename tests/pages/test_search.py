@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
@@ -13,45 +12,37 @@ from streamlit.testing.v1 import AppTest
 
 from components.explore import search
 from components.shared import sample_gallery
+from tests import wordings
+from tests.app_for_tests import everything, open_page
 from tests.fakes import FakeAnalyzer
 
-APP = str(Path(__file__).resolve().parents[2] / "app.py")
 COLOURS = {"red.png": (255, 0, 0), "green.png": (20, 200, 20), "blue.png": (20, 20, 200), "again.png": (20, 20, 201)}
 
 
 @pytest.fixture
 def page(analyzer: FakeAnalyzer) -> AppTest:
-    at = AppTest.from_file(APP, default_timeout=30).run()
-    at.switch_page("pages/explore/search.py")
-    at.run()
-    assert not at.exception
-    return at
+    return open_page("pages/explore/search.py")
 
 
 def picture(colour: tuple[int, int, int]) -> bytes:
-    held = io.BytesIO()
+    buffer = io.BytesIO()
     image = Image.new("RGB", (90, 60), colour)
     ImageDraw.Draw(image).point((1, 1), "white")
-    image.save(held, "PNG")
-    return held.getvalue()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def zipped(**members: bytes) -> bytes:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in members.items():
             archive.writestr(name, data)
-    return held.getvalue()
+    return buffer.getvalue()
 
 
 def memes() -> bytes:
     table = b"green.png\tgreen grass\nblue.png\ta blue lake\n"
     return zipped(**{name: picture(colour) for name, colour in COLOURS.items()}, **{"captions.txt": table})
-
-
-def everything(at: AppTest) -> str:
-    kinds = (at.title, at.markdown, at.caption, at.info, at.error)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
 def captions(at: AppTest) -> list[str]:
@@ -62,7 +53,7 @@ def captions(at: AppTest) -> list[str]:
 def give(at: AppTest, data: bytes, name: str = "memes.zip") -> AppTest:
     at.file_uploader[0].upload(name, data, "application/zip")
     at.run()
-    next(one for one in at.button if one.label == "Index them").click()
+    next(element for element in at.button if element.label == wordings.INDEX_THEM).click()
     return at.run()
 
 
@@ -73,12 +64,12 @@ def ask(at: AppTest, words: str) -> AppTest:
 
 def test_a_zip_is_indexed_and_words_find_its_pictures(page: AppTest) -> None:
     give(page, memes())
-    assert page.title[0].value == "Search 4 pictures"
+    assert page.title[0].value == wordings.SEARCH_4_PICTURES
     ask(page, "something green")
     assert not page.exception
-    found = [value for value in captions(page) if ".png" in value]
-    assert "green.png" in found[0] and found[0].startswith("**0.9")  # the closest comes first
-    assert "found in" in everything(page)
+    thumbnails = [value for value in captions(page) if ".png" in value]
+    assert "green.png" in thumbnails[0] and thumbnails[0].startswith("**0.9")  # the closest comes first
+    assert wordings.FOUND_IN in everything(page)
 
 
 def test_captions_come_with_their_similarity(page: AppTest) -> None:
@@ -86,31 +77,31 @@ def test_captions_come_with_their_similarity(page: AppTest) -> None:
     ask(page, "blue")
     assert "a blue lake" in everything(page)
     assert "green grass" in everything(page)
-    assert re.search(r"The closest \d+ of \d+ captions", everything(page))
+    assert re.search(wordings.THE_CLOSEST_OF_CAPTIONS, everything(page))
 
 
 def test_words_beside_a_picture_say_which_of_them_counts(page: AppTest) -> None:
     give(page, memes())
     ask(page, "blue")
-    assert "clear them to search by the picture" not in everything(page)
+    assert wordings.CLEAR_THEM_TO_SEARCH_BY_THE_PICTURE not in everything(page)
     page.file_uploader[0].upload("asked.png", picture((250, 5, 5)), "image/png")
     page.run()
-    assert "clear them to search by the picture" in everything(page)
+    assert wordings.CLEAR_THEM_TO_SEARCH_BY_THE_PICTURE in everything(page)
     ask(page, "")
     assert not page.exception
-    assert "clear them" not in everything(page) and "found in" in everything(page)
+    assert wordings.CLEAR_THEM not in everything(page) and wordings.FOUND_IN in everything(page)
 
 
 def test_near_duplicates_are_grouped(page: AppTest) -> None:
     give(page, memes())
-    assert "**Group 1**: 2 pictures" in everything(page)
+    assert wordings.GROUP_1_2_PICTURES in everything(page)
 
 
 def test_a_near_copy_of_a_picture_above_the_review_band_is_blurred_too(page: AppTest) -> None:
-    held = {name: picture(COLOURS[name]) for name in ("blue.png", "again.png", "green.png")}
-    give(page, zipped(**held, **{"captions.txt": b"blue.png\tI despise them\n"}))
-    assert "**Group 1**: 2 pictures" in everything(page)
-    keys = [one.key for one in page.button if one.label == "Show"]
+    pictures = {name: picture(COLOURS[name]) for name in ("blue.png", "again.png", "green.png")}
+    give(page, zipped(**pictures, **{"captions.txt": b"blue.png\tI despise them\n"}))
+    assert wordings.GROUP_1_2_PICTURES in everything(page)
+    keys = [element.key for element in page.button if element.label == wordings.SHOW]
     assert len([key for key in keys if "same-1" in key]) == 2
     assert len([key for key in keys if "nearest" in key]) == 1  # among all pictures each counts for itself
 
@@ -118,11 +109,11 @@ def test_a_near_copy_of_a_picture_above_the_review_band_is_blurred_too(page: App
 def test_a_picture_above_the_review_band_stays_blurred_until_it_is_clicked(page: AppTest) -> None:
     give(page, memes())
     ask(page, "red")
-    shows = [one for one in page.button if one.label == "Show"]
+    shows = [element for element in page.button if element.label == wordings.SHOW]
     assert len(shows) == 1
     shows[0].click()
     page.run()
-    assert not [one for one in page.button if one.label == "Show"]
+    assert not [element for element in page.button if element.label == wordings.SHOW]
 
 
 def test_the_range_of_scores_leaves_pictures_out(page: AppTest) -> None:
@@ -134,26 +125,26 @@ def test_the_range_of_scores_leaves_pictures_out(page: AppTest) -> None:
     assert not any("green.png" in value and "**0" in value for value in captions(page))
     page.slider[0].set_value((30, 50))
     page.run()
-    assert "No picture lies in this range" in everything(page)
+    assert wordings.NO_PICTURE_LIES_IN_THIS_RANGE in everything(page)
 
 
 def expanders(at: AppTest) -> list[str]:
-    return [one.label.replace("\\", "") for one in at.expander]
+    return [element.label.replace("\\", "") for element in at.expander]
 
 
 def test_what_could_not_be_read_is_named_in_sight(page: AppTest) -> None:
     give(page, zipped(**{"red.png": picture((255, 0, 0)), "broken.png": b"just text"}))
-    assert page.title[0].value == "Search 1 pictures"
-    assert "Could not be used: broken.png" in expanders(page)
-    assert "This is a text file" in everything(page)  # and why
+    assert page.title[0].value == wordings.SEARCH_1_PICTURES
+    assert wordings.COULD_NOT_BE_USED_BROKEN_PNG in expanders(page)
+    assert wordings.THIS_IS_A_TEXT_FILE in everything(page)  # and why
 
 
 @pytest.mark.parametrize(
     ("names", "title"),
     [
-        (["a"], "Could not be used: a"),
-        (list("abcde"), "Could not be used: a, b, c and 2 more"),
-        ([], "Something could"),
+        (["a"], wordings.COULD_NOT_BE_USED_A),
+        (list("abcde"), wordings.COULD_NOT_BE_USED_A_B_C),
+        ([], wordings.SOMETHING_COULD),
     ],
 )
 def test_the_strip_of_problems_stays_short(names: list[str], title: str) -> None:
@@ -162,7 +153,7 @@ def test_the_strip_of_problems_stays_short(names: list[str], title: str) -> None
 
 def test_samples_go_by_the_same_name_everywhere(page: AppTest) -> None:
     titles = [sample.title for sample in sample_gallery.samples()]
-    next(one for one in page.button if one.label == "Use the sample memes").click()
+    next(element for element in page.button if element.label == wordings.USE_THE_SAMPLE_MEMES).click()
     page.run()
     shown = " ".join(captions(page))
     assert sum(f" {title}" in shown for title in titles) >= search.SHOWN and ".webp" not in shown
@@ -173,34 +164,36 @@ def test_samples_go_by_the_same_name_everywhere(page: AppTest) -> None:
 def test_uploaders_have_names_that_can_be_spoken(page: AppTest) -> None:
     for script in ("pages/explore/search.py", "pages/analyze/meme.py", "pages/compare/compare.py"):
         page.switch_page(script).run()
-        assert page.file_uploader and not [one.label for one in page.file_uploader if ":material" in one.label]
+        assert page.file_uploader and not [
+            element.label for element in page.file_uploader if ":material" in element.label
+        ]
 
 
 def test_the_samples_can_be_searched(page: AppTest) -> None:
-    next(one for one in page.button if one.label == "Use the sample memes").click()
+    next(element for element in page.button if element.label == wordings.USE_THE_SAMPLE_MEMES).click()
     page.run()
     assert not page.exception
     assert page.title[0].value == f"Search {len(sample_gallery.samples())} pictures"
-    held = page.session_state["search"].library.entries
+    entries = page.session_state["search"].library.entries
     words = {
         sample.file.name: " ".join(sample.caption.split()) for sample in sample_gallery.samples() if sample.caption
     }
     assert len(words) > 5  # they are judged by these, as on the other pages
-    assert {entry.name: entry.captions for entry in held if entry.name in words} == {
+    assert {entry.name: entry.captions for entry in entries if entry.name in words} == {
         name: (text,) for name, text in words.items()
     }
-    next(one for one in page.button if one.label == "Other pictures").click()
+    next(element for element in page.button if element.label == wordings.OTHER_PICTURES).click()
     page.run()
-    assert page.title[0].value == "Search pictures by what is on them"
+    assert page.title[0].value == wordings.SEARCH_PICTURES_BY_WHAT_IS_ON_THEM
 
 
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"no zip at all", "This is not a ZIP file"),
-        (zipped(**{"../climbs.png": b"x"}), "climbs out of its folder"),
-        (zipped(**{"notes.md": b"x"}), "There is no picture in what you gave"),
-        (zipped(**{"a.png": b"just text"}), "None of the 1 pictures could be opened"),
+        (b"no zip at all", wordings.THIS_IS_NOT_A_ZIP_FILE),
+        (zipped(**{"../climbs.png": b"x"}), wordings.CLIMBS_OUT_OF_ITS_FOLDER),
+        (zipped(**{"notes.md": b"x"}), wordings.THERE_IS_NO_PICTURE_IN_WHAT_YOU),
+        (zipped(**{"a.png": b"just text"}), wordings.NONE_OF_THE_1_PICTURES_COULD_BE),
     ],
 )
 def test_a_bad_zip_gets_a_sentence_and_another_can_be_given(page: AppTest, data: bytes, sentence: str) -> None:
@@ -208,15 +201,15 @@ def test_a_bad_zip_gets_a_sentence_and_another_can_be_given(page: AppTest, data:
     assert not page.exception
     assert sentence in everything(page).replace("\\", "")
     give(page, memes())
-    assert page.title[0].value == "Search 4 pictures"
+    assert page.title[0].value == wordings.SEARCH_4_PICTURES
 
 
 def test_a_bomb_gets_a_sentence(page: AppTest) -> None:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb.png", bytes(9_000_000))
-    give(page, held.getvalue())
-    assert "times its size" in everything(page)
+    give(page, buffer.getvalue())
+    assert wordings.TIMES_ITS_SIZE in everything(page)
 
 
 def test_names_and_captions_are_no_markup(page: AppTest) -> None:
@@ -231,7 +224,7 @@ def test_a_query_that_is_no_picture_gets_a_sentence(page: AppTest) -> None:
     page.file_uploader[0].upload("asked.png", b"just text", "image/png")
     page.run()
     assert not page.exception
-    assert "text file" in everything(page)
+    assert wordings.TEXT_FILE in everything(page)
 
 
 def test_a_stop_keeps_what_is_there(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,14 +235,14 @@ def test_a_stop_keeps_what_is_there(page: AppTest, monkeypatch: pytest.MonkeyPat
 
     from models.search import collection
 
-    held: list[collection.Library] = []
+    libraries: list[collection.Library] = []
 
     def build(built: collection.Library, files: object, space: object, **named: object) -> collection.Library:
-        held.append(built)
+        libraries.append(built)
         built.add([collection.Entry("a.png", picture((1, 2, 3)))], [Image.new("RGB", (224, 224))], space)  # type: ignore[arg-type]
         named["on_done"](4, 8)  # type: ignore[operator]
         return built
 
     monkeypatch.setattr(search.library, "build", build)
     give(page, memes())
-    assert page.title[0].value == "Search 1 pictures"
+    assert page.title[0].value == wordings.SEARCH_1_PICTURES

@@ -8,6 +8,7 @@ from PIL import Image
 
 from components.analyze import report
 from models.analysis import Caption, Meme
+from tests import wordings
 from tests.fakes import FakeAnalyzer
 
 NASTY = '<script>alert("x")</script> <img src=http://example.org/x onerror=alert(1)> **b** & </style></title>'
@@ -43,22 +44,24 @@ def test_nothing_of_the_caption_is_markup() -> None:
 
 
 def test_nothing_is_fetched() -> None:
-    found = tags(build(NASTY, Image.new("RGB", (60, 40), (9, 9, 9))))
-    sources = [attributes["src"] or "" for tag, attributes in found if tag == "img"]
+    elements = tags(build(NASTY, Image.new("RGB", (60, 40), (9, 9, 9))))
+    sources = [attributes["src"] or "" for tag, attributes in elements if tag == "img"]
     assert len(sources) == 4
     assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
-    assert not any("href" in attributes for _, attributes in found)
-    policy = next(attributes["content"] for tag, attributes in found if attributes.get("http-equiv"))
+    assert not any("href" in attributes for _, attributes in elements)
+    policy = next(attributes["content"] for tag, attributes in elements if attributes.get("http-equiv"))
     assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def test_every_picture_is_described() -> None:
-    found = tags(build("kind words", Image.new("RGB", (60, 40), (9, 9, 9))))
-    assert all(attributes.get("alt") for tag, attributes in found if tag == "img")
-    assert all(attributes.get("aria-label") for tag, attributes in found if tag == "svg")
+    elements = tags(build("kind words", Image.new("RGB", (60, 40), (9, 9, 9))))
+    assert all(attributes.get("alt") for tag, attributes in elements if tag == "img")
+    assert all(attributes.get("aria-label") for tag, attributes in elements if tag == "svg")
 
 
-@pytest.mark.parametrize(("text", "label"), [("I despise queues", "Hateful"), ("kind words", "Not hateful")])
+@pytest.mark.parametrize(
+    ("text", "label"), [("I despise queues", wordings.HATEFUL), ("kind words", wordings.NOT_HATEFUL)]
+)
 def test_it_tells_the_verdict_and_its_numbers(text: str, label: str) -> None:
     page = build(text, None)
     verdict = FakeAnalyzer().analyze(Meme(None, Caption(text, "override"))).verdict
@@ -69,12 +72,12 @@ def test_it_tells_the_verdict_and_its_numbers(text: str, label: str) -> None:
 
 
 def test_what_is_missing_is_said() -> None:
-    assert "No text found." in build("", Image.new("RGB", (60, 40), (255, 255, 255)))
-    assert "No face found." in build("", Image.new("RGB", (60, 40), (255, 255, 255)))
-    assert "No picture." in build("words", None)
+    assert wordings.NO_TEXT_FOUND in build("", Image.new("RGB", (60, 40), (255, 255, 255)))
+    assert wordings.NO_FACE_FOUND in build("", Image.new("RGB", (60, 40), (255, 255, 255)))
+    assert wordings.NO_PICTURE in build("words", None)
 
 
 def test_a_failed_part_tells_its_sentence() -> None:
     page = build("words", None, failed=("evidence", "text emotions"))
-    assert "What moved the score could not be measured this time." in page
-    assert "The emotions in the words could not be read this time." in page
+    assert wordings.WHAT_MOVED_THE_SCORE_COULD_NOT_BE in page
+    assert wordings.THE_EMOTIONS_IN_THE_WORDS_COULD_NOT in page

@@ -45,18 +45,18 @@ def test_confusion(rows: tuple[np.ndarray, np.ndarray]) -> None:
 
 def test_thresholds(rows: tuple[np.ndarray, np.ndarray]) -> None:
     target, chance = rows
-    seen = curves.at_threshold(target, chance, 0.3, 0.6)
-    assert seen.precision == pytest.approx(metrics.precision_score(target, chance >= 0.6))
-    assert seen.recall == pytest.approx(metrics.recall_score(target, chance >= 0.6))
-    assert seen.review + seen.yes == pytest.approx((chance >= 0.3).mean())
+    metrics_at = curves.at_threshold(target, chance, 0.3, 0.6)
+    assert metrics_at.precision == pytest.approx(metrics.precision_score(target, chance >= 0.6))
+    assert metrics_at.recall == pytest.approx(metrics.recall_score(target, chance >= 0.6))
+    assert metrics_at.review + metrics_at.yes == pytest.approx((chance >= 0.3).mean())
     assert curves.at_threshold(target, chance, 1.1, 1.1).precision is None
     assert curves.at_threshold(np.zeros(4, int), np.ones(4), 0.5, 0.5).recall is None
 
 
 def test_the_page_s_calibration_error_is_that_of_the_figures() -> None:
-    [verdict] = [one for one in trained_models.models() if one.name == "hate_cross_attention"]
-    found = read_predictions(verdict.folder, "hate")
-    assert found is not None
-    [line] = [one for one in verdict.measurements() if one.rows == found.rows]
-    bins = curves.reliability((found.y_true[:, 0] == 1).astype(float), found.probs[0][:, 1])
+    [verdict] = [model for model in trained_models.models() if model.name == "hate_cross_attention"]
+    predictions = read_predictions(verdict.folder, "hate")
+    assert predictions is not None
+    [line] = [model for model in verdict.measurements() if model.rows == predictions.rows]
+    bins = curves.reliability((predictions.y_true[:, 0] == 1).astype(float), predictions.probs[0][:, 1])
     assert bins.ece == pytest.approx(line.metrics["ece"], abs=1e-3)

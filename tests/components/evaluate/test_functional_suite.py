@@ -11,6 +11,7 @@ import pytest
 from components.evaluate import functional_suite
 from models.analysis import Meme
 from models.errors import BadInput
+from tests import wordings
 
 CSV = """functionality,case_id,test_case,label_gold,target_ident
 derog_neg_emote_h,1,I despise them,hateful,women
@@ -24,13 +25,13 @@ profanity_nh,6,What,maybe,
 
 class FakeAnalyzer:
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.batches: list[str] = []
 
     def threshold(self, _: str) -> float:
         return 0.5
 
     def score(self, memes: Sequence[Meme]) -> list[SimpleNamespace]:
-        self.asked += [meme.caption.text for meme in memes]
+        self.batches += [meme.caption.text for meme in memes]
         return [
             SimpleNamespace(probability=0.9 if any(w in m.caption.text for w in ("despise", "kind")) else 0.1)
             for m in memes
@@ -40,13 +41,10 @@ class FakeAnalyzer:
 def test_accuracy_by_functionality_and_group() -> None:
     cases, problems = functional_suite.read(CSV.encode())
     assert len(cases) == 4
-    assert problems == [
-        "Row 6 has no test_case, so it is left out.",
-        "Row 7 has the label 'maybe', which is neither hateful nor non-hateful, so it is left out.",
-    ]
-    told: list[float] = []
-    results = functional_suite.run(cases, FakeAnalyzer(), told.append)  # type: ignore[arg-type]
-    assert told[-1] == 1
+    assert problems == [wordings.ROW_6_HAS_NO_TEST_CASE_SO, wordings.ROW_7_HAS_THE_LABEL_MAYBE_WHICH]
+    fractions: list[float] = []
+    results = functional_suite.run(cases, FakeAnalyzer(), fractions.append)  # type: ignore[arg-type]
+    assert fractions[-1] == 1
     grid = functional_suite.grid(results)
     assert grid.functionalities == ("all", "derog_neg_emote_h", "ident_neutral_nh", "profanity_nh")
     assert grid.groups == ("all", "women", "immigrants", functional_suite.NOBODY)
@@ -60,10 +58,10 @@ def test_accuracy_by_functionality_and_group() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
-    [(b"a,b\n1,2\n", "no column 'functionality': it has a, b"), (b"\xff\xfe\x00", "not UTF-8"), (b"", "no column"),
-     (CSV.splitlines()[0].encode(), "no case that can be used")],
+    ("data", "sentence"),
+    [(b"a,b\n1,2\n", wordings.NO_COLUMN_FUNCTIONALITY_IT_HAS_A_B), (b"\xff\xfe\x00", wordings.NOT_UTF_8), (b"", "no column"),
+     (CSV.splitlines()[0].encode(), wordings.NO_CASE_THAT_CAN_BE_USED)],
 )  # fmt: skip
-def test_what_is_off_is_one_sentence(data: bytes, told: str) -> None:
-    with pytest.raises(BadInput, match=told):
+def test_what_is_off_is_one_sentence(data: bytes, sentence: str) -> None:
+    with pytest.raises(BadInput, match=sentence):
         functional_suite.read(data)

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from components.evaluate import run_details, trained_models
 from components.evaluate.trained_models import TrainedModel
+from tests import wordings
 from training.tasks import registry
 
 
@@ -34,20 +35,18 @@ def figures(macro_f1: float) -> dict[str, float]:
 
 def test_what_a_run_did_not_write_is_one_line_with_the_command_that_would() -> None:
     line = run_details.missing(TrainedModel("text_emotions", "Emotions in words", Path()), "text-emotions", None)
-    assert line.count("Not here") == 1 and "\n" not in line
-    assert "learning curves (`python -m training fit text_emotions --data DATA` writes them)" in line
-    assert (
-        "predictions of this task (`python -m training evaluate text-emotions" in line and "--save-predictions`" in line
-    )
-    assert "its recipe names none" in line
+    assert line.count(wordings.NOT_HERE) == 1 and "\n" not in line
+    assert wordings.LEARNING_CURVES_PYTHON_M_TRAINING_FIT_TEXT in line
+    assert wordings.PREDICTIONS_OF_THIS_TASK_PYTHON_M_TRAINING in line and "--save-predictions`" in line
+    assert wordings.ITS_RECIPE_NAMES_NONE in line
     assert "published" not in line  # BERT's figure is known
 
 
 def test_only_a_recipe_with_ablations_is_said_to_write_them() -> None:
     line = run_details.missing(TrainedModel("mental_health_target", "Target", Path()), "target", None)
-    assert "`python -m training compare mental_health_target --ablations --data DATA` writes them" in line
-    assert "published system's figure" in line
-    assert "python -m training fit mental_health_target" in line
+    assert wordings.PYTHON_M_TRAINING_COMPARE_MENTAL_HEALTH_TARGET in line
+    assert wordings.PUBLISHED_SYSTEMS_FIGURE in line
+    assert wordings.PYTHON_M_TRAINING_FIT_MENTAL_HEALTH_TARGET_2 in line
 
 
 def test_predictions_of_a_task_that_is_several_together_stand_under_its_parts() -> None:
@@ -55,22 +54,22 @@ def test_predictions_of_a_task_that_is_several_together_stand_under_its_parts() 
     task, parts = "memotion-intensity", tuple(member.name for member in registry.head_tasks("memotion-intensity"))
     assert model.parts(task) == parts
     line = run_details.missing(model, task, None)
-    assert f"predictions of this task (they stand under its parts: {', '.join(parts)})" in line
+    assert wordings.PREDICTIONS_STAND_UNDER_PARTS.format(parts=", ".join(parts)) in line
     line = run_details.missing(TrainedModel("memotion_gmu", "GMU", Path()), task, None)
-    assert "(`python -m training fit memotion_gmu --data DATA` writes them)" in line
+    assert wordings.PYTHON_M_TRAINING_FIT_MEMOTION_GMU_DATA in line
 
 
 def test_nothing_is_said_of_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBTEXT_DATA", str(tmp_path))
-    held = {
+    evaluation = {
         "curves": [[{"epoch": 0.0, "loss": 1.0}]], "parts": {"stress": {"rows": "validation"}}, "data": "dreaddit",
         "ablations": [{"name": "without the words", "figures": {"stress, validation": figures(0.5)}}],
     }  # fmt: skip
-    trained = TrainedModel("mental_health_stress", "Stress", tmp_path, evaluation=held)
-    found = SimpleNamespace(split=[1])
-    assert "`dreaddit.validation.parquet`" in run_details.missing(trained, "stress", found)  # type: ignore[arg-type]
+    trained = TrainedModel("mental_health_stress", "Stress", tmp_path, evaluation=evaluation)
+    predictions = SimpleNamespace(split=[1])
+    assert "`dreaddit.validation.parquet`" in run_details.missing(trained, "stress", predictions)  # type: ignore[arg-type]
     (tmp_path / "dreaddit.validation.parquet").touch()
-    assert run_details.missing(trained, "stress", found) == ""  # type: ignore[arg-type]
+    assert run_details.missing(trained, "stress", predictions) == ""  # type: ignore[arg-type]
 
 
 def test_ablations_stand_behind_the_whole_on_the_same_rows() -> None:
@@ -80,15 +79,15 @@ def test_ablations_stand_behind_the_whole_on_the_same_rows() -> None:
     }  # fmt: skip
     ablated = [{"name": "without the linear paths", "figures": {"out of fold, harmeme": figures(0.6)}}]
     verdict = TrainedModel("hate_cross_attention", "The verdict", Path(), metrics, {"ablations": ablated})
-    told = [(name, item.metrics["macro_f1"]) for name, item in verdict.ablations("harm")]
-    assert told == [("the whole", 0.7), ("without the linear paths", 0.6)]
+    ablations = [(name, item.metrics["macro_f1"]) for name, item in verdict.ablations("harm")]
+    assert ablations == [(wordings.THE_WHOLE, 0.7), ("without the linear paths", 0.6)]
     assert verdict.ablations("hate") == []
     system = TrainedModel(
         "mental_health_target", "Target", Path(), {"target, validation": figures(0.7)},
         {"ablations": [{"name": "without experts", "figures": {"target, validation": figures(0.4), "seconds": 9}}]},
     )  # fmt: skip
-    told = [(name, item.metrics["macro_f1"]) for name, item in system.ablations("target")]
-    assert told == [("the whole", 0.7), ("without experts", 0.4)]
+    ablations = [(name, item.metrics["macro_f1"]) for name, item in system.ablations("target")]
+    assert ablations == [(wordings.THE_WHOLE, 0.7), ("without experts", 0.4)]
 
 
 def test_each_task_of_the_verdict_knows_its_own_data_set() -> None:

@@ -10,6 +10,7 @@ from components.analyze.attention import where
 from components.shared import charts, lenses, palette, verdict
 from components.shared.stages import label, took
 from models.analysis import Bands, Emotion, Expression, Face, Shapley, TextEmotions, Verdict, WordEffect
+from tests import wordings
 
 CONFIG = tomllib.loads((Path(__file__).parents[3] / ".streamlit" / "config.toml").read_text())
 
@@ -21,7 +22,7 @@ def judged(probability: float, bands: Bands) -> Verdict:
 @pytest.mark.parametrize("bands", [Bands(0.4, 0.7), Bands(0.02, 0.03), Bands(0.97, 0.99), Bands(0.5, 0.5)])
 def test_the_zones_fill_the_line_without_a_gap(bands: Bands) -> None:
     names, starts, ends, colours = zip(*verdict.zones(bands), strict=True)
-    assert names == ("Not hateful", "Needs a human look", "Hateful")
+    assert names == (wordings.NOT_HATEFUL, wordings.NEEDS_A_HUMAN_LOOK, wordings.HATEFUL)
     assert (starts[0], *ends) == (*starts, 1.0)
     assert len(set(colours)) == 3
 
@@ -36,7 +37,9 @@ def test_the_mark_stands_at_the_probability(probability: float) -> None:
 
 
 def test_the_bands_are_told_in_words() -> None:
-    assert verdict.describe(judged(0.55, Bands(0.4, 0.7))).startswith("Needs a human look: probability 55%.")
+    assert verdict.describe(judged(0.55, Bands(0.4, 0.7))).startswith(
+        wordings.NEEDS_A_HUMAN_LOOK_PROBABILITY_55_PERCENT
+    )
 
 
 def test_bars_keep_their_order_also_with_equal_labels() -> None:
@@ -73,7 +76,7 @@ def test_all_emotions_are_drawn_those_present_first() -> None:
     figure = emotions.text_chart(TextEmotions("ok", scores))
     assert list(figure.layout.yaxis.ticktext) == ["joy", "anger", "fear"]
     assert list(figure.data[0].x) == [0.3]
-    thresholds = next(trace for trace in figure.data if trace.name == "Threshold")
+    thresholds = next(trace for trace in figure.data if trace.name == wordings.THRESHOLD)
     assert list(thresholds.x) == [0.2, 0.6, 0.6]
 
 
@@ -85,11 +88,11 @@ def test_a_face_has_all_its_expressions() -> None:
 
 def test_the_peak_of_a_grid_is_told_in_words() -> None:
     grid = tuple(tuple(0.5 if (y, x) == (0, 6) else 0.5 / 48 for x in range(7)) for y in range(7))
-    assert where(grid) == "most at the top right (row 1, column 7 of 7, 50%)"
+    assert where(grid) == wordings.MOST_AT_THE_TOP_RIGHT_ROW_1
 
 
 def test_stages_are_told_in_people_s_words() -> None:
-    assert label("ocr") == "Reading the words off the picture"
+    assert label("ocr") == wordings.READING_THE_WORDS_OFF_THE_PICTURE
     assert label("never_heard_of") == "Never heard of"
     assert (took(12.4), took(1234.0)) == ("12 ms", "1.2 s")
 
@@ -101,8 +104,8 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def contrast(one: str, other: str) -> float:
-    low, high = sorted((luminance(one), luminance(other)))
+def contrast(element: str, other: str) -> float:
+    low, high = sorted((luminance(element), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -127,7 +130,7 @@ def test_a_lens_s_bar_has_the_cut_off_that_decides() -> None:
     [strokes] = [trace for trace in figure.data if trace.name == "Cut-off"]
     assert list(figure.layout.yaxis.ticktext) == ["sarcasm", "humour"]  # the answer first
     assert (list(strokes.x), list(strokes.y)) == ([0.75, 0.72], [0, 1])
-    assert lenses.described(rows) == "humour 30%, cut-off 72%; sarcasm 80%, cut-off 75% (the answer)"
+    assert lenses.described(rows) == wordings.HUMOUR_30_PERCENT_CUT_OFF_72_PERCENT
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

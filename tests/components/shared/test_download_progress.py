@@ -4,20 +4,21 @@ import pytest
 
 from components.shared import download_progress
 from models.io.downloads import Progress
+from tests import wordings
 
 
 @pytest.mark.parametrize(
-    ("progress", "share", "told"),
+    ("progress", "share", "text"),
     [
-        (Progress("model.safetensors", 0, 600_000_000), 0.0, "0 of 600 MB"),
-        (Progress("model.safetensors", 150_000_000, 600_000_000), 0.25, "150 of 600 MB"),
+        (Progress("model.safetensors", 0, 600_000_000), 0.0, wordings.N_0_OF_600_MB),
+        (Progress("model.safetensors", 150_000_000, 600_000_000), 0.25, wordings.N_150_OF_600_MB),
         (Progress("config.json", 2_000_000, 0), 0.0, "2 MB"),
-        (Progress("config.json", 20, 10), 1.0, "0 of 0 MB"),
+        (Progress("config.json", 20, 10), 1.0, wordings.N_0_OF_0_MB),
     ],
 )
-def test_a_download_is_told_in_megabytes(progress: Progress, share: float, told: str) -> None:
+def test_a_download_is_told_in_megabytes(progress: Progress, share: float, text: str) -> None:
     assert download_progress.fraction(progress) == share
-    assert download_progress.message(progress).endswith(told)
+    assert download_progress.message(progress).endswith(text)
 
 
 def test_the_bar_is_there_while_it_downloads_and_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,4 +38,4 @@ def test_the_bar_is_there_while_it_downloads_and_gone_afterwards(monkeypatch: py
         tell(Progress("a.bin", 1_000_000, 2_000_000))
         tell(Progress("a.bin", 1_100_000, 2_000_000))  # too soon after the last one
         raise RuntimeError
-    assert [text[-9:] for text in place.shown] == ["1 of 2 MB", "gone"]
+    assert [text[-9:] for text in place.shown] == [wordings.N_1_OF_2_MB, "gone"]

@@ -11,8 +11,9 @@ from components.shared import engine
 from components.shared.engine import Choice, Engine
 from models.errors import BadWeights
 from models.io.hub import Progress, Unreachable
+from tests import wordings
+from tests.app_for_tests import button, everything, open_app
 from tests.fakes import INFO, FakeAnalyzer
-from tests.pages.test_meme import APP, button, everything
 
 
 @dataclass
@@ -43,78 +44,78 @@ class Shop:
 
 def test_ten_switches_hold_one_profile_at_a_time() -> None:
     shop = Shop()
-    held = Engine(shop.build)  # type: ignore[arg-type]
+    runner = Engine(shop.build)  # type: ignore[arg-type]
     for _ in range(5):
         for name in ("mini", "clip"):
-            held.choose(Choice(name))
-            assert held.get().info.name == name
-            assert held.get() is held.get()
+            runner.choose(Choice(name))
+            assert runner.get().info.name == name
+            assert runner.get() is runner.get()
     assert (len(shop.built), shop.open, shop.most) == (10, 1, 1)
 
 
 def test_what_cannot_run_is_said_and_mini_goes_on() -> None:
     shop = Shop({"clip": Unreachable("the hub cannot be reached: check the connection.")})
-    held = Engine(shop.build)  # type: ignore[arg-type]
-    held.get()
-    held.choose(Choice("clip", "cuda", "easy"))
-    assert held.get().info.name == "mini"
-    assert held.state.problem == "the hub cannot be reached: check the connection."
+    runner = Engine(shop.build)  # type: ignore[arg-type]
+    runner.get()
+    runner.choose(Choice("clip", "cuda", "easy"))
+    assert runner.get().info.name == "mini"
+    assert runner.state.problem == "the hub cannot be reached: check the connection."
     assert shop.built[-1] == Choice("mini", ocr="easy")
     shop.missing.clear()
-    held.choose(Choice("clip", "cuda", "easy"))  # the same choice again tries again
-    assert held.get().info.name == "clip"
-    assert not held.state.problem
+    runner.choose(Choice("clip", "cuda", "easy"))  # the same choice again tries again
+    assert runner.get().info.name == "clip"
+    assert not runner.state.problem
 
 
 def test_a_library_that_fails_in_its_own_way_does_not_take_the_app_down() -> None:
     shop = Shop({"clip": RuntimeError("CUDA driver of another version")})
-    held = Engine(shop.build)  # type: ignore[arg-type]
-    held.choose(Choice("clip"))
-    assert held.get().info.name == "mini"
-    assert held.state.problem == ("The models could not be loaded (RuntimeError): choose another device or profile.")
+    runner = Engine(shop.build)  # type: ignore[arg-type]
+    runner.choose(Choice("clip"))
+    assert runner.get().info.name == "mini"
+    assert runner.state.problem == (wordings.THE_MODELS_COULD_NOT_BE_LOADED_RUNTIMEERROR)
 
 
 def test_without_mini_there_is_nothing_left() -> None:
-    held = Engine(Shop({"mini": BadWeights("weights/hate is damaged.")}).build)  # type: ignore[arg-type]
-    held.choose(Choice("mini"))
+    runner = Engine(Shop({"mini": BadWeights("weights/hate is damaged.")}).build)  # type: ignore[arg-type]
+    runner.choose(Choice("mini"))
     with pytest.raises(BadWeights):
-        held.get()
+        runner.get()
 
 
 def test_another_ocr_reads_with_the_same_models() -> None:
     shop = Shop()
-    held = Engine(shop.build)  # type: ignore[arg-type]
-    before = held.get()
-    held.choose(Choice(ocr="easy"))
-    assert held.get() is before
-    assert type(held.get().reader).__name__ == "EasyReader"
+    runner = Engine(shop.build)  # type: ignore[arg-type]
+    before = runner.get()
+    runner.choose(Choice(ocr="easy"))
+    assert runner.get() is before
+    assert type(runner.get().reader).__name__ == "EasyReader"
     assert shop.open == 1
 
 
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> tuple[AppTest, Shop]:
     shop = Shop()
-    held = Engine(shop.build)  # type: ignore[arg-type]
-    monkeypatch.setattr(engine, "engine", lambda: held)
-    return AppTest.from_file(APP, default_timeout=30).run(), shop
+    runner = Engine(shop.build)  # type: ignore[arg-type]
+    monkeypatch.setattr(engine, "engine", lambda: runner)
+    return open_app(), shop
 
 
 def box(app: AppTest, label: str) -> object:
-    return next(one for one in app.selectbox if one.label == label)
+    return next(element for element in app.selectbox if element.label == label)
 
 
 def test_the_sidebar_tells_what_runs_and_switches(page: tuple[AppTest, Shop]) -> None:
     app, shop = page
-    assert "The small models run here (profile **mini**)" in everything(app)
-    assert "not trained for this yet" in everything(app)
-    assert "ranks a meme that people marked above" in everything(app) and "50%" in everything(app)
+    assert wordings.THE_SMALL_MODELS_RUN_HERE_PROFILE_MINI in everything(app)
+    assert wordings.NOT_TRAINED_FOR_THIS_YET in everything(app)
+    assert wordings.RANKS_A_MEME_THAT_PEOPLE_MARKED_ABOVE in everything(app) and "50%" in everything(app)
     assert not {"AUROC", "float32", "head"} & set(everything(app).replace(",", " ").split())  # no words of the trade
-    helps = " ".join(one.help for one in app.sidebar.caption if one.help)
-    assert "AUROC" in helps and "float32" in helps and "95% interval" in helps
-    box(app, "Profile").set_value("clip").run()  # type: ignore[attr-defined]
+    helps = " ".join(element.help for element in app.sidebar.caption if element.help)
+    assert "AUROC" in helps and "float32" in helps and wordings.N_95_PERCENT_INTERVAL in helps
+    box(app, wordings.PROFILE).set_value("clip").run()  # type: ignore[attr-defined]
     assert [choice.profile for choice in shop.built] == ["mini"]
-    button(app, "Switch").click().run()
-    assert "The full-size models run here (profile **clip**)" in everything(app)
+    button(app, wordings.SWITCH).click().run()
+    assert wordings.THE_FULL_SIZE_MODELS_RUN_HERE_PROFILE in everything(app)
     assert shop.most == 1
     assert not app.exception
 
@@ -122,13 +123,13 @@ def test_the_sidebar_tells_what_runs_and_switches(page: tuple[AppTest, Shop]) ->
 def test_the_sidebar_tells_what_kept_clip_from_running(page: tuple[AppTest, Shop]) -> None:
     app, shop = page
     shop.missing["clip"] = Unreachable("The hub cannot be reached: check the connection.")
-    box(app, "Profile").set_value("clip").run()  # type: ignore[attr-defined]
-    button(app, "Switch").click().run()
-    assert "The small models run here (profile **mini**)" in everything(app)
-    assert "The hub cannot be reached" in app.warning[0].value
+    box(app, wordings.PROFILE).set_value("clip").run()  # type: ignore[attr-defined]
+    button(app, wordings.SWITCH).click().run()
+    assert wordings.THE_SMALL_MODELS_RUN_HERE_PROFILE_MINI in everything(app)
+    assert wordings.THE_HUB_CANNOT_BE_REACHED in app.warning[0].value
     assert not app.exception
     app.chat_input[0].set_value("I despise queues").run()
-    assert "Hateful" in app.title[0].value
+    assert wordings.HATEFUL in app.title[0].value
 
 
 def test_another_ocr_reads_the_picture_anew(page: tuple[AppTest, Shop], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +143,7 @@ def test_another_ocr_reads_the_picture_anew(page: tuple[AppTest, Shop], monkeypa
     app.file_uploader[0].upload("meme.png", drawn(), "image/png")
     app.run()
     assert other.calls == 0
-    box(app, "What reads the picture").set_value("easy").run()  # type: ignore[attr-defined]
-    button(app, "Switch").click().run()
+    box(app, wordings.WHAT_READS_THE_PICTURE).set_value("easy").run()  # type: ignore[attr-defined]
+    button(app, wordings.SWITCH).click().run()
     assert other.calls == 1
     assert not app.exception

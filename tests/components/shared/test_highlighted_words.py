@@ -4,6 +4,7 @@ import re
 
 from components.shared import highlighted_words
 from models.analysis import WordEffect, WordWeight
+from tests import wordings
 
 
 def shown(markup: str) -> str:
@@ -12,7 +13,7 @@ def shown(markup: str) -> str:
 
 def test_each_word_is_as_dark_as_its_share() -> None:
     markup = highlighted_words.attended("big small", [WordWeight("big", 0, 3, 0.8), WordWeight("small", 4, 9, 0.2)])
-    opacities = [float(found) for found in re.findall(r"rgba\(\d+,\d+,\d+,([\d.]+)\)", markup)]
+    opacities = [float(underlined) for underlined in re.findall(r"rgba\(\d+,\d+,\d+,([\d.]+)\)", markup)]
     assert opacities[0] == 4 * opacities[1]
     assert shown(markup) == "big small"
 
@@ -44,7 +45,7 @@ def test_a_long_caption_is_cut_and_says_so() -> None:
     text = "word " * 2000
     effects = [WordEffect("word", at, at + 4, 0.1) for at in range(0, len(text), 5)]
     markup = highlighted_words.weighed(text, effects)
-    assert f"{len(text) - highlighted_words.DRAWN_CHARACTERS:,} more characters" in markup
+    assert wordings.MORE_CHARACTERS.format(count=len(text) - highlighted_words.DRAWN_CHARACTERS) in markup
     assert markup.count("<span") == highlighted_words.DRAWN_CHARACTERS // 5
 
 
