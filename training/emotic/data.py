@@ -58,13 +58,8 @@ def read_people(folder: str | Path, split: str, limit: int | None = None) -> Peo
     except (OSError, ValueError, KeyError, UnicodeDecodeError) as error:
         raise BadInput(f"{folder} has a damaged file of the split {split} ({error}): {hint}.") from error
     context, body, categories, continuous = arrays
-    widths = [categories.shape[1:], continuous.shape[1:], context.shape[3:], body.shape[3:]]
-    if len({len(item) for item in (*arrays, pictures)}) > 1 or widths != [
-        (len(CATEGORIES),),
-        (len(CONTINUOUS),),
-        (3,),
-        (3,),
-    ]:
+    widths = [array.shape[-1] for array in arrays]
+    if len({len(item) for item in (*arrays, pictures)}) > 1 or widths != [3, 3, len(CATEGORIES), len(CONTINUOUS)]:
         raise BadInput(f"The files of the split {split} in {folder} do not fit each other: {hint} again.")
     if not pictures:
         raise BadInput(f"The split {split} in {folder} holds no people: {hint} from all pictures.")

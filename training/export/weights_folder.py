@@ -123,8 +123,8 @@ def _quantize(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """int8 codes and the float32 scale of each row, or of each column of a matrix where that errs less."""
 
     def quantized(axis: int) -> tuple[np.ndarray, np.ndarray]:
-        others = tuple(number for number in range(value.ndim) if number != axis)
-        scale = np.maximum(np.abs(value).max(others, keepdims=True), 1e-8).astype(np.float32) / 127
+        other_axes = tuple(number for number in range(value.ndim) if number != axis)
+        scale = np.maximum(np.abs(value).max(other_axes, keepdims=True), 1e-8).astype(np.float32) / 127
         return np.clip(np.rint(value / scale), -127, 127).astype(np.int8), scale
 
     candidates = [quantized(axis) for axis in ((0, 1) if value.ndim == 2 else (0,))]

@@ -74,10 +74,10 @@ def save_array(file: Path, array: np.ndarray) -> None:
 
 def digest(items: Iterable[str | bytes]) -> str:
     """A hash in hexadecimal digits of items in their order; where one ends and the next begins counts."""
-    whole = hashlib.sha256()
+    combined = hashlib.sha256()
     for item in items:
-        whole.update(hashlib.sha256(item.encode() if isinstance(item, str) else item).digest())
-    return whole.hexdigest()
+        combined.update(hashlib.sha256(item.encode() if isinstance(item, str) else item).digest())
+    return combined.hexdigest()
 
 
 def _file(folder: Path, name: str, key: Iterable[str | bytes], ending: str) -> Path:

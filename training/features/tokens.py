@@ -18,6 +18,7 @@ from torch import Tensor
 
 from models.encoders.base import GRID
 from models.encoders.mini import MiniEncoder
+from models.tokenizers.base import length_batches
 from training.features.cache import cached_arrays, cached_rows
 
 BATCH_SIZE = 64
@@ -96,10 +97,8 @@ def cached_text_tokens(
     """
 
     def compute() -> dict[str, np.ndarray]:
-        order = np.argsort([len(text) for text in texts], kind="stable")
         rows: list[np.ndarray] = [np.zeros((0, 0), np.float16)] * len(texts)
-        for start in range(0, len(texts), BATCH_SIZE):
-            batch = order[start : start + BATCH_SIZE]
+        for batch in length_batches([len(text) for text in texts], BATCH_SIZE):
             for row, tokens in zip(batch, encode([texts[row] for row in batch]), strict=True):
                 rows[row] = tokens
         return {"tokens": np.concatenate(rows), "starts": np.cumsum([0, *map(len, rows)])}

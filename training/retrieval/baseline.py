@@ -80,8 +80,8 @@ def train(
         model.train()
         for batch in torch.randperm(len(owners)).split(BATCH_SIZE):
             own = owners[batch]
-            others = (own + torch.randint(1, max(2, len(images)), (NEGATIVES, len(batch)))) % len(images)
-            shown = torch.cat([own[None], others]).flatten()  # (4 B,)
+            negatives = (own + torch.randint(1, max(2, len(images)), (NEGATIVES, len(batch)))) % len(images)
+            shown = torch.cat([own[None], negatives]).flatten()  # (4 B,)
             logits = model(all_images[shown], all_texts[batch].repeat(1 + NEGATIVES, 1))
             targets = torch.zeros(len(shown))
             targets[: len(batch)] = 1.0

@@ -19,6 +19,7 @@ from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 from transformers import AutoTokenizer
 
+from models.tokenizers.base import length_batches
 from training.backbones.sentences import WIDTH, minilm_folder
 from training.datasets.base import Row
 from training.features.cache import cached_arrays
@@ -103,9 +104,7 @@ def encode_captions(text: TextTower, captions: Sequence[Sequence[str]], cache: P
     def compute() -> dict[str, np.ndarray]:
         text.eval()
         states, means = np.empty((starts[-1], WIDTH), np.float16), np.empty((len(pieces), TEXT_WIDTH), np.float32)
-        order = np.argsort(lengths, kind="stable")
-        for start in tqdm(range(0, len(order), BATCH_SIZE), desc="captions", disable=None):
-            batch = order[start : start + BATCH_SIZE]
+        for batch in tqdm([*length_batches(lengths, BATCH_SIZE)], desc="captions", disable=None):
             ids, mask = pad([pieces[row] for row in batch])
             with torch.autocast("cpu", torch.bfloat16):
                 batch_states, batch_means = text.encode(mask, input_ids=ids)
@@ -123,12 +122,9 @@ def encode_with_trained_tower(
     text: TextTower, features: CaptionFeatures, captions: Sequence[int], batch_size: int = BATCH_SIZE
 ) -> Tensor:
     """Vectors (B, 512) of captions by the tower as it is now. Captions of like length go together, which saves padding."""
-    order = np.argsort(features.lengths(captions), kind="stable")
-    batches = [
-        text(*features.batch([captions[row] for row in order[start : start + batch_size]])).float()
-        for start in range(0, len(order), batch_size)
-    ]
-    return torch.cat(batches)[torch.from_numpy(np.argsort(order))]
+    batches = [*length_batches(features.lengths(captions), batch_size)]
+    vectors = torch.cat([text(*features.batch([captions[row] for row in batch])).float() for batch in batches])
+    return vectors[torch.from_numpy(np.argsort(np.concatenate(batches)))]
 
 
 def photo_features(rows: Sequence[Row], cache: Path, *, variants: int, seed: int) -> Tensor:

@@ -105,8 +105,8 @@ def train(
     state: dict[str, Any] = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
     start, best, history, losses = 0, -math.inf, list[dict[str, float]](), list[float]()
     if checkpoint is not None:
-        for name, part in state.items():
-            part.load_state_dict(checkpoint[name])
+        for name, component in state.items():
+            component.load_state_dict(checkpoint[name])
         start, best, history = checkpoint["step"], checkpoint["best"], checkpoint["history"]
 
     def check(step: int) -> None:
@@ -118,7 +118,7 @@ def train(
             best = sum(recalls.values())
             torch.save(averaged.state_dict(), out / "best.pt")
         (out / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
-        states = {name: part.state_dict() for name, part in state.items()}
+        states = {name: component.state_dict() for name, component in state.items()}
         torch.save(states | {"step": step, "best": best, "history": history}, last)
 
     if checkpoint is None:

@@ -48,15 +48,15 @@ def drawn(folder: Path) -> Path:
     rng = np.random.default_rng(0)
     images = folder / "emotic" / "mscoco" / "images"
     images.mkdir(parents=True)
-    parts = {}
-    for part, count in COUNTS.items():
+    splits = {}
+    for split, count in COUNTS.items():
         entries = []
         for number in range(count):
             colour, (names, ratings) = list(KINDS.items())[number % len(KINDS)]
             picture = Image.fromarray(rng.integers(90, 160, size=(96, 128, 3), dtype=np.uint8))
             left = int(rng.integers(0, 60))
             picture.paste(colour, (left, 10, left + 50, 90))
-            picture.save(images / f"{part}-{number}.png")
+            picture.save(images / f"{split}-{number}.png")
             person = struct(
                 body_bbox=np.array([[left, 10, left + 50, 90]], float),
                 annotations_categories=struct(categories=cell(names)),
@@ -64,9 +64,9 @@ def drawn(folder: Path) -> Path:
                 gender="Female",
                 age="Adult",
             )
-            entries.append(entry(f"{part}-{number}.png", [person]))
-        parts[part] = structs(entries)
-    savemat(folder / "Annotations.mat", parts)
+            entries.append(entry(f"{split}-{number}.png", [person]))
+        splits[split] = structs(entries)
+    savemat(folder / "Annotations.mat", splits)
     return folder / "emotic"
 
 
