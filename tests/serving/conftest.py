@@ -5,18 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
 from serving import api
+from serving.batch import __main__ as batch_command
+from serving.batch import local
 from serving.settings import Settings
+from tests.conftest import drawn
 from tests.models.conftest import tiny, tiny_analyzer
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
+    from tests.weights_for_tests import Tiny
 
 __all__ = ["tiny", "tiny_analyzer"]
 Make = Callable[..., TestClient]
@@ -70,3 +76,35 @@ def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
     while not true():
         assert time.monotonic() < until, "it took too long"
         time.sleep(0.02)
+
+
+@pytest.fixture
+def memes(tmp_path: Path) -> Path:
+    """Eight pictures, the first broken, in a folder with a table."""
+    folder = tmp_path / "memes"
+    (folder / "below").mkdir(parents=True)
+    for number in range(8):
+        data = drawn((64, 48), colour=(number * 20, 90, 140)) if number else b"broken"
+        (folder / ("below" if number == 7 else "") / f"{number}.png").write_bytes(data)
+    (folder / ".hidden.png").write_bytes(b"")
+    (folder / "notes.txt").write_text("no meme")
+    lines = ["image,caption", *(f"{number}.png,words of {number}" for number in range(3)), "below/7.png,"]
+    lines += ['http://example.org/a.png,""', "../secret.png,x", "C:\\a.png,x", "gone.png,x", ',"just, words"', ","]
+    (folder / "table.csv").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def tiny_worker(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command's analyzer is one on tiny weights."""
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tiny.root))
+    local.load_analyzer.cache_clear()
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    files = sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
+    return [row for file in files for row in pq.read_table(file).to_pylist()]
+
+
+def run_batch(*words: object) -> int:
+    return batch_command.main([str(word) for word in words])

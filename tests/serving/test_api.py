@@ -299,22 +299,3 @@ def test_the_examples_of_the_documentation_work(client: TestClient, reading: Fak
             assert answer.status_code == 200, (path, answer.text)
             tried += 1
     assert tried == 8
-
-
-def test_settings_come_from_the_environment_and_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = Settings(keys=("a", "b"), queue=70, deadline_s=1.5)
-    variables = {"KEYS": "a, b,", "QUEUE": " 70 ", "DEADLINE_S": "1.5", "RATE": " ", "MEMES": ""}
-    with monkeypatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(f"SUBTEXT_API_{name}", value)
-        assert Settings() == expected
-    for name, value in (
-        ("QUEUE", "many"),
-        ("WORKERS", "0"),
-        ("MEMES", "1000"),
-        ("BODY_MB", "999"),
-        ("DEADLINE_S", "nan"),
-    ):
-        with monkeypatch.context() as patch, pytest.raises(ValueError, match=rf"^SUBTEXT_API_{name}='?{value}"):
-            patch.setenv(f"SUBTEXT_API_{name}", value)
-            Settings()
