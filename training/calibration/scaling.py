@@ -21,6 +21,7 @@ class PlattScaling:
     offset: float
 
     def __call__(self, logits: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities of logits of any shape."""
         return np.asarray(expit(self.scale * logits + self.offset))
 
 
