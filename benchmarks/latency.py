@@ -44,8 +44,8 @@ PIECES = len(CAPTION.split()) + 4
 COLD_START = """
 import sys
 from streamlit.web import bootstrap  # what `streamlit run` imports
-from components.analyze import attention, emotions, evidence, explanation, export, gradient
-from components.shared import (analysis, caption_editor, engine, failures, intake, lenses, overlay, pictures, sidebar,
+from components.analyze import attention, emotions, evidence, explanation, export, gradient, overlay
+from components.shared import (analysis, caption_editor, engine, failures, intake, lenses, pictures, sidebar,
                                stages, verdict, visit)
 from benchmarks.common import analyze_fully
 from models.analyzer import Analyzer

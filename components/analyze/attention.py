@@ -7,7 +7,8 @@ import zlib
 import streamlit as st
 from PIL import Image
 
-from components.shared import failures, highlighted_words, overlay, pictures
+from components.analyze import overlay
+from components.shared import failures, highlighted_words, pictures
 from components.shared.escaping import for_markdown, shorten
 from models.analysis import Attention
 

@@ -6,7 +6,8 @@ import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
-from components.shared import charts, failures, overlay, pictures
+from components.analyze import overlay
+from components.shared import charts, failures, pictures
 from components.shared.palette import AWAY, NEUTRAL
 from models.analysis import Face, FaceEmotions, TextEmotions
 
@@ -16,17 +17,8 @@ DRAWN_FACES = 12
 
 def text_chart(emotions: TextEmotions) -> go.Figure:
     """All emotions as bars, those above their thresholds first, each with its own threshold as a stroke."""
-    present = [score for score in emotions.scores if score.present]
-    below = [score for score in emotions.scores if not score.present]
-    groups = [
-        (name, colour, [(score.label, score.probability, f"{score.probability:.0%}") for score in scores])
-        for name, colour, scores in (("Clearly there", AWAY, present), ("Below threshold", NEUTRAL, below))
-    ]
-    figure = charts.bars(groups, numbers_at=1.13)
-    charts.strokes(figure, [score.threshold for score in (*present, *below)], "Threshold")
-    figure.update_xaxes(range=[0, 1.14], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
-    figure.update_layout(showlegend=True)
-    return figure
+    scores = [(score.label, score) for score in emotions.scores]
+    return charts.threshold_bars(scores, "Clearly there", "Below threshold", "Threshold")
 
 
 def draw_text(emotions: TextEmotions) -> None:

@@ -6,7 +6,8 @@ import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
-from components.shared import charts, failures, highlighted_words, overlay, pictures
+from components.analyze import overlay
+from components.shared import charts, failures, highlighted_words, pictures
 from components.shared.palette import AWAY, NEUTRAL, TOWARD
 from models.analysis import Evidence, Shapley, WordEffect
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 from PIL import Image
 
-from components.shared import highlighted_words, overlay, pictures
+from components.analyze import overlay
+from components.shared import highlighted_words, pictures
 from components.shared.escaping import for_markdown
 from models.analysis import Gradient, RegionEffect
 

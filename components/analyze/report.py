@@ -13,9 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from PIL import Image
 
-from components.analyze import gradient
+from components.analyze import gradient, overlay
 from components.analyze.evidence import strongest
-from components.shared import highlighted_words, overlay
+from components.shared import highlighted_words
 from components.shared.escaping import shorten
 from components.shared.palette import AWAY, BETWEEN, NEUTRAL, TOWARD, faint
 from components.shared.pictures import fitted

@@ -15,7 +15,7 @@ from components.shared import pictures
 from components.shared.escaping import for_markdown
 from models.io.flat_row import Row
 
-PAGE = 100  # rows drawn at once: all 10,000 with their pictures would take the browser minutes
+PAGE_SIZE = 100  # rows drawn at once: all 10,000 with their pictures would take the browser minutes
 ALL, ERRORS = "All", "Errors"
 BANDS = {"hateful": "Hateful", "needs_review": "Needs a human look", "not_hateful": "Not hateful", "error": ERRORS}
 ORDERS = ("As given", "Most hateful first", "Least hateful first", "Most harmful first")
@@ -57,14 +57,14 @@ def table(rows: Sequence[Row], thumbnails: Sequence[bytes | None], systems: Sequ
         band = st.segmented_control("Show", [ALL, *BANDS.values()], default=ALL, key="batch_band") or ALL
         order = st.selectbox("Order", ORDERS, key="batch_order", width=220)
         places = picked(rows, band, order)
-        pages = -(-len(places) // PAGE)
+        pages = -(-len(places) // PAGE_SIZE)
         page = 1
         if pages > 1:
             page = st.number_input(f"Page of {pages}", 1, pages, 1, key=f"batch_page_{band}_{order}", width=140)
     if not places:
         st.caption("There is none of these.")
         return
-    shown = places[(page - 1) * PAGE : page * PAGE]
+    shown = places[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     hide = bool(st.session_state.get(pictures.BLUR))
     selection = st.dataframe(
         pd.DataFrame([_cells(rows[place], thumbnails[place], systems, hide=hide) for place in shown]),

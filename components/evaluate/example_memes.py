@@ -17,13 +17,13 @@ from models.errors import BadPicture
 from models.evaluation_files import PredictionSet
 from models.io.images import open_picture
 
-SHOWN = 9
-PARTS = ("train", "validation")
+PAGE_SIZE = 9
+SPLITS = ("train", "validation")
 
 
 def data_file(data: str, split: int) -> Path:
     """Where the rows would lie."""
-    return Path(os.environ.get("SUBTEXT_DATA") or "data") / f"{data}.{PARTS[split]}.parquet"
+    return Path(os.environ.get("SUBTEXT_DATA") or "data") / f"{data}.{SPLITS[split]}.parquet"
 
 
 def rows_file(predictions: PredictionSet, data: str) -> Path:
@@ -42,9 +42,9 @@ def draw(predictions: PredictionSet, question: int, data: str) -> None:
     if not len(matching):
         st.info("There are none of these.", icon=":material/info:")
         return
-    pages = -(-len(matching) // SHOWN)
+    pages = -(-len(matching) // PAGE_SIZE)
     page = int(st.number_input(f"Page of {pages:,}", 1, pages, 1, key="gallery-page")) if pages > 1 else 1
-    shown = matching[(page - 1) * SHOWN : page * SHOWN]
+    shown = matching[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     rows = _rows(str(file), tuple(int(predictions.row[index]) for index in shown))
     columns = st.columns(3, gap="medium")
     for position, (index, (image, text)) in enumerate(zip(shown, rows, strict=True)):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ICONS = {"picture": ":material/image:", "words": ":material/text_fields:"}
 _KEY = "robustness"
-_KEPT = 12  # curves of one visit
+_MAX_CURVES = 12  # curves of one visit
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def curve(meme: Meme, change: Change, analyzer: Analyzer, key: str) -> Curve:
             points.append(point)
             bar.progress(point.strength, f"{change.title}: judging the changed meme")
         curves[name] = Curve(tuple(points), smallest_flip(analyzer, meme, change, points))
-        while len(curves) > _KEPT:
+        while len(curves) > _MAX_CURVES:
             curves.pop(next(iter(curves)))
         bar.empty()
     return curves[name]

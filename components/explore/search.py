@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from models.analyzer import Analyzer
     from models.search.joint_space import JointSpace, MiniSpace
 
-MOST_MEGABYTES = 500
-SHOWN = 12
-AT_ONCE = 16  # memes that are scored together
+MAX_MEGABYTES = 500
+MAX_SHOWN = 12
+BATCH_SIZE = 16  # memes that are scored together
 KINDS = [ending.removeprefix(".") for ending in SUFFIXES]
 _KEY = "search"
 
@@ -71,7 +71,7 @@ def ask() -> tuple[list[File], bool] | None:
             "Files or a ZIP",
             type=[*KINDS, "zip", "txt", "csv", "tsv"],
             accept_multiple_files=True,
-            max_upload_size=MOST_MEGABYTES,
+            max_upload_size=MAX_MEGABYTES,
             key=f"search-files-{search.number}",
             help="Pictures, or a ZIP of up to 500 MB. A table of NAME and CAPTION (.txt, .csv) beside them is used too.",
         )
@@ -79,7 +79,7 @@ def ask() -> tuple[list[File], bool] | None:
         folder_files = st.file_uploader(
             "A folder",
             accept_multiple_files="directory",
-            max_upload_size=MOST_MEGABYTES,
+            max_upload_size=MAX_MEGABYTES,
             key=f"search-folder-{search.number}",
             help="All pictures in it and in the folders below.",
         )
@@ -161,15 +161,15 @@ def query(space: JointSpace | MiniSpace) -> np.ndarray | None:
 def score(rows: Sequence[int], library: Library, analyzer: Analyzer) -> None:
     """Asks for the hate scores of entries that have none yet, with a bar where it takes long."""
     missing = [row for row in rows if library.entries[row].score is None]
-    bar = st.progress(0.0, "Judging the pictures") if len(missing) > 4 * AT_ONCE else None
-    for start in range(0, len(missing), AT_ONCE):
-        batch = [library.entries[row] for row in missing[start : start + AT_ONCE]]
+    bar = st.progress(0.0, "Judging the pictures") if len(missing) > 4 * BATCH_SIZE else None
+    for start in range(0, len(missing), BATCH_SIZE):
+        batch = [library.entries[row] for row in missing[start : start + BATCH_SIZE]]
         memes = [Meme(entry.picture(), Caption(" ".join(entry.captions), "override")) for entry in batch]
         for entry, verdict in zip(batch, analyzer.score(memes), strict=True):
             entry.score = verdict.probability
         if bar is not None:
             bar.progress(
-                min(1.0, (start + AT_ONCE) / len(missing)), f"Judged {start + len(batch):,} of {len(missing):,}"
+                min(1.0, (start + BATCH_SIZE) / len(missing)), f"Judged {start + len(batch):,} of {len(missing):,}"
             )
     if bar is not None:
         bar.empty()
@@ -247,11 +247,11 @@ def duplicates(library: Library, space: JointSpace | MiniSpace, analyzer: Analyz
         st.info("No two pictures are nearly the same.", icon=":material/check:")
         return
     shown = groups[:10]
-    score([row for group in shown for row in group[:SHOWN]], library, analyzer)
+    score([row for group in shown for row in group[:MAX_SHOWN]], library, analyzer)
     for number, group in enumerate(shown, start=1):
         nearest = library.pictures.search(library.pictures.vector(group[0]), len(group) + 1, among=group)
         st.markdown(f"**Group {number}**: {len(group):,} pictures")
-        rows = [SearchHit(hit.row, hit.similarity) for hit in nearest[:SHOWN]]
+        rows = [SearchHit(hit.row, hit.similarity) for hit in nearest[:MAX_SHOWN]]
         thumbnails(rows, library, bands, f"same-{number}", alike=True)
     if len(groups) > len(shown):
         st.caption(f"The {len(shown)} largest of {len(groups):,} groups.")

@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from components.shared.escaping import for_plotly, shorten
-from components.shared.palette import BETWEEN
+from components.shared.palette import AWAY, BETWEEN, NEUTRAL
+from models.analysis import Emotion
 
 INK = "#22262e"  # the light theme's text: Streamlit's own grey is too faint on it for numbers this small
 ROW = 23
@@ -82,7 +83,25 @@ def bars(
     return figure
 
 
-def strokes(figure: go.Figure, values: Sequence[float], name: str) -> None:
+def threshold_bars(scores: Sequence[tuple[str, Emotion]], above: str, below: str, threshold: str) -> go.Figure:
+    """Probabilities as bars, those above their thresholds first and in colour, each with its threshold as a stroke.
+
+    scores: (label, score); above, below, threshold: names in the legend.
+    """
+    present = [item for item in scores if item[1].present]
+    absent = [item for item in scores if not item[1].present]
+    groups = [
+        (name, colour, [(label, score.probability, f"{score.probability:.0%}") for label, score in rows])
+        for name, colour, rows in ((above, AWAY, present), (below, NEUTRAL, absent))
+    ]
+    figure = bars(groups, numbers_at=1.13)
+    _strokes(figure, [score.threshold for _, score in (*present, *absent)], threshold)
+    figure.update_xaxes(range=[0, 1.14], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
+    figure.update_layout(showlegend=True)
+    return figure
+
+
+def _strokes(figure: go.Figure, values: Sequence[float], name: str) -> None:
     """A stroke across each bar of `bars`, in their order: what its value is measured against."""
     figure.add_scatter(
         x=list(values),

@@ -8,7 +8,6 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from components.shared import charts, failures
-from components.shared.palette import AWAY, NEUTRAL
 from models.analysis import Emotion, Lens
 from models.lenses import SPECS, meanings
 
@@ -56,12 +55,7 @@ def draw(lenses: Mapping[str, Lens]) -> None:
         types = [(name, score) for name in ALONE if name in lenses for score in lenses[name].scores]
         if types:
             st.subheader("What it is meant as", anchor=False)
-            charts.draw(
-                chart([(TITLES[name], score) for name, score in types]),
-                alt=described([(TITLES[name], score) for name, score in types]),
-                key="lens-types",
-                height=60 + charts.ROW * len(types),
-            )
+            _draw_chart([(TITLES[name], score) for name, score in types], "lens-types")
         for name in ALONE:
             if name in lenses and not lenses[name].scores:
                 tell(name, lenses[name])
@@ -85,8 +79,11 @@ def draw_lens(name: str, lens: Lens) -> None:
     if not lens.scores:
         tell(name, lens)
         return
-    rows = [(score.label.replace("_", " "), score) for score in lens.scores]
-    charts.draw(chart(rows), alt=described(rows), key=f"lens-{name}", height=60 + charts.ROW * len(rows))
+    _draw_chart([(score.label.replace("_", " "), score) for score in lens.scores], f"lens-{name}")
+
+
+def _draw_chart(rows: list[tuple[str, Emotion]], key: str) -> None:
+    charts.draw(chart(rows), alt=described(rows), key=key, height=60 + charts.ROW * len(rows))
 
 
 def tell(name: str, lens: Lens) -> None:
@@ -100,27 +97,7 @@ def tell(name: str, lens: Lens) -> None:
 
 def chart(rows: list[tuple[str, Emotion]]) -> go.Figure:
     """Bars, those that are the answer first and in colour."""
-    groups = [
-        (
-            title,
-            colour,
-            [
-                (label, score.probability, f"{score.probability:.0%}")
-                for label, score in rows
-                if score.present is is_answer
-            ],
-        )
-        for title, colour, is_answer in (("The answer", AWAY, True), ("Not the answer", NEUTRAL, False))
-    ]
-    figure = charts.bars(groups, numbers_at=1.13)
-    charts.strokes(
-        figure,
-        [score.threshold for is_answer in (True, False) for _, score in rows if score.present is is_answer],
-        "Cut-off",
-    )
-    figure.update_xaxes(range=[0, 1.14], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
-    figure.update_layout(showlegend=True)
-    return figure
+    return charts.threshold_bars(rows, "The answer", "Not the answer", "Cut-off")
 
 
 def described(rows: list[tuple[str, Emotion]]) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import streamlit as st
 from PIL import Image, ImageFilter
 
-LONGEST = 1000
+MAX_SIDE = 1000
 """Pixels of the longer side that go to the browser."""
 BLUR = "blur_pictures"
 _REVEALED = "revealed_pictures"
 _BLURRED_SIDE = 24  # pixels of the longer side that are left of a blurred picture
 
 
-def fitted(image: Image.Image, longest: int = LONGEST) -> Image.Image:
+def fitted(image: Image.Image, longest: int = MAX_SIDE) -> Image.Image:
     """The picture with its longer side at most `longest` pixels; always a copy, and never less than one pixel."""
     scale = min(1.0, longest / max(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
@@ -46,7 +46,7 @@ def cover_all() -> None:
 def show(image: Image.Image, *, key: str, place: str, alt: str, height: int = 420) -> None:
     """Draw a picture no higher than `height` CSS pixels. Pictures of one meme share `key`: one click shows them all;
     `place` tells apart where on the page this one is drawn."""
-    width = max(1, min(LONGEST, round(image.width * min(height / image.height, 3.0))))
+    width = max(1, min(MAX_SIDE, round(image.width * min(height / image.height, 3.0))))
     if hidden(key):
         st.image(blurred(image), alt="A blurred picture", width=width)
         st.button(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components.shared import engine, pictures, visit
+from components.shared import engine, failures, pictures, visit
 from components.shared.escaping import for_markdown
 from components.shared.palette import AWAY
 from models import weights
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from models.analysis import ProfileInfo
+    from models.analyzer import Analyzer
 
 LOGO = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 32" role="img" aria-label="Subtext">
 <rect x="1" y="3" width="30" height="26" rx="7" fill="{AWAY}"/>
@@ -104,6 +105,16 @@ def _choose() -> None:
                 visit.current().reading = None  # the picture is read anew
             engine.choose(wanted)
             st.rerun()
+
+
+def load_analyzer(place: DeltaGenerator) -> Analyzer | None:
+    """The analyzer, described at `place`; None, with its sentence on the page, where it cannot be loaded."""
+    analyzer = None
+    with failures.contained(), st.spinner("Loading the models", show_time=True):
+        analyzer = engine.analyzer()
+    if analyzer is not None:
+        tell(place, analyzer.info)
+    return analyzer
 
 
 def tell(place: DeltaGenerator, info: ProfileInfo) -> None:

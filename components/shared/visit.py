@@ -20,7 +20,7 @@ from models.analysis import Analysis, Caption, Stage
 if TYPE_CHECKING:
     from models.io.images import Picture
 
-KEPT_RESULTS = 6
+MAX_RESULTS = 6
 _KEY = "visit"
 
 
@@ -79,7 +79,7 @@ class Visit:
         """Keep a result for as long as this meme is looked at, the last few of them."""
         self.results[key] = analysis
         self.results.move_to_end(key)
-        while len(self.results) > KEPT_RESULTS:
+        while len(self.results) > MAX_RESULTS:
             self.results.popitem(last=False)
 
 

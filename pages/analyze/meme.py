@@ -2,15 +2,13 @@
 
 import streamlit as st
 
-from components.analyze import attention, emotions, evidence, explanation, export, gradient
+from components.analyze import attention, emotions, evidence, explanation, export, gradient, overlay
 from components.shared import (
     analysis,
     caption_editor,
-    engine,
     failures,
     intake,
     lenses,
-    overlay,
     pictures,
     sidebar,
     stages,
@@ -25,11 +23,7 @@ if visited.empty:
     with ways_in.container():
         intake.ask()
 
-analyzer = None
-with failures.contained(), st.spinner("Loading the models", show_time=True):
-    analyzer = engine.analyzer()
-if analyzer is not None:
-    sidebar.tell(about, analyzer.info)
+analyzer = sidebar.load_analyzer(about)
 if visited.empty or analyzer is None:
     if not visited.empty:
         st.button("Start over", icon=":material/restart_alt:", on_click=intake.start_over)

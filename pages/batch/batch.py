@@ -112,11 +112,7 @@ def made(rows: list[Row], form: str, further: tuple[str, ...]) -> Callable[[], b
 
 
 about = sidebar.draw("A batch is kept on this server for an hour after it was last looked at, or until you delete it.")
-analyzer = None
-with failures.contained(), st.spinner("Loading the models", show_time=True):
-    analyzer = engine.analyzer()
-if analyzer is not None:
-    sidebar.tell(about, analyzer.info)
+analyzer = sidebar.load_analyzer(about)
 
 asked_for = st.query_params.get("job")
 current = jobs().find(asked_for)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from components.evaluate import robustness_study
 from components.explore import perturbation, pixel_attack
-from components.shared import analysis, engine, failures, intake, sidebar, stages, visit
+from components.shared import analysis, failures, intake, sidebar, stages, visit
 from models.analysis import Meme
 
 about = sidebar.draw()
@@ -17,11 +17,7 @@ if visited.empty:
             "Give the meme to attack: stray pixels, JPEG, blur, noise and crops for its picture, typos, leetspeak, "
             "look-alike and invisible letters and emoji for its words.",
         )
-analyzer = None
-with failures.contained(), st.spinner("Loading the models", show_time=True):
-    analyzer = engine.analyzer()
-if analyzer is not None:
-    sidebar.tell(about, analyzer.info)
+analyzer = sidebar.load_analyzer(about)
 if visited.empty or analyzer is None:
     with st.expander("What the study measured", icon=":material/science:"), failures.contained():
         robustness_study.draw()

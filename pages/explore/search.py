@@ -43,13 +43,13 @@ nearest, captions, same = st.tabs(
 with nearest, failures.contained():
     if vector is not None:
         start = time.perf_counter()
-        hits = collection.search(vector, search.SHOWN, among=among)
+        hits = collection.search(vector, search.MAX_SHOWN, among=among)
         took = (time.perf_counter() - start) * 1000
         if hits:
             st.caption(search.explained(hits, len(collection), "pictures", f", found in {took:.1f} ms"))
     else:
         rows = range(len(collection)) if among is None else among
-        hits = [search.SearchHit(row) for row in list(rows)[: search.SHOWN]]
+        hits = [search.SearchHit(row) for row in list(rows)[: search.MAX_SHOWN]]
         st.caption(
             f"Type words or drop a picture: the closest come first. Until then, the first {len(hits):,} of the collection."
         )
@@ -67,7 +67,7 @@ with captions, failures.contained():
     elif vector is None:
         st.info("Type words or drop a picture to see the closest captions.", icon=":material/search:")
     else:
-        caption_hits = collection.search_captions(vector, search.SHOWN, among=among)
+        caption_hits = collection.search_captions(vector, search.MAX_SHOWN, among=among)
         if caption_hits:
             st.caption(search.explained(caption_hits, len(collection.captions), "captions"))
         else:

@@ -313,9 +313,9 @@ def test_two_visits_do_not_see_each_other(analyzer: FakeAnalyzer) -> None:
 
 def test_the_last_results_are_kept_and_no_more() -> None:
     mine = visit.Visit()
-    for number in range(visit.KEPT_RESULTS + 3):
+    for number in range(visit.MAX_RESULTS + 3):
         mine.keep(number, None)  # type: ignore[arg-type]
-    assert list(mine.results) == list(range(3, visit.KEPT_RESULTS + 3))
+    assert list(mine.results) == list(range(3, visit.MAX_RESULTS + 3))
 
 
 def test_the_download_is_the_analysis(app: AppTest, analyzer: FakeAnalyzer) -> None:

@@ -156,7 +156,7 @@ def test_samples_go_by_the_same_name_everywhere(page: AppTest) -> None:
     next(element for element in page.button if element.label == wordings.USE_THE_SAMPLE_MEMES).click()
     page.run()
     shown = " ".join(captions(page))
-    assert sum(f" {title}" in shown for title in titles) >= search.SHOWN and ".webp" not in shown
+    assert sum(f" {title}" in shown for title in titles) >= search.MAX_SHOWN and ".webp" not in shown
     page.switch_page("pages/compare/compare.py").run()
     assert page.selectbox(key="compare-sample").options == titles
 

@@ -3,7 +3,8 @@
 import pytest
 from PIL import Image
 
-from components.shared import overlay, pictures
+from components.analyze import overlay
+from components.shared import pictures
 from models.analysis import Face, RegionEffect
 
 GREY = Image.new("RGB", (700, 700), (128, 128, 128))
@@ -50,7 +51,7 @@ def test_every_shape_of_picture_can_be_drawn_on(size: tuple[int, int]) -> None:
         pictures.blurred(image),
         pictures.fitted(image),
     ):
-        assert max(drawn.size) <= pictures.LONGEST
+        assert max(drawn.size) <= pictures.MAX_SIDE
         assert min(drawn.size) >= 1
     assert overlay.crop(image, box).size == (160, 160)
 
