@@ -80,12 +80,12 @@ def _part(*keys: object) -> float:
 
 
 def _spans(text: str) -> list[tuple[str, int, int]]:
-    found, at = [], 0
+    chunks, at = [], 0
     for word in text.split():
         start = text.index(word, at)
         at = start + len(word)
-        found.append((word, start, at))
-    return found
+        chunks.append((word, start, at))
+    return chunks
 
 
 @dataclass
@@ -197,11 +197,11 @@ class FakeAnalyzer:
             return FaceEmotions("no_face")
         shares = [_part("face", name) for name in EXPRESSIONS]
         expressions = [Expression(name, share / sum(shares)) for name, share in zip(EXPRESSIONS, shares, strict=True)]
-        expressions.sort(key=lambda one: -one.probability)
+        expressions.sort(key=lambda expression: -expression.probability)
         wide, high = image.size
         boxes = [(0.2, 0.25, 0.4, 0.55), (0.6, 0.3, 0.75, 0.5)]
-        found = [Face((a * wide, b * high, c * wide, d * high), 0.93, tuple(expressions)) for a, b, c, d in boxes]
-        return FaceEmotions("ok", tuple(found))
+        faces = [Face((a * wide, b * high, c * wide, d * high), 0.93, tuple(expressions)) for a, b, c, d in boxes]
+        return FaceEmotions("ok", tuple(faces))
 
     def _attention(self, text: str, image: Image.Image | None) -> Attention:
         if "attention" in self.failed:
@@ -256,10 +256,10 @@ class FakeSpace:
 
     @staticmethod
     def _unit(rows: Sequence[np.ndarray]) -> np.ndarray:
-        found = np.zeros((len(rows), 512), np.float32)
+        vectors = np.zeros((len(rows), 512), np.float32)
         for at, row in enumerate(rows):
-            found[at, :3] = row / max(1e-6, float(np.linalg.norm(row)))
-        return found
+            vectors[at, :3] = row / max(1e-6, float(np.linalg.norm(row)))
+        return vectors
 
 
 def _grid(key: str) -> tuple[tuple[float, ...], ...]:

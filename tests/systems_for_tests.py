@@ -65,7 +65,7 @@ def write(name: str, cache: Path) -> list[Head]:
     torch.manual_seed(len(name))
     networks = [made.network().eval() for _ in range(2)]
     answers = [drawn(head) for head in heads]
-    figures = {f"{one.head.name}, out of fold": _figures(one) for one in answers}
+    figures = {f"{predictions.head.name}, out of fold": _figures(predictions) for predictions in answers}
     plain = {"name": name}
     folder = export.write(made, heads, export.graph(made, networks), figures, f"# {name}", plain)
     curves = [[{"epoch": epoch, "loss": 1 / (1 + epoch), "macro_f1": epoch / 4} for epoch in range(3)]] * 2
@@ -100,9 +100,11 @@ def drawn(head: Head, rows: int = 80) -> evaluation_files.PredictionSet:
     )  # fmt: skip
 
 
-def _figures(one: evaluation_files.PredictionSet) -> dict:
-    asked = [
-        classification.TargetPredictions(one.y_true[:, number], one.probs[number], one.y_pred[:, number])
-        for number in range(len(one.head.questions))
+def _figures(predictions: evaluation_files.PredictionSet) -> dict:
+    columns = [
+        classification.TargetPredictions(
+            predictions.y_true[:, number], predictions.probs[number], predictions.y_pred[:, number]
+        )
+        for number in range(len(predictions.head.questions))
     ]
-    return {"rows": len(one.y_true), **classification.multi_target(asked, resamples=50)}
+    return {"rows": len(predictions.y_true), **classification.multi_target(columns, resamples=50)}

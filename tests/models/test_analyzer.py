@@ -49,45 +49,45 @@ def astronaut() -> Image.Image:
 BOTH, WORDS, PICTURE = meme("we hate mondays", noise()), meme("we love the people"), meme("", noise(1))
 
 
-def same(one: Analysis, other: Analysis) -> bool:
-    return replace(one, stages=()) == replace(other, stages=())
+def same(first: Analysis, second: Analysis) -> bool:
+    return replace(first, stages=()) == replace(second, stages=())
 
 
 def test_each_stage_is_told_when_it_starts_and_when_it_has_ended(tiny_analyzer: Analyzer) -> None:
-    told: list[Stage] = []
-    found = tiny_analyzer.analyze(BOTH, on_stage=told.append)
-    assert [stage.name for stage in told[::2]] == [stage.name for stage in told[1::2]] == FIRST + EXPLAINING
-    assert all(stage.ms is None for stage in told[::2])
-    assert all(stage.ms is not None and stage.ms >= 0 for stage in told[1::2])
-    assert found.stages == tuple(told[1::2])
-    assert {stage.name: stage.status for stage in found.stages if stage.status != "ok"} == {"faces": "no_face"}
+    stages: list[Stage] = []
+    analysis = tiny_analyzer.analyze(BOTH, on_stage=stages.append)
+    assert [stage.name for stage in stages[::2]] == [stage.name for stage in stages[1::2]] == FIRST + EXPLAINING
+    assert all(stage.ms is None for stage in stages[::2])
+    assert all(stage.ms is not None and stage.ms >= 0 for stage in stages[1::2])
+    assert analysis.stages == tuple(stages[1::2])
+    assert {stage.name: stage.status for stage in analysis.stages if stage.status != "ok"} == {"faces": "no_face"}
 
 
 def test_without_the_explanation_nothing_is_explained(tiny_analyzer: Analyzer) -> None:
-    found = tiny_analyzer.analyze(BOTH, explain=False)
-    assert [stage.name for stage in found.stages] == FIRST
-    assert (found.attention.status, found.evidence.status, found.explanation.text) == ("off", "off", "")
-    assert found.verdict == tiny_analyzer.analyze(BOTH).verdict
+    analysis = tiny_analyzer.analyze(BOTH, explain=False)
+    assert [stage.name for stage in analysis.stages] == FIRST
+    assert (analysis.attention.status, analysis.evidence.status, analysis.explanation.text) == ("off", "off", "")
+    assert analysis.verdict == tiny_analyzer.analyze(BOTH).verdict
 
 
 def test_words_only(tiny_analyzer: Analyzer) -> None:
-    found = tiny_analyzer.analyze(WORDS)
-    assert "picture" not in [stage.name for stage in found.stages]
-    assert (found.image, found.emotions.faces.status, found.attention.status) == (None, "no_image", "no_image")
-    assert (found.emotions.text.status, len(found.emotions.text.scores)) == ("ok", 28)
-    assert [word.text for word in found.evidence.words] == ["we", "love", "the", "people"]
-    assert found.evidence.regions == ()
-    assert "There is no picture." in found.explanation.text
+    analysis = tiny_analyzer.analyze(WORDS)
+    assert "picture" not in [stage.name for stage in analysis.stages]
+    assert (analysis.image, analysis.emotions.faces.status, analysis.attention.status) == (None, "no_image", "no_image")
+    assert (analysis.emotions.text.status, len(analysis.emotions.text.scores)) == ("ok", 28)
+    assert [word.text for word in analysis.evidence.words] == ["we", "love", "the", "people"]
+    assert analysis.evidence.regions == ()
+    assert "There is no picture." in analysis.explanation.text
 
 
 def test_picture_only(tiny_analyzer: Analyzer) -> None:
-    found = tiny_analyzer.analyze(PICTURE)
-    assert "words" not in [stage.name for stage in found.stages]
-    assert (found.emotions.text.status, found.attention.status) == ("no_text", "no_text")
-    assert found.image is not None
-    assert (found.image.width, found.image.height, found.image.format) == (80, 60, "PNG")
-    assert (found.evidence.words, len(found.evidence.regions)) == ((), 16)
-    assert "There are no words." in found.explanation.text
+    analysis = tiny_analyzer.analyze(PICTURE)
+    assert "words" not in [stage.name for stage in analysis.stages]
+    assert (analysis.emotions.text.status, analysis.attention.status) == ("no_text", "no_text")
+    assert analysis.image is not None
+    assert (analysis.image.width, analysis.image.height, analysis.image.format) == (80, 60, "PNG")
+    assert (analysis.evidence.words, len(analysis.evidence.regions)) == ((), 16)
+    assert "There are no words." in analysis.explanation.text
 
 
 def test_words_that_cannot_be_seen_are_none(tiny_analyzer: Analyzer) -> None:
@@ -97,24 +97,24 @@ def test_words_that_cannot_be_seen_are_none(tiny_analyzer: Analyzer) -> None:
 
 
 def test_a_face_gets_its_seven_expressions(tiny_analyzer: Analyzer) -> None:
-    found = tiny_analyzer.analyze(meme("", astronaut()), explain=False).emotions.faces
-    assert found.status == "ok"
-    (face,) = found.faces
+    faces = tiny_analyzer.analyze(meme("", astronaut()), explain=False).emotions.faces
+    assert faces.status == "ok"
+    (face,) = faces.faces
     assert len(face.expressions) == 7
     assert sum(expression.probability for expression in face.expressions) == pytest.approx(1)
 
 
 def test_the_evidence_is_about_the_verdict(tiny_analyzer: Analyzer) -> None:
-    found = tiny_analyzer.analyze(BOTH)
-    shapley = found.evidence.shapley
+    analysis = tiny_analyzer.analyze(BOTH)
+    shapley = analysis.evidence.shapley
     assert shapley is not None
-    assert shapley.total == found.verdict.logit
+    assert shapley.total == analysis.verdict.logit
     assert shapley.base + shapley.image + shapley.text == pytest.approx(shapley.total)
     assert abs(shapley.interaction) > 1e-6
     without = {"we": "hate mondays", "hate": "we mondays", "mondays": "we hate"}
-    for word in found.evidence.words:
+    for word in analysis.evidence.words:
         (verdict,) = tiny_analyzer.score([meme(without[word.text], BOTH.image)])
-        assert word.effect == pytest.approx(found.verdict.logit - verdict.logit, abs=1e-4)
+        assert word.effect == pytest.approx(analysis.verdict.logit - verdict.logit, abs=1e-4)
 
 
 def test_the_attention_is_that_of_the_words_shown(tiny_analyzer: Analyzer) -> None:
@@ -146,19 +146,21 @@ def test_a_part_that_fails_does_not_take_the_verdict_down(
         raise error
 
     monkeypatch.setattr(*breaks(tiny_analyzer), fail)
-    told: list[Stage] = []
-    found = tiny_analyzer.analyze(BOTH, on_stage=told.append)
-    assert (found.verdict, found.harm) == (whole.verdict, whole.harm)
-    assert [one.status for one in told if one.name == stage] == ["ok", "failed"]
-    assert [one.name for one in found.stages if one.status == "failed"] == [stage]
-    part = {"text emotions": found.emotions.text, "faces": found.emotions.faces}.get(stage) or getattr(found, stage)
+    stages: list[Stage] = []
+    analysis = tiny_analyzer.analyze(BOTH, on_stage=stages.append)
+    assert (analysis.verdict, analysis.harm) == (whole.verdict, whole.harm)
+    assert [item.status for item in stages if item.name == stage] == ["ok", "failed"]
+    assert [item.name for item in analysis.stages if item.status == "failed"] == [stage]
+    part = {"text emotions": analysis.emotions.text, "faces": analysis.emotions.faces}.get(stage) or getattr(
+        analysis, stage
+    )
     sentence = part.cautions[0] if stage == "explanation" else part.detail
     if isinstance(error, PartUnavailable):
         assert sentence == str(error)
     else:
         assert "ZeroDivisionError" in sentence
         assert "secret" not in sentence
-    assert Analysis.from_dict(found.to_dict()) == found
+    assert Analysis.from_dict(analysis.to_dict()) == analysis
 
 
 def test_a_verdict_that_fails_is_no_verdict(tiny_analyzer: Analyzer, monkeypatch: Patch) -> None:
@@ -166,22 +168,24 @@ def test_a_verdict_that_fails_is_no_verdict(tiny_analyzer: Analyzer, monkeypatch
         raise ZeroDivisionError
 
     monkeypatch.setattr(tiny_analyzer._models.hate, "score_tokens", fail)
-    told: list[Stage] = []
+    stages: list[Stage] = []
     with pytest.raises(ZeroDivisionError):
-        tiny_analyzer.analyze(WORDS, on_stage=told.append)
-    assert (told[-1].name, told[-1].status) == ("verdict", "failed")
+        tiny_analyzer.analyze(WORDS, on_stage=stages.append)
+    assert (stages[-1].name, stages[-1].status) == ("verdict", "failed")
 
 
 def test_scoring_many_gives_the_verdicts_of_analyzing_each(tiny_analyzer: Analyzer) -> None:
     some = [BOTH, WORDS, PICTURE, meme("not good " * 9, noise(2)), meme("people")]
-    analyses = [tiny_analyzer.analyze(one, explain=False) for one in some]
+    analyses = [tiny_analyzer.analyze(item, explain=False) for item in some]
     many = (some * (BATCH_SIZE // len(some) + 1))[: BATCH_SIZE + 3]
     for row, (verdict, harm) in enumerate(zip(tiny_analyzer.score(many), tiny_analyzer.harm(many), strict=True)):
         expected = analyses[row % len(some)]
         assert verdict.logit == pytest.approx(expected.verdict.logit, abs=1e-4)
         assert (verdict.label, verdict.bands) == (expected.verdict.label, expected.verdict.bands)
         assert harm.probability == pytest.approx(expected.harm.probability, abs=1e-4)
-    assert len({round(one.verdict.logit, 4) for one in analyses}) == len(some), "all memes look alike to these weights"
+    assert len({round(item.verdict.logit, 4) for item in analyses}) == len(some), (
+        "all memes look alike to these weights"
+    )
     assert tiny_analyzer.judge(many) == list(zip(tiny_analyzer.score(many), tiny_analyzer.harm(many), strict=True))
     assert tiny_analyzer.score([]) == tiny_analyzer.judge([]) == []
 
@@ -194,27 +198,27 @@ def test_faces_alone_are_those_of_the_analysis(tiny_analyzer: Analyzer) -> None:
 
 def test_emotions_of_many_texts_are_those_of_each(tiny_analyzer: Analyzer) -> None:
     texts = ["we love mondays", "", "not good"]
-    found = tiny_analyzer.text_emotions(texts)
-    assert found[1].status == "no_text"
+    emotions = tiny_analyzer.text_emotions(texts)
+    assert emotions[1].status == "no_text"
     for row in (0, 2):
         alone = tiny_analyzer.analyze(meme(texts[row]), explain=False).emotions.text
         assert {s.label: s.probability for s in alone.scores} == pytest.approx(
-            {s.label: s.probability for s in found[row].scores}, abs=1e-5
+            {s.label: s.probability for s in emotions[row].scores}, abs=1e-5
         )
 
 
 def test_threads_share_one_analyzer(tiny_analyzer: Analyzer) -> None:
     some = [BOTH, WORDS, PICTURE]
-    alone = [tiny_analyzer.analyze(one) for one in some]
+    alone = [tiny_analyzer.analyze(item) for item in some]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(tiny_analyzer.analyze, some * 4))
-    assert all(same(found, alone[number % 3]) for number, found in enumerate(together))
+    assert all(same(analysis, alone[number % 3]) for number, analysis in enumerate(together))
 
 
-@pytest.mark.parametrize("one", [BOTH, WORDS, PICTURE], ids=["both", "words", "picture"])
-def test_an_analysis_comes_back_from_its_json(tiny_analyzer: Analyzer, one: Meme) -> None:
-    found = tiny_analyzer.analyze(one)
-    assert Analysis.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+@pytest.mark.parametrize("example", [BOTH, WORDS, PICTURE], ids=["both", "words", "picture"])
+def test_an_analysis_comes_back_from_its_json(tiny_analyzer: Analyzer, example: Meme) -> None:
+    analysis = tiny_analyzer.analyze(example)
+    assert Analysis.from_dict(json.loads(json.dumps(analysis.to_dict()))) == analysis
 
 
 def test_the_picture_given_is_not_painted_on(tiny_analyzer: Analyzer) -> None:
@@ -226,10 +230,10 @@ def test_the_picture_given_is_not_painted_on(tiny_analyzer: Analyzer) -> None:
 
 def test_a_long_caption_is_read_as_far_as_it_goes(tiny_analyzer: Analyzer, monkeypatch: Patch) -> None:
     long = "love people " * 300
-    found = tiny_analyzer.analyze(meme(long.strip()))
-    assert "The caption is long" in found.explanation.cautions[0]
-    assert len(found.attention.words) < 300
-    assert found.evidence.words[-1].end <= found.attention.words[-1].end
+    analysis = tiny_analyzer.analyze(meme(long.strip()))
+    assert "The caption is long" in analysis.explanation.cautions[0]
+    assert len(analysis.attention.words) < 300
+    assert analysis.evidence.words[-1].end <= analysis.attention.words[-1].end
     assert not any("is long" in caution for caution in tiny_analyzer.analyze(WORDS).explanation.cautions)
 
 
@@ -281,15 +285,15 @@ def test_without_the_emotion_models_there_is_a_verdict_and_nothing_of_a_meme_is_
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path))
     analyzer = Analyzer(threads=1)
     image = noise(5)
-    found = analyzer.analyze(meme("we hate mondays", image))
-    assert found.verdict == tiny_analyzer.analyze(meme("we hate mondays", image)).verdict
-    for part, name in ((found.emotions.text, "text_emotions"), (found.emotions.faces, "face_expressions")):
+    analysis = analyzer.analyze(meme("we hate mondays", image))
+    assert analysis.verdict == tiny_analyzer.analyze(meme("we hate mondays", image)).verdict
+    for part, name in ((analysis.emotions.text, "text_emotions"), (analysis.emotions.faces, "face_expressions")):
         assert part.status == "failed"
         assert name in part.detail
-    kept = weakref.ref(image)
+    reference = weakref.ref(image)
     del image
     gc.collect()
-    assert kept() is None, "an exception that is raised again holds on to the frames it went through"
+    assert reference() is None, "an exception that is raised again holds on to the frames it went through"
 
 
 def test_the_app_never_imports_what_is_heavy() -> None:

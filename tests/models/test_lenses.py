@@ -42,36 +42,38 @@ def analyzer(root: Path) -> Analyzer:
 
 
 def test_every_lens_answers_with_probabilities(analyzer: Analyzer) -> None:
-    found = analyzer.analyze(Meme(PICTURE, Caption("we love mondays", "override")), explain=False, lenses=list(SPECS))
-    assert list(found.lenses) == list(SPECS)
-    for name, lens in found.lenses.items():
+    analysis = analyzer.analyze(
+        Meme(PICTURE, Caption("we love mondays", "override")), explain=False, lenses=list(SPECS)
+    )
+    assert list(analysis.lenses) == list(SPECS)
+    for name, lens in analysis.lenses.items():
         assert lens.status == "ok", lens.detail
         assert lens.scores
         assert all(0 <= score.probability <= 1 for score in lens.scores)
         if not SPECS[name].shown:
             assert sum(score.probability for score in lens.scores) == pytest.approx(1)
             assert sum(score.present for score in lens.scores) == 1
-    assert {score.label for score in found.lenses["sentiment"].scores} == {"negative", "neutral", "positive"}
-    assert "lenses" in {stage.name for stage in found.stages}
-    assert Analysis.from_dict(found.to_dict()) == found
+    assert {score.label for score in analysis.lenses["sentiment"].scores} == {"negative", "neutral", "positive"}
+    assert "lenses" in {stage.name for stage in analysis.stages}
+    assert Analysis.from_dict(analysis.to_dict()) == analysis
 
 
 def test_none_is_read_unasked(analyzer: Analyzer) -> None:
-    found = analyzer.analyze(Meme(None, Caption("we love", "override")), explain=False)
-    assert found.lenses == {}
-    assert "lenses" not in {stage.name for stage in found.stages}
+    analysis = analyzer.analyze(Meme(None, Caption("we love", "override")), explain=False)
+    assert analysis.lenses == {}
+    assert "lenses" not in {stage.name for stage in analysis.stages}
 
 
 def test_stress_needs_words(analyzer: Analyzer) -> None:
-    found = analyzer.analyze(Meme(PICTURE, Caption()), explain=False, lenses=["stress", "humour"])
-    assert found.lenses["stress"].status == "no_text"
-    assert found.lenses["humour"].status == "ok"
+    analysis = analyzer.analyze(Meme(PICTURE, Caption()), explain=False, lenses=["stress", "humour"])
+    assert analysis.lenses["stress"].status == "no_text"
+    assert analysis.lenses["humour"].status == "ok"
 
 
 def test_a_threshold_says_what_is_present(analyzer: Analyzer) -> None:
     for words in ("we love", "we hate mondays", "not good people"):
-        found = analyzer.analyze(Meme(PICTURE, Caption(words, "override")), explain=False, lenses=list(SPECS))
-        for lens in found.lenses.values():
+        analysis = analyzer.analyze(Meme(PICTURE, Caption(words, "override")), explain=False, lenses=list(SPECS))
+        for lens in analysis.lenses.values():
             for score in lens.scores:
                 assert score.present == (score.probability >= score.threshold)
 
@@ -87,13 +89,13 @@ def test_a_damaged_system_leaves_the_rest(root: Path, tmp_path: Path, monkeypatc
     shutil.copytree(root, tmp_path / "weights")
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path / "weights"))
     (tmp_path / "weights" / "mental_health_target" / "graph.onnx").write_bytes(b"broken")
-    found = Analyzer(threads=1).analyze(
+    analysis = Analyzer(threads=1).analyze(
         Meme(PICTURE, Caption("we", "override")), explain=False, lenses=["target", "humour"]
     )
-    assert found.lenses["target"].status == "failed"
-    assert "damaged" in found.lenses["target"].detail
-    assert found.lenses["humour"].status == "ok"
-    assert found.verdict.label
+    assert analysis.lenses["target"].status == "failed"
+    assert "damaged" in analysis.lenses["target"].detail
+    assert analysis.lenses["humour"].status == "ok"
+    assert analysis.verdict.label
 
 
 def test_other_towers_are_refused(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,9 +105,9 @@ def test_other_towers_are_refused(root: Path, tmp_path: Path, monkeypatch: pytes
     shutil.copytree(root, tmp_path / "weights")
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path / "weights"))
     card = tmp_path / "weights" / "memotion_gmu" / "config.json"
-    held = json.loads(card.read_text())
-    held["inputs"]["text"]["towers"]["mini_words"] = "0" * 64
-    card.write_text(json.dumps(held))
+    config = json.loads(card.read_text())
+    config["inputs"]["text"]["towers"]["mini_words"] = "0" * 64
+    card.write_text(json.dumps(config))
     with pytest.raises(BadWeights, match="other towers"):
         MultitaskModel.load("memotion_gmu", MiniEncoder())
 

@@ -90,12 +90,12 @@ def test_a_caption_keeps_the_ocr_off_and_an_empty_one_means_no_words(fake: FakeA
 def test_without_explanation_the_analyzer_is_not_asked_for_one(
     fake: FakeAnalyzer, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    calls = []
     analyze = fake.analyze
-    monkeypatch.setattr(fake, "analyze", lambda meme, **options: asked.append(options) or analyze(meme, **options))
+    monkeypatch.setattr(fake, "analyze", lambda meme, **options: calls.append(options) or analyze(meme, **options))
     run("analyze", "--caption", "words", "--no-explain")
     run("analyze", "--caption", "words")
-    assert [options["explain"] for options in asked] == [False, True]
+    assert [options["explain"] for options in calls] == [False, True]
 
 
 def test_without_an_ocr_the_picture_is_judged_and_the_reason_told(fake: FakeAnalyzer, run: Run, meme: Path) -> None:
@@ -184,13 +184,13 @@ def test_the_terminal_and_the_library_agree(run: Run, meme: Path) -> None:
 
     words = "Nobody told me that Mondays come with free cake"
     status, out, _ = run("analyze", meme, "--caption", words, "--json")
-    told = Analysis.from_dict(json.loads(out))
+    analysis = Analysis.from_dict(json.loads(out))
     picture = open_picture(meme.read_bytes())
     here = engine.Analyzer().analyze(Meme(picture.image, captions.from_override(words)))
     assert status == 0
-    assert told.verdict == here.verdict
-    assert told.emotions == here.emotions
-    assert told.explanation == here.explanation
+    assert analysis.verdict == here.verdict
+    assert analysis.emotions == here.emotions
+    assert analysis.explanation == here.explanation
 
 
 def test_the_analyzer_is_light() -> None:

@@ -28,10 +28,10 @@ TENSORS = {
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """`tiny_words`: tensors, and a graph (x @ matrix) whose matrix lies in the tensors' file."""
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path))
-    found = tmp_path / "tiny_words"
-    found.mkdir()
-    save_file(TENSORS, found / "model.safetensors", metadata={"format": "pt"})
-    _, _, start, length = weights.layout(found / "model.safetensors")["matrix"]
+    folder = tmp_path / "tiny_words"
+    folder.mkdir()
+    save_file(TENSORS, folder / "model.safetensors", metadata={"format": "pt"})
+    _, _, start, length = weights.layout(folder / "model.safetensors")["matrix"]
     matrix = TensorProto(name="matrix", data_type=TensorProto.FLOAT, dims=(3, 2), data_location=TensorProto.EXTERNAL)
     for key, value in (("location", "model.safetensors"), ("offset", start), ("length", length)):
         matrix.external_data.add(key=key, value=str(value))
@@ -43,9 +43,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         [matrix],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    (found / "graph.onnx").write_bytes(model.SerializeToString())
-    describe(found, parameters=23)
-    return found
+    (folder / "graph.onnx").write_bytes(model.SerializeToString())
+    describe(folder, parameters=23)
+    return folder
 
 
 def describe(folder: Path, **config: object) -> None:
@@ -114,10 +114,10 @@ def test_a_broken_card_says_what_to_do(folder: Path, text: bytes | None) -> None
 def test_the_layout_is_the_one_that_safetensors_reads(folder: Path) -> None:
     path = folder / "model.safetensors"
     whole = path.read_bytes()
-    found = weights.layout(path)
+    entries = weights.layout(path)
     with safe_open(path, framework="np") as file:
-        assert set(found) == set(file.keys()) == set(TENSORS)
-        for name, (dtype, shape, start, length) in found.items():
+        assert set(entries) == set(file.keys()) == set(TENSORS)
+        for name, (dtype, shape, start, length) in entries.items():
             read = file.get_tensor(name)
             assert (dtype, shape) == (read.dtype, read.shape)
             assert whole[start : start + length] == read.tobytes()

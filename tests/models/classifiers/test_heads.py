@@ -70,11 +70,11 @@ def test_a_card_gives_back_the_head(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "questions", "told"),
+    ("kind", "questions", "sentence"),
     [("binary", (THREE,), "two classes"), ("single", (TWO, TWO), "one question"), ("other", (TWO,), "not 'other'")],
 )
-def test_a_head_that_does_not_fit_is_refused(kind: str, questions: tuple[Question, ...], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_a_head_that_does_not_fit_is_refused(kind: str, questions: tuple[Question, ...], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
         Head("x", kind, questions)  # type: ignore[arg-type]
 
 

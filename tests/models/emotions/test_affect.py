@@ -31,16 +31,16 @@ def test_the_kernel_is_the_mean_over_groups() -> None:
         [np.array([[0.0, 0.0]]), np.array([[1.0]])],
         [np.array([[1.0, 1.0], [0.0, 0.0]]), np.array([[1.0], [3.0]])],
     )
-    found = kernel(left, right, scales=[2.0, 4.0], gamma=1.0)
-    assert found == pytest.approx(np.array([[(np.exp(-1) + 1) / 2, (1 + np.exp(-1)) / 2]]))
+    similarities = kernel(left, right, scales=[2.0, 4.0], gamma=1.0)
+    assert similarities == pytest.approx(np.array([[(np.exp(-1) + 1) / 2, (1 + np.exp(-1)) / 2]]))
 
 
 def test_a_picture_is_seen_with_its_mirror_image() -> None:
     image = Image.new("RGB", (50, 30))
     image.paste((255, 255, 255), (0, 0, 25, 30))
-    seen = views(image, 64)
-    assert seen.shape == (2, 3, 64, 64)
-    assert np.array_equal(seen[0], seen[1][:, :, ::-1])
+    pixels = views(image, 64)
+    assert pixels.shape == (2, 3, 64, 64)
+    assert np.array_equal(pixels[0], pixels[1][:, :, ::-1])
 
 
 def test_what_ships_answers_within_the_scale_and_alike_for_the_mirror_image() -> None:

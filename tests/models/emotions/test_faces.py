@@ -30,11 +30,11 @@ def picture(name: str) -> Image.Image:
     return Image.open(SOURCES / f"{name}.webp").convert("RGB")
 
 
-def overlap(one: Box, other: Box) -> float:
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    high = min(one[3], other[3]) - max(one[1], other[1])
+def overlap(first: Box, second: Box) -> float:
+    wide = min(first[2], second[2]) - max(first[0], second[0])
+    high = min(first[3], second[3]) - max(first[1], second[1])
     shared = max(wide, 0) * max(high, 0)
-    return shared / sum([(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)], -shared)
+    return shared / sum([(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)], -shared)
 
 
 def test_the_shipped_file_is_the_one_that_the_card_names() -> None:

@@ -23,24 +23,24 @@ def classifier(shelf: Tiny) -> TextEmotionClassifier:
 
 def test_all_28_come_present_ones_first_then_by_falling_probability(classifier: TextEmotionClassifier) -> None:
     classifier.thresholds = np.where(np.arange(28) % 2, 0.01, 0.99)
-    (found,) = classifier.classify(["we hate mondays"])
-    assert found.status == "ok"
-    assert {score.label for score in found.scores} == set(LABELS)
-    present = [score for score in found.scores if score.present]
+    (emotions,) = classifier.classify(["we hate mondays"])
+    assert emotions.status == "ok"
+    assert {score.label for score in emotions.scores} == set(LABELS)
+    present = [score for score in emotions.scores if score.present]
     assert 0 < len(present) < 28
-    assert tuple(present) == found.scores[: len(present)]
-    for part in (present, found.scores[len(present) :]):
+    assert tuple(present) == emotions.scores[: len(present)]
+    for part in (present, emotions.scores[len(present) :]):
         chances = [score.probability for score in part]
         assert chances == sorted(chances, reverse=True)
-    for score in found.scores:
+    for score in emotions.scores:
         assert score.threshold == (0.01 if LABELS.index(score.label) % 2 else 0.99)
         assert score.present is (score.probability >= score.threshold)
 
 
 def test_a_blank_text_has_no_emotions(classifier: TextEmotionClassifier) -> None:
-    found = classifier.classify(["", " \n", "\u200b", "love"])
-    assert [one.status for one in found] == ["no_text"] * 3 + ["ok"]
-    assert found[0].scores == ()
+    emotions = classifier.classify(["", " \n", "\u200b", "love"])
+    assert [answer.status for answer in emotions] == ["no_text"] * 3 + ["ok"]
+    assert emotions[0].scores == ()
     assert classifier.classify([]) == []
 
 

@@ -47,14 +47,14 @@ def test_words_padded_to_their_length_give_what_open_clip_gives_at_77(
 ) -> None:
     import open_clip
 
-    found = encoder.encode_texts(CAPTIONS)
+    tokens = encoder.encode_texts(CAPTIONS)
     expected = reference.encode_text(open_clip.tokenize(CAPTIONS), normalize=True)
-    np.testing.assert_allclose(found.pooled, expected, atol=1e-5)
-    assert found.mask.sum(1).tolist()[:3] == [4, 10, 2]
+    np.testing.assert_allclose(tokens.pooled, expected, atol=1e-5)
+    assert tokens.mask.sum(1).tolist()[:3] == [4, 10, 2]
     alone = encoder.encode_texts(CAPTIONS[:1])
     assert alone.tokens.shape == (1, 4, 64)
-    np.testing.assert_allclose(alone.tokens[0], found.tokens[0, :4], atol=1e-5)
-    assert found.cut == (False, False, False, True)
+    np.testing.assert_allclose(alone.tokens[0], tokens.tokens[0, :4], atol=1e-5)
+    assert tokens.cut == (False, False, False, True)
 
 
 @torch.inference_mode()
@@ -62,13 +62,13 @@ def test_pictures_give_the_embedding_of_open_clip_and_49_patches(
     encoder: ClipEncoder, reference: torch.nn.Module
 ) -> None:
     pictures = [noise((100, 60)), noise((30, 90), 1), *(noise((64, 64), seed) for seed in range(2, 12))]
-    found = encoder.encode_images(pictures)
-    assert found.tokens.shape == (12, 49, 64)
-    assert found.mask.all()
-    squashed = np.stack([np.asarray(one.resize((64, 64), Image.Resampling.BICUBIC)) for one in pictures])
+    tokens = encoder.encode_images(pictures)
+    assert tokens.tokens.shape == (12, 49, 64)
+    assert tokens.mask.all()
+    squashed = np.stack([np.asarray(picture.resize((64, 64), Image.Resampling.BICUBIC)) for picture in pictures])
     mean, std = (torch.tensor(models_for_tests.CLIP["preprocess_cfg"][key])[:, None, None] for key in ("mean", "std"))
     pixels = (torch.from_numpy(squashed).permute(0, 3, 1, 2) / 255 - mean) / std
-    np.testing.assert_allclose(found.pooled, reference.encode_image(pixels, normalize=True), atol=1e-4)
+    np.testing.assert_allclose(tokens.pooled, reference.encode_image(pixels, normalize=True), atol=1e-4)
 
 
 def test_a_grid_of_7x7_is_kept_as_it_is(tmp_path: Path) -> None:
@@ -83,8 +83,8 @@ def test_a_grid_of_7x7_is_kept_as_it_is(tmp_path: Path) -> None:
 
 def test_spans_point_into_the_caption_as_shown(encoder: ClipEncoder) -> None:
     caption = "Ｄon't  ＳＨＯＵＴ, café 123"
-    found = encoder.encode_texts([caption])
-    pieces = [caption[start:end] for start, end in found.spans[0]]
+    tokens = encoder.encode_texts([caption])
+    pieces = [caption[start:end] for start, end in tokens.spans[0]]
     assert pieces[0] == pieces[-1] == ""
     assert "".join(pieces) == caption.replace(" ", "")
 
@@ -94,8 +94,8 @@ def test_the_tokenizer_is_open_clips_own() -> None:
 
     mine, theirs = ClipWords(), open_clip.SimpleTokenizer()
     for caption in ["don't you dare, Łukasz", "x" * 500, "ÿ é 東京 123abc", "so... much!!! #tag @you", "a b  c\nd"]:
-        found = mine.look_up([caption]).ids[0]
-        np.testing.assert_array_equal(found, theirs([caption])[0].numpy()[: len(found)])
+        ids = mine.look_up([caption]).ids[0]
+        np.testing.assert_array_equal(ids, theirs([caption])[0].numpy()[: len(ids)])
 
 
 def test_no_pictures_give_no_rows(encoder: ClipEncoder) -> None:
@@ -139,8 +139,8 @@ def test_a_model_of_the_hub_is_downloaded_and_named_by_its_weights(
     with hub_for_tests.running() as server:
         server.serve("org/clip", folder, "c" * 40)
         monkeypatch.setenv("HF_ENDPOINT", server.address)
-        found = ClipEncoder(source)
-    assert found.identity["weights"] == encoder.identity["weights"]
+        downloaded = ClipEncoder(source)
+    assert downloaded.identity["weights"] == encoder.identity["weights"]
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     again = ClipEncoder(source)  # from the cache
     np.testing.assert_array_equal(again.encode_texts(["a"]).tokens, encoder.encode_texts(["a"]).tokens)
@@ -180,11 +180,11 @@ def test_every_kind_of_model_gives_open_clips_embeddings(
         ClipEncoder(ClipSource(f"local-dir:{folder}")),
         open_clip.create_model(f"local-dir:{folder}").eval(),
     )
-    found = encoder.encode_texts(CAPTIONS[:3])
+    tokens = encoder.encode_texts(CAPTIONS[:3])
     np.testing.assert_allclose(
-        found.pooled, model.encode_text(open_clip.tokenize(CAPTIONS[:3]), normalize=True), atol=1e-4
+        tokens.pooled, model.encode_text(open_clip.tokenize(CAPTIONS[:3]), normalize=True), atol=1e-4
     )
-    assert found.tokens.shape == (3, 10, 64)
+    assert tokens.tokens.shape == (3, 10, 64)
     pictures = encoder.encode_images([noise((50, 50))])
     assert pictures.tokens.shape[:2] == (1, 49)
     pixels = encoder._prepare(noise((50, 50)))[None]
@@ -213,8 +213,8 @@ def test_a_text_tower_of_transformers_comes_through_the_hub_and_nowhere_else(
     monkeypatch.setenv("SUBTEXT_MODELS", str(models_for_tests.shared()))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     encoder = ClipEncoder(ClipSource(f"local-dir:{folder}"))
-    found = encoder.encode_texts(["hello there", "longer words than that"])
+    tokens = encoder.encode_texts(["hello there", "longer words than that"])
     fed = AutoTokenizer.from_pretrained(str(words))(["hello there"], return_tensors="pt")
     expected = torch.nn.functional.normalize(model.encode_text(fed["input_ids"]), dim=-1)
-    np.testing.assert_allclose(found.pooled[:1], expected, atol=1e-4)
-    assert ["hello there"[start:end] for start, end in found.spans[0][1:4]] == ["h", "e", "l"]
+    np.testing.assert_allclose(tokens.pooled[:1], expected, atol=1e-4)
+    assert ["hello there"[start:end] for start, end in tokens.spans[0][1:4]] == ["h", "e", "l"]

@@ -34,34 +34,36 @@ def test_a_picture_is_squashed_and_standardised() -> None:
     np.testing.assert_allclose(pixels, np.broadcast_to(expected[:, None, None], pixels.shape), atol=1e-5)
     halves = Image.new("RGB", (300, 100))
     halves.paste((255, 255, 255), (150, 0, 300, 100))
-    seen = preprocess(halves, SIDE)[0]
-    assert seen[:, : SIDE // 2 - 4].max() < 0 < seen[:, SIDE // 2 + 4 :].min(), "the whole picture lies on the square"
+    channel = preprocess(halves, SIDE)[0]
+    assert channel[:, : SIDE // 2 - 4].max() < 0 < channel[:, SIDE // 2 + 4 :].min(), (
+        "the whole picture lies on the square"
+    )
 
 
 def test_patches_are_those_of_the_module_row_by_row_from_the_upper_left(encoder: MiniEncoder, shelf: Tiny) -> None:
     image = Image.new("RGB", (224, 224))
     image.paste((255, 255, 255), (5 * 32, 2 * 32, 6 * 32, 3 * 32))  # third row, sixth column
-    found = encoder.encode_images([image])
+    encoded = encoder.encode_images([image])
     with torch.inference_mode():
         tokens, pooled = shelf.picture(torch.from_numpy(preprocess(image, SIDE))[None])
-    np.testing.assert_allclose(found.tokens, tokens.numpy(), atol=5e-3)  # float16 weights
-    np.testing.assert_allclose(found.pooled, pooled.numpy(), atol=5e-3)
-    differs = np.abs(found.tokens[0] - found.tokens[0, 0]).max(-1) > 1e-2
+    np.testing.assert_allclose(encoded.tokens, tokens.numpy(), atol=5e-3)  # float16 weights
+    np.testing.assert_allclose(encoded.pooled, pooled.numpy(), atol=5e-3)
+    differs = np.abs(encoded.tokens[0] - encoded.tokens[0, 0]).max(-1) > 1e-2
     assert np.flatnonzero(differs).tolist() == [2 * 7 + 5]
-    assert found.mask.all()
+    assert encoded.mask.all()
 
 
 def test_words_are_those_of_the_module(encoder: MiniEncoder, shelf: Tiny) -> None:
     pieces = encoder.vocabulary.look_up(["we hate mondays", "love"])
-    found = encoder.encode_pieces(pieces)
+    encoded = encoder.encode_pieces(pieces)
     with torch.inference_mode():
         tokens, pooled = shelf.tower(torch.from_numpy(pieces.embedded), torch.from_numpy(pieces.mask))
-    assert found.tokens.shape == (2, 5, 768)
-    np.testing.assert_allclose(found.tokens[0], tokens[0].numpy(), atol=2e-2)
-    np.testing.assert_allclose(found.tokens[1, :3], tokens[1, :3].numpy(), atol=2e-2)
-    np.testing.assert_allclose(found.pooled, pooled.numpy(), atol=5e-3)
-    np.testing.assert_allclose(np.linalg.norm(found.pooled, axis=1), 1, rtol=1e-4)
-    assert found.spans == pieces.spans
+    assert encoded.tokens.shape == (2, 5, 768)
+    np.testing.assert_allclose(encoded.tokens[0], tokens[0].numpy(), atol=2e-2)
+    np.testing.assert_allclose(encoded.tokens[1, :3], tokens[1, :3].numpy(), atol=2e-2)
+    np.testing.assert_allclose(encoded.pooled, pooled.numpy(), atol=5e-3)
+    np.testing.assert_allclose(np.linalg.norm(encoded.pooled, axis=1), 1, rtol=1e-4)
+    assert encoded.spans == pieces.spans
 
 
 def test_pictures_come_out_alike_alone_and_together(encoder: MiniEncoder) -> None:
@@ -90,8 +92,8 @@ def test_texts_come_out_alike_alone_and_together_in_the_order_given(encoder: Min
 
 
 def test_a_word_is_read_in_its_context(encoder: MiniEncoder) -> None:
-    one, other = encoder.encode_texts(["we love", "not love"]).tokens
-    assert np.abs(one[2] - other[2]).max() > 1e-3
+    first, second = encoder.encode_texts(["we love", "not love"]).tokens
+    assert np.abs(first[2] - second[2]).max() > 1e-3
 
 
 def test_nothing_gives_no_rows(encoder: MiniEncoder) -> None:

@@ -12,7 +12,7 @@ from models.explain.facts import Ledger
 from tests.models.explain.test_narrative import meme
 
 
-def told(analysis: Analysis) -> str:
+def all_cautions(analysis: Analysis) -> str:
     return "\n".join(cautions(analysis, Ledger()))
 
 
@@ -34,14 +34,14 @@ def told(analysis: Analysis) -> str:
 def test_words_that_are_hardly_english(text: str, expected: bool) -> None:
     assert foreign(text) is expected
     analysis = replace(meme(), caption=Caption(text, "override" if text else "none"))
-    assert ("seem not to be English" in told(analysis)) is expected
+    assert ("seem not to be English" in all_cautions(analysis)) is expected
     assert ("these words may not be" in closing(analysis)) is expected
 
 
 def test_near_a_threshold() -> None:
-    assert "close to a threshold (0.02 away)" in told(meme(logit=-0.55))
-    assert "close to a threshold: " in told(meme(logit=0.848))
-    assert "threshold" not in told(meme(logit=3.0))
+    assert "close to a threshold (0.02 away)" in all_cautions(meme(logit=-0.55))
+    assert "close to a threshold: " in all_cautions(meme(logit=0.848))
+    assert "threshold" not in all_cautions(meme(logit=3.0))
 
 
 @pytest.mark.parametrize(("low", "high", "expected"), [(0.3, 0.9, "hateful_from"), (0.79, 0.95, "review_from")])
@@ -62,28 +62,28 @@ def test_the_nearest_band(low: float, high: float, expected: str) -> None:
     ],
 )
 def test_quotations(text: str, expected: bool) -> None:
-    assert ("hold a quotation" in told(replace(meme(), caption=Caption(text, "override")))) is expected
+    assert ("hold a quotation" in all_cautions(replace(meme(), caption=Caption(text, "override")))) is expected
 
 
-def test_irony_is_told_in_the_way_that_the_words_sound() -> None:
+def test_irony_is_said_in_the_way_that_the_words_sound() -> None:
     analysis = meme()
-    assert "often read literally" in told(analysis)
+    assert "often read literally" in all_cautions(analysis)
     playful = TextEmotions("ok", (Emotion("amusement", 0.8, 0.3, True),))
-    assert "sound playful" in told(replace(analysis, emotions=replace(analysis.emotions, text=playful)))
-    assert "literally" not in told(replace(analysis, caption=Caption()))
+    assert "sound playful" in all_cautions(replace(analysis, emotions=replace(analysis.emotions, text=playful)))
+    assert "literally" not in all_cautions(replace(analysis, caption=Caption()))
 
 
 def test_only_what_was_measured_is_warned_of() -> None:
     analysis = meme()
-    assert "what the person feels" in told(analysis)
-    assert "what moves this model" in told(analysis)
+    assert "what the person feels" in all_cautions(analysis)
+    assert "what moves this model" in all_cautions(analysis)
     bare = replace(
         analysis, evidence=Evidence("off"), emotions=Emotions(analysis.emotions.text, FaceEmotions("no_face"))
     )
-    assert "what the person feels" not in told(bare)
-    assert "what moves this model" not in told(bare)
-    assert "misread" not in told(analysis)
-    assert "misread" in told(replace(analysis, caption=replace(analysis.caption, uncertain=((0, 4),))))
+    assert "what the person feels" not in all_cautions(bare)
+    assert "what moves this model" not in all_cautions(bare)
+    assert "misread" not in all_cautions(analysis)
+    assert "misread" in all_cautions(replace(analysis, caption=replace(analysis.caption, uncertain=((0, 4),))))
 
 
 @pytest.mark.parametrize(
@@ -91,15 +91,15 @@ def test_only_what_was_measured_is_warned_of() -> None:
 )
 def test_words_without_a_letter(text: str, expected: bool) -> None:
     analysis = replace(meme(), caption=Caption(text, "override" if text else "none"))
-    assert ("not one letter" in told(analysis)) is expected
+    assert ("not one letter" in all_cautions(analysis)) is expected
     assert ("signs without letters" in closing(analysis)) is expected
 
 
 @pytest.mark.parametrize(("size", "expected"), [((1, 1), True), ((3000, 20), True), ((48, 48), False)])
 def test_a_picture_with_next_to_nothing_in_it(size: tuple[int, int], expected: bool) -> None:
     analysis = replace(meme(), image=ImageInfo(*size, "PNG", "00"))
-    assert ("very small" in told(analysis)) is expected
-    assert "very small" not in told(replace(meme(), image=None))
+    assert ("very small" in all_cautions(analysis)) is expected
+    assert "very small" not in all_cautions(replace(meme(), image=None))
 
 
 def test_what_is_read_of_a_distance_adds_up() -> None:

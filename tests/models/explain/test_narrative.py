@@ -86,9 +86,9 @@ def test_the_text_is_plain_sentences(analysis: Analysis) -> None:
 
 @often
 @given(analyses(), analyses())
-def test_different_memes_give_different_texts(one: Analysis, other: Analysis) -> None:
-    assume(abs(one.verdict.probability - other.verdict.probability) > 0.01)
-    assert write(one).text != write(other).text
+def test_different_memes_give_different_texts(first: Analysis, second: Analysis) -> None:
+    assume(abs(first.verdict.probability - second.verdict.probability) > 0.01)
+    assert write(first).text != write(second).text
 
 
 @often

@@ -38,8 +38,8 @@ def red_pixels(images: list[Image.Image]) -> np.ndarray:
 
 def test_each_word_gets_its_own_weight() -> None:
     text = "i hate mondays"
-    found = word_effects(text, spans(text), weigh, base=2.5)
-    assert [(word.text, word.start, word.end, word.effect) for word in found] == [
+    effects = word_effects(text, spans(text), weigh, base=2.5)
+    assert [(word.text, word.start, word.end, word.effect) for word in effects] == [
         ("i", 0, 1, 0.0),
         ("hate", 2, 6, 2.0),
         ("mondays", 7, 14, 0.5),
@@ -55,15 +55,15 @@ def test_a_word_that_only_works_with_another_counts_for_both() -> None:
 
 
 def test_the_captions_without_a_word_read_as_if_it_had_never_been_there() -> None:
-    asked: list[str] = []
+    variants: list[str] = []
 
     def listen(captions: list[str]) -> np.ndarray:
-        asked.extend(captions)
+        variants.extend(captions)
         return np.zeros(len(captions))
 
     text = "one two,\nthree four"
     word_effects(text, spans(text), listen, base=0.0)
-    assert asked == ["two,\nthree four", "one ,\nthree four", "one two,\nfour", "one two,\nthree"]
+    assert variants == ["two,\nthree four", "one ,\nthree four", "one two,\nfour", "one two,\nthree"]
 
 
 def test_all_words_go_through_one_call_and_a_single_word_leaves_an_empty_caption() -> None:
@@ -86,20 +86,20 @@ def test_long_captions_are_taken_apart_in_chunks(number: int, most: int) -> None
     def count(captions: list[str]) -> np.ndarray:
         return np.array([float(len(caption.split())) for caption in captions])
 
-    found = word_effects(text, spans(text), count, base=number, most=most)
-    assert len(found) == min(number, most)
-    assert " ".join(word.text for word in found) == text
-    assert all(text[word.start : word.end] == word.text for word in found)
-    lengths = [len(word.text.split()) for word in found]
-    assert [word.effect for word in found] == lengths
+    effects = word_effects(text, spans(text), count, base=number, most=most)
+    assert len(effects) == min(number, most)
+    assert " ".join(word.text for word in effects) == text
+    assert all(text[word.start : word.end] == word.text for word in effects)
+    lengths = [len(word.text.split()) for word in effects]
+    assert [word.effect for word in effects] == lengths
     assert max(lengths) - min(lengths) <= 1
 
 
 def test_each_region_gets_what_stands_in_it() -> None:
     image = checkered((80, 60), {(1, 0): 3, (3, 2): 2})
-    found = region_effects(image, red_pixels, base=5.0)
-    assert len(found) == 16
-    effects = {region.box: region.effect for region in found if region.effect}
+    regions = region_effects(image, red_pixels, base=5.0)
+    assert len(regions) == 16
+    effects = {region.box: region.effect for region in regions if region.effect}
     assert effects == {(20, 0, 40, 15): 3.0, (60, 30, 80, 45): 2.0}
     assert red_pixels([image]) == [5.0], "the picture given was painted on"
 
@@ -128,16 +128,16 @@ def test_covering_keeps_the_brightness_of_the_cell() -> None:
 def test_a_large_picture_is_scaled_down_and_scaling_counts_for_no_cell() -> None:
     image = checkered((4 * MAX_SIDE, 2 * MAX_SIDE), {})
     image.paste(RED, (4 * MAX_SIDE - 200, 2 * MAX_SIDE - 200, 4 * MAX_SIDE, 2 * MAX_SIDE))
-    seen: list[tuple[int, int]] = []
+    sizes: list[tuple[int, int]] = []
 
     def brightness(images: list[Image.Image]) -> np.ndarray:
-        seen.extend(picture.size for picture in images)
+        sizes.extend(picture.size for picture in images)
         return red_pixels(images)
 
-    found = region_effects(image, brightness, base=40_000.0)  # the base of the full size, which fits no smaller one
-    assert set(seen) == {(MAX_SIDE, MAX_SIDE // 2)}
-    assert [region.effect > 0 for region in found] == [False] * 15 + [True]
-    assert found[-1].box == (3 * MAX_SIDE, 1.5 * MAX_SIDE, 4 * MAX_SIDE, 2 * MAX_SIDE)
+    effects = region_effects(image, brightness, base=40_000.0)  # the base of the full size, which fits no smaller one
+    assert set(sizes) == {(MAX_SIDE, MAX_SIDE // 2)}
+    assert [region.effect > 0 for region in effects] == [False] * 15 + [True]
+    assert effects[-1].box == (3 * MAX_SIDE, 1.5 * MAX_SIDE, 4 * MAX_SIDE, 2 * MAX_SIDE)
 
 
 def test_a_picture_smaller_than_the_grid_has_fewer_cells() -> None:

@@ -52,12 +52,12 @@ def test_a_side_that_changes_nothing_gets_nothing(without: float, with_words: fl
 def test_values_of_a_sum_are_sums_of_the_values(
     f: tuple[float, float, float, float], g: tuple[float, float, float, float]
 ) -> None:
-    one, other = game(*f), game(*g)
+    first, second = game(*f), game(*g)
     both = game(f[0] + g[0], f[1] + g[1], f[2] + g[2], f[3] + g[3])
-    assert both.image == pytest.approx(one.image + other.image, abs=1e-9)
+    assert both.image == pytest.approx(first.image + second.image, abs=1e-9)
 
 
 def test_each_case_is_asked_once() -> None:
-    asked = []
-    two_player(lambda image, text: asked.append((image, text)) or 0.0)  # type: ignore[func-returns-value]
-    assert sorted(asked) == [(False, False), (False, True), (True, False), (True, True)]
+    calls = []
+    two_player(lambda image, text: calls.append((image, text)) or 0.0)  # type: ignore[func-returns-value]
+    assert sorted(calls) == [(False, False), (False, True), (True, False), (True, True)]

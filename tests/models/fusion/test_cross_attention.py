@@ -37,8 +37,8 @@ def sides() -> Sides:
     return torch.randn(3, 49, 10), torch.ones(3, 49, dtype=torch.bool), torch.randn(3, 5, 6), mask
 
 
-def near(one: Tensor, other: Tensor) -> None:
-    torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+def near(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
 
 
 @torch.inference_mode()
@@ -131,11 +131,11 @@ def test_settings_refuse_nonsense(wrong: dict[str, float], quoted: str) -> None:
 
 def rounded(module: nn.Module) -> nn.Module:
     """A copy with its weights in float16, as they are stored."""
-    found = copy.deepcopy(module)
-    for weight in found.parameters():
+    rounded = copy.deepcopy(module)
+    for weight in rounded.parameters():
         if weight.numel() >= SMALLEST:
             weight.data = weight.data.half().float()
-    return found.eval()
+    return rounded.eval()
 
 
 def tokens(rows: int, lengths: list[int], width: int, seed: int) -> Tokens:
@@ -163,7 +163,7 @@ GAPS = tokens(3, [0, 49, 0], 1280, 3), tokens(3, [4, 0, 7], 768, 4)
     ids=["both", "one meme", "pictures", "words", "one caption", "neither", "gaps"],
 )
 def test_the_graph_gives_what_the_module_gives(shelf: Tiny, image: Tokens | None, text: Tokens | None) -> None:
-    found = FusionSession(weights.card("hate_cross_attention"), threads=1).fuse(image, text)
+    fused = FusionSession(weights.card("hate_cross_attention"), threads=1).fuse(image, text)
     rows = len((image or text or TEXT.take([0])).mask)
     fed = []
     for side, width in ((image, 1280), (text, 768)):
@@ -172,9 +172,9 @@ def test_the_graph_gives_what_the_module_gives(shelf: Tiny, image: Tokens | None
         ]  # fmt: skip
     with torch.inference_mode():
         logits, words, regions = (part.numpy() for part in rounded(shelf.together)(*fed))
-    np.testing.assert_allclose(found.logits, logits, atol=1e-4)
-    assert found.attention is not None
-    assert found.attention.words.shape == words.shape
-    np.testing.assert_allclose(found.attention.words, words, atol=1e-5)
-    np.testing.assert_allclose(found.attention.regions, regions, atol=1e-5)
-    assert found.logits.dtype == np.float32
+    np.testing.assert_allclose(fused.logits, logits, atol=1e-4)
+    assert fused.attention is not None
+    assert fused.attention.words.shape == words.shape
+    np.testing.assert_allclose(fused.attention.words, words, atol=1e-5)
+    np.testing.assert_allclose(fused.attention.regions, regions, atol=1e-5)
+    assert fused.logits.dtype == np.float32

@@ -49,15 +49,15 @@ def test_padding_and_neighbours_change_nothing(name: str) -> None:
 def test_what_an_absent_side_holds_is_not_read(name: str, side: str) -> None:
     net, (image, image_mask, text, text_mask) = build(name), sides()
     if side == "image":
-        one = net(image, image_mask & False, text, text_mask).fused
-        other = net(image + 5, image_mask & False, text, text_mask).fused
+        absent = net(image, image_mask & False, text, text_mask).fused
+        changed = net(image + 5, image_mask & False, text, text_mask).fused
     else:
-        one = net(image, image_mask, text, text_mask & False).fused
-        other = net(image, image_mask, text + 5, text_mask & False).fused
+        absent = net(image, image_mask, text, text_mask & False).fused
+        changed = net(image, image_mask, text + 5, text_mask & False).fused
     present = net(image, image_mask, text, text_mask).fused
-    assert torch.allclose(one, other, atol=1e-5)
-    assert torch.isfinite(one).all()
-    assert not torch.allclose(one, present, atol=1e-4)
+    assert torch.allclose(absent, changed, atol=1e-5)
+    assert torch.isfinite(absent).all()
+    assert not torch.allclose(absent, present, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", registry.FUSIONS)
@@ -86,8 +86,11 @@ def test_the_gate_is_between_both_sides() -> None:
     net = build("gated")
     nn.init.zeros_(net.gate.weight)
     image, image_mask, text, text_mask = sides()
-    seen, read = net.image.pooled(image, image_mask), net.text.pooled(text, text_mask)
-    for bias, wanted in ((50.0, torch.tanh(net.from_image(seen))), (-50.0, torch.tanh(net.from_text(read)))):
+    image_state, text_state = net.image.pooled(image, image_mask), net.text.pooled(text, text_mask)
+    for bias, wanted in (
+        (50.0, torch.tanh(net.from_image(image_state))),
+        (-50.0, torch.tanh(net.from_text(text_state))),
+    ):
         nn.init.constant_(net.gate.bias, bias)
         assert torch.allclose(net(image, image_mask, text, text_mask).fused, wanted, atol=1e-5)
 
@@ -103,19 +106,19 @@ def test_gates_are_shares_and_leave_with_the_experts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "told"),
+    ("name", "options", "sentence"),
     [("gatd", {}, "Did you mean 'gated'"), ("early", {"layer": 1}, "Did you mean 'layers'"), ("early", {"width": 7}, "heads=4"),
      ("gated", {"dropout": 1.0}, "dropout=1.0")],
 )  # fmt: skip
-def test_wrong_names_and_settings_are_one_sentence(name: str, options: dict, told: str) -> None:
-    with pytest.raises(BadInput, match=told):
+def test_wrong_names_and_settings_are_one_sentence(name: str, options: dict, sentence: str) -> None:
+    with pytest.raises(BadInput, match=sentence):
         registry.build(name, 10, 6, options)
 
 
 def test_of_many_names_a_hint_tells_the_nearest() -> None:
     known = [f"ViT-{letter}-{size}" for letter in "BLHG" for size in range(14, 40)]
     assert suggest("ViT-B-33x", known) == " Did you mean 'ViT-B-33'?"
-    told = suggest("ResNet-33", known)
-    assert told.startswith(" There are 104, of which the nearest are: ViT-")
-    assert told.count(",") == 1 + MAX_SIMILAR - 1
+    hint = suggest("ResNet-33", known)
+    assert hint.startswith(" There are 104, of which the nearest are: ViT-")
+    assert hint.count(",") == 1 + MAX_SIMILAR - 1
     assert suggest("words", ["image", "text"]) == " There are: image, text."

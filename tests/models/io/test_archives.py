@@ -13,21 +13,21 @@ from tests.conftest import drawn
 
 
 def packed(**members: bytes) -> bytes:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
             archive.writestr(name, data)
-    return held.getvalue()
+    return buffer.getvalue()
 
 
 def packed_as(name: str, data: bytes, mode: int = 0) -> bytes:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         info = zipfile.ZipInfo(name)
         info.external_attr = mode << 16
         info.compress_type = zipfile.ZIP_DEFLATED
         archive.writestr(info, data)
-    return held.getvalue()
+    return buffer.getvalue()
 
 
 def test_pictures_are_read_and_the_rest_is_passed_over() -> None:
@@ -105,10 +105,10 @@ def test_a_damaged_member_can_be_passed_over() -> None:
     whole = packed(**{"a.png": drawn(), "b.png": drawn(colour=(1, 2, 3))})
     data = bytearray(whole)
     data[60] ^= 0xFF
-    told: list[Member] = []
+    damaged: list[Member] = []
     with Archive(bytes(data)) as archive:
-        read = [member.name for member, _ in archive.read(lambda member, error: told.append(member))]
-    assert (read, [member.name for member in told]) == (["b.png"], ["a.png"])
+        read = [member.name for member, _ in archive.read(lambda member, error: damaged.append(member))]
+    assert (read, [member.name for member in damaged]) == (["b.png"], ["a.png"])
 
 
 def test_locked_and_links() -> None:

@@ -75,9 +75,9 @@ def test_offsets_hold_for_any_text(text):
 @settings(deadline=None)
 @given(st.text(max_size=60))
 def test_words_are_parts_of_the_text_in_order(text):
-    found = words(text)
-    assert all(text[start:end] == word for word, start, end in found)
-    assert all(first[2] <= second[1] for first, second in pairwise(found))
+    caption_words = words(text)
+    assert all(text[start:end] == word for word, start, end in caption_words)
+    assert all(first[2] <= second[1] for first, second in pairwise(caption_words))
 
 
 @pytest.mark.parametrize(

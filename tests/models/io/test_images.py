@@ -145,7 +145,7 @@ def test_too_many_bytes_tells_size_and_limit():
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "told"),
+    ("width", "height", "sentence"),
     [
         (20_000, 20_000, "400.0 megapixels"),
         (5_000, 4_001, "5000 by 4001"),
@@ -153,8 +153,8 @@ def test_too_many_bytes_tells_size_and_limit():
         (17_000, 10, "17000 by 10"),
     ],
 )
-def test_size_is_judged_from_the_header(width, height, told):
-    assert told in refusal(png_header(width, height))
+def test_size_is_judged_from_the_header(width, height, sentence):
+    assert sentence in refusal(png_header(width, height))
 
 
 def test_twenty_megapixels_are_taken():
@@ -174,7 +174,7 @@ def test_a_picture_without_pixels(size):
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "kind"),
     [
         (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
         (b"\0\0\0\x18ftypavif\0\0\0\0", "AVIF"),
@@ -185,6 +185,6 @@ def test_a_picture_without_pixels(size):
         (bytes(range(256)), "not a picture"),
     ],
 )
-def test_other_files_are_named(data, told):
+def test_other_files_are_named(data, kind):
     sentence = refusal(data)
-    assert told in sentence and "JPEG" in sentence
+    assert kind in sentence and "JPEG" in sentence

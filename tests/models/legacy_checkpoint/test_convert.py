@@ -86,7 +86,10 @@ def pictures() -> list[Image.Image]:
     rng = np.random.default_rng(3)
     sizes = [(224, 224), (320, 240), (200, 333), (640, 480)]
     rough = [rng.integers(0, 255, (9, 9, 3), dtype=np.uint8) for _ in sizes]
-    return [Image.fromarray(one).resize(size, Image.Resampling.BICUBIC) for one, size in zip(rough, sizes, strict=True)]
+    return [
+        Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
+        for pixels, size in zip(rough, sizes, strict=True)
+    ]
 
 
 CAPTIONS = ["i hate mondays", "", "a much longer caption, with punctuation! and UPPER case", "word " * 200]
@@ -230,18 +233,18 @@ def test_the_gradient_is_that_of_the_logit_and_no_word_has_any(shelf: Path) -> N
     model = classifier(folder).encoder
     assert isinstance(model, LegacyModel)
     picture = pictures()[0]
-    found = model.gradient(Meme(picture, Caption("two words", "override")))
-    assert [word.effect for word in found.words] == [0.0, 0.0]
+    gradient = model.gradient(Meme(picture, Caption("two words", "override")))
+    assert [word.effect for word in gradient.words] == [0.0, 0.0]
     # Along the line from the mean colour the gradient is what the logit changes by.
     pixels, step = model.prepare(picture)[None], 1e-2
     logits = []
     for scale in (1 - step, 1 + step):
-        seen = model._image_tokens(scale * pixels)[1]
-        said = model.encode_texts(["two words"]).pooled
+        image_state = model._image_tokens(scale * pixels)[1]
+        text_state = model.encode_texts(["two words"]).pooled
         network = model.placed.module
-        logits.append(float(network.classify(torch.from_numpy(seen), torch.from_numpy(said))))
+        logits.append(float(network.classify(torch.from_numpy(image_state), torch.from_numpy(text_state))))
     slope = (logits[1] - logits[0]) / (2 * step)
-    assert sum(map(sum, found.regions)) == pytest.approx(slope, rel=0.05, abs=1e-3)
+    assert sum(map(sum, gradient.regions)) == pytest.approx(slope, rel=0.05, abs=1e-3)
     assert not any(parameter.requires_grad for parameter in network.parameters())
     assert all(parameter.grad is None for parameter in network.parameters())
 

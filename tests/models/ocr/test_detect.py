@@ -27,8 +27,8 @@ def turned(width: float, height: float, degrees: float, centre: tuple[float, flo
 
 def test_blobs_touch_at_corners_too():
     mask = np.array([[1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 0, 1], [1, 0, 1, 0]], bool)
-    found = sorted(sorted(set(map(tuple, blob.tolist()))) for blob in blobs(mask))
-    assert found == [[(0, 0), (1, 1)], [(0, 3)], [(2, 3), (3, 2)], [(3, 0)]]
+    runs = sorted(sorted(set(map(tuple, blob.tolist()))) for blob in blobs(mask))
+    assert runs == [[(0, 0), (1, 1)], [(0, 3)], [(2, 3), (3, 2)], [(3, 0)]]
 
 
 def test_a_ring_and_what_it_encloses_are_two_blobs():
@@ -50,8 +50,8 @@ def test_hull_leaves_out_what_lies_inside_or_on_an_edge():
 
 def test_smallest_rectangle_of_a_turned_one_is_itself():
     corners = np.array(turned(100, 20, 30, (60, 60)))
-    found = smallest_rectangle(corners)
-    distances = np.linalg.norm(corners[:, None] - found[None], axis=2).min(1)
+    rectangle = smallest_rectangle(corners)
+    distances = np.linalg.norm(corners[:, None] - rectangle[None], axis=2).min(1)
     assert distances.max() < 1e-6
 
 

@@ -24,10 +24,10 @@ class Scripted:
     """Answers with lines in no order, one of them doubtful, one hardly legible."""
 
     def __init__(self) -> None:
-        self.seen: list[tuple[int, ...]] = []
+        self.shapes: list[tuple[int, ...]] = []
 
     def readtext(self, image: np.ndarray) -> list[tuple[list[list[float]], str, float]]:
-        self.seen.append(image.shape)
+        self.shapes.append(image.shape)
         return [
             ([[10, 200], [300, 200], [300, 230], [10, 230]], "when the tests  pass", np.float64(0.97)),
             ([[10, 10], [200, 12], [200, 40], [10, 38]], "NOBODY:", 0.55),
@@ -36,15 +36,15 @@ class Scripted:
 
 
 def test_lines_come_in_reading_order_with_boxes_and_doubts() -> None:
-    engine = Scripted()
+    easy = Scripted()
     picture = Image.new("L", (320, 240))
-    found = EasyReader("cpu", engine).read(picture)
-    assert [(line.text, line.box) for line in found] == [
+    lines = EasyReader("cpu", easy).read(picture)
+    assert [(line.text, line.box) for line in lines] == [
         ("NOBODY:", (10.0, 10.0, 200.0, 40.0)),
         ("when the tests pass", (10.0, 200.0, 300.0, 230.0)),
     ]
-    assert engine.seen == [(240, 320, 3)]
-    caption = captions.read(picture, None, EasyReader("cpu", engine))
+    assert easy.shapes == [(240, 320, 3)]
+    caption = captions.read(picture, None, EasyReader("cpu", easy))
     assert caption.source == "ocr"
     assert [caption.text[start:end] for start, end in caption.uncertain] == ["NOBODY:"]
 
@@ -72,8 +72,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "craft_mlt_25k.pth": CRAFT(),
         "english_g2.pth": Model(input_channel=1, output_channel=256, hidden_size=256, num_class=len(alphabet) + 1),
     }
-    told: list[dict[str, Any]] = [config.detection_models["craft"], config.recognition_models["gen2"]["english_g2"]]
-    for (name, network), entry in zip(networks.items(), told, strict=True):
+    models: list[dict[str, Any]] = [config.detection_models["craft"], config.recognition_models["gen2"]["english_g2"]]
+    for (name, network), entry in zip(networks.items(), models, strict=True):
         torch.save({f"module.{key}": value for key, value in network.state_dict().items()}, place / name)
         monkeypatch.setitem(entry, "md5sum", hashlib.md5((place / name).read_bytes()).hexdigest())
     yield place
@@ -83,8 +83,8 @@ def test_its_networks_run_from_the_folder(folder: Path) -> None:
     picture = Image.new("RGB", (160, 96), (255, 255, 255))
     ImageDraw.Draw(picture).text((10, 30), "HELLO THERE", fill=(0, 0, 0), font_size=24)
     reader = EasyReader("cpu")
-    found = reader.read(picture)  # what random weights read is anything or nothing
-    assert all(0 <= line.confidence <= 1 and line.text for line in found)
+    lines = reader.read(picture)  # what random weights read is anything or nothing
+    assert all(0 <= line.confidence <= 1 and line.text for line in lines)
     assert type(reader.model).__module__.startswith("easyocr")
     assert reader.model.device == "cpu"  # type: ignore[union-attr]
     first = reader.model
@@ -110,13 +110,13 @@ def test_a_missing_a_damaged_and_a_malicious_file_are_said(folder: Path, monkeyp
     with pytest.raises(BadWeights, match=r"english_g2\.pth is damaged .* remove it"):
         EasyReader("cpu").read(picture)
     torch.save({"module.x": Runs()}, file)
-    told = config.recognition_models["gen2"]["english_g2"]
-    monkeypatch.setitem(told, "md5sum", hashlib.md5(file.read_bytes()).hexdigest())
+    model = config.recognition_models["gen2"]["english_g2"]
+    monkeypatch.setitem(model, "md5sum", hashlib.md5(file.read_bytes()).hexdigest())
     with pytest.raises(BadWeights, match="holds more than tensors"):
         EasyReader("cpu").read(picture)
     assert not (folder / "pickle-was-run").exists()
     torch.save({"module.x": torch.zeros(1)}, file)
-    monkeypatch.setitem(told, "md5sum", hashlib.md5(file.read_bytes()).hexdigest())
+    monkeypatch.setitem(model, "md5sum", hashlib.md5(file.read_bytes()).hexdigest())
     with pytest.raises(BadWeights, match="EasyOCR cannot use its models"):
         EasyReader("cpu").read(picture)
     file.unlink()

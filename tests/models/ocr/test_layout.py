@@ -16,7 +16,7 @@ def line(text: str, left: float, top: float, width: float = 100, height: float =
 def ordered(*lines: Line) -> list[str]:
     shuffled = list(lines)
     random.Random(3).shuffle(shuffled)
-    return [found.text for found in in_order(shuffled)]
+    return [line.text for line in in_order(shuffled)]
 
 
 def test_top_and_bottom_text():
@@ -68,9 +68,9 @@ def test_sure_latin_is_kept_and_doubtful_dropped():
     assert believable(reading("THE TEMPLE", 0.6), NOTHING) is None
 
 
-@pytest.mark.parametrize(("confidence", "kept"), [(0.7, False), (0.95, True)])
-def test_a_letter_alone_has_to_be_surer(confidence, kept):
-    assert (believable(reading("I", confidence), NOTHING) is not None) == kept
+@pytest.mark.parametrize(("confidence", "is_text"), [(0.7, False), (0.95, True)])
+def test_a_letter_alone_has_to_be_surer(confidence, is_text):
+    assert (believable(reading("I", confidence), NOTHING) is not None) == is_text
 
 
 def test_marks_alone_are_not_words():

@@ -7,11 +7,11 @@ from models.ocr.word_segmentation import split, unglue, word_costs
 
 
 def reading(text: str, gaps: dict[int, float] | None = None) -> Reading:
-    """A reading that is sure of its letters; `gaps` tells where a space was half seen."""
-    seen = [0.0] * len(text)
+    """A reading that is sure of its letters; `gaps` tells where a space was half probs."""
+    probs = [0.0] * len(text)
     for at, probability in (gaps or {}).items():
-        seen[at] = probability
-    return Reading(text, (1.0,) * len(text), tuple(seen))
+        probs[at] = probability
+    return Reading(text, (1.0,) * len(text), tuple(probs))
 
 
 def mended(text: str, gaps: dict[int, float] | None = None) -> str:

@@ -63,34 +63,34 @@ def meme(words: str = "when the tests pass", picture: bool = True) -> Meme:
 
 def test_everything_comes_out_and_survives_the_json(full: Path) -> None:
     analyzer = Analyzer("clip", threads=1)
-    found = analyzer.analyze(meme())
-    assert found.profile.name == "clip"
-    assert [stage.status for stage in found.stages] == ["ok"] * len(found.stages)
-    assert len(found.emotions.text.scores) == 28
-    assert {one.label for one in found.emotions.faces.faces[0].expressions} == set(EXPRESSIONS)
-    assert len(found.attention.regions) == 7
-    assert [word.text for word in found.attention.words] == ["when", "the", "tests", "pass"]
-    assert len(found.evidence.regions) == 16
-    assert found.harm is None
-    assert "probability" in found.explanation.text
-    assert Analysis.from_dict(json.loads(json.dumps(found.to_dict()))) == found
-    assert found.profile.weights.keys() >= {registry.HEAD, "SamLowe/roberta-base-go_emotions", "face_detector"}
-    assert found.profile.parameters > 3_000_000
+    analysis = analyzer.analyze(meme())
+    assert analysis.profile.name == "clip"
+    assert [stage.status for stage in analysis.stages] == ["ok"] * len(analysis.stages)
+    assert len(analysis.emotions.text.scores) == 28
+    assert {expression.label for expression in analysis.emotions.faces.faces[0].expressions} == set(EXPRESSIONS)
+    assert len(analysis.attention.regions) == 7
+    assert [word.text for word in analysis.attention.words] == ["when", "the", "tests", "pass"]
+    assert len(analysis.evidence.regions) == 16
+    assert analysis.harm is None
+    assert "probability" in analysis.explanation.text
+    assert Analysis.from_dict(json.loads(json.dumps(analysis.to_dict()))) == analysis
+    assert analysis.profile.weights.keys() >= {registry.HEAD, "SamLowe/roberta-base-go_emotions", "face_detector"}
+    assert analysis.profile.parameters > 3_000_000
 
 
 @pytest.mark.parametrize(("words", "picture"), [("only words", False), ("", True)])
 def test_a_missing_side_is_said(full: Path, words: str, picture: bool) -> None:
-    found = Analyzer("clip", threads=1).analyze(meme(words, picture))
-    assert found.emotions.text.status == ("ok" if words else "no_text")
-    assert found.emotions.faces.status == ("ok" if picture else "no_image")
-    assert found.evidence.shapley is not None
+    analysis = Analyzer("clip", threads=1).analyze(meme(words, picture))
+    assert analysis.emotions.text.status == ("ok" if words else "no_text")
+    assert analysis.emotions.faces.status == ("ok" if picture else "no_image")
+    assert analysis.evidence.shapley is not None
 
 
 def test_batches_score_as_single_memes_do(full: Path) -> None:
     analyzer = Analyzer("clip", threads=1)
     memes = [meme("one"), meme("", True), meme("a rather longer caption than the others", False)]
     together = [verdict.logit for verdict in analyzer.score(memes)]
-    alone = [analyzer.analyze(one, explain=False).verdict.logit for one in memes]
+    alone = [analyzer.analyze(item, explain=False).verdict.logit for item in memes]
     np.testing.assert_allclose(together, alone, atol=1e-4)
     with pytest.raises(BadInput, match="trained for hate alone"):
         analyzer.harm(memes)
@@ -121,10 +121,10 @@ def test_without_emotion_models_there_is_still_a_verdict(
 ) -> None:
     monkeypatch.setenv("SUBTEXT_MODELS", str(tmp_path / "empty"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    found = Analyzer("clip", threads=1).analyze(meme())
-    assert found.verdict.probability > 0
-    assert found.emotions.text.status == found.emotions.faces.status == "failed"
-    assert "SUBTEXT_MODELS" in found.emotions.text.detail
+    analysis = Analyzer("clip", threads=1).analyze(meme())
+    assert analysis.verdict.probability > 0
+    assert analysis.emotions.text.status == analysis.emotions.faces.status == "failed"
+    assert "SUBTEXT_MODELS" in analysis.emotions.text.detail
 
 
 def test_no_head_and_other_weights_are_said(full: Path) -> None:
@@ -143,28 +143,28 @@ def test_roberta_answers_as_transformers_does(full: Path) -> None:
     from transformers import pipeline
 
     texts = ["i hate mondays", "", "a" * 500, "so happy!"]
-    found = RobertaEmotions(CPU).classify(texts)
-    assert [one.status for one in found] == ["ok", "no_text", "ok", "ok"]
+    emotions = RobertaEmotions(CPU).classify(texts)
+    assert [item.status for item in emotions] == ["ok", "no_text", "ok", "ok"]
     folder = str(models_for_tests.shared() / "SamLowe" / "roberta-base-go_emotions")
     reference = pipeline("text-classification", folder, top_k=None, function_to_apply="sigmoid", device="cpu")
     for at in (0, 3):
-        expected = {one["label"]: one["score"] for one in reference([texts[at]])[0]}
-        assert {one.label: one.probability for one in found[at].scores} == pytest.approx(expected, abs=1e-5)
-    assert all(one.present == (one.probability >= 0.5) for one in found[0].scores)
+        expected = {item["label"]: item["score"] for item in reference([texts[at]])[0]}
+        assert {item.label: item.probability for item in emotions[at].scores} == pytest.approx(expected, abs=1e-5)
+    assert all(item.present == (item.probability >= 0.5) for item in emotions[0].scores)
 
 
 def test_the_vit_answers_as_transformers_does(full: Path) -> None:
     from transformers import pipeline
 
     faces = [Image.open(FACES).convert("L").crop((at, at, at + 90, at + 90)) for at in range(0, 100, 10)]
-    found = VitExpressions(CPU).predict(faces)
+    predictions = VitExpressions(CPU).predict(faces)
     reference = pipeline(
         "image-classification", str(models_for_tests.shared() / "trpakov" / "vit-face-expression"), device="cpu"
     )
-    for face, mine in zip(faces, found, strict=True):
-        expected = {one["label"]: one["score"] for one in reference(face.convert("RGB"), top_k=7)}
-        assert {one.label: one.probability for one in mine} == pytest.approx(expected, abs=1e-5)
-        assert sum(one.probability for one in mine) == pytest.approx(1)
+    for face, mine in zip(faces, predictions, strict=True):
+        expected = {item["label"]: item["score"] for item in reference(face.convert("RGB"), top_k=7)}
+        assert {item.label: item.probability for item in mine} == pytest.approx(expected, abs=1e-5)
+        assert sum(item.probability for item in mine) == pytest.approx(1)
 
 
 def test_a_model_that_lacks_tensors_is_not_filled_with_random_ones(
@@ -216,8 +216,8 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_full_gpu_gives_way_to_the_cpu_and_nothing_is_lost(pretended: None, caplog: pytest.LogCaptureFixture) -> None:
     placed: Placed[Any] = Placed(FullGpu(), Device("cuda", "float16"))
     given = torch.ones(1, 2)
-    found = placed.run(lambda module, put: module(put(given)))
-    assert torch.equal(found, placed.module.layer(given))
+    output = placed.run(lambda module, put: module(put(given)))
+    assert torch.equal(output, placed.module.layer(given))
     assert (placed.module.at, placed.device, placed.fell_back, placed.module.calls) == ("cpu", CPU, True, 2)
     assert "memory of cuda is full" in caplog.text
     placed.run(lambda module, put: module(put(given)))
@@ -226,16 +226,16 @@ def test_a_full_gpu_gives_way_to_the_cpu_and_nothing_is_lost(pretended: None, ca
 
 def test_many_threads_meet_a_full_gpu_and_all_get_their_answer(pretended: None) -> None:
     placed: Placed[Any] = Placed(FullGpu(), Device("cuda", "float16"))
-    found: list[torch.Tensor] = []
+    outputs: list[torch.Tensor] = []
     threads = [
-        threading.Thread(target=lambda: found.append(placed.run(lambda module, put: module(put(torch.ones(1, 2))))))
+        threading.Thread(target=lambda: outputs.append(placed.run(lambda module, put: module(put(torch.ones(1, 2))))))
         for _ in range(8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 8
+    assert len(outputs) == 8
 
 
 def test_other_errors_are_not_taken_for_a_full_gpu(pretended: None) -> None:
@@ -321,8 +321,8 @@ def test_closing_waits_for_whoever_is_inside(full: Path) -> None:
         inside.set()
         go_on.wait(30)
 
-    found: list[Analysis] = []
-    busy = threading.Thread(target=lambda: found.append(analyzer.analyze(meme(), explain=False, on_stage=hold)))
+    analyses: list[Analysis] = []
+    busy = threading.Thread(target=lambda: analyses.append(analyzer.analyze(meme(), explain=False, on_stage=hold)))
     busy.start()
     inside.wait(30)
     closing = threading.Thread(target=analyzer.close)
@@ -332,7 +332,7 @@ def test_closing_waits_for_whoever_is_inside(full: Path) -> None:
     go_on.set()
     busy.join(60)
     closing.join(60)
-    assert len(found) == 1
+    assert len(analyses) == 1
 
 
 def test_the_earlier_checkpoint_is_used_where_it_was_dropped(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,15 +341,15 @@ def test_the_earlier_checkpoint_is_used_where_it_was_dropped(full: Path, monkeyp
     (full / registry.HEAD / "config.json").unlink()
     torch.save(built().state_dict(), clip.checkpoint_path())
     assert registry.select().profile.name == "clip"
-    found = Analyzer("clip", threads=1).analyze(meme())
-    assert found.attention.status == "off"
-    assert "1.0 by construction" in found.attention.detail
-    assert found.evidence.gradient is not None
-    assert len(found.evidence.gradient.regions) == 7
-    assert len(found.evidence.regions) == 16
-    assert found.evidence.shapley is not None
-    assert found.evidence.shapley.text == pytest.approx(0, abs=1e-5)
-    assert "the picture alone" in found.explanation.cautions[0]
-    assert Analysis.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    analysis = Analyzer("clip", threads=1).analyze(meme())
+    assert analysis.attention.status == "off"
+    assert "1.0 by construction" in analysis.attention.detail
+    assert analysis.evidence.gradient is not None
+    assert len(analysis.evidence.gradient.regions) == 7
+    assert len(analysis.evidence.regions) == 16
+    assert analysis.evidence.shapley is not None
+    assert analysis.evidence.shapley.text == pytest.approx(0, abs=1e-5)
+    assert "the picture alone" in analysis.explanation.cautions[0]
+    assert Analysis.from_dict(json.loads(json.dumps(analysis.to_dict()))) == analysis
     with pytest.raises(BadInput, match="judges pictures only"):
         Analyzer("clip", threads=1).analyze(meme("only words", picture=False))

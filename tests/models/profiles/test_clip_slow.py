@@ -25,12 +25,12 @@ def analyzer() -> Iterator[Analyzer]:
 
 @pytest.mark.slow
 def test_a_meme_goes_all_the_way(analyzer: Analyzer) -> None:
-    found = analyzer.analyze(Meme(Image.open(FACES).convert("RGB"), Caption("who went first", "override")))
-    assert found.profile.name == "clip"
-    assert registry.HEAD in found.profile.weights
-    assert found.profile.parameters > 350_000_000
-    assert [stage.status for stage in found.stages] == ["ok"] * len(found.stages)
-    assert len(found.attention.word_regions) == 3
-    assert len(found.emotions.text.scores) == 28
-    assert found.emotions.faces.status == "ok"
-    assert Analysis.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    analysis = analyzer.analyze(Meme(Image.open(FACES).convert("RGB"), Caption("who went first", "override")))
+    assert analysis.profile.name == "clip"
+    assert registry.HEAD in analysis.profile.weights
+    assert analysis.profile.parameters > 350_000_000
+    assert [stage.status for stage in analysis.stages] == ["ok"] * len(analysis.stages)
+    assert len(analysis.attention.word_regions) == 3
+    assert len(analysis.emotions.text.scores) == 28
+    assert analysis.emotions.faces.status == "ok"
+    assert Analysis.from_dict(json.loads(json.dumps(analysis.to_dict()))) == analysis

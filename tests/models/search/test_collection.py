@@ -32,9 +32,9 @@ class Colours(FakeSpace):
 
 
 def plain(colour: tuple[int, int, int]) -> bytes:
-    held = io.BytesIO()
-    Image.new("RGB", (300, 200), colour).save(held, "PNG")
-    return held.getvalue()
+    buffer = io.BytesIO()
+    Image.new("RGB", (300, 200), colour).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def files() -> list[File]:
@@ -42,48 +42,48 @@ def files() -> list[File]:
 
 
 def zipped(members: dict[str, bytes]) -> bytes:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in members.items():
             archive.writestr(name, data)
-    return held.getvalue()
+    return buffer.getvalue()
 
 
 def test_words_find_pictures_and_captions() -> None:
     space, table = Colours(), b"red.png\ta red thing\nred.png#1\tred again\nblue.png\tsomething blue\n"
-    held = build(Library(), [*files(), File("captions.txt", table)], space)
-    assert [entry.name for entry in held.entries] == list(COLOURS)
-    [asked] = space.embed_texts(["the blue one"])
-    assert held.entries[held.search(asked, 1)[0].entry].name == "blue.png"
-    told = held.search_captions(asked, 3)
-    assert (told[0].caption, held.entries[told[0].entry].name) == ("something blue", "blue.png")
-    assert held.entries[0].captions == ("a red thing", "red again")
-    assert {found.caption for found in held.search_captions(asked, 3, among=[0])} == {"a red thing", "red again"}
+    library = build(Library(), [*files(), File("captions.txt", table)], space)
+    assert [entry.name for entry in library.entries] == list(COLOURS)
+    [query] = space.embed_texts(["the blue one"])
+    assert library.entries[library.search(query, 1)[0].entry].name == "blue.png"
+    hits = library.search_captions(query, 3)
+    assert (hits[0].caption, library.entries[hits[0].entry].name) == ("something blue", "blue.png")
+    assert library.entries[0].captions == ("a red thing", "red again")
+    assert {hit.caption for hit in library.search_captions(query, 3, among=[0])} == {"a red thing", "red again"}
 
 
 def test_a_zip_with_captions_in_folders() -> None:
     members = {f"memes/{name}": plain(colour) for name, colour in COLOURS.items()}
     members["memes/captions.csv"] = b'green.png,"grass, green"\n'
-    held = build(Library(), [File("memes.zip", zipped(members))], Colours())
-    assert len(held) == 3
-    assert held.entries[1].captions == ("grass, green",)
-    assert held.problems == []
+    library = build(Library(), [File("memes.zip", zipped(members))], Colours())
+    assert len(library) == 3
+    assert library.entries[1].captions == ("grass, green",)
+    assert library.problems == []
 
 
 def test_progress_counts_every_picture_and_few_are_embedded_at_once() -> None:
-    space, told = Colours(), []
+    space, progress = Colours(), []
     build(
         Library(),
         [File(f"{n}.png", plain((n, n, n))) for n in range(10)],
         space,
-        on_done=lambda *seen: told.append(seen),
+        on_done=lambda *counts: progress.append(counts),
     )
-    assert told == [(n, 10) for n in range(1, 11)]
+    assert progress == [(n, 10) for n in range(1, 11)]
     assert space.calls == [4, 4, 2]
 
 
 def test_stopping_keeps_what_is_there() -> None:
-    held = Library()
+    library = Library()
 
     class Stopped(Exception):
         pass
@@ -93,16 +93,16 @@ def test_stopping_keeps_what_is_there() -> None:
             raise Stopped
 
     with pytest.raises(Stopped):
-        build(held, [File(f"{n}.png", plain((n, 0, 0))) for n in range(10)], Colours(), on_done=stop)
-    assert len(held) == len(held.pictures) == 4
+        build(library, [File(f"{n}.png", plain((n, 0, 0))) for n in range(10)], Colours(), on_done=stop)
+    assert len(library) == len(library.pictures) == 4
 
 
 def test_what_cannot_be_opened_is_told_and_the_rest_is_there() -> None:
     given = [*files(), File("broken.png", b"\x89PNG broken"), File("notes.docx", b"x")]
-    held = build(Library(), given, Colours())
-    assert len(held) == 3
-    assert any("broken.png" in line for line in held.problems)
-    assert any("notes.docx is neither" in line for line in held.problems)
+    library = build(Library(), given, Colours())
+    assert len(library) == 3
+    assert any("broken.png" in line for line in library.problems)
+    assert any("notes.docx is neither" in line for line in library.problems)
 
 
 def test_nothing_that_could_be_searched() -> None:
@@ -119,20 +119,20 @@ def test_nothing_that_could_be_searched() -> None:
 
 
 def test_words_are_read_only_where_no_caption_came() -> None:
-    asked: list[Image.Image] = []
+    pictures: list[Image.Image] = []
 
     def read(image: Image.Image) -> str:
-        asked.append(image)
+        pictures.append(image)
         return "read off it"
 
-    held = build(Library(), [*files(), File("c.csv", b"red.png,red")], Colours(), read_words=read)
-    assert [entry.captions for entry in held.entries] == [("red",), ("read off it",), ("read off it",)]
-    assert len(asked) == 2
+    library = build(Library(), [*files(), File("c.csv", b"red.png,red")], Colours(), read_words=read)
+    assert [entry.captions for entry in library.entries] == [("red",), ("read off it",), ("read off it",)]
+    assert len(pictures) == 2
 
 
 def test_without_ocr_pictures_go_without_captions() -> None:
     def read(_: Image.Image) -> str:
         raise PartUnavailable("The OCR cannot run.")
 
-    held = build(Library(), files(), Colours(), read_words=read)
-    assert (len(held), held.problems) == (3, ["The OCR cannot run."])
+    library = build(Library(), files(), Colours(), read_words=read)
+    assert (len(library), library.problems) == (3, ["The OCR cannot run."])

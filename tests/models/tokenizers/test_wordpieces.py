@@ -54,8 +54,8 @@ def test_pieces_run_on_in_reading_order_and_miss_no_letter(vocabulary: Vocabular
         real = [span for span in spans if span != (0, 0)]
         assert real == sorted(real)
         read = {at for start, end in real for at in range(start, end)}
-        seen = {at for at, character in enumerate(text) if unicodedata.category(character) not in ("Zs", "Cf")}
-        assert seen <= read
+        visible = {at for at, character in enumerate(text) if unicodedata.category(character) not in ("Zs", "Cf")}
+        assert visible <= read
 
 
 BITS = (
@@ -76,7 +76,7 @@ def test_every_word_of_any_text_has_pieces_of_its_own(vocabulary: Vocabulary) ->
         read = len(text) if not pieces.cut[0] else real[-1][0]
         for word, start, end in words(text):
             if end <= read:
-                assert any(one < end and other > start for one, other in real), f"{word!r} of {text!r} has no piece"
+                assert any(first < end and last > start for first, last in real), f"{word!r} of {text!r} has no piece"
 
 
 def test_rows_are_those_of_the_table_and_padding_is_masked(vocabulary: Vocabulary) -> None:
