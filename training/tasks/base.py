@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from models.classifiers.heads import Head, Kind, Question
+from models.classifiers.heads import Head, Kind, Question, Rule
 from models.errors import BadInput
 from models.evaluation_files import UNKNOWN
 from models.weights import Card
@@ -184,3 +184,9 @@ def label_names(row: Row, known: Sequence[str]) -> tuple[str, ...]:
         if name not in known:
             raise BadInput(f"Row {row.id} has the label {name!r}, which is none of {', '.join(known)}.")
     return names  # type: ignore[return-value]  # all of them are known
+
+
+def threshold_rule(threshold: float, scale: float = 1.0, offset: float = 0.0) -> Rule:
+    """Yes from `threshold` on, after Platt scaling sigmoid(scale * logit + offset): the offset is split between no and yes."""
+    half = float(np.log(threshold / (1 - threshold))) / 2
+    return Rule(scale, (-offset / 2, offset / 2), (half, -half))

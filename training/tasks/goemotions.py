@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,11 +14,13 @@ from models.weights import Card
 from training.datasets.base import Row
 from training.datasets.goemotions import GOEMOTIONS
 from training.tasks import inputs
-from training.tasks.base import AppTask, EvalOptions, EvalResult, label_names, yes_or_no
-from training.tasks.saved_heads import threshold_rule
+from training.tasks.base import AppTask, EvalOptions, EvalResult, label_names, threshold_rule, yes_or_no
+
+if TYPE_CHECKING:
+    from models.analyzer import Analyzer
 
 
-def predict(rows: Sequence[Row], options: EvalOptions, analyzer: inputs.Analyzer | None = None) -> EvalResult:
+def predict(rows: Sequence[Row], options: EvalOptions, analyzer: Analyzer | None = None) -> EvalResult:
     """`label`: the emotions present; `probability`: of the likeliest; then a column for each emotion."""
     from training.metrics import classification  # loads torch
 

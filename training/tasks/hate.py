@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.classifiers.heads import Head, Question
 from models.errors import BadInput
@@ -18,13 +18,15 @@ from training.datasets.base import Row
 from training.datasets.harmeme import HARMEME
 from training.datasets.religious_hateful import RELIGIOUS_HATEFUL
 from training.tasks import inputs
-from training.tasks.base import AppTask, EvalOptions, EvalResult
-from training.tasks.saved_heads import threshold_rule
+from training.tasks.base import AppTask, EvalOptions, EvalResult, threshold_rule
+
+if TYPE_CHECKING:
+    from models.analyzer import Analyzer
 
 CLASSES = {"hate": ("not_hateful", "hateful"), "harm": ("not_harmful", "harmful")}
 
 
-def predict_hate(rows: Sequence[Row], options: EvalOptions, analyzer: inputs.Analyzer | None = None) -> EvalResult:
+def predict_hate(rows: Sequence[Row], options: EvalOptions, analyzer: Analyzer | None = None) -> EvalResult:
     """Verdicts by the bands; accuracy and F1 are at the classifier's own threshold on the probability."""
     analyzer = analyzer or inputs.load_analyzer(options.profile)
     notes: Counter[str] = Counter()
@@ -36,7 +38,7 @@ def predict_hate(rows: Sequence[Row], options: EvalOptions, analyzer: inputs.Ana
     return _measure(rows, predictions, analyzer.threshold("hate"), notes, predictions["label"])
 
 
-def predict_harm(rows: Sequence[Row], options: EvalOptions, analyzer: inputs.Analyzer | None = None) -> EvalResult:
+def predict_harm(rows: Sequence[Row], options: EvalOptions, analyzer: Analyzer | None = None) -> EvalResult:
     """Without bands, so `label` is harmful or not_harmful by the threshold."""
     analyzer = analyzer or inputs.load_analyzer(options.profile)
     notes: Counter[str] = Counter()

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from PIL import Image
 from tqdm import tqdm
 
-from models.analysis import Caption, Harm, Meme, TextEmotions, Verdict
+from models.analysis import Caption, Meme
 from models.errors import BadPicture
 from models.io import captions
 from models.io.images import open_picture
@@ -19,27 +19,12 @@ from models.ocr.reader import Reader
 from training.datasets.base import Row
 from training.tasks.base import EvalOptions
 
+if TYPE_CHECKING:
+    from models.analyzer import Analyzer
+
 BATCH_SIZE = 32
 Item = TypeVar("Item")
 Prediction = TypeVar("Prediction")
-
-
-class Analyzer(Protocol):
-    """The part of `models.analyzer.Analyzer` that is evaluated."""
-
-    reader: Reader
-
-    def score(self, memes: Sequence[Meme]) -> list[Verdict]:
-        """Verdicts."""
-
-    def harm(self, memes: Sequence[Meme]) -> list[Harm]:
-        """Probabilities of harm."""
-
-    def text_emotions(self, texts: Sequence[str]) -> list[TextEmotions]:
-        """Emotions of captions."""
-
-    def threshold(self, task: str) -> float:
-        """The probability from which the answer is yes."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +37,9 @@ class EmptyMeme:
 
 def load_analyzer(profile: str) -> Analyzer:
     """The app's own."""
-    from models.analyzer import Analyzer as AppAnalyzer  # loads onnxruntime
+    from models.analyzer import Analyzer  # loads onnxruntime
 
-    return AppAnalyzer(profile)
+    return Analyzer(profile)
 
 
 def open_image(row: Row, problems: list[str]) -> Image.Image | None:

@@ -1,4 +1,4 @@
-"""`evaluate` for the tasks of trained systems: from a file to figures, and rows that were learned from told apart."""
+"""`evaluate` for the tasks of multitask models: from a file to metrics, and training rows recognised."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def columns() -> dict[str, list[Any]]:
-    held = io.BytesIO()
-    Image.new("RGB", (20, 20), (90, 40, 40)).save(held, "PNG")
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 20), (90, 40, 40)).save(buffer, "PNG")
     kinds = np.arange(ROWS) % 3
     return {
         "image_name": [f"{number}.png" for number in range(ROWS)],
-        "image": [held.getvalue()] * ROWS,
+        "image": [buffer.getvalue()] * ROWS,
         "text": [f"we love the people {number}" for number in range(ROWS)],
         "humour": [("not_funny", "funny", "hilarious")[kind] for kind in kinds],
         "sarcasm": [("not_sarcastic", "general", "very_twisted")[kind] for kind in kinds],
@@ -55,13 +55,13 @@ def columns() -> dict[str, list[Any]]:
 
 
 def run(
-    task: str, tmp_path: Path, held: dict[str, list[Any]] | None = None, name: str = "rows.parquet", **options: Any
+    task: str, tmp_path: Path, table: dict[str, list[Any]] | None = None, name: str = "rows.parquet", **options: Any
 ) -> tuple[dict, dict]:
-    pq.write_table(pa.table(held or columns()), tmp_path / name)
-    return asked(task, tmp_path, name, **options)
+    pq.write_table(pa.table(table or columns()), tmp_path / name)
+    return evaluate_file(task, tmp_path, name, **options)
 
 
-def asked(task: str, tmp_path: Path, name: str, **options: Any) -> tuple[dict, dict]:
+def evaluate_file(task: str, tmp_path: Path, name: str, **options: Any) -> tuple[dict, dict]:
     """The report and the predictions of a file that is there."""
     args = Namespace(
         task=task, data=str(tmp_path / name), json=str(tmp_path / "out.json"),
@@ -101,13 +101,13 @@ def test_the_mean_over_the_labels(shelf: Path, tmp_path: Path) -> None:
 def test_half_of_a_meme_and_an_unreadable_picture(
     shelf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    held = columns()
-    held["image"][0] = b"broken"
-    report, whole = run("memotion-sentiment", tmp_path, held)
+    table = columns()
+    table["image"][0] = b"broken"
+    report, whole = run("memotion-sentiment", tmp_path, table)
     assert report["unreadable_pictures"] == 1
-    told = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in told] == ["Row 0.png"]
-    _, words = run("memotion-sentiment", tmp_path, held, modality="text")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["Row 0.png"]
+    _, words = run("memotion-sentiment", tmp_path, table, modality="text")
     assert words["probability"][0] == pytest.approx(whole["probability"][0])  # it had its words alone in both
     assert words["probability"] != whole["probability"]
 
@@ -115,10 +115,10 @@ def test_half_of_a_meme_and_an_unreadable_picture(
 def test_the_first_unreadable_pictures_are_named_and_the_others_counted(
     shelf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    held = columns()
+    table = columns()
     for number in range(10, 17):
-        held["image"][number] = b"broken"
-    report, _ = run("memotion-sentiment", tmp_path, held)
+        table["image"][number] = b"broken"
+    report, _ = run("memotion-sentiment", tmp_path, table)
     assert report["unreadable_pictures"] == 7
     *named, rest = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in named] == [f"Row {number}.png" for number in range(10, 15)]
@@ -128,14 +128,14 @@ def test_the_first_unreadable_pictures_are_named_and_the_others_counted(
 def test_rows_that_were_learned_from_are_answered_out_of_fold(shelf: Path, tmp_path: Path) -> None:
     report, before = run("memotion-sentiment", tmp_path)
     assert "out_of_fold" not in report
-    held = columns()
+    table = columns()
     folder = shelf / "memotion_gmu"
     was = (folder / "predictions.npz").read_bytes()
     try:
         with np.load(folder / "predictions.npz") as file:
             arrays = {name: file[name] for name in file.files}
         keys = np.array(
-            [evaluation_files.row_key(text, image) for text, image in zip(held["text"], held["image"], strict=True)],
+            [evaluation_files.row_key(text, image) for text, image in zip(table["text"], table["image"], strict=True)],
             np.uint64,
         )
         arrays["memotion-sentiment:key"] = np.concatenate([keys[:10], arrays["memotion-sentiment:key"][10:]])
@@ -149,17 +149,17 @@ def test_rows_that_were_learned_from_are_answered_out_of_fold(shelf: Path, tmp_p
     assert (report["out_of_fold"], report["learned_from"]) == (10, 4)
     assert after["probability"][:10] != before["probability"][:10]
     assert after["probability"][10:] == before["probability"][10:]
-    kept = [("negative", "neutral", "positive")[number % 3] for number in range(10)]
-    assert after["label"][:10] == kept  # decided by rules that did not see them, as the card's figures are
+    saved = [("negative", "neutral", "positive")[number % 3] for number in range(10)]
+    assert after["label"][:10] == saved  # decided by rules that did not see them, as the card's figures are
     assert after["label"][10:] == before["label"][10:]
-    assert half["label"][:10] != kept  # which were of whole memes
+    assert half["label"][:10] != saved  # which were of whole memes
 
 
 def test_a_missing_column_is_one_sentence(shelf: Path, tmp_path: Path) -> None:
-    held = columns()
-    del held["sarcasm"]
+    table = columns()
+    del table["sarcasm"]
     with pytest.raises(BadInput, match="no column 'sarcasm', which memotion-types needs"):
-        run("memotion-types", tmp_path, held)
+        run("memotion-types", tmp_path, table)
 
 
 def owners_files(root: Path) -> dict[str, str]:
@@ -178,7 +178,7 @@ def owners_files(root: Path) -> dict[str, str]:
         {"id": name[0], "image": name, "labels": ["very harmful", "society"], "text": text}
         for name, text in zip(names, words, strict=True)
     ]
-    (root / "test.jsonl").write_text("\n".join(json.dumps(one) for one in memes))
+    (root / "test.jsonl").write_text("\n".join(json.dumps(meme) for meme in memes))
     head = "image_name,text_ocr,text_corrected,humour,sarcasm,offensive,motivational,overall_sentiment"
     rest = "funny,general,slight,motivational,positive"
     graded = [f"{name},,{text},{rest}" for name, text in zip(names, words, strict=True)]
@@ -195,7 +195,7 @@ def test_a_file_is_taken_as_its_owners_give_it_out(
     task: str, shelf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = owners_files(tmp_path)[task]
-    report, predictions = asked(task, tmp_path, name)
+    report, predictions = evaluate_file(task, tmp_path, name)
     rows = 2 if task == "memotion-sentiment" else 3  # whose loader leaves a meme without its picture out
     assert (report["rows"], report["labelled"], report["rows_not_whole"]) == (rows, rows, 1)
     assert "macro_f1" in report["metrics"]
@@ -203,7 +203,7 @@ def test_a_file_is_taken_as_its_owners_give_it_out(
     assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
         f"{name}, {'line 4' if task == 'memotion-sentiment' else 'row 3'}"
     ]
-    report, predictions = asked(task, tmp_path, name, limit=1)
+    report, predictions = evaluate_file(task, tmp_path, name, limit=1)
     assert (report["rows"], len(predictions["id"])) == (1, 1)
 
 
@@ -211,11 +211,11 @@ def test_an_owners_file_that_is_not_there_or_of_which_nothing_is_left_says_why(s
     name = owners_files(tmp_path)["memotion-sentiment"]
     shutil.rmtree(tmp_path / "images")
     with pytest.raises(BadInput, match=r"There is no file .*label\.csv: check its name"):
-        asked("memotion-sentiment", tmp_path, "label.csv")
+        evaluate_file("memotion-sentiment", tmp_path, "label.csv")
     with pytest.raises(
         BadInput, match=r"labels\.csv has no rows that can be used\. labels\.csv, line 2: the picture 1\.png"
     ):
-        asked("memotion-sentiment", tmp_path, name)
+        evaluate_file("memotion-sentiment", tmp_path, name)
 
 
 @pytest.mark.parametrize("task", [name for name, task in registry.TASKS.items() if task.head_tasks])
@@ -226,34 +226,34 @@ def test_each_task_s_data_set_reads_its_owners_files(task: str) -> None:
 def test_a_label_outside_the_set_is_counted_and_the_rest_measured(
     shelf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    held = columns()
-    held["overall_sentiment"][4] = "so_so"
-    report, _ = run("memotion-sentiment", tmp_path, held)
+    table = columns()
+    table["overall_sentiment"][4] = "so_so"
+    report, _ = run("memotion-sentiment", tmp_path, table)
     assert (report["labels_outside_the_set"], report["labelled"]) == (1, ROWS - 1)
     assert "Row 4.png: 'so_so'" in capsys.readouterr().out
 
 
 def test_labels_that_are_all_outside_the_set_are_one_sentence(shelf: Path, tmp_path: Path) -> None:
-    held = {"text": ["a", "b"], "stress": ["yes", "no"]}
+    table = {"text": ["a", "b"], "stress": ["yes", "no"]}
     with pytest.raises(
         BadInput, match=r"^No row answers stress\. Row 0: 'yes' is no answer to stress, which knows 0, 1\.$"
     ):
-        run("stress", tmp_path, held)
+        run("stress", tmp_path, table)
     report, predictions = run("stress", tmp_path, {"text": ["a", "b"], "stress": [None, None]})
     assert (report["labelled"], len(predictions["label"])) == (0, 2)  # rows without labels can be asked
 
 
 def test_the_column_that_the_system_reads_is_required(shelf: Path, tmp_path: Path) -> None:
-    held = columns()
-    del held["text"]
-    assert run("memotion-sentiment", tmp_path, held)[0]["rows"] == ROWS  # which looks at the pictures too
+    table = columns()
+    del table["text"]
+    assert run("memotion-sentiment", tmp_path, table)[0]["rows"] == ROWS  # which looks at the pictures too
     with pytest.raises(BadInput, match=r"has no column 'text', which memotion_gmu needs: it has 'image_name'"):
-        run("memotion-sentiment", tmp_path, held, modality="text")
-    held = {"image": columns()["image"], "stress": [0] * ROWS}
+        run("memotion-sentiment", tmp_path, table, modality="text")
+    table = {"image": columns()["image"], "stress": [0] * ROWS}
     with pytest.raises(
         BadInput, match=r"has no column 'text', which mental_health_stress needs: it has 'image', 'stress'"
     ):
-        run("stress", tmp_path, held)
+        run("stress", tmp_path, table)
     with pytest.raises(BadInput, match=r"has no column 'image', which mental_health_stress needs"):
         run("stress", tmp_path, {"text": ["a"], "stress": [0]}, captions="ocr")
     with pytest.raises(BadInput, match="mental_health_stress does not look at the image: leave out --modality image"):
@@ -262,21 +262,21 @@ def test_the_column_that_the_system_reads_is_required(shelf: Path, tmp_path: Pat
 
 def test_a_system_that_no_checkout_brings(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    held = {"text": ["a"], "label": ["restlessness"]}
-    told = r"weights/ has no mental_health_axiom, which answers axiom: the owners .* on request; .* fit mental_health_axiom"
+    table = {"text": ["a"], "label": ["restlessness"]}
+    sentence = r"weights/ has no mental_health_axiom, which answers axiom: the owners .* on request; .* fit mental_health_axiom"
     for task in ("axiom", "mental_health_axiom"):
-        with pytest.raises(BadInput, match=told):
-            run(task, tmp_path, held)
+        with pytest.raises(BadInput, match=sentence):
+            run(task, tmp_path, table)
     folder = tmp_path / "runs" / "mental_health_axiom"
     measured = {"image": "mini in its place (the recipe's open_clip:ViT-B-32 could not be fetched)", "text": "hf:bert"}
     folder.mkdir(parents=True)
     evaluation_files.update_evaluation(folder, measured_with={**measured, "text": "mini"})
     (folder / "metrics.json").write_text("{}")
     with pytest.raises(BadInput, match="on request"):
-        run("axiom", tmp_path, held)
+        run("axiom", tmp_path, table)
     evaluation_files.update_evaluation(folder, measured_with=measured)
     with pytest.raises(BadInput, match=r"trained with hf:bert, which the app cannot run, .*axiom/metrics\.json\.$"):
-        run("axiom", tmp_path, held)
+        run("axiom", tmp_path, table)
 
 
 def test_a_recipe_s_name_asks_all_its_tasks(shelf: Path, tmp_path: Path) -> None:
@@ -295,37 +295,37 @@ def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeyp
     """The verdict's predictions, as the Evaluation page then reads them: calibration undone and done again."""
     from components.evaluate import example_memes, trained_models
 
-    before = {one.name: one for one in trained_models.models()}
+    before = {model.name: model for model in trained_models.models()}
     assert "hate_cross_attention" not in before  # tiny weights have no figures
-    held = {"text": ["we hate people", "we love mondays", "the good people"] * 4, "label": [1, 0, 0] * 4}
+    table = {"text": ["we hate people", "we love mondays", "the good people"] * 4, "label": [1, 0, 0] * 4}
     (shelf / "hate_cross_attention").unlink()
 
     from tests import weights_for_tests
 
     shutil.copytree(weights_for_tests.once().root / "hate_cross_attention", shelf / "hate_cross_attention")
-    report, predictions = run("hate", tmp_path, held, "mine.validation.parquet", save_predictions=True)
+    report, predictions = run("hate", tmp_path, table, "mine.validation.parquet", save_predictions=True)
     (shelf / "hate_cross_attention" / "metrics.json").write_text(
         json.dumps({"validation, x": {"rows": 12, **report["metrics"]}})
     )
-    verdict = {one.name: one for one in trained_models.models()}["hate_cross_attention"]
-    found = evaluation_files.read_predictions(verdict.folder, "hate")
-    assert found is not None
-    assert found.rows == "mine, validation" and set(found.split) == {1}
+    verdict = {model.name: model for model in trained_models.models()}["hate_cross_attention"]
+    predicted = evaluation_files.read_predictions(verdict.folder, "hate")
+    assert predicted is not None
+    assert predicted.rows == "mine, validation" and set(predicted.split) == {1}
     monkeypatch.setenv("SUBTEXT_DATA", str(tmp_path))
-    assert example_memes.rows_file(found, verdict.data("hate")) == tmp_path / "mine.validation.parquet"
-    assert np.allclose(found.probs[0][:, 1], predictions["probability"], atol=2e-3)  # kept in float16
-    assert found.head.rules[0].threshold() == pytest.approx(report["threshold"])
-    assert found.y_true[:, 0].tolist() == held["label"]
+    assert example_memes.rows_file(predicted, verdict.data("hate")) == tmp_path / "mine.validation.parquet"
+    assert np.allclose(predicted.probs[0][:, 1], predictions["probability"], atol=2e-3)  # kept in float16
+    assert predicted.head.rules[0].threshold() == pytest.approx(report["threshold"])
+    assert predicted.y_true[:, 0].tolist() == table["label"]
     card = shelf / "hate_cross_attention" / "config.json"
     card.write_text(json.dumps(json.loads(card.read_text()) | {"bands": {"review_from": 0.1, "hateful_from": 0.9}}))
-    trained_again = {one.name: one for one in trained_models.models()}["hate_cross_attention"]
+    trained_again = {model.name: model for model in trained_models.models()}["hate_cross_attention"]
     assert (
         evaluation_files.read_predictions(trained_again.folder, "hate") is None
     )  # other weights than those that predicted
 
 
 @pytest.mark.parametrize(
-    ("task", "name", "options", "told"),
+    ("task", "name", "options", "sentence"),
     [
         ("hate", "mine.train.parquet", {}, r"holds rows to learn from.*mine\.validation\.parquet"),
         ("hate", "mine.parquet", {}, r"mine\.parquet does not say which rows it holds.*NAME\.validation\.parquet"),
@@ -342,13 +342,13 @@ def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeyp
     ],
 )
 def test_only_whole_rows_not_learned_from_are_kept(
-    task: str, name: str, options: dict[str, Any], told: str, shelf: Path, tmp_path: Path
+    task: str, name: str, options: dict[str, Any], sentence: str, shelf: Path, tmp_path: Path
 ) -> None:
     def beside() -> list[Path]:
         return sorted([*shelf.glob("*/evaluation.json"), *shelf.glob("*/predictions.npz")])
 
     before = beside()
-    with pytest.raises(BadInput, match=told):
+    with pytest.raises(BadInput, match=sentence):
         run(task, tmp_path, name=name, save_predictions=True, **options)
     assert beside() == before
     assert not (tmp_path / "out.parquet").exists()  # refused before anything was asked
@@ -358,10 +358,10 @@ def test_the_profile_of_itself_is_mini_where_predictions_are_kept(
     shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`auto` would take a trained head for clip, whose answers are not those of the weights that they are kept beside."""
-    asked = []
+    profiles = []
 
     def analyzer(profile: str) -> Any:
-        asked.append(profile)
+        profiles.append(profile)
         raise BadInput("This is far enough.")
 
     monkeypatch.setattr(inputs, "load_analyzer", analyzer)
@@ -375,4 +375,4 @@ def test_the_profile_of_itself_is_mini_where_predictions_are_kept(
                 save_predictions=save,
                 profile="auto",
             )
-    assert asked == ["mini", "auto"]
+    assert profiles == ["mini", "auto"]

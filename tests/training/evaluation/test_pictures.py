@@ -31,23 +31,32 @@ class Bright:
 
 def run(task: str, tmp_path: Path, **columns: list) -> tuple[dict, Path]:
     pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
-    out, told = tmp_path / "out.json", tmp_path / "told.parquet"
-    words = ["evaluate", task, "--data", str(tmp_path / "rows.parquet"), "--json", str(out), "--predictions", str(told)]
+    out, predictions = tmp_path / "out.json", tmp_path / "predictions.parquet"
+    words = [
+        "evaluate",
+        task,
+        "--data",
+        str(tmp_path / "rows.parquet"),
+        "--json",
+        str(out),
+        "--predictions",
+        str(predictions),
+    ]
     assert main(words) == 0
-    return json.loads(out.read_text()), told
+    return json.loads(out.read_text()), predictions
 
 
 def test_retrieval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flickr8k, "open_space", FakeSpace)
     images = [drawn(colour=colour) for colour in COLOURS.values()]
     captions = [[f"a {name} thing", f"so {name}", "nothing at all"] for name in COLOURS]
-    report, told = run(
+    report, predictions = run(
         "flickr8k", tmp_path, id=["a", "b", "c", "d"], image=[*images, b"broken"], captions=[*captions, ["gone"]]
     )
     assert report["metrics"]["image_to_text_r1"] == 100
     assert report["metrics"]["text_to_image_r1"] == pytest.approx(200 / 3)  # what names no colour finds nothing
     assert (report["unreadable_pictures"], report["captions_ranked"], report["rows"]) == (1, 9, 4)
-    ranks = pq.read_table(told).to_pylist()
+    ranks = pq.read_table(predictions).to_pylist()
     assert [row["image_to_text_rank"] for row in ranks] == [1, 1, 1, None]
     assert ranks[0]["text_to_image_ranks"] == [1, 1, 3]
 
@@ -55,7 +64,7 @@ def test_retrieval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_affect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oasis, "AffectReader", Bright)
     images = [drawn(colour=(value, 0, 255 - value)) for value in (0, 60, 120, 180, 240)]
-    report, told = run(
+    report, predictions = run(
         "oasis",
         tmp_path,
         image=[*images, b"broken"],
@@ -66,7 +75,7 @@ def test_affect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert report["metrics"]["arousal_pearson"] == pytest.approx(1)
     assert report["metrics"]["valence_pearson_majority"] == 0
     assert report["unreadable_pictures"] == 1
-    assert pq.read_table(told).column("label").to_pylist() == ["calm"] * 5 + [None]
+    assert pq.read_table(predictions).column("label").to_pylist() == ["calm"] * 5 + [None]
 
 
 def test_a_file_without_the_columns_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,12 +41,12 @@ class FakeEngine:
     """.9 where the words hold "vile", .5 for a picture alone, .3 for nothing, .1 otherwise; remembers what it was asked."""
 
     reader: FakeReader = field(default_factory=FakeReader)
-    asked: list[tuple[bool, str]] = field(default_factory=list)
+    inputs: list[tuple[bool, str]] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
 
     def chances(self, memes: Sequence[Meme]) -> list[float]:
         self.batches.append(len(memes))
-        self.asked += [(meme.image is not None, meme.caption.text) for meme in memes]
+        self.inputs += [(meme.image is not None, meme.caption.text) for meme in memes]
         return [
             0.9 if "vile" in meme.caption.text else 0.1 if meme.caption.text else 0.3 if meme.image is None else 0.5
             for meme in memes
@@ -72,9 +72,9 @@ class FakeEngine:
 
 
 def picture(colour: int = 90) -> bytes:
-    held = io.BytesIO()
-    Image.new("RGB", (24, 20), (colour, 40, 40)).save(held, "PNG")
-    return held.getvalue()
+    buffer = io.BytesIO()
+    Image.new("RGB", (24, 20), (colour, 40, 40)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def run(tmp_path: Path, task: str, engine: Any = None, **columns: list) -> tuple[dict, dict, FakeEngine]:
@@ -105,7 +105,7 @@ def test_hate_with_pictures_and_words(tmp_path: Path) -> None:
         "label": ["hateful", "not_hateful", "needs_review", "not_hateful"],
         "target": [1, 0, 1, 0],
     }
-    assert engine.asked == [(True, "vile"), (False, "kind"), (True, ""), (True, "kind")]
+    assert engine.inputs == [(True, "vile"), (False, "kind"), (True, ""), (True, "kind")]
     assert (report["rows"], report["labelled"], report["threshold"]) == (4, 4, 0.45)
     assert report["metrics"]["accuracy"] == 1  # .5 counts as hateful at the classifier's threshold of .45
     assert report["metrics"]["review_rate"] == 1 / 4
@@ -115,7 +115,7 @@ def test_hate_with_pictures_and_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "seen"),
+    ("options", "shown"),
     [
         ({"modality": "image"}, [(True, ""), (True, "")]),
         ({"modality": "text"}, [(False, "kind"), (False, "vile")]),
@@ -124,9 +124,9 @@ def test_hate_with_pictures_and_words(tmp_path: Path) -> None:
         ({"captions": "ocr", "modality": "image"}, [(True, ""), (True, "")]),
     ],
 )
-def test_what_the_model_is_shown(tmp_path: Path, options: dict, seen: list) -> None:
+def test_what_the_model_is_shown(tmp_path: Path, options: dict, shown: list) -> None:
     _, _, engine = run(tmp_path, "hate", image=[picture(), picture(1)], text=["kind", "vile"], label=[0, 1], **options)
-    assert engine.asked == seen
+    assert engine.inputs == shown
     assert engine.reader.calls == (2 if options.get("captions") == "ocr" and options.get("modality") != "image" else 0)
 
 
@@ -158,7 +158,7 @@ def test_bad_rows_are_counted_and_keep_their_place(tmp_path: Path) -> None:
     )
     assert predictions["probability"] == [0.9, 0.3, 0.3, 0.1]
     assert (report["unreadable_pictures"], report["without_input"], report["labelled"]) == (2, 2, 4)
-    assert engine.asked == [(False, "vile"), (True, "kind"), (False, "")]  # nothing is asked about once
+    assert engine.inputs == [(False, "vile"), (True, "kind"), (False, "")]  # nothing is asked about once
 
 
 def test_a_file_of_nothing_but_empty_rows(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_memes_are_asked_about_in_batches(tmp_path: Path) -> None:
     texts = [f"vile {number}" for number in range(inputs.BATCH_SIZE + 3)]
     _, predictions, engine = run(tmp_path, "hate", text=texts, label=[1, 0] * 17 + [1])
     assert engine.batches == [inputs.BATCH_SIZE, 3]
-    assert [text for _, text in engine.asked] == texts
+    assert [text for _, text in engine.inputs] == texts
     _, predictions, _ = run(tmp_path, "hate", text=texts, limit=5)
     assert len(predictions["label"]) == 5
 
@@ -254,10 +254,10 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_fit_calls_the_function_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
     from training.emotions import faces
 
-    seen = []
-    monkeypatch.setattr(faces, "fit", seen.append)
+    calls = []
+    monkeypatch.setattr(faces, "fit", calls.append)
     assert main(["fit", "face_expressions", "--epochs", "9", "--seed", "4"]) == 0
-    assert (seen[0].out, seen[0].epochs, seen[0].seed, seen[0].resume) == ("runs/face_expressions", 9, 4, False)
+    assert (calls[0].out, calls[0].epochs, calls[0].seed, calls[0].resume) == ("runs/face_expressions", 9, 4, False)
 
 
 def test_a_dry_run_leaves_the_weights_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,8 +297,8 @@ def test_each_of_several_is_fitted_in_a_folder_of_its_own(
     from training.backbones import mini_words
     from training.emotions import faces
 
-    seen = []
-    monkeypatch.setattr(faces, "fit", seen.append)
-    monkeypatch.setattr(mini_words, "fit", seen.append)
+    calls = []
+    monkeypatch.setattr(faces, "fit", calls.append)
+    monkeypatch.setattr(mini_words, "fit", calls.append)
     assert main(["fit", *given]) == 0
-    assert [one.out for one in seen] == folders
+    assert [call.out for call in calls] == folders
