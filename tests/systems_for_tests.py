@@ -19,7 +19,8 @@ from tests import weights_for_tests
 from tests.built_once import built_once
 from training.backbones import mini
 from training.metrics import classification
-from training.multitask import config, data, export
+from training.multitask import builder, config, export
+from training.multitask.config import FusionConfig
 
 NAMES = ("memotion_gmu", "memotion_bilstm", "mental_health_target", "mental_health_stress")
 SOURCES = (
@@ -54,24 +55,24 @@ def _write_alone(name: str, folder: Path) -> None:
 
 def write(name: str, cache: Path) -> list[Head]:
     """`weights/<name>/` of that recipe with small random networks, its figures and its predictions; returns its heads."""
-    recipe = config.read(name)
-    recipe = replace(recipe, fusion_options={**recipe.fusion_options, "width": 16}, wide={})
-    if recipe.text is not None and recipe.text.tune:
-        recipe = replace(recipe, text=replace(recipe.text, tune=False))
-    made = data.build(recipe, cache)
-    if hasattr(made.text, "learn"):
-        made.text.learn(["we love the good people", "we love mondays"])
+    settings = config.load(name)
+    fusion = FusionConfig(settings.fusion.name, {**settings.fusion.options, "width": 16})
+    settings = replace(settings, fusion=fusion, linear_branch=None)
+    if settings.text is not None and settings.text.finetune:
+        settings = replace(settings, text=replace(settings.text, finetune=False))
+    made = builder.build(settings, cache)
+    if made.text is not None:
+        made.text.learn_words(["we love the good people", "we love mondays"])
     heads = [replace(head, rules=tuple(_rule(len(q.classes)) for q in head.questions)) for head in made.heads]
     torch.manual_seed(len(name))
     networks = [made.network().eval() for _ in range(2)]
     answers = [drawn(head) for head in heads]
     figures = {f"{predictions.head.name}, out of fold": _figures(predictions) for predictions in answers}
-    plain = {"name": name}
-    folder = export.write(made, heads, export.graph(made, networks), figures, f"# {name}", plain)
+    folder = export.write(made, heads, export.graph(made, networks), figures, f"# {name}")
     curves = [[{"epoch": epoch, "loss": 1 / (1 + epoch), "macro_f1": epoch / 4} for epoch in range(3)]] * 2
     ablations = [{"name": "without experts", "figures": figures}]
     evaluation_files.write_predictions(
-        folder, answers, np.zeros(0, np.uint64), title=recipe.title, summary=recipe.summary, data=recipe.data,
+        folder, answers, np.zeros(0, np.uint64), title=settings.title, summary=settings.summary, data=settings.data,
         measured_with=made.measured_with, curves=curves, ablations=ablations,
     )  # fmt: skip
     return heads

@@ -13,7 +13,6 @@ from components.evaluate import trained_models
 from models import evaluation_files
 from tests import wordings
 from tests.app_for_tests import fine, open_page
-from training.multitask import report
 
 if TYPE_CHECKING:
     from tests.fakes import FakeAnalyzer
@@ -31,14 +30,11 @@ def both(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / NAME).unlink()
     shutil.copytree(shelf / NAME, folder / NAME)
     model = {item.name: item for item in trained_models.models()}[NAME]
-    answers = [
-        _answers(model, task, rows, count)
-        for task in model.tasks
-        for rows, count in (("out of fold", 0), ("validation", 5))
-    ]
+    out_of_fold = [_answers(model, task, "out of fold", 0) for task in model.tasks]
+    validation = [_answers(model, task, "validation", 5) for task in model.tasks]
     described = {key: model.evaluation[key] for key in ("title", "summary", "data", "curves")}
     evaluation_files.write_predictions(
-        folder / NAME, learned=np.zeros(0, np.uint64), **report.kept(answers), **described
+        folder / NAME, out_of_fold, np.zeros(0, np.uint64), validation=validation, **described
     )
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(folder))
     return folder

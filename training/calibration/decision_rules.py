@@ -1,104 +1,117 @@
-"""Calibration and decisions of heads, from logits of rows that the networks did not see.
+"""Calibration and decision offsets of heads, from logits of rows that the networks did not learn from.
 
-Macro-F1 weighs a rare class like a common one, so that the plain likeliest class is a poor answer. Each class gets an
-offset on its log-probability under which it is given as often as it is true in the rows learned from. Where the scores
-tell the classes apart only weakly, that is where macro-F1 is largest: with a true share p and a given share r a class
-guessed at random has F1 2pr / (p + r), and over all r that sum to 1 the sum of these is largest at r = p. It also makes
-precision equal recall, and unlike a search over thresholds it has nothing to overfit to the noise of a few rare rows.
+Macro-F1 weighs a rare class like a common one, so that the likeliest class is a poor decision. Each class gets an offset
+on its log-probability under which it is predicted as often as it is true (the class prior). Where the scores tell the
+classes apart only weakly, macro-F1 is largest there: a class of frequency p that is predicted at random with frequency r
+has F1 2pr / (p + r), and over all r that sum to 1 the sum of these is largest at r = p. It also makes precision equal
+recall, and unlike a search over thresholds it has nothing to overfit to the noise of a few rare rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from scipy.optimize import minimize
+from torch import Tensor
 
 from models.classifiers.activations import softmax
 from models.classifiers.heads import MIN_PROB, Head, Rule, columns
 from models.evaluation_files import UNKNOWN
 
-TURNS = 200
-NEAR = 1e-7
-HOLD = 1e-3  # how strongly the calibration is held at 1 and 0, in nats a row
+MAX_ITERATIONS = 200
+TOLERANCE = 1e-7
+REGULARISATION = 1e-3  # nats a row: how strongly the calibration is held at scale 1 and bias 0
+Targets = TypeVar("Targets", np.ndarray, Tensor)
 
 
-def calibration(raw: np.ndarray, target: np.ndarray) -> Rule:
-    """Scale and bias with the least log loss: raw (N, C), target (N,) class numbers."""
-    logs, classes = np.log(np.clip(raw, MIN_PROB, 1)), raw.shape[1]
+def fit_calibration(probs: np.ndarray, y_true: np.ndarray) -> Rule:
+    """Scale and bias with the least log loss: probs (N, C), y_true (N,) class numbers.
 
-    def loss(values: np.ndarray) -> float:
-        chances = softmax(values[0] * logs + values[1:])
-        missed = -np.log(np.clip(chances[np.arange(len(target)), target], MIN_PROB, 1)).mean()
-        return float(missed + HOLD * ((values[0] - 1) ** 2 + (values[1:] ** 2).mean()))
-
-    found = minimize(loss, np.array([1.0, *np.zeros(classes)]), bounds=[(0.05, 5), *[(-5, 5)] * classes]).x
-    return Rule(round(float(found[0]), 4), tuple(round(float(value), 4) for value in found[1:] - found[1:].mean()))
-
-
-def matched(rule: Rule, raw: np.ndarray, shares: np.ndarray) -> Rule:
-    """The rule with offsets under which each class is given as often as `shares` (C,) say, on raw (N, C) of any rows.
-
-    Class by class: the offset from which the class beats the best of the others on that share of the rows, again until
-    nothing moves. No label is looked at. Where no share says anything, the rule stays as it is.
+    Source: bias-corrected temperature scaling, Alexandari et al. 2020.
     """
-    if not shares.any():
+    log_probs, classes = np.log(np.clip(probs, MIN_PROB, 1)), probs.shape[1]
+
+    def loss(parameters: np.ndarray) -> float:
+        scale, bias = parameters[0], parameters[1:]
+        calibrated = softmax(scale * log_probs + bias)
+        log_loss = -np.log(np.clip(calibrated[np.arange(len(y_true)), y_true], MIN_PROB, 1)).mean()
+        return float(log_loss + REGULARISATION * ((scale - 1) ** 2 + (bias**2).mean()))
+
+    start, bounds = np.array([1.0, *np.zeros(classes)]), [(0.05, 5), *[(-5, 5)] * classes]
+    scale, *bias = minimize(loss, start, bounds=bounds).x
+    return Rule(round(float(scale), 4), tuple(round(float(value), 4) for value in bias - np.mean(bias)))
+
+
+def match_class_prior(rule: Rule, probs: np.ndarray, prior: np.ndarray) -> Rule:
+    """The rule with offsets under which each class is predicted as often as `prior` (C,) says, on probs (N, C) of any rows.
+
+    Class by class: the offset from which the class beats the best other class on that fraction of the rows, again until
+    nothing moves. No label is read. Where all of the prior is 0, the rule stays as it is.
+    """
+    if not prior.any():
         return rule
-    logs, classes = np.log(np.clip(rule.calibrate(raw), MIN_PROB, 1)), len(shares)
-    found = np.zeros(classes)
-    for _ in range(TURNS):
-        before = found.copy()
-        for one in range(1 if classes == 2 else 0, classes):
-            margin = logs[:, one] - np.delete(logs + found, one, axis=1).max(1)  # (N,)
-            found[one] = -np.quantile(margin, 1 - shares[one])
-        if np.abs(found - before).max() < NEAR:
+    log_probs, classes = np.log(np.clip(rule.calibrate(probs), MIN_PROB, 1)), len(prior)
+    offsets = np.zeros(classes)
+    for _ in range(MAX_ITERATIONS):
+        previous = offsets.copy()
+        for number in range(1 if classes == 2 else 0, classes):
+            margin = log_probs[:, number] - np.delete(log_probs + offsets, number, axis=1).max(1)  # (N,)
+            offsets[number] = -np.quantile(margin, 1 - prior[number])
+        if np.abs(offsets - previous).max() < TOLERANCE:
             break
-    return replace(rule, offsets=tuple(round(float(value), 8) for value in found - found.mean()))
+    return replace(rule, offsets=tuple(round(float(value), 8) for value in offsets - offsets.mean()))
 
 
-def shares(targets: np.ndarray, head: Head) -> list[np.ndarray]:
-    """How often each class is true, one array a question; targets (N, questions)."""
-    found = []
-    for number, question in enumerate(head.questions):
-        known = targets[:, number][targets[:, number] != UNKNOWN]
-        found.append(np.bincount(known, minlength=len(question.classes)) / max(1, len(known)))
-    return found
+def class_priors(targets: np.ndarray, head: Head) -> list[np.ndarray]:
+    """How often each class is true, float64 [classes] for each of the head's targets; targets (N, targets)."""
+    priors = []
+    for labels, question in zip(targets.T, head.questions, strict=True):
+        known = labels[labels != UNKNOWN]
+        priors.append(np.bincount(known, minlength=len(question.classes)) / max(1, len(known)))
+    return priors
 
 
-def fit(head: Head, logits: np.ndarray, targets: np.ndarray) -> Head:
-    """The head with a rule a question, all from these rows: logits (N, head.logits), targets (N, questions).
+def fit_rules(head: Head, logits: np.ndarray, targets: np.ndarray) -> Head:
+    """The head with a rule for each target, all from these rows: logits (N, head.logits), targets (N, targets).
 
-    A question that none of the rows answers stays uncalibrated, and its likeliest class is given.
+    A target without any label stays uncalibrated, and its likeliest class is predicted.
     """
     rules = []
-    for number, (raw, share) in enumerate(zip(head.raw(logits), shares(targets, head), strict=True)):
-        known = targets[:, number] != UNKNOWN
-        fitted = calibration(raw[known], targets[known, number]) if known.any() else Rule()
-        rules.append(matched(fitted, raw[known], share))
+    for probs, labels, prior in zip(head.raw(logits), targets.T, class_priors(targets, head), strict=True):
+        known = labels != UNKNOWN
+        rule = fit_calibration(probs[known], labels[known]) if known.any() else Rule()
+        rules.append(match_class_prior(rule, probs[known], prior))
     return replace(head, rules=tuple(rules))
 
 
-def rematched(head: Head, logits: np.ndarray, wanted: Sequence[np.ndarray]) -> Head:
-    """The head's calibration, with offsets matched to `wanted` shares on these logits.
+def refit_offsets(head: Head, logits: np.ndarray, priors: Sequence[np.ndarray]) -> Head:
+    """The head's calibration, with offsets that match these priors on these logits.
 
-    Networks that answer together spread less than each alone: offsets from single networks would not fit them.
+    The mean of several networks spreads less than each network: offsets from single networks would not fit it.
     """
-    rules = [matched(rule, raw, share) for rule, raw, share in zip(head.rules, head.raw(logits), wanted, strict=True)]
+    probs = head.raw(logits)
+    rules = [match_class_prior(*fitting) for fitting in zip(head.rules, probs, priors, strict=True)]
     return replace(head, rules=tuple(rules))
 
 
-def split(heads: Sequence[Head], targets: np.ndarray) -> list[np.ndarray]:
-    """The columns (N, questions) of each head's targets."""
-    ends = np.cumsum([len(head.questions) for head in heads])[:-1]
-    return np.split(targets, ends, axis=1)
+def split_by_head(heads: Sequence[Head], targets: Targets) -> list[Targets]:
+    """The columns (N, targets of the head) of each head in targets (N, all targets)."""
+    ends = np.cumsum([len(head.questions) for head in heads]).tolist()
+    return [targets[:, end - len(head.questions) : end] for head, end in zip(heads, ends, strict=True)]
 
 
-def nested(heads: Sequence[Head], logits: np.ndarray, targets: np.ndarray, fold: np.ndarray) -> list[list[Head]]:
-    """For each fold's number the heads with rules from the other folds."""
-    found = []
-    for one in range(int(fold.max()) + 1):
-        others = fold != one
-        parts = zip(heads, columns(heads), split(heads, targets), strict=True)
-        found.append([fit(head, logits[others][:, where], target[others]) for head, where, target in parts])
-    return found
+def cross_fit_rules(
+    heads: Sequence[Head], logits: np.ndarray, targets: np.ndarray, fold: np.ndarray
+) -> list[list[Head]]:
+    """For each fold the heads with rules from the rows of the other folds; fold int (N,) counts from 0."""
+    heads_by_fold = []
+    for number in range(int(fold.max()) + 1):
+        others = fold != number
+        columns_and_targets = zip(heads, columns(heads), split_by_head(heads, targets), strict=True)
+        heads_by_fold.append(
+            [fit_rules(head, logits[others][:, where], target[others]) for head, where, target in columns_and_targets]
+        )
+    return heads_by_fold

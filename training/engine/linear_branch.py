@@ -17,7 +17,8 @@ class LinearBranch(nn.Module):
 
     def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleDict({modality: nn.Linear(width, outputs) for modality, width in widths.items()})
+        layers = {modality: nn.utils.skip_init(nn.Linear, width, outputs) for modality, width in widths.items()}
+        self.layers = nn.ModuleDict(layers)
         self.bias = nn.Parameter(torch.zeros(outputs))  # added to every row
         for (
             modality,

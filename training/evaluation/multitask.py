@@ -88,7 +88,7 @@ def evaluate_model(args: argparse.Namespace, options: EvalOptions) -> dict[str, 
 def load_model(name: str) -> MultitaskModel:
     """From `weights/`; `BadInput` for a model that is missing and that no checkout would bring."""
     if not (weights.root() / name).is_dir():
-        recipe, run = config.read(name), RUNS / name
+        recipe, run = config.load(name), RUNS / name
         missing = f"weights/ has no {name}, which answers {' and '.join(recipe.tasks)}"
         measured_with = evaluation_files.read_evaluation(run).get("measured_with", {}).values()
         towers = [tower for tower in measured_with if tower.startswith(HUB_PREFIXES)]

@@ -30,13 +30,13 @@ def write(
     graph: onnx.ModelProto | None = None,
     bits: int = 16,
 ) -> Path:
-    """Writes `weights/NAME/` and returns it.
+    """Writes `weights/NAME/`, or NAME below the folder of `weights.writing_to`, and returns it.
 
     The weights of a `graph` are stored beside `tensors` in float16, or with `bits` 8 its matrices and kernels in int8 with a
     scale for each output. They are float32 again when the graph is loaded. `config["sha256"]` holds the hashes of further
     files that the caller has put into the folder.
     """
-    folder = weights.root() / name
+    folder = weights.output_folder(name)
     folder.mkdir(parents=True, exist_ok=True)
     stored, files = dict(tensors or {}), ["model.safetensors"]
     if graph is not None:

@@ -1,116 +1,101 @@
-"""`python -m training compare RECIPE…`: trained systems side by side, or a system and its ablations.
+"""`python -m training compare NAME…`: trained multitask models side by side, or a model and its ablations.
 
-Nothing is trained that has been: figures are those that runs wrote (`runs/NAME/metrics.json`, else `weights/NAME/`), where
-they were made with the folds, epochs and seed that are asked for now, and learned from the rows in `--data` where that is
-given. An ablation, or a system without such a run, is trained first, a try in `runs/NAME--try`; what ships already stays.
-An ablation's figures also go into `weights/NAME/evaluation.json`, unless it was only tried out, or on other rows.
+Metrics are read from `runs/NAME/` or `weights/NAME/` where a run with the same configuration, and with the rows in `--data`
+where that is given, left them. Otherwise the model is trained first; weights that ship already stay. With `--limit`,
+`--folds` or `--epochs` all of it is a dry run in `runs/NAME--dry-run`. The metrics of ablations also go into
+`weights/NAME/evaluation.json`, unless in a dry run or on other rows.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from models import evaluation_files, weights
-from training.multitask.config import SystemRecipe, read
+from training.multitask import data, manifest
+from training.multitask.config import MultitaskConfig, load
 
-Figures = dict[str, Any]
-Keys = dict[tuple[Any, ...], np.ndarray]
+Metrics = dict[str, Any]
+Keys = dict[
+    tuple[Any, ...], np.ndarray
+]  # of the training rows, by what they depend on: a model and its ablations share them
 
 
 def compare(args: argparse.Namespace) -> str:
-    """The table as Markdown, a line for each system, task and set of rows; all of it as JSON in `args.json`."""
-    found: dict[str, Figures] = {}
-    read_keys: Keys = {}
+    """The table as Markdown, a line for each model, task and split; all of it as JSON in `args.json`."""
+    keys: Keys = {}
+    metrics: dict[str, Metrics] = {}
     for name in args.names:
-        recipe = read(name, args)
-        found[recipe.name] = _of(recipe, args, read_keys)
+        config = load(name, args)
+        metrics[name] = _metrics_of(config, args, keys, ship=not weights.folder(name).is_dir())
         if args.ablations:
-            ablated = {one: _of(recipe.ablated(one), args, read_keys) for one in recipe.ablations}
-            found |= {f"{name}, {one}": figures for one, figures in ablated.items()}
-            if not _tried(args) and _learned_from(weights.root() / recipe.name, recipe, args, read_keys):
-                keep(recipe.name, ablated)
+            ablations = {each: _metrics_of(config.ablated(each), args, keys) for each in config.ablations}
+            metrics |= {f"{name}, {ablation}": values for ablation, values in ablations.items()}
+            if not _is_dry_run(args) and _same_rows(weights.folder(name), config, args, keys):
+                save_ablations(name, ablations)
     if args.json:
         Path(args.json).parent.mkdir(parents=True, exist_ok=True)
-        Path(args.json).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    return table(found)
+        Path(args.json).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    return table(metrics)
 
 
-def _tried(args: argparse.Namespace) -> bool:
-    """Whether the command tries things out: what it trains is no figure of the system."""
-    return any(getattr(args, name, None) is not None for name in ("limit", "folds", "epochs"))
+def _is_dry_run(args: argparse.Namespace) -> bool:
+    return any((args.limit, args.folds, args.epochs))
 
 
-def _of(recipe: SystemRecipe, args: argparse.Namespace, read_keys: Keys) -> Figures:
-    """The figures of a run that is there, else of one that is made now."""
-    tried, shipped = _tried(args), weights.root() / recipe.name
-    out = Path(args.out) / (f"{recipe.name}--try" if tried else recipe.name)
-    here = [out] if _like(out, recipe, args.limit) else []
-    for folder in here if tried else [*here, shipped]:
-        figures = evaluation_files.read_json(folder, evaluation_files.METRICS)
-        if figures and _learned_from(folder, recipe, args, read_keys):
-            return figures
+def _metrics_of(config: MultitaskConfig, args: argparse.Namespace, keys: Keys, *, ship: bool = False) -> Metrics:
+    """The metrics of a run that is there, else of one that is made now."""
+    dry_run = _is_dry_run(args)
+    out = Path(args.out) / (f"{config.name}--dry-run" if dry_run else config.name)
+    run = manifest.read(out)
+    same_run = run.get("config") == manifest.trained_settings(config) and run.get("limit") == args.limit
+    for folder in [out] * same_run + [weights.folder(config.name)] * (not dry_run):
+        metrics = evaluation_files.read_json(folder, evaluation_files.METRICS)
+        if metrics and _same_rows(folder, config, args, keys):
+            return metrics
     from training.multitask import train
 
-    return train.run(replace(recipe, ship=recipe.ship and not tried and not shipped.is_dir()), args.data, out, args)
+    return train.run(config, args.data, out, train.RunOptions(limit=args.limit, ship=ship and not dry_run))
 
 
-def _learned_from(folder: Path, recipe: SystemRecipe, args: argparse.Namespace, read_keys: Keys) -> bool:
-    """Whether what is in this folder learned from the rows in `args.data`, in any order; where none is given it counts.
-
-    `read_keys`: of the training rows that were read already, since a system and its ablations ask for the same.
-    """
+def _same_rows(folder: Path, config: MultitaskConfig, args: argparse.Namespace, keys: Keys) -> bool:
+    """Whether what is in this folder learned from the training rows in `args.data`, in any order, or none is given."""
     if args.data is None:
         return True
-    from training.multitask import data
-
-    which = recipe.data, recipe.tasks, recipe.image is None
-    if which not in read_keys:
-        rows, part, _, _ = data.chosen(recipe, args.data, limit=args.limit)
-        read_keys[which] = np.sort(data.keys([row for row, number in zip(rows, part, strict=True) if number == 0]))
-    return np.array_equal(np.sort(evaluation_files.learned_keys(folder)), read_keys[which])
+    depends_on = config.data, config.tasks, config.image is None
+    if depends_on not in keys:
+        keys[depends_on] = np.sort(data.read_rows(config, args.data, limit=args.limit).train_keys())
+    return np.array_equal(np.sort(evaluation_files.learned_keys(folder)), keys[depends_on])
 
 
-def _like(out: Path, recipe: SystemRecipe, limit: int | None) -> bool:
-    """Whether the run in this folder was made as the recipe is trained now, on as many rows."""
-    try:
-        config = json.loads((out / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    asked = {name: getattr(recipe.schedule, name) for name in ("folds", "epochs", "seed")}
-    return config.get("limit") == limit and asked.items() <= config.get("schedule", {}).items()
-
-
-def keep(name: str, ablated: dict[str, Figures]) -> None:
-    """Ablations beside the figures of the system, where it has been trained."""
-    folder = weights.root() / name
+def save_ablations(name: str, ablations: dict[str, Metrics]) -> None:
+    """Writes the ablations beside the metrics of the model, where it has been trained."""
+    folder = weights.folder(name)
     if folder.is_dir():
-        ablations = [{"name": variant, "figures": figures} for variant, figures in ablated.items()]
-        evaluation_files.update_evaluation(folder, ablations=ablations)
+        named = [{"name": ablation, "figures": metrics} for ablation, metrics in ablations.items()]
+        evaluation_files.update_evaluation(folder, ablations=named)
 
 
-def table(found: dict[str, Figures]) -> str:
-    """Sorted by task and rows, then by macro-F1."""
+def table(metrics_by_model: dict[str, Metrics]) -> str:
+    """Sorted by task and split, then by macro-F1."""
     rows = [
-        (part, name, figures)
-        for name, every in found.items()
-        for part, figures in every.items()
-        if isinstance(figures, dict) and "macro_f1" in figures
+        (split, name, metrics)
+        for name, by_split in metrics_by_model.items()
+        for split, metrics in by_split.items()
+        if isinstance(metrics, dict) and "macro_f1" in metrics
     ]
     rows.sort(key=lambda row: (row[0], -row[2]["macro_f1"]))
     lines = [
-        "| task, rows | system | n | macro-F1 (95% interval) | always the commonest | accuracy |",
+        "| task, rows | model | n | macro-F1 (95% interval) | majority baseline | accuracy |",
         "|---|---|---:|---|---:|---:|",
     ]
-    for part, name, figures in rows:
-        low, high = figures["macro_f1_low"], figures["macro_f1_high"]
-        lines.append(
-            f"| {part} | {name} | {figures['rows']:,} | {figures['macro_f1']:.3f} ({low:.3f} to {high:.3f}) "
-            f"| {figures['macro_f1_majority']:.3f} | {figures['accuracy']:.3f} |"
-        )
+    lines += [
+        f"| {split} | {name} | {metrics['rows']:,} | {evaluation_files.metric_cell(metrics, 'macro_f1')} "
+        f"| {metrics['macro_f1_majority']:.3f} | {metrics['accuracy']:.3f} |"
+        for split, name, metrics in rows
+    ]
     return "\n".join(lines)

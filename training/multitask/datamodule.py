@@ -1,4 +1,4 @@
-"""A data set's rows as batches of a system: prepared sides, targets, and rows of like length together."""
+"""Batches of a multitask model: prepared inputs, targets, and rows of similar length together."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import lightning as L
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, Sampler
 
 from training.backbones.base import TokenStore
-from training.multitask.config import Schedule
+from training.multitask.config import ScheduleConfig
 
-CHUNK = 16  # batches that are sorted by length together
+BUCKET_BATCHES = 16  # batches that are sorted by length together
+VALIDATION_FACTOR = 4  # validation batches are this much larger
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """`image` and `text` are the stores of the sides that the system has; `target` int64 [rows, all questions]."""
+    """The stores of the modalities that the model reads, which rows have them, and `target` int64 [rows, all targets]."""
 
     image: TokenStore | None
     text: TokenStore | None
@@ -28,32 +29,32 @@ class Prepared:
     target: np.ndarray
     lengths: np.ndarray
 
-    def batch(self, rows: np.ndarray, drop_side: float = 0.0) -> dict[str, Tensor]:
-        """The named inputs of `network.parts`; `drop_side` is modality dropout, which never takes a row's last side."""
+    def batch(self, rows: np.ndarray, modality_dropout: float = 0.0) -> dict[str, Tensor]:
+        """The inputs of `named_losses`; `modality_dropout` never takes a row's last modality."""
         image = np.where(self.has_image[rows], rows, -1)
         text = np.where(self.has_text[rows], rows, -1)
-        if drop_side and self.image is not None and self.text is not None:
-            dice = torch.rand(len(rows)).numpy()  # torch's generator: seeded with the rest, apart in each process
+        if modality_dropout and self.image is not None and self.text is not None:
+            dice = torch.rand(len(rows)).numpy()  # torch's generator: seeded with the rest, different in each process
             image, text = (
-                np.where((dice < drop_side) & (text >= 0), -1, image),
-                np.where((dice >= 1 - drop_side) & (image >= 0), -1, text),
+                np.where((dice < modality_dropout) & (text >= 0), -1, image),
+                np.where((dice >= 1 - modality_dropout) & (image >= 0), -1, text),
             )
-        pictures, image_mask = _side(self.image, image)
-        words, text_mask = _side(self.text, text)
+        image_tokens, image_mask = _inputs(self.image, image)
+        text_tokens, text_mask = _inputs(self.text, text)
         return {
-            "image": pictures, "image_mask": image_mask, "text": words, "text_mask": text_mask,
+            "image": image_tokens, "image_mask": image_mask, "text": text_tokens, "text_mask": text_mask,
             "target": torch.from_numpy(self.target[rows]),
         }  # fmt: skip
 
 
-def _side(store: TokenStore | None, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+def _inputs(store: TokenStore | None, rows: np.ndarray) -> tuple[Tensor, Tensor]:
     if store is None:
         return torch.zeros(len(rows), 1, 1), torch.zeros(len(rows), 1, dtype=torch.bool)
     return store.batch(rows)
 
 
-class Numbers(Dataset):
-    """Row numbers: what a batch holds is fetched for all of them at once."""
+class RowNumbers(Dataset):
+    """Row numbers: the inputs of a batch are fetched for all of its rows at once."""
 
     def __init__(self, rows: np.ndarray) -> None:
         self.rows = rows
@@ -61,61 +62,64 @@ class Numbers(Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, at: int) -> int:
-        return int(self.rows[at])
+    def __getitem__(self, index: int) -> int:
+        return int(self.rows[index])
 
 
-class ByLength(BatchSampler):
-    """Batches of rows of like length, from chunks of whatever order `sampler` gives (Lightning may put in another)."""
+class LengthBucketSampler(BatchSampler):
+    """Batches of rows of similar length, from buckets in whatever order `sampler` gives (Lightning may replace it)."""
 
     def __init__(self, sampler: Sampler, batch_size: int, drop_last: bool, lengths: Sequence[int]) -> None:
         super().__init__(sampler, batch_size, drop_last)
         self.lengths = lengths
 
     def __iter__(self) -> Iterator[list[int]]:
-        waiting: list[int] = []
-        for at in self.sampler:
-            waiting.append(at)
-            if len(waiting) == CHUNK * self.batch_size:
-                yield from self._sorted(waiting)
-                waiting = []
-        yield from self._sorted(waiting)
+        bucket: list[int] = []
+        for index in self.sampler:
+            bucket.append(index)
+            if len(bucket) == BUCKET_BATCHES * self.batch_size:
+                yield from self._batches(bucket)
+                bucket = []
+        yield from self._batches(bucket)
 
-    def _sorted(self, some: list[int]) -> list[list[int]]:
-        some = sorted(some, key=lambda at: self.lengths[at])
-        batches = [some[start : start + self.batch_size] for start in range(0, len(some), self.batch_size)]
+    def _batches(self, bucket: list[int]) -> list[list[int]]:
+        by_length = sorted(bucket, key=lambda index: self.lengths[index])
+        batches = [by_length[start : start + self.batch_size] for start in range(0, len(by_length), self.batch_size)]
         if len(batches) > 1 and len(batches[-1]) == 1 and self.batch_size > 2:  # batch norm learns nothing from one row
             batches[-1].insert(0, batches[-2].pop())
         if self.drop_last:
             batches = [batch for batch in batches if len(batch) == self.batch_size]
-        return [batches[at] for at in torch.randperm(len(batches)).tolist()]
+        return [batches[number] for number in torch.randperm(len(batches)).tolist()]
 
 
-def loader(data: Prepared, rows: np.ndarray, batch: int, *, drop_side: float = 0.0, shuffle: bool) -> DataLoader:
-    """Batches of these rows, in a new order each epoch if `shuffle`, in theirs otherwise."""
-    numbers = Numbers(rows)
+class MultitaskDataModule(L.LightningDataModule):
+    """The loaders of a fold.
 
-    def collate(some: list[int]) -> dict[str, Tensor]:
-        return data.batch(np.asarray(some), drop_side)
-
-    if not shuffle:
-        return DataLoader(numbers, batch_size=batch, collate_fn=collate)
-    sampler = ByLength(torch.utils.data.RandomSampler(numbers), batch, False, data.lengths[rows].tolist())
-    return DataLoader(numbers, batch_sampler=sampler, collate_fn=collate)
-
-
-class Batches(L.LightningDataModule):
-    """A fold's loaders. They are built in these hooks, and nowhere earlier, because Lightning records there what a batch
-    sampler was built with: over several devices it builds `ByLength` anew around each process's share of the rows.
+    They are built in these hooks, and nowhere earlier, because Lightning records there what a batch sampler was built with:
+    over several devices it builds `LengthBucketSampler` again around each process's share of the rows.
     """
 
-    def __init__(self, data: Prepared, seen: np.ndarray, unseen: np.ndarray, schedule: Schedule) -> None:
+    def __init__(
+        self, data: Prepared, train_rows: np.ndarray, held_out_rows: np.ndarray, schedule: ScheduleConfig
+    ) -> None:
         super().__init__()
-        self.rows, self.seen, self.unseen, self.schedule = data, seen, unseen, schedule
+        self.data, self.train_rows, self.held_out_rows, self.schedule = data, train_rows, held_out_rows, schedule
 
     def train_dataloader(self) -> DataLoader:
-        schedule = self.schedule
-        return loader(self.rows, self.seen, schedule.batch, drop_side=schedule.drop_side, shuffle=True)
+        """The training rows in a new order each epoch, with modality dropout."""
+        rows, schedule = RowNumbers(self.train_rows), self.schedule
+        lengths = self.data.lengths[self.train_rows].tolist()
+        sampler = LengthBucketSampler(RandomSampler(rows), schedule.batch_size, False, lengths)
+        return DataLoader(
+            rows,
+            batch_sampler=sampler,
+            collate_fn=lambda batch: self.data.batch(np.asarray(batch), schedule.modality_dropout),
+        )
 
     def val_dataloader(self) -> DataLoader:
-        return loader(self.rows, self.unseen, 4 * self.schedule.batch, shuffle=False)
+        """The held-out rows in their order."""
+        return DataLoader(
+            RowNumbers(self.held_out_rows),
+            batch_size=VALIDATION_FACTOR * self.schedule.batch_size,
+            collate_fn=lambda batch: self.data.batch(np.asarray(batch)),
+        )

@@ -1,10 +1,11 @@
-"""A trained system as a folder of `weights/`: one graph for all its networks, which onnxruntime runs without torch."""
+"""A trained multitask model as a folder of `weights/`: one graph of all its networks, which onnxruntime runs without torch."""
 
 from __future__ import annotations
 
 import copy
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,21 @@ from models.encoders.base import GRID
 from training.backbones.base import Backbone
 from training.backbones.sentences import WIDTH
 from training.export import weights_folder
-from training.multitask.data import System
-from training.multitask.model import Network
+from training.multitask.builder import ModelBuilder
+from training.multitask.model import MultitaskNetwork
 
 WORDS = "words.json"
 
 
-class Together(nn.Module):
-    """All networks on the same inputs: logits (networks, B, all of the heads). A front is what a side goes through first."""
+class Ensemble(nn.Module):
+    """All networks on the same inputs: logits (networks, B, all heads). `fronts` are frozen encoders by modality."""
 
-    def __init__(self, networks: Sequence[Network], fronts: Mapping[str, nn.Module]) -> None:
+    def __init__(self, networks: Sequence[MultitaskNetwork], fronts: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.networks, self.fronts = nn.ModuleList(networks), nn.ModuleDict(fronts)
 
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
+        """Tokens or raw inputs of both modalities with their masks to (networks, B, all heads)."""
         if "image" in self.fronts:
             image, image_mask = self.fronts["image"](image, image_mask)
         if "text" in self.fronts:
@@ -39,39 +41,41 @@ class Together(nn.Module):
         return torch.stack([network(image, image_mask, text, text_mask) for network in self.networks])
 
 
-class Alone(nn.Module):
-    """The same for systems that read one side: the picture if `image`, else the words."""
+class SingleModalityEnsemble(nn.Module):
+    """The same for models that read one modality."""
 
-    def __init__(self, networks: Sequence[Network], fronts: Mapping[str, nn.Module], *, image: bool) -> None:
+    def __init__(self, ensemble: Ensemble, modality: str) -> None:
         super().__init__()
-        self.together, self.image = Together(networks, fronts), image
+        self.ensemble, self.modality = ensemble, modality
 
-    def forward(self, side: Tensor, mask: Tensor) -> Tensor:
-        nothing = side.new_zeros(side.shape[0], 1, 1), mask[:, :1] & False
-        return self.together(side, mask, *nothing) if self.image else self.together(*nothing, side, mask)
+    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """Inputs of the modality with their mask to (networks, B, all heads)."""
+        absent = inputs.new_zeros(inputs.shape[0], 1, 1), mask[:, :1] & False
+        return (
+            self.ensemble(inputs, mask, *absent) if self.modality == "image" else self.ensemble(*absent, inputs, mask)
+        )
 
 
-def graph(system: System, networks: Sequence[Network]) -> onnx.ModelProto:
-    """Inputs `image`, `image_mask`, `text`, `text_mask`, as far as the system has them; output `logits`."""
-    sides = {"image": system.image, "text": system.text}
+def graph(builder: ModelBuilder, networks: Sequence[MultitaskNetwork]) -> onnx.ModelProto:
+    """Inputs `image`, `image_mask`, `text`, `text_mask`, as far as the model reads them; output `logits`."""
+    encoders = builder.encoders()
     inputs: dict[str, Tensor] = {}
     axes: dict[str, dict[int, str]] = {}
-    for name, encoder in sides.items():
-        if encoder is None:
-            continue
-        example, mask, varying = _example(name, encoder)
-        inputs |= {name: example, f"{name}_mask": mask}
-        axes |= {name: {0: "batch", **varying}, f"{name}_mask": {0: "batch", **varying}}
-    plain = [copy.deepcopy(network).eval() for network in networks]
-    for network in plain:
+    for modality, encoder in encoders.items():
+        example, mask, varying = _example(modality, encoder)
+        inputs |= {modality: example, f"{modality}_mask": mask}
+        axes |= {key: {0: "batch", **varying} for key in (modality, f"{modality}_mask")}
+    copies = [copy.deepcopy(network).eval() for network in networks]
+    for network in copies:
         network.align = nn.ModuleDict()  # of use in training only
-    both = len(inputs) == 4
-    fronts = {name: encoder.front for name, encoder in sides.items() if encoder and encoder.front}
-    module = Together(plain, fronts) if both else Alone(plain, fronts, image=system.image is not None)
+    fronts = {name: front for name, encoder in encoders.items() if (front := encoder.front) is not None}
+    module: nn.Module = Ensemble(copies, fronts)
+    if len(encoders) == 1:
+        module = SingleModalityEnsemble(module, next(iter(encoders)))  # type: ignore[arg-type]
     return weights_folder.trace(module, tuple(inputs.values()), names=tuple(inputs), outputs=("logits",), dynamic=axes)
 
 
-def _example(side: str, encoder: Backbone) -> tuple[Tensor, Tensor, dict[int, str]]:
+def _example(modality: str, encoder: Backbone) -> tuple[Tensor, Tensor, dict[int, str]]:
     """An input, its mask, and which axis beside the batch varies."""
     reads = encoder.input_kind
     if reads == "pixels":
@@ -79,54 +83,46 @@ def _example(side: str, encoder: Backbone) -> tuple[Tensor, Tensor, dict[int, st
         return torch.randn(2, 3, size, size), torch.ones(2, 1, dtype=torch.bool), {}
     if reads == "words":
         return torch.randint(2, 9, (2, 7)), torch.ones(2, 7, dtype=torch.bool), {1: "words"}
-    if reads == "pieces":
-        return torch.randn(2, 9, WIDTH), torch.ones(2, 9, dtype=torch.bool), {1: "words"}
-    if side == "image":
+    if modality == "image":
         return torch.randn(2, GRID * GRID, encoder.width), torch.ones(2, GRID * GRID, dtype=torch.bool), {}
-    return torch.randn(2, 9, 768), torch.ones(2, 9, dtype=torch.bool), {1: "words"}
+    width = WIDTH if reads == "pieces" else 2 * WIDTH  # word pieces' embeddings, or the tokens of `mini_words`
+    return torch.randn(2, 9, width), torch.ones(2, 9, dtype=torch.bool), {1: "words"}
 
 
 def write(
-    system: System,
-    heads: Sequence[Head],
-    made: onnx.ModelProto,
-    figures: Mapping[str, Any],
-    card: str,
-    recipe: Mapping[str, Any],
+    builder: ModelBuilder, heads: Sequence[Head], ensemble: onnx.ModelProto, metrics: Mapping[str, Any], readme: str
 ) -> Path:
-    """`weights/<name>/` with graph, tensors, card and figures."""
-    name = system.recipe.name
+    """Writes `weights/NAME/` with graph, tensors, configuration, metrics and card."""
+    config = builder.config
     hashes = {}
-    words = system.text and system.text.words
+    words = builder.text and builder.text.words
     if words is not None:
-        folder = weights.output_folder(name)
+        folder = weights.output_folder(config.name)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / WORDS).write_text(json.dumps(words, ensure_ascii=False) + "\n", encoding="utf-8")
         hashes[WORDS] = weights.sha256(folder / WORDS)
-    cleans = {"clean": True} if system.recipe.text is not None and system.recipe.text.clean else {}
     inputs: dict[str, dict[str, Any]] = {
-        side: {"reads": encoder.input_kind, "encoder": encoder.spec.encoder, **encoder.card}
-        for side, encoder in (("image", system.image), ("text", system.text))
-        if encoder is not None
+        modality: {"reads": encoder.input_kind, "encoder": encoder.spec.encoder, **encoder.card}
+        for modality, encoder in builder.encoders().items()
     }
-    if system.text is not None:
-        inputs["text"] |= cleans
+    if config.text is not None and config.text.clean:
+        inputs["text"]["clean"] = True
     return weights_folder.write(
-        name,
+        config.name,
         config={
             "kind": "system",
-            "title": system.recipe.title,
-            "summary": system.recipe.summary,
-            "data": system.recipe.data,
+            "title": config.title,
+            "summary": config.summary,
+            "data": config.data,
             "inputs": inputs,
-            "fusion": system.recipe.fusion,
+            "fusion": config.fusion.name,
             "heads": [head.to_dict() for head in heads],
-            "measured_with": system.measured_with,
-            "recipe": recipe,
+            "measured_with": builder.measured_with,
+            "recipe": asdict(config),
             "sha256": hashes,
         },
-        metrics=figures,
-        readme=card,
-        graph=made,
-        bits=system.recipe.bits,
+        metrics=metrics,
+        readme=readme,
+        graph=ensemble,
+        bits=config.bits,
     )

@@ -1,4 +1,4 @@
-"""`run.json` in the folder of a system's run: what its networks were trained as, so that `--resume` goes on with nothing else."""
+"""`run.json` in the folder of a run: what its networks were trained on and how, so that `--resume` continues nothing else."""
 
 from __future__ import annotations
 
@@ -11,58 +11,70 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BadInput
-from training.multitask.config import SystemRecipe
+from training.multitask.config import MultitaskConfig
 
 FILE = "run.json"
-UNTRAINED = ("title", "summary", "ablations", "ship", "bits")  # settings of a recipe that no network is trained by
+UNTRAINED = ("title", "summary", "ablations", "bits")  # settings that no network depends on
 
 
-def described(recipe: SystemRecipe, measured_with: Mapping[str, str], limit: int | None, rows: str) -> dict[str, Any]:
-    """What `run.json` holds; `rows` is `Data.identity`."""
-    trained = {key: value for key, value in asdict(recipe).items() if key not in UNTRAINED}
-    found = {"recipe": trained, "measured_with": dict(measured_with), "limit": limit, "rows": rows}
-    plain: dict[str, Any] = json.loads(json.dumps(found, default=list))
+def describe(config: MultitaskConfig, measured_with: Mapping[str, str], limit: int | None, rows: str) -> dict[str, Any]:
+    """The content of `run.json`; `rows` is `MultitaskData.identity`."""
+    return {"config": trained_settings(config), "measured_with": dict(measured_with), "limit": limit, "rows": rows}
+
+
+def trained_settings(config: MultitaskConfig) -> dict[str, Any]:
+    """The settings that the networks depend on, as JSON has them."""
+    settings = {key: value for key, value in asdict(config).items() if key not in UNTRAINED}
+    plain: dict[str, Any] = json.loads(json.dumps(settings))
     return plain
 
 
-def check(out: Path, asked: Mapping[str, Any]) -> None:
-    """`BadInput` where the folds and checkpoints in this folder are of another run than is asked for."""
+def read(out: Path) -> dict[str, Any]:
+    """The manifest of the run in this folder, empty where there is none that can be read."""
+    try:
+        manifest: dict[str, Any] = json.loads((out / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return manifest
+
+
+def check(out: Path, manifest: Mapping[str, Any]) -> None:
+    """Raises `BadInput` where the checkpoints in this folder are of another run than the manifest's."""
     if not [*out.glob("fold*.pt"), *out.glob("fold*/last.ckpt")]:
         return
-    way_out = "leave out --resume to train from the start, or name another --out"
-    try:
-        there = json.loads((out / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{out} has no {FILE} that tells what its networks learned from: {way_out}.") from error
-    old, new = _flat(there), _flat(asked)
-    others = [
+    advice = "leave out --resume to train from the start, or name another --out"
+    previous = read(out)
+    if not previous:
+        raise BadInput(f"{out} has no {FILE} that tells what its networks learned from: {advice}.")
+    old, new = _flat(previous), _flat(manifest)
+    differences = [
         "other training rows" if name == "rows" else f"{name} {old.get(name)} instead of {new.get(name)}"
         for name in dict.fromkeys([*new, *old])
         if old.get(name) != new.get(name)
     ]
-    if others:
-        raise BadInput(f"{out} holds another run, with {', '.join(others)}: {way_out}.")
+    if differences:
+        raise BadInput(f"{out} holds another run, with {', '.join(differences)}: {advice}.")
 
 
-def begin(out: Path, asked: Mapping[str, Any], *, resume: bool) -> None:
-    """Writes `run.json`; without `resume` the folds of a run that was here before go."""
-    for old in [] if resume else list(out.glob("fold*")):
-        if re.fullmatch(r"fold\d+\.pt", old.name):
-            old.unlink()
-        elif re.fullmatch(r"fold\d+", old.name):
-            shutil.rmtree(old)
-    part = out / f"{FILE}.part"  # never half a file: other processes may read it now
-    part.write_text(json.dumps(asked, indent=2) + "\n", encoding="utf-8")
-    part.replace(out / FILE)
+def begin(out: Path, manifest: Mapping[str, Any], *, resume: bool) -> None:
+    """Writes `run.json`; without `resume` the folds of a previous run in this folder are deleted."""
+    for path in [] if resume else list(out.glob("fold*")):
+        if re.fullmatch(r"fold\d+\.pt", path.name):
+            path.unlink()
+        elif re.fullmatch(r"fold\d+", path.name):
+            shutil.rmtree(path)
+    partial = out / f"{FILE}.part"  # never half a file: other processes may read it now
+    partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    partial.replace(out / FILE)
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by their own name: {"schedule": {"epochs": 3}} as {"schedule.epochs": 3}, the recipe's without its name."""
-    found: dict[str, Any] = {}
+    """Settings by dotted name: {"schedule": {"epochs": 3}} as {"schedule.epochs": 3}, the configuration's without its name."""
+    flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
-            inside = "" if name == "recipe" else f"{name}."
-            found |= {f"{inside}{key}": one for key, one in _flat(value).items()}
+            prefix = "" if name == "config" else f"{name}."
+            flat |= {f"{prefix}{key}": inner for key, inner in _flat(value).items()}
         else:
-            found[name] = value
-    return found
+            flat[name] = value
+    return flat

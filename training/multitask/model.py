@@ -1,4 +1,4 @@
-"""Encoders, fusion and heads as one torch module, and its losses by name."""
+"""Encoders, fusion, linear branch and heads as one torch module, and its losses by name."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from torch.nn.functional import normalize
 
 from models.classifiers.heads import Head, columns
 from models.fusion.sides import State
+from training.calibration.decision_rules import split_by_head
 from training.engine import losses
-from training.multitask.config import Schedule
+from training.engine.linear_branch import LinearBranch
+from training.multitask.config import ScheduleConfig
 
-ALIGNED = 64  # width of the space in which the contrastive loss compares
+ALIGN_WIDTH = 64  # of the space in which the contrastive loss compares
+ALIGNED_PAIRS = (("image", "text"), ("image", "fused"), ("text", "fused"))
 
 
-class Network(nn.Module):
-    """Inputs of both sides and their masks to (B, all logits), the heads' side by side.
+class MultitaskNetwork(nn.Module):
+    """Inputs of both modalities and their masks to (B, all logits), the heads' side by side.
 
-    A system without one side gets an input of zeros and an empty mask for it, which nothing reads. `align` says whether
-    the contrastive loss is asked for; it needs both sides.
+    A model without one modality gets an input of zeros and an empty mask for it, which nothing reads. `align` adds the
+    projections of the contrastive loss, which needs both modalities.
     """
 
     def __init__(
@@ -29,96 +32,90 @@ class Network(nn.Module):
         text: nn.Module | None,
         fusion: nn.Module,
         heads: Sequence[Head],
-        dropout: float,
-        wide: nn.Module | None = None,
+        linear_branch: LinearBranch | None = None,
         *,
-        begin_with_wide: bool = True,
         align: bool = True,
     ) -> None:
         super().__init__()
-        self.image, self.text, self.fusion = image, text, fusion
-        width = int(fusion.fused_width)  # type: ignore[arg-type]
-        self.norm, self.dropout = nn.LayerNorm(width), nn.Dropout(dropout)
+        self.image, self.text, self.fusion, self.linear_branch = image, text, fusion, linear_branch
+        width, token_width = int(fusion.fused_width), int(fusion.settings.width)  # type: ignore[arg-type,union-attr]
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(fusion.settings.dropout)  # type: ignore[union-attr,arg-type]
         self.heads = nn.ModuleList(nn.Linear(width, head.logits) for head in heads)
-        self.wide = wide
-        if wide is not None and begin_with_wide:  # the network adds to the linear path, and begins by adding nothing
-            for head in self.heads:
-                nn.init.zeros_(head.weight)
-                nn.init.zeros_(head.bias)
-        side = int(fusion.settings.width)  # type: ignore[union-attr,arg-type]
         self.align = nn.ModuleDict()
         if align and image is not None and text is not None:
-            for name, of in (("image", side), ("text", side), ("fused", width)):
-                self.align[name] = nn.Linear(of, ALIGNED)
-        self.register_load_state_dict_pre_hook(_without_align)
+            for name, width_in in (("image", token_width), ("text", token_width), ("fused", width)):
+                self.align[name] = nn.Linear(width_in, ALIGN_WIDTH)
+
+    @torch.no_grad()
+    def zero_heads(self) -> None:
+        """Lets the network begin by adding nothing to its linear branch."""
+        for parameter in self.heads.parameters():
+            parameter.zero_()
 
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
-        return self.read(image, image_mask, text, text_mask)[0]
+        """Logits (B, all heads)."""
+        return self.logits_and_state(image, image_mask, text, text_mask)[0]
 
-    def read(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, State]:
-        """Logits and the fusion's state."""
-        beside = None if self.wide is None else self.wide(image, image_mask, text, text_mask)
+    def logits_and_state(
+        self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor
+    ) -> tuple[Tensor, State]:
+        """Logits (B, all heads) and the fusion's state."""
+        branch = 0.0 if self.linear_branch is None else self.linear_branch(image, image_mask, text, text_mask)
         if self.image is not None:
             image, image_mask = self.image(image, image_mask)
         if self.text is not None:
             text, text_mask = self.text(text, text_mask)
         state = self.fusion(image, image_mask, text, text_mask)
         fused = self.dropout(self.norm(state.fused))
-        logits = torch.cat([head(fused) for head in self.heads], dim=-1).float()
-        return logits if beside is None else logits + beside, state
+        return torch.cat([head(fused) for head in self.heads], dim=-1).float() + branch, state
 
 
-def _without_align(network: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Checkpoints from before hold these layers for every recipe, trained or not: where nothing asks for them, they go."""
-    if not network.align:
-        for key in [key for key in state if key.startswith(f"{prefix}align.")]:
-            del state[key]
-
-
-def parts(
-    network: Network,
+def named_losses(
+    network: MultitaskNetwork,
     batch: Mapping[str, Tensor],
     heads: Sequence[Head],
     class_weights: Mapping[str, list[Tensor]],
-    schedule: Schedule,
+    schedule: ScheduleConfig,
 ) -> dict[str, Tensor]:
-    """The named losses of a batch: one a task, `align` and `balance` where the schedule asks for them."""
-    logits, state = network.read(batch["image"], batch["image_mask"], batch["text"], batch["text_mask"])
-    found, at = {}, 0
-    for head, where in zip(heads, columns(heads), strict=True):
-        target = batch["target"][:, at : at + len(head.questions)]
-        at += len(head.questions)
-        found[head.name] = losses.loss(head, logits[:, where], target, class_weights[head.name], schedule.smoothing)
-    both = batch["image_mask"].any(1) & batch["text_mask"].any(1)
-    if schedule.align and state.image is not None and state.text is not None:
-        found["align"] = align(network.align, state, both, schedule.temperature)
-    if schedule.balance and state.gates is not None:
-        found["balance"] = balance(state.gates)
-    return found
+    """The losses of a batch: one a task, and `align` and `balance` where the schedule gives them a weight."""
+    logits, state = network.logits_and_state(batch["image"], batch["image_mask"], batch["text"], batch["text_mask"])
+    by_name = {
+        head.name: losses.loss(head, logits[:, where], target, class_weights[head.name], schedule.label_smoothing)
+        for head, where, target in zip(heads, columns(heads), split_by_head(heads, batch["target"]), strict=True)
+    }
+    if schedule.align_weight and state.image is not None and state.text is not None:
+        both = batch["image_mask"].any(1) & batch["text_mask"].any(1)
+        by_name["align"] = align(network.align, state, both, schedule.temperature)
+    if schedule.balance_weight and state.gates is not None:
+        by_name["balance"] = balance(state.gates)
+    return by_name
 
 
 def align(projections: nn.ModuleDict, state: State, both: Tensor, temperature: float) -> Tensor:
-    """InfoNCE (van den Oord et al. 2018) between picture and words, picture and fused, words and fused.
+    """Symmetric InfoNCE between image and text, image and fused, text and fused.
 
-    Each meme's own pair against the other memes of the batch, both ways round; `both` are the rows with both sides.
-    With one such row, or none, it is 0 and still depends on all it reads: processes that share a step need the same losses.
+    Each meme's own pair is compared with the other memes of the batch; `both` bool (B,) are the rows with both modalities.
+    Without such a row it is 0 and still depends on all it reads: processes that share a step need the same losses.
     """
     states = {"image": state.image, "text": state.text, "fused": state.fused}
-    seen = {
+    vectors = {
         name: normalize(projections[name](value[both]).float(), dim=-1)
         for name, value in states.items()
         if value is not None
     }
     if not both.any():
-        return torch.stack([value.sum() for value in seen.values()]).sum()  # of nothing
-    pairs = [
-        losses.symmetric_info_nce(seen[left], seen[right], 1 / temperature)
-        for left, right in (("image", "text"), ("image", "fused"), ("text", "fused"))
-    ]
+        return torch.stack([value.sum() for value in vectors.values()]).sum()  # of nothing
+    pairs = [losses.symmetric_info_nce(vectors[left], vectors[right], 1 / temperature) for left, right in ALIGNED_PAIRS]
     return torch.stack(pairs).mean()
 
 
 def balance(gates: Tensor) -> Tensor:
     """0 where all experts get the same share of the batch, up to experts - 1 (importance loss, Shazeer et al. 2017)."""
-    share = gates.float().mean(0)  # (experts,)
-    return share.var(unbiased=False) / share.mean().square()
+    importance = gates.float().mean(0)  # (experts,)
+    return importance.var(unbiased=False) / importance.mean().square()
+
+
+def count_parameters(module: nn.Module) -> int:
+    """The number of parameters, trained or not."""
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,133 +1,144 @@
-"""What a system's run leaves: figures, predictions, curves, confusions, config and card; and what of it ships."""
+"""What a run leaves: metrics, predictions, curves, confusion matrices, configuration and card; and its weights folder."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_only
+from sklearn.metrics import confusion_matrix
 
 from models import evaluation_files
 from models.classifiers.heads import Head
 from models.evaluation_files import UNKNOWN
+from training.export.cards import render_card
 from training.metrics import classification
-from training.multitask import card as system_card
 from training.multitask import export
-from training.multitask.config import SystemRecipe
-from training.multitask.data import System
+from training.multitask.builder import ModelBuilder
+from training.multitask.config import MultitaskConfig
+from training.multitask.data import MultitaskData
+from training.multitask.model import count_parameters
 from training.tasks import registry as tasks
 
 if TYPE_CHECKING:
-    from training.multitask.train import Trained
+    from training.multitask.train import CrossValResult
 
 
-def unservable(system: System) -> str:
-    """Why the app cannot run this system, "" if it can: its graphs hold no tower of a hub."""
-    towers = [
-        side.spec.encoder for side in (system.image, system.text) if side is not None and side.input_kind == "hub"
-    ]
+@dataclass(frozen=True)
+class Evaluation:
+    """The predictions of a run, the metrics computed from them, and the rows."""
+
+    predictions: Sequence[evaluation_files.PredictionSet]
+    metrics: dict[str, Any]
+    data: MultitaskData
+
+
+def unservable(builder: ModelBuilder) -> str:
+    """Why the app cannot run this model, "" if it can: its graphs hold no tower of a hub."""
+    encoders = builder.encoders().values()
+    towers = [encoder.spec.encoder for encoder in encoders if encoder.input_kind == "hub"]
     return f"with {' and '.join(towers)}, which the app cannot run (it can run mini)" if towers else ""
 
 
-def figures_of(recipe: SystemRecipe, answers: Sequence[evaluation_files.PredictionSet]) -> dict[str, Any]:
-    """`TASK, ROWS` to figures, for each head, and for a task of several heads (Memotion's intensities) over all of them."""
-    figures = {f"{one.head.name}, {one.rows}": measure(one) for one in answers}
-    for task in recipe.tasks:
+def metrics_of(config: MultitaskConfig, predictions: Sequence[evaluation_files.PredictionSet]) -> dict[str, Any]:
+    """`TASK, SPLIT` to metrics, for each head, and for a task of several heads (Memotion's intensities) over all of them."""
+    metrics = {f"{each.head.name}, {each.rows}": measure(each) for each in predictions}
+    for task in config.tasks:
         names = [part.name for part in tasks.head_tasks(task)]
-        for rows in dict.fromkeys(one.rows for one in answers if len(names) > 1):
-            figures[f"{task}, {rows}"] = measure(
-                *(one for one in answers if one.rows == rows and one.head.name in names)
+        for split in dict.fromkeys(each.rows for each in predictions if len(names) > 1):
+            metrics[f"{task}, {split}"] = measure(
+                *(each for each in predictions if each.rows == split and each.head.name in names)
             )
-    return figures
+    return metrics
 
 
-def measure(*answers: evaluation_files.PredictionSet) -> dict[str, Any]:
-    """The figures over rows that answer every question, the plain mean over the questions; then macro-F1 of each."""
-    known = np.all([(one.y_true != UNKNOWN).all(axis=1) for one in answers], axis=0)
+def measure(*predictions: evaluation_files.PredictionSet) -> dict[str, Any]:
+    """The metrics over rows with a label for every target, the mean over the targets; then macro-F1 of each."""
+    known = np.all([(each.y_true != UNKNOWN).all(axis=1) for each in predictions], axis=0)
     if not known.any():
         return {"rows": 0}
-    asked = [
-        classification.TargetPredictions(one.y_true[known, number], one.probs[number][known], one.y_pred[known, number])
-        for one in answers
-        for number in range(len(one.head.questions))
+    by_target = [
+        classification.TargetPredictions(each.y_true[known, column], probs[known], each.y_pred[known, column])
+        for each in predictions
+        for column, probs in enumerate(each.probs)
     ]
-    questions = [question for one in answers for question in one.head.questions]
-    figures: dict[str, Any] = {"rows": int(known.sum()), **classification.multi_target(asked)}
-    if len(asked) > 1:
-        for question, one in zip(questions, asked, strict=True):
-            alone = classification.multi_target([one])
-            ends = ("", "_low", "_high", "_majority")
-            figures |= {f"macro_f1{end}:{question.name}": alone[f"macro_f1{end}"] for end in ends}
-    return figures
+    metrics: dict[str, Any] = {"rows": int(known.sum()), **classification.multi_target(by_target)}
+    if len(by_target) > 1:
+        targets = [target for each in predictions for target in each.head.questions]
+        for target, target_predictions in zip(targets, by_target, strict=True):
+            own = classification.multi_target([target_predictions])
+            metrics |= {
+                f"macro_f1{end}:{target.name}": own[f"macro_f1{end}"] for end in ("", "_low", "_high", "_majority")
+            }
+    return metrics
 
 
 @rank_zero_only
 def write(
-    system: System,
-    trained: Trained,
+    builder: ModelBuilder,
+    result: CrossValResult,
     heads: tuple[Head, ...],
-    answers: list[evaluation_files.PredictionSet],
-    figures: dict[str, Any],
-    described: dict[str, Any],
-    learned: np.ndarray,
+    evaluation: Evaluation,
     out: Path,
-    limit: int | None = None,
-    tried: Sequence[str] = (),
+    *,
+    ship: bool,
 ) -> None:
-    """The run's folder, then the same into `weights/<name>/` with the networks' graph where the recipe ships them.
+    """Writes the run's folder, then, to `ship` it, the same with the networks' graph into `weights/NAME/`.
 
-    Nothing ships of a run that was `tried` only, or with a tower that the app cannot run. The run is whole before the graph is
-    made, which may fail.
+    A model with an encoder that the app cannot run does not ship. The run is complete before the graph is made, which may fail.
     """
-    recipe, sets = system.recipe, kept(answers)
-    run_only = f"{' and '.join(tried)}, to try things out" if tried else unservable(system)
-    card = system_card.text(system, figures, trained)
-    _evaluated(out, sets, learned, described)
-    evaluation_files.write_json(out, evaluation_files.METRICS, figures)
-    config = {**_plain(recipe), "limit": limit}
-    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    (out / "README.md").write_text(card.strip() + "\n", encoding="utf-8")
-    confusions = {f"{one.head.name}, {one.rows}": confusion(one) for one in answers}
-    (out / "confusion.json").write_text(json.dumps(confusions, indent=1) + "\n", encoding="utf-8")
-    if recipe.ship and run_only:
-        print(f"Trained {run_only}: all of it is in {out}, and weights/{recipe.name} stays as it was.")
-    elif recipe.ship:
-        graph = export.graph(system, trained.networks)
-        folder = export.write(system, heads, graph, figures, card, _plain(recipe))
-        _evaluated(folder, sets, learned, described)
+    config, metrics = builder.config, evaluation.metrics
+    readme = card(builder, metrics, result)
+    _write_evaluation(out, builder, result, evaluation)
+    confusions = {f"{each.head.name}, {each.rows}": confusion(each) for each in evaluation.predictions}
+    for name, content in (("metrics", metrics), ("config", asdict(config)), ("confusion", confusions)):
+        evaluation_files.write_json(out, f"{name}.json", content)
+    (out / "README.md").write_text(readme, encoding="utf-8")
+    if not ship:
+        return
+    if reason := unservable(builder):
+        print(f"Trained {reason}: all of it is in {out}, and weights/{config.name} stays as it was.")
+    else:
+        graph = export.graph(builder, result.networks)
+        folder = export.write(builder, heads, graph, metrics, readme)
+        _write_evaluation(folder, builder, result, evaluation)
 
 
-def _evaluated(
-    folder: Path, sets: dict[str, list[evaluation_files.PredictionSet]], learned: np.ndarray, described: dict[str, Any]
-) -> None:
+def _write_evaluation(folder: Path, builder: ModelBuilder, result: CrossValResult, evaluation: Evaluation) -> None:
+    """`evaluation.json` and `predictions.npz`; ablations that the folder has already are kept."""
+    config, data = builder.config, evaluation.data
+    on_validation = [each for each in evaluation.predictions if each.rows == evaluation_files.VALIDATION]
+    others = [each for each in evaluation.predictions if each.rows != evaluation_files.VALIDATION]
     before = {key: value for key, value in evaluation_files.read_evaluation(folder).items() if key == "ablations"}
-    evaluation_files.write_predictions(folder, learned=learned, **sets, **before, **described)
+    evaluation_files.write_predictions(
+        folder, others, data.keys(data.training), validation=on_validation, **before,
+        title=config.title, summary=config.summary, data=config.data, measured_with=builder.measured_with,
+        curves=result.curves, problems=data.problems,
+    )  # fmt: skip
 
 
-def kept(answers: list[evaluation_files.PredictionSet]) -> dict[str, list[evaluation_files.PredictionSet]]:
-    """What `evaluation.write` takes: rows by networks that did not see them, and beside them validation rows by what ships."""
-    return {
-        "predictions": [one for one in answers if one.rows != evaluation_files.VALIDATION],
-        "validation": [one for one in answers if one.rows == evaluation_files.VALIDATION],
-    }
+def card(builder: ModelBuilder, metrics: dict[str, Any], result: CrossValResult) -> str:
+    """The model card in Markdown."""
+    return render_card(
+        "multitask",
+        config=builder.config,
+        measured_with=builder.measured_with,
+        parameters=count_parameters(result.networks[0]),
+        networks=len(result.networks),
+        trained_on_rows=metrics["trained_on_rows"],
+        tasks={name: values for name, values in metrics.items() if isinstance(values, dict) and "macro_f1" in values},
+    )
 
 
-def confusion(answers: evaluation_files.PredictionSet) -> dict[str, Any]:
-    """For each question rows of true and columns of given classes."""
-    found = {}
-    for number, question in enumerate(answers.head.questions):
-        known = answers.labelled(number)
-        size = len(question.classes)
-        pairs = answers.y_true[known, number] * size + answers.y_pred[known, number]
-        table = np.bincount(pairs, minlength=size * size).reshape(size, size)
-        found[question.name] = {"classes": list(question.classes), "true by given": table.tolist()}
-    return found
-
-
-def _plain(recipe: SystemRecipe) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json.dumps(asdict(recipe), default=list))
-    return found
+def confusion(predictions: evaluation_files.PredictionSet) -> dict[str, Any]:
+    """The confusion matrix of each target: rows of true and columns of predicted classes."""
+    matrices = {}
+    for column, target in enumerate(predictions.head.questions):
+        known = predictions.labelled(column)
+        y_true, y_pred = predictions.y_true[known, column], predictions.y_pred[known, column]
+        matrix = confusion_matrix(y_true, y_pred, labels=range(len(target.classes)))
+        matrices[target.name] = {"classes": list(target.classes), "true by given": matrix.tolist()}
+    return matrices

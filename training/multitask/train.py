@@ -1,4 +1,4 @@
-"""`python -m training fit RECIPE`: a system's folds, its calibration and decisions, its figures, its folder and its card."""
+"""`python -m training fit NAME`: the folds of a multitask model, its decision rules, its predictions, its folder."""
 
 from __future__ import annotations
 
@@ -19,214 +19,223 @@ from models import evaluation_files
 from models.classifiers.heads import Head, columns
 from training.calibration import decision_rules
 from training.datasets.base import Row
+from training.engine import losses
 from training.engine.curves import by_epoch
-from training.multitask import data as systems
+from training.multitask import data as multitask_data
 from training.multitask import linear_branch, manifest, report
-from training.multitask import lit_module as fold
-from training.multitask.config import SystemRecipe, read
-from training.multitask.data import Data, System
-from training.multitask.model import Network
+from training.multitask.builder import ModelBuilder, build
+from training.multitask.config import MultitaskConfig, load
+from training.multitask.data import MultitaskData
+from training.multitask.datamodule import MultitaskDataModule
+from training.multitask.lit_module import LitMultitask, predict, train_fold
+from training.multitask.model import MultitaskNetwork
+
+MAX_PROBLEMS = 10  # printed; all of them are in the run's folder
 
 
 @dataclass(frozen=True)
-class Trained:
-    """Networks of all folds, which answer together; `unseen` rows of `data` with the `logits` of the one that did not see them."""
+class CrossValResult:
+    """The networks of all folds, and their `logits` for the training `rows` that each did not learn from.
 
-    networks: list[Network]
+    `rows` int [n] are row numbers of the data, `fold` int [n] their folds, `logits` float32 [n, all heads].
+    """
+
+    networks: list[MultitaskNetwork]
     curves: list[list[dict[str, float]]]
-    unseen: np.ndarray
+    rows: np.ndarray
     fold: np.ndarray
     logits: np.ndarray
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run goes about it: whether it resumes, on how many rows of each split, on which devices."""
+
+    resume: bool = False
+    limit: int | None = None
+    devices: str = "auto"
+    strategy: str = "auto"
+    ship: bool = True  # whether the networks are written as a folder of weights
+
+
 def fit(args: argparse.Namespace) -> None:
-    """Trains the recipe `args.name`; checkpoints stay in `args.out`, what is shipped goes into `weights/`.
-
-    With other folds or epochs than the recipe's it is a try, as with `--limit`: nothing is shipped.
-    """
-    recipe = read(args.name, args)
-    out = Path(args.out)
-    given, own = recipe.schedule, read(args.name).schedule
-    other = [name for name in ("folds", "epochs") if getattr(given, name) != getattr(own, name)]
-    found = run(recipe, args.data, out, args, tried=[f"with --{name} {getattr(given, name)}" for name in other])
-    told = rank_zero_only(print)
-    told(json.dumps({name: _short(figures) for name, figures in found.items() if isinstance(figures, dict)}, indent=2))
+    """Trains the model `args.name`; checkpoints stay in `args.out`, the trained weights go into `weights/`."""
+    options = RunOptions(args.resume, args.limit, args.devices or "auto", args.strategy or "auto")
+    metrics = run(load(args.name, args), args.data, Path(args.out), options)
+    summary = {name: _summary(values) for name, values in metrics.items() if isinstance(values, dict)}
+    rank_zero_only(print)(json.dumps(summary, indent=2))
 
 
-def _short(figures: dict[str, Any]) -> dict[str, Any]:
-    wanted = ("rows", "macro_f1", "macro_f1_low", "macro_f1_high", "macro_f1_majority")
-    return {key: round(figures[key], 4) for key in wanted if key in figures}
+def _summary(metrics: dict[str, Any]) -> dict[str, Any]:
+    names = ("rows", "macro_f1", "macro_f1_low", "macro_f1_high", "macro_f1_majority")
+    return {name: round(metrics[name], 4) for name in names if name in metrics}
 
 
 def run(
-    recipe: SystemRecipe,
+    config: MultitaskConfig,
     folder: str | None,
     out: Path,
-    args: argparse.Namespace | None = None,
+    options: RunOptions = RunOptions(),  # frozen
     *,
     rows: list[Row] | None = None,
-    tried: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Trains and writes everything; returns the figures as `metrics.json` has them.
-
-    Nothing ships of a run that only tries things out: on `args.limit` rows, or as `tried` says ("with --epochs 1").
-    """
+    """Trains, writes everything, and returns the metrics as `metrics.json` has them; `rows` replace those of the folder."""
     started = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
-    system = systems.build(recipe, out.parent / "cache")
-    limit = getattr(args, "limit", None)
-    tried = ["on a few rows", *tried] if limit else tried
-    data = systems.load(system, folder, limit=limit, ready=rows)
-    for problem in data.problems[:10]:
+    builder = build(config, out.parent / "cache")
+    data = multitask_data.load(builder, folder, limit=options.limit, rows=rows)
+    for problem in data.problems[:MAX_PROBLEMS]:
         print(problem)
-    if len(data.problems) > 10:
-        print(f"... and {len(data.problems) - 10} more: all of them are in {out / evaluation_files.EVALUATION}")
-    trained = train(system, data, out, args)
-    heads = ruled(system, data, trained)
-    answers = [*out_of_fold(system, data, trained), *validation(system, data, trained, heads)]
-    figures = report.figures_of(recipe, answers) | {
+    if len(data.problems) > MAX_PROBLEMS:
+        more = len(data.problems) - MAX_PROBLEMS
+        print(f"... and {more} more: all of them are in {out / evaluation_files.EVALUATION}")
+    result = train(builder, data, out, options)
+    heads = fit_decisions(builder, data, result)
+    predictions = [*out_of_fold(builder, data, result), *validation(builder, data, result, heads)]
+    metrics = report.metrics_of(config, predictions) | {
         "trained_on_rows": len(data.training),
         "seconds": round(time.perf_counter() - started),
     }
-    described = {
-        "title": recipe.title,
-        "summary": recipe.summary,
-        "data": recipe.data,
-        "measured_with": system.measured_with,
-        "curves": trained.curves,
-        "problems": data.problems,
-    }
-    report.write(system, trained, heads, answers, figures, described, data.learned(), out, limit, tried)
-    return figures
+    report.write(builder, result, heads, report.Evaluation(predictions, metrics, data), out, ship=options.ship)
+    return metrics
 
 
-def train(system: System, data: Data, out: Path, args: argparse.Namespace | None = None) -> Trained:
-    """All folds; with `--resume` those that are done are read, and the one under way goes on from its last epoch.
-    `BadInput` where they are of another run than this one.
+def train(builder: ModelBuilder, data: MultitaskData, out: Path, options: RunOptions) -> CrossValResult:
+    """Trains all folds. A resumed run reads the folds that are done and continues the one under way.
 
-    Over several devices every process goes through all of this and comes out with the same; the first one alone writes.
+    Raises `BadInput` if it resumes a run that is not this one. Over several devices every process goes through all of this
+    and comes out with the same; the first one alone writes.
     """
-    recipe, resume = system.recipe, bool(getattr(args, "resume", False))
-    part = systems.folds(recipe, data)
-    asked = manifest.described(recipe, system.measured_with, getattr(args, "limit", None), data.identity())
-    if resume:
-        manifest.check(out, asked)
-    if rank_zero_only.rank == 0:
-        manifest.begin(out, asked, resume=resume)
-    networks, curves, logits = [], [], []
-    for number in range(recipe.schedule.folds):
-        L.seed_everything(recipe.schedule.seed + number, verbose=False)
-        network = system.network()
-        L.seed_everything(recipe.schedule.seed + number, verbose=False)  # however much was drawn for the network
-        seen, unseen = data.training[part != number], data.training[part == number]
-        place, file = out / f"fold{number}", out / f"fold{number}.pt"
-        if resume and file.is_file():
+    config = builder.config
+    fold_of = multitask_data.folds(config.schedule, data)
+    description = manifest.describe(config, builder.measured_with, options.limit, data.identity())
+    if options.resume:
+        manifest.check(out, description)
+    if rank_zero_only.rank == 0:  # type: ignore[attr-defined]  # Lightning sets it
+        manifest.begin(out, description, resume=options.resume)
+    networks, curves, rows, logits = [], [], [], []
+    for number in range(config.schedule.folds):
+        train_rows, held_out_rows = data.training[fold_of != number], data.training[fold_of == number]
+        L.seed_everything(config.schedule.seed + number, verbose=False)
+        network = builder.network()
+        L.seed_everything(config.schedule.seed + number, verbose=False)  # whatever was drawn for the network
+        file = out / f"fold{number}.pt"
+        if options.resume and file.is_file():
             network.load_state_dict(torch.load(file, weights_only=True))
-            network.eval()
-            curves.append(by_epoch(place / "metrics.csv"))
+            curves.append(by_epoch(out / f"fold{number}" / "metrics.csv"))
         else:
-            if not recipe.wide.get("after"):
-                _fit_wide(system, network, data, seen)
-            how = {key: getattr(args, key, None) or "auto" for key in ("devices", "strategy")}
-            curves.append(
-                fold.train(network, recipe, system.heads, data.prepared, seen, unseen, place, resume=resume, **how)
-            )
-            if recipe.wide.get("after"):
-                _fit_wide(system, network, data, seen)
-            if rank_zero_only.rank == 0:
+            curves.append(_train_network(network, builder, data, (train_rows, held_out_rows), out / file.stem, options))
+            if rank_zero_only.rank == 0:  # type: ignore[attr-defined]  # Lightning sets it
                 torch.save(network.state_dict(), file)
-        networks.append(network)
-        logits.append(fold.predict(network, data.prepared, unseen))
-    order = [data.training[part == number] for number in range(recipe.schedule.folds)]
-    numbers = np.concatenate([np.full(len(rows), number) for number, rows in enumerate(order)])
-    return Trained(networks, curves, np.concatenate(order), numbers, np.concatenate(logits))
+        networks.append(network.eval())
+        rows.append(held_out_rows)
+        logits.append(predict(network, data.prepared, held_out_rows))
+    fold = np.concatenate([np.full(len(held_out_rows), number) for number, held_out_rows in enumerate(rows)])
+    return CrossValResult(networks, curves, np.concatenate(rows), fold, np.concatenate(logits))
 
 
-def _fit_wide(system: System, network: Network, data: Data, seen: np.ndarray) -> None:
-    """The linear path on the rows that the network learns from, before its training or after it."""
-    if network.wide is not None:
-        weights = {key: value for key, value in system.recipe.wide.items() if key not in {"after", "tasks"}}
-        strength, tasks = weights.pop("strength", 100.0), system.recipe.wide.get("tasks", {})
-        if system.text is None or system.text.input_kind != "mini":  # the verdict knows no other tower's words
-            tasks = {name: {key: one for key, one in own.items() if key != "verdict"} for name, own in tasks.items()}
-        linear_branch.fit(
-            network.wide, data.prepared, seen, system.heads, strength=strength, weights=weights, tasks=tasks
-        )
+def _train_network(
+    network: MultitaskNetwork,
+    builder: ModelBuilder,
+    data: MultitaskData,
+    rows: tuple[np.ndarray, np.ndarray],
+    folder: Path,
+    options: RunOptions,
+) -> list[dict[str, float]]:
+    """Trains the network in place on the first `rows`, watches the others, and fits its linear branch before or after."""
+    train_rows, held_out_rows = rows
+    schedule, branch_config = builder.config.schedule, builder.config.linear_branch
+    branch = network.linear_branch
+    if branch is not None and branch_config is not None and not branch_config.after_training:
+        linear_branch.fit(branch, data.prepared, train_rows, builder.heads, branch_config)
+    targets = decision_rules.split_by_head(builder.heads, data.prepared.target[train_rows])
+    class_weights = {
+        head.name: losses.class_weights(target, head, schedule.class_weight_exponent)
+        for head, target in zip(builder.heads, targets, strict=True)
+    }
+    module = LitMultitask(network, builder.config, builder.heads, class_weights)
+    datamodule = MultitaskDataModule(data.prepared, train_rows, held_out_rows, schedule)
+    curves = train_fold(
+        module, datamodule, folder, resume=options.resume, devices=options.devices, strategy=options.strategy
+    )
+    if branch is not None and branch_config is not None and branch_config.after_training:
+        linear_branch.fit(branch, data.prepared, train_rows, builder.heads, branch_config)
+    return curves
 
 
-def ruled(system: System, data: Data, trained: Trained) -> tuple[Head, ...]:
-    """The heads with calibration from out-of-fold logits, and decisions that fit the networks answering together."""
-    target = decision_rules.split(system.heads, data.prepared.target[trained.unseen])
-    together = data.validation if len(data.validation) else data.training
-    answers = ensemble(trained.networks, data, together)
-    found = []
-    for head, where, truth in zip(system.heads, columns(system.heads), target, strict=True):
-        fitted = decision_rules.fit(head, trained.logits[:, where], truth)
-        found.append(decision_rules.rematched(fitted, answers[:, where], decision_rules.shares(truth, head)))
-    return tuple(found)
+def ensemble_logits(networks: Sequence[MultitaskNetwork], data: MultitaskData, rows: np.ndarray) -> np.ndarray:
+    """The mean of the networks' logits, float32 [rows, all heads]."""
+    logits: np.ndarray = np.mean([predict(network, data.prepared, rows) for network in networks], axis=0)
+    return logits
 
 
-def ensemble(networks: list[Network], data: Data, rows: np.ndarray) -> np.ndarray:
-    """The mean of the networks' logits."""
-    return np.mean([fold.predict(network, data.prepared, rows) for network in networks], axis=0)
+def fit_decisions(builder: ModelBuilder, data: MultitaskData, result: CrossValResult) -> tuple[Head, ...]:
+    """The heads with calibration from out-of-fold logits, and with offsets that fit the mean of the networks."""
+    targets = decision_rules.split_by_head(builder.heads, data.prepared.target[result.rows])
+    logits = ensemble_logits(result.networks, data, data.validation if len(data.validation) else data.training)
+    heads = []
+    for head, where, target in zip(builder.heads, columns(builder.heads), targets, strict=True):
+        fitted = decision_rules.fit_rules(head, result.logits[:, where], target)
+        heads.append(decision_rules.refit_offsets(fitted, logits[:, where], decision_rules.class_priors(target, head)))
+    return tuple(heads)
 
 
-def out_of_fold(system: System, data: Data, trained: Trained) -> list[evaluation_files.PredictionSet]:
-    """Every training row by the network that did not see it, decided by rules from the other folds, or where there is one
-    fold from the other fifths of its rows."""
-    single = system.recipe.schedule.folds == 1
-    apart = systems.fifths(data, trained.unseen, system.recipe.schedule.seed) if single else trained.fold
-    heads = decision_rules.nested(system.heads, trained.logits, data.prepared.target[trained.unseen], apart)
-    found = []
-    for number, (head, where) in enumerate(zip(system.heads, columns(system.heads), strict=True)):
-        raw = head.raw(trained.logits[:, where])
-        given = [np.zeros(len(trained.unseen), int) for _ in raw]
-        for one, ruled_heads in enumerate(heads):
-            here = apart == one
-            for question, rule in enumerate(ruled_heads[number].rules):
-                given[question][here] = rule.decide(rule.calibrate(raw[question][here]))
-        shown = decision_rules.fit(
-            head,
-            trained.logits[:, where],
-            decision_rules.split(system.heads, data.prepared.target[trained.unseen])[number],
-        )
-        how = "held-out share of the training rows" if single else "out of fold"
-        found.append(_answers(shown, how, data, trained.unseen, raw, given, trained.fold, number, system))
-    return found
+def out_of_fold(
+    builder: ModelBuilder, data: MultitaskData, result: CrossValResult
+) -> list[evaluation_files.PredictionSet]:
+    """Predictions for the training rows by networks that did not learn from them, a set for each head.
+
+    They are decided by rules from the other folds, or where there is one fold, from the other fifths of its rows.
+    """
+    single = builder.config.schedule.folds == 1
+    split = "held-out share of the training rows" if single else "out of fold"
+    rule_fold = multitask_data.fifths(data, result.rows, builder.config.schedule.seed) if single else result.fold
+    target = data.prepared.target[result.rows]
+    heads_by_fold = decision_rules.cross_fit_rules(builder.heads, result.logits, target, rule_fold)
+    sets = []
+    for number, (head, where) in enumerate(zip(builder.heads, columns(builder.heads), strict=True)):
+        logits = result.logits[:, where]
+        probs = head.raw(logits)
+        y_pred = [np.zeros(len(logits), int) for _ in probs]
+        for fold, heads in enumerate(heads_by_fold):
+            rows = rule_fold == fold
+            for column, rule in enumerate(heads[number].rules):
+                y_pred[column][rows] = rule.decide(rule.calibrate(probs[column][rows]))
+        head_target = decision_rules.split_by_head(builder.heads, target)[number]
+        fitted = decision_rules.fit_rules(head, logits, head_target)
+        sets.append(_prediction_set(fitted, split, data, (result.rows, result.fold), head_target, probs, y_pred))
+    return sets
 
 
 def validation(
-    system: System, data: Data, trained: Trained, heads: tuple[Head, ...]
+    builder: ModelBuilder, data: MultitaskData, result: CrossValResult, heads: tuple[Head, ...]
 ) -> list[evaluation_files.PredictionSet]:
-    """The validation rows by all networks together; no label of theirs was used for anything."""
-    if not len(data.validation):
+    """Predictions for the validation rows by the mean of the networks; none of their labels was used for anything."""
+    rows = data.validation
+    if not len(rows):
         return []
-    logits = ensemble(trained.networks, data, data.validation)
-    found = []
-    for number, (head, where) in enumerate(zip(heads, columns(heads), strict=True)):
-        raw = head.raw(logits[:, where])
-        given = [rule.decide(rule.calibrate(one)) for rule, one in zip(head.rules, raw, strict=True)]
-        nobody = np.full(len(data.validation), -1)
-        found.append(
-            _answers(head, evaluation_files.VALIDATION, data, data.validation, raw, given, nobody, number, system)
-        )
-    return found
+    logits = ensemble_logits(result.networks, data, rows)
+    targets = decision_rules.split_by_head(heads, data.prepared.target[rows])
+    sets = []
+    for head, where, target in zip(heads, columns(heads), targets, strict=True):
+        probs = head.raw(logits[:, where])
+        y_pred = [rule.decide(rule.calibrate(each)) for rule, each in zip(head.rules, probs, strict=True)]
+        no_fold = np.full(len(rows), -1)
+        sets.append(_prediction_set(head, evaluation_files.VALIDATION, data, (rows, no_fold), target, probs, y_pred))
+    return sets
 
 
-def _answers(
+def _prediction_set(
     head: Head,
-    how: str,
-    data: Data,
-    rows: np.ndarray,
-    raw: Any,
-    given: Any,
-    fold: np.ndarray,
-    number: int,
-    system: System,
+    split: str,
+    data: MultitaskData,
+    rows_and_fold: tuple[np.ndarray, np.ndarray],
+    target: np.ndarray,
+    probs: Sequence[np.ndarray],
+    y_pred: Sequence[np.ndarray],
 ) -> evaluation_files.PredictionSet:
-    target = decision_rules.split(system.heads, data.prepared.target[rows])[number]
-    keys = systems.keys([data.rows[row] for row in rows])
-    place = np.array([data.rows[row].row_number for row in rows])
+    rows, fold = rows_and_fold
+    row_numbers = np.array([data.rows[row].row_number for row in rows])
     return evaluation_files.PredictionSet(
-        head, how, target, np.stack(given, axis=1), raw, place, data.part[rows], fold, keys
+        head, split, target, np.stack(y_pred, axis=1), probs, row_numbers, data.split[rows], fold, data.keys(rows)
     )

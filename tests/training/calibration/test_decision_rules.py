@@ -24,7 +24,7 @@ def rows(count: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("share", [(0.1, 0.3, 0.6), (0.34, 0.33, 0.33)])
 def test_classes_are_given_as_often_as_asked(share: tuple[float, ...]) -> None:
     logs, _ = rows()
-    rule = decision_rules.matched(decision_rules.Rule(), softmax(logs), np.array(share))
+    rule = decision_rules.match_class_prior(decision_rules.Rule(), softmax(logs), np.array(share))
     given = np.bincount(rule.decide(softmax(logs)), minlength=3) / len(logs)
     assert np.allclose(given, share, atol=0.01)
 
@@ -32,14 +32,14 @@ def test_classes_are_given_as_often_as_asked(share: tuple[float, ...]) -> None:
 def test_two_classes_are_a_quantile() -> None:
     yes = np.linspace(0.01, 0.2, 1000)
     raw = np.stack([1 - yes, yes], axis=1)
-    rule = decision_rules.matched(decision_rules.Rule(), raw, np.array([0.75, 0.25]))
+    rule = decision_rules.match_class_prior(decision_rules.Rule(), raw, np.array([0.75, 0.25]))
     assert rule.decide(raw).mean() == pytest.approx(0.25, abs=0.002)
 
 
 def test_calibration_untwists() -> None:
     logs, target = rows(8000)
     twisted = softmax(2.5 * logs + np.array([1.0, 0.0, -1.0]))
-    rule = decision_rules.calibration(twisted, target)
+    rule = decision_rules.fit_calibration(twisted, target)
     missed = [
         -np.log(chances[np.arange(len(target)), target]).mean()
         for chances in (softmax(logs), rule.calibrate(twisted), twisted)
@@ -52,7 +52,7 @@ def test_matching_beats_the_likeliest_class_by_macro_f1() -> None:
     from sklearn.metrics import f1_score
 
     logs, target = rows()
-    fitted = decision_rules.fit(HEAD, logs, target[:, None])
+    fitted = decision_rules.fit_rules(HEAD, logs, target[:, None])
     chances = fitted.probabilities(logs)[0]
     matched = f1_score(target, fitted.rules[0].decide(chances), average="macro")
     assert matched > f1_score(target, chances.argmax(1), average="macro") + 0.02
@@ -61,10 +61,10 @@ def test_matching_beats_the_likeliest_class_by_macro_f1() -> None:
 def test_nested_rules_do_not_see_their_own_fold() -> None:
     logs, target = rows(900)
     fold = np.arange(900) % 3
-    before = decision_rules.nested([HEAD], logs, target[:, None], fold)
+    before = decision_rules.cross_fit_rules([HEAD], logs, target[:, None], fold)
     changed = target.copy()
     changed[fold == 1] = 0
-    after = decision_rules.nested([HEAD], logs, changed[:, None], fold)
+    after = decision_rules.cross_fit_rules([HEAD], logs, changed[:, None], fold)
     assert before[1] == after[1]
     assert before[0] != after[0]
 
@@ -73,7 +73,7 @@ def test_unknown_rows_count_for_nothing() -> None:
     logs, target = rows(600)
     half = target[:, None].copy()
     half[300:] = UNKNOWN
-    assert decision_rules.fit(HEAD, logs, half) == decision_rules.fit(HEAD, logs[:300], target[:300, None])
+    assert decision_rules.fit_rules(HEAD, logs, half) == decision_rules.fit_rules(HEAD, logs[:300], target[:300, None])
 
 
 def test_a_question_that_no_row_answers_stays_uncalibrated() -> None:
@@ -81,10 +81,10 @@ def test_a_question_that_no_row_answers_stays_uncalibrated() -> None:
     head = Head("t", "multi", (Question("q", ("no", "q")), Question("r", ("no", "r"))))
     logits = logs[:, :2]
     asked = np.stack([(target > 0).astype(int), np.full(600, UNKNOWN)], axis=1)
-    fitted = decision_rules.fit(head, logits, asked)
+    fitted = decision_rules.fit_rules(head, logits, asked)
     assert fitted.rules[1] == decision_rules.Rule()
     assert fitted.rules[0] != decision_rules.Rule()
-    again = decision_rules.rematched(fitted, logits, decision_rules.shares(asked, head))
+    again = decision_rules.refit_offsets(fitted, logits, decision_rules.class_priors(asked, head))
     assert again.rules[1] == decision_rules.Rule()
-    nested = decision_rules.nested([head], logits, asked, np.arange(600) % 2)
+    nested = decision_rules.cross_fit_rules([head], logits, asked, np.arange(600) % 2)
     assert [one.rules[1] for [one] in nested] == [decision_rules.Rule()] * 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,14 @@ from typing import Any
 import pytest
 
 from models.errors import BadInput
-from tests.training.multitask import test_train
-from tests.training.multitask.test_train import drawn, small
+from tests.multitask_for_tests import drawn, scheduled, small
 from training.datasets.base import Row
-from training.multitask import lit_module
-from training.multitask import train as fit
-from training.multitask.config import SystemRecipe
+from training.multitask import train as multitask_train
+from training.multitask.config import MultitaskConfig
+from training.multitask.train import RunOptions, run
 
-shelf = test_train.shelf
 ROWS = drawn("memotion")
-RESUME = Namespace(resume=True)
+FRESH, RESUME = RunOptions(ship=False), RunOptions(resume=True, ship=False)
 
 
 @pytest.fixture
@@ -28,44 +25,40 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The folders of the folds that were trained (not at all, for speed)."""
     found: list[Path] = []
 
-    def train(*given: Any, **_: Any) -> list[dict[str, float]]:
-        found.append(given[6])
-        given[6].mkdir(exist_ok=True)
-        (given[6] / "metrics.csv").write_text("epoch,step,loss\n0,0,0.5\n")
-        (given[6] / "last.ckpt").touch()
+    def train_fold(_: Any, __: Any, folder: Path, **___: Any) -> list[dict[str, float]]:
+        found.append(folder)
+        folder.mkdir(exist_ok=True)
+        (folder / "metrics.csv").write_text("epoch,step,loss\n0,0,0.5\n")
+        (folder / "last.ckpt").touch()
         return []
 
-    monkeypatch.setattr(lit_module, "train", train)
+    monkeypatch.setattr(multitask_train, "train_fold", train_fold)
     return found
 
 
 @pytest.fixture
-def recipe() -> SystemRecipe:
-    return replace(small("memotion_gmu"), ship=False, wide={})
-
-
-def scheduled(recipe: SystemRecipe, **changed: Any) -> SystemRecipe:
-    return replace(recipe, schedule=replace(recipe.schedule, **changed))
+def config() -> MultitaskConfig:
+    return replace(small("memotion_gmu"), linear_branch=None)
 
 
 def relabelled(rows: list[Row]) -> list[Row]:
     return [replace(rows[0], label="positive"), *rows[1:]]
 
 
-def test_a_try_is_not_resumed_as_the_full_run(
-    shelf: Path, recipe: SystemRecipe, trained: list[Path], tmp_path: Path
+def test_a_dry_run_is_not_resumed_as_the_full_run(
+    shelf: Path, config: MultitaskConfig, trained: list[Path], tmp_path: Path
 ) -> None:
-    fit.run(scheduled(recipe, epochs=1), None, tmp_path / "run", Namespace(limit=16), rows=ROWS)
+    run(scheduled(config, epochs=1), None, tmp_path / "run", RunOptions(limit=16, ship=False), rows=ROWS)
     with pytest.raises(BadInput) as told:
-        fit.run(recipe, None, tmp_path / "run", RESUME, rows=ROWS)
+        run(config, None, tmp_path / "run", RESUME, rows=ROWS)
     assert str(told.value) == (
         f"{tmp_path / 'run'} holds another run, with schedule.epochs 1 instead of 4, limit 16 instead of None, other "
         "training rows: leave out --resume to train from the start, or name another --out."
     )
     assert len(trained) == 2
-    fit.run(recipe, None, tmp_path / "run", rows=ROWS)
+    run(config, None, tmp_path / "run", FRESH, rows=ROWS)
     assert len(trained) == 4
-    fit.run(replace(recipe, title="Another"), None, tmp_path / "run", RESUME, rows=ROWS)
+    run(replace(config, title="Another"), None, tmp_path / "run", RESUME, rows=ROWS)
     assert len(trained) == 4  # all of it was read
 
 
@@ -84,32 +77,32 @@ def test_what_differs_is_told(
     rows: list[Row],
     told: str,
     shelf: Path,
-    recipe: SystemRecipe,
+    config: MultitaskConfig,
     trained: list[Path],
     tmp_path: Path,
 ) -> None:
-    fit.run(recipe, None, tmp_path, rows=ROWS)
+    run(config, None, tmp_path, FRESH, rows=ROWS)
     with pytest.raises(BadInput, match=told):
-        fit.run(scheduled(recipe, **changed), None, tmp_path, RESUME, rows=rows)
+        run(scheduled(config, **changed), None, tmp_path, RESUME, rows=rows)
 
 
 @pytest.mark.parametrize("left", ["", "half a fi"])
 def test_networks_of_which_nothing_is_known_are_not_gone_on_with(
-    left: str, shelf: Path, recipe: SystemRecipe, trained: list[Path], tmp_path: Path
+    left: str, shelf: Path, config: MultitaskConfig, trained: list[Path], tmp_path: Path
 ) -> None:
-    fit.run(recipe, None, tmp_path / "run", RESUME, rows=ROWS)  # nothing is there to go on with
+    run(config, None, tmp_path / "run", RESUME, rows=ROWS)  # nothing is there to go on with
     (tmp_path / "run" / "run.json").write_text(left)
     with pytest.raises(
         BadInput, match=r"has no run.json that tells what its networks learned from: leave out --resume"
     ):
-        fit.run(recipe, None, tmp_path / "run", RESUME, rows=ROWS)
+        run(config, None, tmp_path / "run", RESUME, rows=ROWS)
 
 
 def test_a_run_from_the_start_leaves_no_fold_of_an_earlier_one(
-    shelf: Path, recipe: SystemRecipe, trained: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shelf: Path, config: MultitaskConfig, trained: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit.run(scheduled(recipe, folds=3), None, tmp_path, rows=ROWS)
+    run(scheduled(config, folds=3), None, tmp_path, FRESH, rows=ROWS)
     (tmp_path / "folded.txt").touch()
-    fit.run(recipe, None, tmp_path, rows=ROWS)
+    run(config, None, tmp_path, FRESH, rows=ROWS)
     assert {file.name for file in tmp_path.glob("fold*")} == {"fold0", "fold0.pt", "fold1", "fold1.pt", "folded.txt"}
-    assert json.loads((tmp_path / "run.json").read_text())["recipe"]["schedule"]["folds"] == 2
+    assert json.loads((tmp_path / "run.json").read_text())["config"]["schedule"]["folds"] == 2

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from tests.training.multitask.test_train import drawn
+from tests.multitask_for_tests import drawn
 
 if TYPE_CHECKING:
     from tests.weights_for_tests import Tiny
@@ -38,7 +38,7 @@ def written(folder: Path, part: str, count: int) -> None:
 def test_two_processes_train_one_system(tiny: Tiny, tmp_path: Path) -> None:
     shelf, run = tmp_path / "weights", tmp_path / "run"
     shelf.mkdir()
-    for name in ("mini_picture", "mini_words", "mini_vocabulary", "hate_cross_attention"):
+    for name in ("mini_picture", "mini_words", "mini_vocabulary"):
         (shelf / name).symlink_to(tiny.root / name)
     written(tmp_path, "train", 150)
     written(tmp_path, "validation", 12)
@@ -64,5 +64,5 @@ def test_two_processes_train_one_system(tiny: Tiny, tmp_path: Path) -> None:
         assert all(torch.equal(value, best[f"network.{key}"]) for key, value in state.items())
     curves = json.loads((run / "evaluation.json").read_text())["curves"]
     assert [[point["epoch"] for point in curve] for curve in curves] == [[0, 1, 2], [0, 1, 2]]
-    assert json.loads((run / "run.json").read_text())["recipe"]["name"] == NAME
+    assert json.loads((run / "run.json").read_text())["config"]["name"] == NAME
     assert (shelf / NAME / "graph.onnx").is_file()

@@ -1,10 +1,9 @@
-"""Every recipe of a system trains on drawn data: the loss falls, and what it writes is whole."""
+"""Every multitask model trains on drawn data: the loss falls, and what it writes is complete."""
 
 from __future__ import annotations
 
 import io
 import json
-from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,92 +16,25 @@ from PIL import Image
 
 from models.classifiers.multitask import MultitaskModel
 from models.errors import BadInput
+from tests.multitask_for_tests import MEMOTION, drawn, small
 from training.backbones import mini
+from training.backbones import registry as backbones
 from training.backbones.base import BackboneUnavailable
-from training.datasets.base import Row
-from training.multitask import config, lit_module, train
-from training.multitask import data as system
+from training.cli import MULTITASK
+from training.multitask import builder, config, data, lit_module, train
+from training.multitask.config import EncoderConfig, MultitaskConfig
 from training.tasks import registry
 
 if TYPE_CHECKING:
     from tests.weights_for_tests import Tiny
 
-NAMES = config.systems()
-MEMOTION = {
-    "humour": ("not_funny", "hilarious"),
-    "sarcasm": ("not_sarcastic", "very_twisted"),
-    "offensive": ("not_offensive", "slight"),
-    "motivational": ("not_motivational", "motivational"),
-}
-LABELS = {
-    "memotion": ("negative", "very_positive"),
-    "memotion_polarity": ("negative", "positive"),
-    "dreaddit": (0, 1),
-    "harmeme": (0, 1),
-    "axiom": ("Restlessness", "Irritatbily"),
-    "restore": ((), ("Self-Harm", "Feeling Down")),
-}
-DETAILS: dict[str, Any] = {
-    "memotion": lambda kind: {name: values[kind] for name, values in MEMOTION.items()},
-    "dreaddit": lambda kind: {"domain": ("ptsd", "social")[kind]},
-    "harmeme": lambda kind: {"target": (None, "community")[kind]},
-}
-
-
-def drawn(data: str, count: int = 32) -> list[Row]:
-    """Rows of two kinds that differ in colour and words, each its own group."""
-    rows = []
-    for number in range(count):
-        kind = number % 2
-        held = io.BytesIO()
-        Image.new("RGB", (40, 30), ((20, 40, 200), (220, 60, 30))[kind]).save(held, "PNG")
-        words = (("we love good people", "we hate the mondays")[kind] + " not" * (number % 3)).strip()
-        details = DETAILS[data](kind) if data in DETAILS else {}
-        rows.append(
-            Row(data, f"{number}", f"{words} {number}", held.getvalue(), LABELS[data][kind], f"g{number}", details)
-        )
-    return rows
-
-
-@pytest.fixture
-def shelf(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Tiny towers that systems are trained on and written beside, with no hub in reach."""
-    root = tmp_path / "weights"
-    root.mkdir()
-    for name in ("mini_picture", "mini_words", "mini_vocabulary", "hate_cross_attention"):
-        (root / name).symlink_to(tiny.root / name)
-    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(root))
-    mini.shipped.cache_clear()
-    real = system.backbones.build
-
-    def offline(modality: Any, asked: Any, cache: Path) -> Any:
-        if asked.encoder.partition(":")[0] in {"hf", "open_clip"} or asked.encoder.startswith("torchvision"):
-            raise BackboneUnavailable("There is no connection in tests.")
-        return real(modality, asked, cache)
-
-    monkeypatch.setattr(system.backbones, "build", offline)
-    yield root
-    mini.shipped.cache_clear()
-
-
-def small(name: str) -> config.SystemRecipe:
-    """The recipe with small fusion and picture, two folds and rates that learn in a few steps."""
-    recipe = config.read(name)
-    schedule = replace(
-        recipe.schedule, folds=min(2, recipe.schedule.folds), epochs=4, batch=8, rate=3e-3, encoder_rate=1e-3, warmup=0.0,
-        drop_side=0.0,
-    )  # fmt: skip
-    options = {**recipe.fusion_options, "width": 16, "dropout": 0.0}
-    image = recipe.image
-    if image is not None and image.fallback is not None and "side" in image.fallback:
-        image = replace(image, fallback={**image.fallback, "side": 32})
-    return replace(recipe, schedule=schedule, fusion_options=options, image=image)
+NAMES = MULTITASK
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_loss_falls_and_the_run_is_whole(name: str, shelf: Path, tmp_path: Path) -> None:
-    recipe = small(name)
-    figures = train.run(recipe, None, tmp_path / "run", rows=drawn(recipe.data))
+    settings = small(name)
+    figures = train.run(settings, None, tmp_path / "run", rows=drawn(settings.data))
     evaluation = json.loads((tmp_path / "run" / "evaluation.json").read_text())
     for curve in evaluation["curves"]:
         assert curve[-1]["loss"] < curve[0]["loss"]
@@ -111,23 +43,23 @@ def test_the_loss_falls_and_the_run_is_whole(name: str, shelf: Path, tmp_path: P
     }
     measured = [row for row in figures.values() if isinstance(row, dict)]
     assert {"macro_f1", "macro_f1_low", "macro_f1_high", "macro_f1_majority"} <= set(measured[0])
-    assert set(evaluation["parts"]) == {task.name for one in recipe.tasks for task in registry.head_tasks(one)}
+    assert set(evaluation["parts"]) == {task.name for one in settings.tasks for task in registry.head_tasks(one)}
     assert "measured with" in (tmp_path / "run" / "README.md").read_text()
-    _same_as_torch(name, recipe, tmp_path / "run", shelf)
+    _same_as_torch(name, settings, tmp_path / "run", shelf)
 
 
-def _same_as_torch(name: str, recipe: config.SystemRecipe, run: Path, shelf: Path) -> None:
+def _same_as_torch(name: str, settings: MultitaskConfig, run: Path, shelf: Path) -> None:
     """The shipped graph answers as the networks do, through the app's own way of feeding it."""
-    made = system.build(recipe, run.parent / "cache")
-    rows = drawn(recipe.data)[:6]
-    data = system.load(made, None, ready=drawn(recipe.data))
+    made = builder.build(settings, run.parent / "cache")
+    rows = drawn(settings.data)[:6]
+    loaded = data.load(made, None, rows=drawn(settings.data))
     import torch
 
     networks = []
-    for number in range(recipe.schedule.folds):
+    for number in range(settings.schedule.folds):
         network = made.network()
         network.load_state_dict(torch.load(run / f"fold{number}.pt", weights_only=True))
-        networks.append(lit_module.predict(network, data.prepared, np.arange(6)))
+        networks.append(lit_module.predict(network, loaded.prepared, np.arange(6)))
     trained = MultitaskModel.load(name, mini.shipped())
     images = [Image.open(io.BytesIO(row.image or b"")).convert("RGB") for row in rows]
     found = trained.logits(images, [row.text or "" for row in rows])
@@ -137,27 +69,27 @@ def _same_as_torch(name: str, recipe: config.SystemRecipe, run: Path, shelf: Pat
 
 
 def test_ablations_take_away_what_they_say(shelf: Path, tmp_path: Path) -> None:
-    recipe = small("mental_health_target")
-    assert set(recipe.ablations) == {
+    settings = small("mental_health_target")
+    assert set(settings.ablations) == {
         "without experts", "without cross-attention", "without contrastive loss", "without the picture", "without the words"
     }  # fmt: skip
-    assert recipe.ablated("without the picture").image is None
-    assert recipe.ablated("without experts").fusion_options["experts"] == 0
-    assert recipe.ablated("without cross-attention").fusion_options["cross_attention"] is False
-    assert recipe.ablated("without contrastive loss").schedule.align == 0
-    for name in recipe.ablations:
-        one = recipe.ablated(name)
+    assert settings.ablated("without the picture").image is None
+    assert settings.ablated("without experts").fusion.options["experts"] == 0
+    assert settings.ablated("without cross-attention").fusion.options["cross_attention"] is False
+    assert settings.ablated("without contrastive loss").schedule.align_weight == 0
+    for name in settings.ablations:
+        one = settings.ablated(name)
         one = replace(one, schedule=replace(one.schedule, epochs=1))
-        figures = train.run(one, None, tmp_path / one.name, rows=drawn(recipe.data))
+        figures = train.run(one, None, tmp_path / one.name, train.RunOptions(ship=False), rows=drawn(settings.data))
         assert any("macro_f1" in row for row in figures.values() if isinstance(row, dict))
         assert not (shelf / one.name).exists()  # figures only: ablations are not shipped
 
 
 def test_training_resumes_and_repeats(shelf: Path, tmp_path: Path) -> None:
-    recipe, rows = small("memotion_gmu"), drawn("memotion")
-    first = train.run(recipe, None, tmp_path / "one", rows=rows)
-    again = train.run(recipe, None, tmp_path / "two", rows=rows)
-    resumed = train.run(recipe, None, tmp_path / "one", Namespace(resume=True), rows=rows)
+    settings, rows = small("memotion_gmu"), drawn("memotion")
+    first = train.run(settings, None, tmp_path / "one", rows=rows)
+    again = train.run(settings, None, tmp_path / "two", rows=rows)
+    resumed = train.run(settings, None, tmp_path / "one", train.RunOptions(resume=True), rows=rows)
     for figures in (again, resumed):
         assert {k: v for k, v in figures.items() if k != "seconds"} == {
             k: v for k, v in first.items() if k != "seconds"
@@ -176,7 +108,7 @@ def test_labels_outside_the_set_leave_the_rest(shelf: Path, tmp_path: Path) -> N
 def test_a_label_that_several_tasks_ask_for_is_told_once() -> None:
     rows = drawn("memotion")
     rows[3] = replace(rows[3], details={**rows[3].details, "humour": "rofl"})
-    *_, told = system.chosen(small("memotion_gmu"), None, ready=rows)  # types and the intensity of humour
+    told = data.read_rows(small("memotion_gmu"), None, rows=rows).problems  # types and the intensity of humour
     assert len(told) == 1
     assert told[0].startswith(f"memotion, train: Row {rows[3].id}: 'rofl' is no answer to humour")
 
@@ -217,19 +149,15 @@ HEAD = 'tasks = ["stress"]\ndata = "x"\ntitle = ""\nsummary = ""\n'
     [
         (HEAD, "neither .image. nor .text."),
         ('[text]\nencoder = "mini"\n[schedule]\nepoch = 3\n', "no setting 'epoch'. Did you mean 'epochs'"),
-        (HEAD + '[text]\nencoder = "mini"\n[wide]\nstrenght = 3\n', "no setting 'strenght'. Did you mean 'strength'"),
-        (
-            HEAD + '[text]\nencoder = "mini"\n[wide.tasks]\nstress = { verdikt = 1 }\n',
-            "wide.tasks.stress has no setting 'verdikt'. Did you mean 'verdict'",
-        ),
+        (HEAD + '[text]\nencoder = "mini"\n[linear_branch]\nalhpa = 3\n', "no setting 'alhpa'. Did you mean 'alpha'"),
         ('[text]\nencodr = "mini"\n', "no setting 'encodr'. Did you mean 'encoder'"),
         ("tasks = [\n", "is not TOML"),
     ],
 )
-def test_a_wrong_recipe_is_one_sentence(tmp_path: Path, text: str, told: str) -> None:
+def test_a_wrong_settings_is_one_sentence(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "mine.toml").write_text(text)
     with pytest.raises(BadInput, match=told):
-        config.read(str(tmp_path / "mine.toml"))
+        config.load("mine", folder=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -245,19 +173,13 @@ def test_a_wrong_recipe_is_one_sentence(tmp_path: Path, text: str, told: str) ->
     ],
 )
 def test_an_unknown_encoder_is_one_sentence(spec: str, told: str, tmp_path: Path) -> None:
-    from training.backbones import registry as backbones
-    from training.backbones.base import BackboneSpec
-
     with pytest.raises(BadInput, match=told):
-        backbones.build("image" if spec.startswith("timm") else "text", BackboneSpec(spec), tmp_path)
+        backbones.build("image" if spec.startswith("timm") else "text", EncoderConfig(spec), tmp_path)
 
 
 def test_weights_that_open_clip_does_not_know_are_one_sentence(tmp_path: Path) -> None:
-    from training.backbones import registry as backbones
-    from training.backbones.base import BackboneSpec
-
     with pytest.raises(BadInput, match=r"no weights 'opnai' for ViT-B-32.*Did you mean 'openai'"):
-        backbones.build("image", BackboneSpec("open_clip:ViT-B-32", options={"weights": "opnai"}), tmp_path)
+        backbones.build("image", EncoderConfig("open_clip:ViT-B-32", options={"weights": "opnai"}), tmp_path)
 
 
 GATED = "You are trying to access a gated repo.\nMake sure to have access to it at https://huggingface.co/mental/x."
@@ -269,8 +191,6 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     import timm
     import torchvision.models
     import transformers
-
-    from training.backbones import registry as backbones
 
     asked: list[str] = []
 
@@ -287,36 +207,29 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.parametrize("spec", ["hf:roberta-base", "torchvision:resnet50", "timm:resnet18"])
 def test_an_encoder_that_cannot_be_had_says_why_and_the_way_out(spec: str, refused: list[str], tmp_path: Path) -> None:
-    from training.backbones import registry as backbones
-    from training.backbones.base import BackboneSpec
-
     with pytest.raises(
         BackboneUnavailable, match=r"\(OSError: You are trying to access a gated repo\.\).*fallback"
     ) as told:
-        backbones.build("text" if spec.startswith("hf") else "image", BackboneSpec(spec), tmp_path)
+        backbones.build("text" if spec.startswith("hf") else "image", EncoderConfig(spec), tmp_path)
     assert "Make sure" not in str(told.value)
 
 
 @pytest.mark.parametrize("spec", ["hf:roberta-base", "torchvision:resnet50", "timm:resnet18"])
 def test_an_encoder_that_cannot_be_had_is_asked_for_once(spec: str, refused: list[str], tmp_path: Path) -> None:
-    from training.backbones import registry as backbones
-    from training.backbones.base import BackboneSpec
-
     told = []
     for options in ({}, {}, {"pretrained": True}, {}):
         with pytest.raises(BackboneUnavailable) as error:
-            backbones.build("text" if spec.startswith("hf") else "image", BackboneSpec(spec, options=options), tmp_path)
+            backbones.build(
+                "text" if spec.startswith("hf") else "image", EncoderConfig(spec, options=options), tmp_path
+            )
         told.append(str(error.value))
     assert refused == [spec.partition(":")[2]] * 2  # with other options it may be there
     assert len(set(told)) == 1
 
 
 def test_a_setting_that_the_tower_does_not_have_is_no_reason_for_the_fallback(tmp_path: Path) -> None:
-    from training.backbones import registry as backbones
-    from training.backbones.base import BackboneSpec
-
     with pytest.raises(BadInput, match=r"cannot be built with these options.*wdth"):
-        backbones.build("image", BackboneSpec("timm:resnet18", options={"pretrained": True, "wdth": 3}), tmp_path)
+        backbones.build("image", EncoderConfig("timm:resnet18", options={"pretrained": True, "wdth": 3}), tmp_path)
 
 
 def test_what_is_measured_is_said_before_training(
@@ -324,19 +237,18 @@ def test_what_is_measured_is_said_before_training(
 ) -> None:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tiny.root))
     mini.shipped.cache_clear()
-    made = system.build(config.read("memotion_roberta"), tmp_path)
+    made = builder.build(config.load("memotion_roberta"), tmp_path)
     why, what = capsys.readouterr().out.splitlines()
     assert why.startswith("hf:roberta-base cannot be fetched (OSError: You are trying to access a gated repo.)")
     assert what == f"Words are measured with {made.measured_with['text']}."
     assert "mini in its place" in what
-    system.build(config.read("memotion_cross_attention"), tmp_path)
+    builder.build(config.load("memotion_cross_attention"), tmp_path)
     said = capsys.readouterr().out.splitlines()
     mini.shipped.cache_clear()
     assert said == ["Pictures are measured with mini.", "Words are measured with mini."]
-    typo = config.parse(
-        "mine", {"title": "t", "summary": "s", "data": "dreaddit", "tasks": ["stress"],
-                 "text": {"encoder": "hf:no/such/id", "fallback": {"encoder": "mini"}}},
-    )  # fmt: skip
+    typo = MultitaskConfig(
+        "mine", "t", "s", "dreaddit", ("stress",), text=EncoderConfig("hf:no/such/id", fallback=EncoderConfig("mini"))
+    )
     monkeypatch.undo()
     with pytest.raises(BadInput, match="names neither"):
-        system.build(typo, tmp_path)
+        builder.build(typo, tmp_path)
