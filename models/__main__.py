@@ -1,7 +1,7 @@
 """python -m models analyze MEME [--caption TEXT] [--json] | profiles | import-checkpoint FILE
 
-The same way as the page's: `captions.read`, then `Analyzer.analyze`. What the user can mend is told in a sentence on
-stderr with exit status 2.
+It runs what the page runs: `captions.read`, then `Analyzer.analyze`. An error that the user can fix is a sentence on stderr
+with exit status 2.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import json
 import os
 import sys
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from models.analysis import Caption, Meme, Stage, Status
-from models.errors import BadInput, BadPicture, EmptyMeme, PartUnavailable, SubtextError
+from models.errors import BadInput, BadPicture, EmptyMeme, PartUnavailable, SubtextError, error_location
 from models.io import captions
 from models.io.images import MAX_BYTES, Picture, open_picture
 from models.io.terminal import describe, printable
@@ -33,10 +32,10 @@ if TYPE_CHECKING:
 USER_ERROR, UNFORESEEN, INTERRUPTED = 2, 1, 130
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """The commands with their options."""
-    whole = argparse.ArgumentParser(prog="python -m models", description="Reads a meme, here on this machine.")
-    commands = whole.add_subparsers(dest="command", required=True)
+    parser = argparse.ArgumentParser(prog="python -m models", description="Reads a meme, here on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
     analyze = commands.add_parser("analyze", help="is it hateful, what does it carry, and what moved the answer")
     analyze.add_argument("meme", nargs="?", type=Path, help="a picture: JPEG, PNG, WebP, GIF or BMP, at most 10 MB")
     analyze.add_argument("--caption", metavar="TEXT", help='instead of reading the picture; "" means "no words"')
@@ -48,12 +47,12 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("profiles", help="which sets of models there are")
     checkpoint = commands.add_parser("import-checkpoint", help="convert the earlier system's checkpoint for clip")
     checkpoint.add_argument("file", type=Path, help="best_hateful_meme_model.pth, wherever it lies")
-    return whole
+    return parser
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
-    args = parser().parse_args(words)
+    args = build_parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a caption may hold what the terminal's encoding lacks
             stream.reconfigure(errors="replace", **({"encoding": "utf-8"} if getattr(args, "json", False) else {}))
@@ -65,21 +64,20 @@ def main(words: Sequence[str] | None = None) -> int:
     except SubtextError as error:
         print(error, file=sys.stderr)
         return USER_ERROR
-    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+    except BrokenPipeError:  # the reading process, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:  # its message may quote the caption: only its kind and place are told
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        kind = type(error).__name__
-        print(f"Something went wrong that should not have ({kind} at {at.filename}:{at.lineno}).", file=sys.stderr)
+    except Exception as error:  # its message may quote the caption: only its kind and place are printed
+        kind, location = type(error).__name__, error_location(error)
+        print(f"Something went wrong that should not have ({kind} at {location}).", file=sys.stderr)
         return UNFORESEEN
     return 0
 
 
 def list_profiles(_: argparse.Namespace) -> Iterator[str]:
-    """A line each; the one that `auto` takes says why."""
+    """One line a profile, and why `auto` takes the one it takes."""
     chosen = registry.select()
     for profile in registry.PROFILES.values():
         notes = ["default"] if profile == chosen.profile else []
@@ -101,19 +99,19 @@ def import_checkpoint(args: argparse.Namespace) -> Iterator[str]:
 
 
 def analyze(args: argparse.Namespace) -> Iterator[str]:
-    """The analysis as lines of text or as JSON. What cannot be used is found before the models are loaded."""
+    """The analysis as lines of text or as JSON. Bad input is refused before the models are loaded."""
     if args.meme is None and args.caption is None:
         raise EmptyMeme("There is nothing to analyze: name a picture, give some words with --caption, or both.")
     picture = open_picture(read_bytes(args.meme)) if args.meme is not None else None
-    given = captions.from_override(args.caption) if args.caption is not None else None
-    if picture is None and given is not None:
-        Meme(None, given)  # raises `EmptyMeme` where the words are blank
+    override = captions.from_override(args.caption) if args.caption is not None else None
+    if picture is None and override is not None:
+        Meme(None, override)  # raises `EmptyMeme` where the words are blank
     profile = registry.choose(args.profile)
 
-    from models.analyzer import Analyzer  # here, so that a wrong file name is told at once
+    from models.analyzer import Analyzer  # heavy: a wrong file name is refused before
 
     analyzer = Analyzer(profile, args.device, reader=args.ocr, on_progress=DownloadLine(sys.stderr))
-    caption, reading = (given, None) if given is not None else read_words(analyzer, picture, sys.stderr)
+    caption, reading = (override, None) if override is not None else read_words(analyzer, picture, sys.stderr)
     meme = Meme(picture.image, caption, picture.format, picture.sha256) if picture else Meme(None, caption)
     analysis = analyzer.analyze(meme, explain=not args.no_explain)
     if reading is not None:
@@ -125,7 +123,7 @@ def analyze(args: argparse.Namespace) -> Iterator[str]:
 
 
 class DownloadLine:
-    """Tells of a download on one line of a terminal."""
+    """Shows the progress of a download on one line of a terminal."""
 
     def __init__(self, notes: TextIO) -> None:
         self._notes = notes
@@ -134,9 +132,9 @@ class DownloadLine:
         """Overwrites the line; prints nothing where the output is no terminal."""
         if not self._notes.isatty():
             return
-        share = f" of {progress.total / 1e6:,.0f}" if progress.total else ""
+        total = f" of {progress.total / 1e6:,.0f}" if progress.total else ""
         end = "\n" if progress.total and progress.done >= progress.total else ""
-        print(f"\r{progress.file}: {progress.done / 1e6:,.0f}{share} MB", end=end, file=self._notes, flush=True)
+        print(f"\r{progress.file}: {progress.done / 1e6:,.0f}{total} MB", end=end, file=self._notes, flush=True)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -154,8 +152,8 @@ def read_bytes(path: Path) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise BadInput(f"{shown} cannot be read: check the name and the disk, or copy the file elsewhere.") from error
     if len(data) > MAX_BYTES:
-        most = f"{MAX_BYTES // 1024**2} MB"
-        raise BadPicture(f"{shown} has more than {most}, which is the most that can be read: save it smaller.")
+        limit = f"{MAX_BYTES // 1024**2} MB"
+        raise BadPicture(f"{shown} has more than {limit}, which is the most that can be read: save it smaller.")
     return data
 
 

@@ -1,4 +1,4 @@
-"""Words to a `Caption`, and a caption to what the models read: normalised, with the way back to the text as shown."""
+"""Words to a `Caption`, and a caption to the normalised text that the models read, with spans in the text as shown."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Normalized:
 
 
 def normalize(text: str) -> Normalized:
-    """What hides words from a model is undone; what people write (case, l33t, emoji, accents) stays.
+    """Undoes what hides words from a model; what people write (case, l33t, emoji, accents) stays.
 
     NFKC (so also full-width and "fancy" letters), invisible and direction characters out, Cyrillic and Greek
     look-alikes folded where the rest is Latin, quotes and hyphens of one shape, lines through letters and more than two
@@ -80,7 +80,7 @@ def normalize(text: str) -> Normalized:
 
 
 def _characters(text: str) -> Iterator[tuple[str, Span]]:
-    """NFKC of each letter with its marks; what is not seen is left out."""
+    """NFKC of each letter with its marks; invisible characters are left out."""
     for match in _CLUSTER.finditer(text):
         cluster, span = match[0], match.span()
         first = cluster[0]
@@ -93,7 +93,7 @@ def _characters(text: str) -> Iterator[tuple[str, Span]]:
             if _is_emoji(text[span[0] - 1 : span[0]]):
                 yield first, span
             continue
-        if _unseen(first):
+        if _is_invisible(first):
             continue
         if first in _PLAIN:
             yield _PLAIN[first], span
@@ -102,11 +102,11 @@ def _characters(text: str) -> Iterator[tuple[str, Span]]:
         if plain[0] == " " and len(plain) > 1:  # a free-standing accent: as " " and a mark it would cut a word in two
             plain = first
         for character in plain:
-            if not _unseen(character):
+            if not _is_invisible(character):
                 yield _PLAIN.get(character, character), span
 
 
-def _unseen(character: str) -> bool:
+def _is_invisible(character: str) -> bool:
     """Control, format (zero-width, bidi, soft hyphen, tags), private, unassigned and surrogate characters."""
     if character in "\t\n\r\v\f\x85\u2028\u2029":
         return False  # white space
@@ -200,10 +200,10 @@ def from_lines(lines: Sequence[Line]) -> Caption:
 
 
 def read(image: Image.Image | None, override: str | None, reader: Reader | None) -> Caption:
-    """The override where one is given, else what the reader finds on the picture, else none.
+    """The override if the user gave one, else the words that the reader finds on the picture, else no words.
 
-    `override` None means that the user said nothing. A blank one is an answer too: the user emptied the box, the meme
-    is to be judged without words, and the OCR stays off.
+    `override` None means that the user gave none. A blank one counts: the user emptied the box, so the meme is judged
+    without words and the OCR stays off.
     """
     if override is not None:
         return from_override(override)
