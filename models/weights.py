@@ -24,14 +24,14 @@ from models.errors import BadWeights, nearest
 if TYPE_CHECKING:
     import onnxruntime
 
-MEND = "run `git checkout -- weights/{name}` in a clone, or train it again as the README tells"
+RESTORE = "run `git checkout -- weights/{name}` in a clone, or train it again as the README tells"
 
 _output_roots: list[Path] = []  # the innermost `writing_to` last
 
 
 @dataclass(frozen=True)
 class Card:
-    """What `config.json` says of one folder; `sha256` names every other file that belongs to it."""
+    """The `config.json` of one folder; `sha256` names every other file that belongs to it."""
 
     name: str
     folder: Path
@@ -49,14 +49,14 @@ class Card:
         return identity_of(self.config)
 
     def setting(self, key: str) -> Any:
-        """What `config.json` says under `key`; `BadWeights` if it says nothing."""
+        """The entry `key` of `config.json`; `BadWeights` if it has none."""
         if key not in self.config:
-            raise BadWeights(f"weights/{self.name}/config.json lacks {key!r}: {MEND.format(name=self.name)}.")
+            raise BadWeights(f"weights/{self.name}/config.json lacks {key!r}: {RESTORE.format(name=self.name)}.")
         return self.config[key]
 
 
 def identity_of(config: dict[str, Any]) -> str:
-    """A folder's identity from what its `config.json` says, whether or not its files are whole."""
+    """A folder's identity from its `config.json`, whether or not its files are complete."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
@@ -90,7 +90,7 @@ def writing_to(output_root: Path) -> Iterator[None]:
 def card(name: str) -> Card:
     """Reads and checks one folder. Raises `BadWeights` if it is missing, damaged or not described."""
     path = folder(name)
-    fix = MEND.format(name=name)
+    fix = RESTORE.format(name=name)
     if not path.is_dir():
         known = sorted(p.name for p in root().glob("*") if (p / "config.json").is_file())
         match = nearest(name, known)
@@ -128,7 +128,7 @@ def session(of: Card, file: str = "graph.onnx", *, threads: int = 0) -> onnxrunt
     try:
         return onnxruntime.InferenceSession(str(of.folder / file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions share no base class
-        fix = MEND.format(name=of.name)
+        fix = RESTORE.format(name=of.name)
         raise BadWeights(f"weights/{of.name}/{file} cannot be loaded by onnxruntime: {fix}.") from error
 
 
@@ -137,7 +137,7 @@ def tensor(of: Card, name: str) -> np.ndarray:
     path = of.folder / "model.safetensors"
     entries = layout(path)
     if name not in entries:
-        raise BadWeights(f"weights/{of.name}/model.safetensors lacks {name!r}: {MEND.format(name=of.name)}.")
+        raise BadWeights(f"weights/{of.name}/model.safetensors lacks {name!r}: {RESTORE.format(name=of.name)}.")
     dtype, shape, start, _ = entries[name]
     return np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
 

@@ -68,7 +68,9 @@ class FaceDetector:
                 smallest=card.config["smallest"],
             )
         except KeyError as error:
-            raise BadWeights(f"weights/{name}/config.json lacks {error}: {weights.MEND.format(name=name)}.") from error
+            raise BadWeights(
+                f"weights/{name}/config.json lacks {error}: {weights.RESTORE.format(name=name)}."
+            ) from error
         return cls(weights.session(card, "model.onnx", threads=threads), settings)
 
     def detect(self, image: Image.Image) -> list[tuple[Box, float]]:

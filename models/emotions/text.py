@@ -29,7 +29,7 @@ class TextEmotionClassifier:
         if self.card.setting("vocabulary") != vocabulary.card.identity:
             raise BadWeights(
                 f"weights/{self.card.name} was trained on other word pieces than those in weights/{vocabulary.card.name}: "
-                f"{weights.MEND.format(name=self.card.name)}."
+                f"{weights.RESTORE.format(name=self.card.name)}."
             )
         self.labels: tuple[str, ...] = tuple(self.card.setting("labels"))
         self.thresholds = np.array([self.card.setting("thresholds")[label] for label in self.labels])
