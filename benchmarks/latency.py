@@ -44,7 +44,7 @@ PIECES = len(CAPTION.split()) + 4
 COLD_START = """
 import sys
 from streamlit.web import bootstrap  # what `streamlit run` imports
-from components.analyze import attention, emotions, evidence, explanation, export, gradient, overlay
+from components.analyze import attention, emotions, evidence, explanation, download_buttons, gradient, overlay
 from components.shared import (analysis, caption_editor, engine, failures, intake, lenses, pictures, sidebar,
                                stages, verdict, visit)
 from benchmarks.common import analyze_fully

@@ -16,7 +16,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from components.evaluate.plots import as_csv
+from components.evaluate.metric_tables import as_csv
 from components.shared import charts, engine, failures
 from components.shared.escaping import for_plotly, shorten
 from components.shared.palette import AWAY, TOWARD

@@ -57,3 +57,8 @@ def near_copies(task: str) -> dict[str, float]:
     except (OSError, ValueError):
         return {}
     return metrics
+
+
+def known(task: str) -> bool:
+    """Whether there is a result on this task to set beside ours."""
+    return bool(of(task) or near_copies(task))

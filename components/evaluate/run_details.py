@@ -1,28 +1,21 @@
-"""What a run left beside its figures: learning curves, ablations, others' published figures; and what it did not leave."""
+"""What a run left beside its metrics: learning curves; and one line for what it did not leave."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from components.evaluate import example_memes, published
-from components.evaluate.plots import COLOURS, NAMES
-from components.evaluate.trained_models import INTERVAL_METRICS, SHOWN_METRICS, Measurement, TrainedModel
+from components.evaluate.prediction_plots import COLOURS
+from components.evaluate.trained_models import TrainedModel
 from components.shared import charts
 from models.classifiers import multitask
-from models.evaluation_files import PredictionSet, metric_cell
+from models.evaluation_files import PredictionSet
 
 RECIPES = Path(__file__).parents[2] / "training" / "configs"
-
-
-def compared(task: str) -> bool:
-    """Whether there is a figure on this task to set beside ours."""
-    return bool(published.of(task) or published.near_copies(task))
 
 
 def missing(model: TrainedModel, task: str, predictions: PredictionSet | None) -> str:
@@ -55,26 +48,6 @@ def _has_ablations(name: str) -> bool:
         return False
 
 
-def figures(measurements: Sequence[Measurement]) -> None:
-    """Each figure with its interval, and what always answering the commonest class gives, a line a set of rows."""
-    shown = []
-    for line in measurements:
-        row: dict[str, Any] = {"Measured on": f"{line.rows} ({int(line.metrics['rows']):,} rows)"}
-        for name in SHOWN_METRICS:
-            row[NAMES[name]] = metric_cell(line.metrics, name)
-            if name in INTERVAL_METRICS:
-                guess = line.metrics.get(f"{name}_majority")
-                row[f"{NAMES[name]}, always the commonest"] = "–" if guess is None else f"{guess:.3f}"
-        shown.append(row)
-    st.table(turned(shown, "Measured on") if len(shown) == 1 else shown)
-
-
-def turned(rows: Sequence[dict[str, Any]], heading: str) -> list[dict[str, str]]:
-    """The table lying on its side, so that few wide rows fit a phone: `heading` names the columns."""
-    names = [name for name in rows[0] if name != heading]
-    return [{"Figure": name, **{str(row[heading]): str(row[name]) for row in rows}} for name in names]
-
-
 def learning(model: TrainedModel) -> None:
     """Loss and score by epoch, or by step where a run checks several times an epoch; one line a fold."""
     keys = {key for fold in model.curves for epoch in fold for key in epoch}
@@ -105,67 +78,3 @@ def learning(model: TrainedModel) -> None:
             charts.draw(figure, alt=f"{title} by {x_axis}: {shown}", key=f"chart-learning-{title[:5]}", height=320)
     if len(model.curves) > 1:
         st.caption(f"A line for each of the {len(model.curves)} networks of a cross-validation.")
-
-
-def ablations(model: TrainedModel, task: str) -> None:
-    """What leaving a part out does, beside the whole on the same rows."""
-    variants = model.ablations(task)
-    st.table(
-        [
-            {
-                "Variant": name,
-                "Macro-F1": metric_cell(line.metrics, "macro_f1"),
-                "Accuracy": metric_cell(line.metrics, "accuracy"),
-                "Rows": f"{line.rows} ({int(line.metrics['rows']):,})",
-            }
-            for name, line in variants
-        ],
-        hide_index=True,
-    )
-    baselines = dict.fromkeys(
-        f"{line.metrics['macro_f1_majority']:.3f} on {line.rows}"
-        for _, line in variants
-        if "macro_f1_majority" in line.metrics
-    )
-    if baselines:
-        st.caption(f"Macro-F1 of always the commonest: {', '.join(baselines)}. With 95% intervals.")
-
-
-def beside(task: str, model: TrainedModel) -> None:
-    """What others reported, with where, and what a second annotation of the same meme tells, beside ours."""
-    results = published.of(task)
-    rows = [
-        {"System": result.system, "Figure": result.figure, "Value": f"{result.value:.3f}", "Source": result.source}
-        for result in results
-    ]
-    rows += [
-        {
-            "System": f"Ours, {line.rows}",
-            "Figure": NAMES[name],
-            "Value": metric_cell(line.metrics, name),
-            "Source": f"metrics.json of {model.name}",
-        }
-        for line in model.measurements(task)
-        for name in ("macro_f1", "accuracy")
-    ]
-    copies = published.near_copies(task)
-    if copies:
-        rows += [
-            {
-                "System": "The label of another copy of the meme",
-                "Figure": NAMES[name],
-                "Value": metric_cell(copies, name),
-                "Source": "benchmarks/near_copies.py",
-            }
-            for name in ("macro_f1", "accuracy")
-        ]
-    st.table(rows, hide_index=True)
-    if results:
-        st.caption("Others' figures are on their own test rows, ours on rows named here: compare them with care.")
-    if copies:
-        kappa, low, high = (f"{copies[name]:.2f}".replace("-", "−") for name in ("kappa", "kappa_low", "kappa_high"))
-        st.caption(
-            f"The data set holds {int(copies['groups'])} memes more than once, in {int(copies['rows'])} rows, each annotated"
-            f" for itself. Their labels agree beyond chance by {kappa} (Cohen's kappa, 95% interval {low} to {high}: 1 is always,"
-            " 0 as often as by chance). Where copies of one meme do not agree, reading the meme cannot tell much of its label."
-        )

@@ -5,7 +5,7 @@ Nothing here computes a prediction: metrics, predictions and curves are those of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,20 +132,3 @@ def _read() -> Iterator[TrainedModel]:
             yield TrainedModel(name, title, folder, metrics, evaluation)
         except (OSError, ValueError, AttributeError):
             yield TrainedModel(name, name, folder, problem=f"The figures in weights/{name} are damaged and left out.")
-
-
-def table(measurements: Sequence[Measurement]) -> list[dict[str, Any]]:
-    """A row for each measurement; a metric that was not measured is None."""
-    rows = []
-    for item in measurements:
-        row: dict[str, Any] = {
-            "Task": item.task,
-            "Model": item.title,
-            "Measured on": item.rows,
-            "Rows": item.metrics["rows"],
-        }
-        for name in SHOWN_METRICS:
-            ends = ("", "_low", "_high", "_majority") if name in INTERVAL_METRICS else ("",)
-            row |= {f"{name}{end}": item.metrics.get(f"{name}{end}") for end in ends}
-        rows.append(row | {"Folder": item.model})
-    return rows

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from components.analyze import attention, emotions, evidence, explanation, export, gradient, overlay
+from components.analyze import attention, download_buttons, emotions, evidence, explanation, gradient, overlay
 from components.shared import (
     analysis,
     caption_editor,
@@ -44,7 +44,7 @@ progress.clear()
 image = visited.picture.image if visited.picture else None
 with tools, st.container(horizontal=True, horizontal_alignment="right"):
     if result is not None:
-        export.draw(result, image, visited.name)
+        download_buttons.draw(result, image, visited.name)
     st.button("Another meme", icon=":material/add_photo_alternate:", on_click=intake.start_over)
 
 picture, answer = st.columns([3, 5], gap="medium")

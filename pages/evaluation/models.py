@@ -9,8 +9,10 @@ from components.compare import comparison
 from components.evaluate import (
     example_memes,
     functional_suite,
+    metric_tables,
     photographs,
-    plots,
+    prediction_plots,
+    published,
     robustness_study,
     run_details,
     trained_models,
@@ -55,7 +57,7 @@ if not lines:
 
 tasks = sorted({line.task for line in lines})
 chosen_tasks = st.multiselect("Tasks", tasks, placeholder="All tasks", key="tasks", persist_state="page")
-plots.draw_table([line for line in lines if not chosen_tasks or line.task in chosen_tasks])
+metric_tables.draw_table([line for line in lines if not chosen_tasks or line.task in chosen_tasks])
 
 st.header("One model in detail", anchor=False)
 shown = [
@@ -78,7 +80,7 @@ if len(row_sets) > 1:
         default=row_sets[0],
         required=True,
         key=f"rows-{model.name}-{task}",
-        format_func=plots.rows_in_words,
+        format_func=metric_tables.rows_in_words,
         persist_state="page",
     )
 predictions = read_predictions(model.folder, task, rows)
@@ -95,20 +97,22 @@ if model.evaluation.get("measured_with"):
 # only what there is something to show of; the rest is said once, below
 drawn: dict[str, Callable[[], None]] = {}
 if measurements := model.measurements(task):
-    drawn[":material/table_rows: Figures"] = partial(run_details.figures, measurements)
+    drawn[":material/table_rows: Figures"] = partial(metric_tables.figures, measurements)
 if predictions is not None:
     drawn |= {
-        ":material/show_chart: Curves": partial(plots.curves_of, predictions, question_number),
-        ":material/straighten: Reliability": partial(plots.reliability, predictions, question_number),
-        ":material/grid_on: Confusion": partial(plots.confusion, predictions, question_number),
-        ":material/tune: Thresholds": partial(plots.thresholds, predictions, question_number, model.bands(task)),
+        ":material/show_chart: Curves": partial(prediction_plots.curves_of, predictions, question_number),
+        ":material/straighten: Reliability": partial(prediction_plots.reliability, predictions, question_number),
+        ":material/grid_on: Confusion": partial(prediction_plots.confusion, predictions, question_number),
+        ":material/tune: Thresholds": partial(
+            prediction_plots.thresholds, predictions, question_number, model.bands(task)
+        ),
     }
 if model.curves:
     drawn[":material/school: Learning"] = partial(run_details.learning, model)
 if model.ablations(task):
-    drawn[":material/content_cut: Ablations"] = partial(run_details.ablations, model, task)
-if run_details.compared(task):
-    drawn[":material/public: Published"] = partial(run_details.beside, task, model)
+    drawn[":material/content_cut: Ablations"] = partial(metric_tables.ablations, model, task)
+if published.known(task):
+    drawn[":material/public: Published"] = partial(metric_tables.beside, task, model)
 if predictions is not None and example_memes.rows_file(predictions, model.data(task)).is_file():
     drawn[":material/photo_library: Memes"] = partial(
         example_memes.draw, predictions, question_number, model.data(task)

@@ -1,9 +1,7 @@
-"""The Evaluation page's drawings of figures and predictions: table, curves, reliability, confusion, thresholds."""
+"""The Evaluation page's plots of predictions: curves, reliability, confusion, thresholds."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,64 +10,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from components.evaluate import curves
-from components.evaluate.trained_models import SHOWN_METRICS, Measurement, table
 from components.shared import charts
 from components.shared.escaping import for_plotly
 from components.shared.palette import AWAY, BETWEEN, NEUTRAL, TOWARD
-from models.evaluation_files import MetricValue, PredictionSet
+from models.evaluation_files import PredictionSet
 
-NAMES = {
-    "macro_f1": "Macro-F1",
-    "accuracy": "Accuracy",
-    "auroc": "AUROC",
-    "weighted_f1": "Weighted F1",
-    "brier": "Brier",
-    "ece": "ECE",
-}
-ROWS = {
-    "validation": "Validation rows, by what ships",
-    "out of fold": "Training rows, each by the network that did not see it",
-}
-LOW_IS_GOOD = {"brier", "ece"}
 COLOURS = (AWAY, TOWARD, BETWEEN, NEUTRAL, "#7b5ea7", "#4f8f4f", "#b05d2c", "#5b7db1")
-
-
-def rows_in_words(rows: str) -> str:
-    """A set of rows in words."""
-    return ROWS.get(rows, rows.capitalize())
-
-
-def draw_table(measurements: Sequence[Measurement]) -> None:
-    """All figures with intervals and baselines: sorted by a click on a column, downloaded as csv."""
-    shown = []
-    for item in measurements:
-        row: dict[str, Any] = {"Model": item.title, "Task": item.task, "Measured on": item.rows.replace("_", " ")}
-        for name in SHOWN_METRICS:
-            metric = MetricValue.from_metrics(item.metrics, name)
-            row[NAMES[name]] = metric and metric.value
-            if name == "macro_f1":
-                row["95% interval"] = metric.interval() if metric else "–"
-                row["Always the commonest"] = metric and metric.majority
-        shown.append(row | {"Rows": int(item.metrics["rows"])})
-    columns: dict[str, Any] = {
-        title: st.column_config.NumberColumn(format="%.3f") for title in (*NAMES.values(), "Always the commonest")
-    }
-    columns |= {name: st.column_config.Column(width=145) for name in ("Task", "Measured on")}
-    columns["Model"] = st.column_config.Column(width=195, pinned=True)  # stays in sight on a phone, with room beside it
-    st.dataframe(shown, column_config=columns, hide_index=True, width="stretch")
-    st.download_button(
-        "Download the table", as_csv(table(measurements)), "figures.csv", "text/csv", icon=":material/download:"
-    )
-
-
-def as_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows with their union of columns, in the order in which they first appear."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, names)
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()
 
 
 def curves_of(predictions: PredictionSet, question: int) -> None:
