@@ -15,7 +15,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from components.evaluate import robustness_study
-from models import weights
+from models import evaluation_files, weights
 from models.errors import BadInput
 from models.io.images import open_picture
 from models.robustness.pixel_attack import paint, view
@@ -228,14 +228,14 @@ def test_the_real_tasks_on_drawn_rows(task: str, tmp_path: Path, monkeypatch: py
             (shelf / one.name).symlink_to(one)
     (shelf / folder).mkdir()  # the figures go here, not into the repository
     for file in (SHIPPED / folder).iterdir():
-        if file.name != robustness.FILE:
+        if file.name != evaluation_files.ROBUSTNESS:
             (shelf / folder / file.name).symlink_to(file)
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(shelf))
     small = {
         "task": task, "rows": 2, "pixels": [1], "queries": 10, "candidates": 5, "seed": 7, "give_up": 0.1, "train_rows": 20,
         "epochs": 1, "shares": [0.0, 0.1], "trigger": 5, "moved": 0.5,
     }  # fmt: skip
-    monkeypatch.setattr(robustness.recipe, "read", lambda *_: dict(small))
+    monkeypatch.setattr(robustness.config, "read", lambda *_: dict(small))
     words = [
         "robustness",
         f"robustness_{task}",
@@ -247,7 +247,7 @@ def test_the_real_tasks_on_drawn_rows(task: str, tmp_path: Path, monkeypatch: py
         "1",
     ]
     assert main(words) == 0
-    report = json.loads((shelf / folder / robustness.FILE).read_text())
+    report = json.loads((shelf / folder / evaluation_files.ROBUSTNESS).read_text())
     kind = registry.TASKS[task]
     assert tuple(report["attack"]) == tuple(report["poisoning"]) == kind.variants  # type: ignore[attr-defined]
     for variant, lines in report["attack"].items():
