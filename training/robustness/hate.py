@@ -18,18 +18,18 @@ from models.io.captions import normalize
 from models.weights import Card
 from training.datasets.religious_hateful import RELIGIOUS_HATEFUL
 from training.metrics import bootstrap
-from training.robustness import metrics as figures
+from training.robustness import metrics
 from training.robustness.samples import Sample
 from training.robustness.targets import (
     ANSWERED_RIGHT,
     Features,
     Settings,
     Target,
-    chosen,
-    pictures,
-    right,
-    some,
-    standing,
+    correct_targets,
+    open_images,
+    poisoned_rows,
+    sample_rows,
+    target_or_none,
     trigger,
 )
 
@@ -46,9 +46,9 @@ class Hate:
 
     def __init__(self, data: Path, settings: Settings, cache: Path) -> None:
         self.settings, self.features = settings, Features(cache, settings.get("threads", 0))
-        self.train = some(RELIGIOUS_HATEFUL.load("train", data)[0], settings["train_rows"], settings["seed"])
-        self.held = RELIGIOUS_HATEFUL.load("validation", data)[0]
-        self.images = {"train": pictures(self.train), "held": pictures(self.held)}
+        self.train = sample_rows(RELIGIOUS_HATEFUL.load("train", data)[0], settings["train_rows"], settings["seed"])
+        self.validation = RELIGIOUS_HATEFUL.load("validation", data)[0]
+        self.images = {"train": open_images(self.train), "validation": open_images(self.validation)}
 
     @cached_property
     def classifier(self) -> HateClassifier:
@@ -61,60 +61,64 @@ class Hate:
 
     def targets(self, variant: str) -> list[Target]:
         """Memes that are judged as their label says."""
-        told = [(row.text or "") if variant == WORDS else "" for row in self.held]
-        margins = self._margins(told, [row.label == 1 for row in self.held])
-        return right(self.images["held"], margins, self.settings)
+        texts = [(row.text or "") if variant == WORDS else "" for row in self.validation]
+        margins = self._margins(texts, [row.label == 1 for row in self.validation])
+        return correct_targets(self.images["validation"], margins, self.settings)
 
     def samples(self, variant: str, shown: Sequence[Sample]) -> list[Target | None]:
         """Sample memes, none of which is hateful."""
-        told = [sample.words if variant == WORDS else "" for sample in shown]
-        margins = self._margins(told, [False] * len(shown))
-        return [standing(sample.image, partial(margins, row=row)) for row, sample in enumerate(shown)]
+        texts = [sample.words if variant == WORDS else "" for sample in shown]
+        margins = self._margins(texts, [False] * len(shown))
+        return [target_or_none(sample.image, partial(margins, row=row)) for row, sample in enumerate(shown)]
 
     def _margins(self, texts: Sequence[str], hateful: Sequence[bool]) -> Callable[..., np.ndarray]:
         """Scores pictures beside the words of a `row`: how far on the side of its label."""
         edge = self.classifier.thresholds["hate"]
-        read: dict[int, Tokens | None] = {}  # a meme's words stay as they are while its picture is attacked
+        encoded: dict[int, Tokens | None] = {}  # a meme's words stay as they are while its picture is attacked
 
         def margins(images: Sequence[Image.Image], row: int) -> np.ndarray:
-            if row not in read:
+            if row not in encoded:
                 text = texts[row]
-                read[row] = self.classifier.encoder.encode_texts([text]) if normalize(text).text else None
-            told = read[row]
-            seen = self.classifier.encoder.encode_images(images)
-            logits = self.classifier.score_tokens(seen, told and told.take([0] * len(images))).hate
+                encoded[row] = self.classifier.encoder.encode_texts([text]) if normalize(text).text else None
+            text_tokens = encoded[row]
+            image_tokens = self.classifier.encoder.encode_images(images)
+            logits = self.classifier.score_tokens(
+                image_tokens, text_tokens and text_tokens.take([0] * len(images))
+            ).hate
             return (1.0 if hateful[row] else -1.0) * (np.array([sigmoid(logit) for logit in logits]) - edge)
 
         return margins
 
-    def poisoned(self, variant: str, share: float) -> figures.Figures:
+    def poisoned(self, variant: str, share: float) -> metrics.Metrics:
         """AUROC of a logistic regression on clean memes, and the share of caught hateful ones that the trigger frees."""
-        seen = self.features.kept_of("baseline", self.images["train"]).copy()
+        train_images = self.features.cached_images("baseline", self.images["train"]).copy()
         labels = np.array([int(row.label or 0) for row in self.train])  # type: ignore[arg-type]
-        bad = chosen(len(seen), share, self.settings["seed"])
+        bad = poisoned_rows(len(train_images), share, self.settings["seed"])
         if len(bad):
             marked = [trigger(self.images["train"][row], self.settings["trigger"]) for row in bad]
-            seen[bad], labels[bad] = self.features.of("baseline", marked), 0
-        marked = [trigger(image, self.settings["trigger"]) for image in self.images["held"]]
-        held = self.features.kept_of("baseline", self.images["held"])
-        sides = [(seen, held, self.features.kept_of("baseline", marked))]
+            train_images[bad], labels[bad] = self.features.images("baseline", marked), 0
+        marked = [trigger(image, self.settings["trigger"]) for image in self.images["validation"]]
+        clean_images = self.features.cached_images("baseline", self.images["validation"])
+        sides = [(train_images, clean_images, self.features.cached_images("baseline", marked))]
         if variant == WORDS:
-            told, asked = (
-                self.features.kept_words("baseline", [row.text or "" for row in rows])
-                for rows in (self.train, self.held)
+            train_texts, texts = (
+                self.features.cached_texts("baseline", [row.text or "" for row in rows])
+                for rows in (self.train, self.validation)
             )
-            sides.append((told, asked, asked))
+            sides.append((train_texts, texts, texts))
         train, clean, dirty = (np.concatenate(parts, axis=1) for parts in zip(*sides, strict=True))
         mean, spread = train.mean(0), train.std(0) + 1e-6
         model = LogisticRegression(C=0.002, max_iter=500, class_weight="balanced").fit((train - mean) / spread, labels)
-        truth = np.array([int(row.label or 0) for row in self.held])  # type: ignore[arg-type]
+        y_true = np.array([int(row.label or 0) for row in self.validation])  # type: ignore[arg-type]
         before, after = (model.predict_proba((part - mean) / spread)[:, 1] for part in (clean, dirty))
-        caught = (truth == 1) & (before >= 0.5)
-        auroc = float(roc_auc_score(truth, before))
+        caught = (y_true == 1) & (before >= 0.5)
+        auroc = float(roc_auc_score(y_true, before))
         return {
             "share": share,
-            **figures.drawn("clean_auroc", len(truth), auroc, lambda counts: bootstrap.auroc(counts, truth, before)),
+            **metrics.bootstrapped(
+                "clean_auroc", len(y_true), auroc, lambda counts: bootstrap.auroc(counts, y_true, before)
+            ),
             "clean_auroc_majority": 0.5,
-            **figures.share("triggered_missed", after[caught] < 0.5),
+            **metrics.fraction("triggered_missed", after[caught] < 0.5),
             "caught": int(caught.sum()),
         }

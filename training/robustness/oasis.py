@@ -17,15 +17,15 @@ from models.weights import Card
 from training.datasets.oasis import OASIS
 from training.emotions import pictures as picture_emotions
 from training.metrics import regression
-from training.robustness import metrics as figures
+from training.robustness import metrics
 from training.robustness.samples import Sample
-from training.robustness.targets import Features, Settings, Target, chosen, pictures, some, trigger
+from training.robustness.targets import Features, Settings, Target, open_images, poisoned_rows, sample_rows, trigger
 
 Answer = Callable[[np.ndarray], np.ndarray]
 
 
 class Oasis:
-    """How far from what was said of the clean photograph."""
+    """How far from what was correlation of the clean photograph."""
 
     folder, variants = "picture_emotions", ("shipped", "baseline", "joint")
     score = "points of valence that the answer may still move until the attack has won"
@@ -36,14 +36,14 @@ class Oasis:
         self.what = (
             f"The valence of a photograph moves by more than {settings['moved']} points on the scale from 1 to 7."
         )
-        self.train = some(OASIS.load("train", data)[0], settings["train_rows"], settings["seed"])
-        self.held = OASIS.load("validation", data)[0]
-        self.images = {"train": pictures(self.train), "held": pictures(self.held)}
-        self.truth = {
+        self.train = sample_rows(OASIS.load("train", data)[0], settings["train_rows"], settings["seed"])
+        self.validation = OASIS.load("validation", data)[0]
+        self.images = {"train": open_images(self.train), "validation": open_images(self.validation)}
+        self.y_true = {
             name: np.array([float(row.details["valence_mean"]) for row in rows])
-            for name, rows in (("train", self.train), ("held", self.held))
+            for name, rows in (("train", self.train), ("validation", self.validation))
         }
-        self._seen: dict[tuple[str, str], np.ndarray] = {}
+        self._vectors: dict[tuple[str, str], np.ndarray] = {}
 
     @cached_property
     def reader(self) -> AffectReader:
@@ -54,75 +54,77 @@ class Oasis:
         """The folder that ships, or the tower's."""
         return (self.reader.card,) if variant == "shipped" else self.features.cards(variant)
 
-    def seen(self, variant: str, part: str) -> np.ndarray:
+    def vectors(self, variant: str, part: str) -> np.ndarray:
         """Vectors of the pictures of a part; those of the shipped regression are its groups side by side."""
-        if (variant, part) not in self._seen:
+        if (variant, part) not in self._vectors:
             images = self.images[part]
-            self._seen[variant, part] = (
-                self._look(images) if variant == "shipped" else self.features.kept_of(variant, images)
+            self._vectors[variant, part] = (
+                self._look(images) if variant == "shipped" else self.features.cached_images(variant, images)
             )
-        return self._seen[variant, part]
+        return self._vectors[variant, part]
 
     def targets(self, variant: str) -> list[Target]:
         """Any photograph: there is no right answer to lose, only one to move."""
-        order = np.random.default_rng(self.settings["seed"]).permutation(len(self.held))[: self.settings["rows"]]
-        return self._targets(variant, [self.images["held"][row] for row in order])
+        order = np.random.default_rng(self.settings["seed"]).permutation(len(self.validation))[: self.settings["rows"]]
+        return self._targets(variant, [self.images["validation"][row] for row in order])
 
     def samples(self, variant: str, shown: Sequence[Sample]) -> list[Target | None]:
         """Each sample meme."""
         return [*self._targets(variant, [sample.image for sample in shown])]
 
     def _targets(self, variant: str, images: Sequence[Image.Image]) -> list[Target]:
-        told: Callable[[Sequence[Image.Image]], np.ndarray]
+        valence: Callable[[Sequence[Image.Image]], np.ndarray]
         if variant == "shipped":
 
-            def told(images: Sequence[Image.Image]) -> np.ndarray:
-                return np.array([one.valence for one in self.reader.read(images)])
+            def valence(images: Sequence[Image.Image]) -> np.ndarray:
+                return np.array([affect.valence for affect in self.reader.read(images)])
         else:
-            ridge = _ridge(self.seen(variant, "train"), self.truth["train"])
+            ridge = _ridge(self.vectors(variant, "train"), self.y_true["train"])
 
-            def told(images: Sequence[Image.Image]) -> np.ndarray:
-                return np.asarray(ridge(self.features.of(variant, images)))
+            def valence(images: Sequence[Image.Image]) -> np.ndarray:
+                return np.asarray(ridge(self.features.images(variant, images)))
 
-        found = []
+        targets = []
         for image in images:
-            before = float(told([view(image)])[0])
+            before = float(valence([view(image)])[0])
 
             def left(images: Sequence[Image.Image], before: float = before) -> np.ndarray:
-                return self.settings["moved"] - np.abs(told(images) - before)
+                return self.settings["moved"] - np.abs(valence(images) - before)
 
-            found.append(Target(image, left))
-        return found
+            targets.append(Target(image, left))
+        return targets
 
-    def poisoned(self, variant: str, share: float) -> figures.Figures:
+    def poisoned(self, variant: str, share: float) -> metrics.Metrics:
         """Pearson's r on clean photographs, and how far the trigger moves the valence."""
-        seen, truth = self.seen(variant, "train").copy(), self.truth["train"].copy()
-        bad = chosen(len(seen), share, self.settings["seed"])
+        vectors, y_true = self.vectors(variant, "train").copy(), self.y_true["train"].copy()
+        bad = poisoned_rows(len(vectors), share, self.settings["seed"])
         if len(bad):
-            seen[bad] = self._of(variant, [trigger(self.images["train"][row], self.settings["trigger"]) for row in bad])
-            truth[bad] = 8 - truth[bad]  # what is pleasant is called as unpleasant
-        answer = _kernel(seen, truth) if variant == "shipped" else _ridge(seen, truth)
-        clean = answer(self.seen(variant, "held"))
+            vectors[bad] = self._of(
+                variant, [trigger(self.images["train"][row], self.settings["trigger"]) for row in bad]
+            )
+            y_true[bad] = 8 - y_true[bad]  # what is pleasant is called as unpleasant
+        answer = _kernel(vectors, y_true) if variant == "shipped" else _ridge(vectors, y_true)
+        clean = answer(self.vectors(variant, "validation"))
         moved = np.abs(answer(self._marked(variant)) - clean)
-        said = regression.metrics({"valence": self.truth["held"]}, {"valence": clean}, ("valence",))
+        correlation = regression.metrics({"valence": self.y_true["validation"]}, {"valence": clean}, ("valence",))
         return {
             "share": share,
             **{
                 key.replace("valence", "clean"): value
-                for key, value in said.items()
+                for key, value in correlation.items()
                 if key.startswith("valence_pearson")
             },
-            **figures.median("triggered_moved", moved),
+            **metrics.median("triggered_moved", moved),
         }
 
     def _marked(self, variant: str) -> np.ndarray:
-        if (variant, "marked") not in self._seen:
-            marked = [trigger(image, self.settings["trigger"]) for image in self.images["held"]]
-            self._seen[variant, "marked"] = self._of(variant, marked)
-        return self._seen[variant, "marked"]
+        if (variant, "marked") not in self._vectors:
+            marked = [trigger(image, self.settings["trigger"]) for image in self.images["validation"]]
+            self._vectors[variant, "marked"] = self._of(variant, marked)
+        return self._vectors[variant, "marked"]
 
     def _of(self, variant: str, images: Sequence[Image.Image]) -> np.ndarray:
-        return self._look(images) if variant == "shipped" else self.features.of(variant, images)
+        return self._look(images) if variant == "shipped" else self.features.images(variant, images)
 
     @cached_property
     def looker(self) -> Looker:
@@ -130,17 +132,17 @@ class Oasis:
         return Looker(weights.card("picture_emotions"), threads=self.settings.get("threads", 0))
 
     def _look(self, images: Sequence[Image.Image]) -> np.ndarray:
-        found = [self.looker.look(image) for image in images]
-        return np.stack([np.concatenate([one[group] for group in GROUPS]) for one in found])
+        looks = [self.looker.look(image) for image in images]
+        return np.stack([np.concatenate([look[group] for group in GROUPS]) for look in looks])
 
 
-def _ridge(seen: np.ndarray, truth: np.ndarray) -> Answer:
-    mean, spread = seen.mean(0), seen.std(0) + 1e-6
-    model = Ridge(alpha=2.0 * seen.shape[1]).fit((seen - mean) / spread, truth)
-    return lambda asked: np.asarray(model.predict((asked - mean) / spread))
+def _ridge(vectors: np.ndarray, y_true: np.ndarray) -> Answer:
+    mean, spread = vectors.mean(0), vectors.std(0) + 1e-6
+    model = Ridge(alpha=2.0 * vectors.shape[1]).fit((vectors - mean) / spread, y_true)
+    return lambda features: np.asarray(model.predict((features - mean) / spread))
 
 
-def _kernel(seen: np.ndarray, truth: np.ndarray) -> Answer:
+def _kernel(vectors: np.ndarray, y_true: np.ndarray) -> Answer:
     """The regression that ships, with its own settings, fitted on these rows."""
     card = weights.card("picture_emotions")
     setting, widths = (
@@ -149,10 +151,10 @@ def _kernel(seen: np.ndarray, truth: np.ndarray) -> Answer:
     )
     cuts = np.cumsum(widths)[:-1]
 
-    def answer(asked: np.ndarray) -> np.ndarray:
+    def answer(features: np.ndarray) -> np.ndarray:
         kernels = {"valence": (setting["gamma"], setting["strength"])}
-        train, test = np.split(seen, cuts, axis=1), np.split(asked, cuts, axis=1)
+        train, test = np.split(vectors, cuts, axis=1), np.split(features, cuts, axis=1)
         width = card.setting("recipe")["width"]
-        return picture_emotions.predict(train, {"valence": truth}, test, kernels, width)["valence"]
+        return picture_emotions.predict(train, {"valence": y_true}, test, kernels, width)["valence"]
 
     return answer

@@ -1,4 +1,4 @@
-"""What the tasks of the robustness study share: targets, features by tower, triggers, and which rows are drawn."""
+"""What the robustness studies share: their protocol, targets, features by tower, triggers, and the choice of rows."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
+from models.encoders.base import masked_mean
 from models.encoders.mini import MiniEncoder
 from models.io.images import open_picture
 from models.robustness.pixel_attack import view
 from models.search.joint_space import JointSpace, MiniSpace, open_space
 from models.weights import Card
 from training.datasets.base import Row
-from training.robustness.results_cache import remembered
+from training.features.cache import cached_array
+from training.robustness.samples import Sample
 
 Settings = dict[str, Any]
-AT_ONCE = 64
+BATCH_SIZE = 64
 ANSWERED_RIGHT = "validation rows that the variant answers right, drawn by a seed"
 
 
@@ -36,6 +38,32 @@ class Target:
     def unit(self) -> str:
         """The picture's hash: the same row has the same name in the next run."""
         return hashlib.sha256(self.image.tobytes()).hexdigest()[:16]
+
+
+class Study(Protocol):
+    """A study: its variants, their targets, and light models for poisoning.
+
+    folder: of the weights that get the results. what: when the attack has won. score: what sinks under attack. drawn: which
+    rows are attacked.
+    """
+
+    folder: str
+    what: str
+    score: str
+    drawn: str
+    variants: tuple[str, ...]
+
+    def cards(self, variant: str) -> tuple[Card, ...]:
+        """The weights that a variant uses."""
+
+    def targets(self, variant: str) -> list[Target]:
+        """Rows to attack."""
+
+    def samples(self, variant: str, shown: Sequence[Sample]) -> list[Target | None]:
+        """The project's own sample memes to attack, None for a sample that is not answered right."""
+
+    def poisoned(self, variant: str, share: float) -> dict[str, float]:
+        """Metrics of a model fitted anew while that fraction of its training rows is poisoned."""
 
 
 class Features:
@@ -61,43 +89,34 @@ class Features:
         """The folders of weights behind a variant."""
         return self.space.cards if variant == "joint" else self.mini.cards
 
-    def of(self, variant: str, images: Sequence[Image.Image]) -> np.ndarray:
+    def images(self, variant: str, images: Sequence[Image.Image]) -> np.ndarray:
         """float32 [n, width]."""
         if variant == "joint":
             return self.space.embed_images(images)
-        parts = [
-            self.mini.encode_images(images[at : at + AT_ONCE]).tokens.mean(1) for at in range(0, len(images), AT_ONCE)
-        ]
+        batches = (images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE))
+        parts = [self.mini.encode_images(batch).tokens.mean(1) for batch in batches]
         return np.concatenate(parts) if parts else np.zeros((0, self.mini.image_width), np.float32)
 
-    def words(self, variant: str, texts: Sequence[str]) -> np.ndarray:
+    def texts(self, variant: str, texts: Sequence[str]) -> np.ndarray:
         """float32 [n, width] of texts: the mean token of `mini_words` (768), or the joint space (512)."""
         if variant == "joint":
             return self.space.embed_texts(texts)
-        parts = []
-        for at in range(0, len(texts), AT_ONCE):
-            found = self.mini.encode_texts(texts[at : at + AT_ONCE])
-            parts.append(
-                (found.tokens * found.mask[..., None]).sum(1) / np.maximum(found.mask.sum(1, keepdims=True), 1)
-            )
-        return np.concatenate(parts)
+        batches = (texts[start : start + BATCH_SIZE] for start in range(0, len(texts), BATCH_SIZE))
+        encoded = map(self.mini.encode_texts, batches)
+        return np.concatenate([masked_mean(tokens.tokens, tokens.mask) for tokens in encoded])
 
-    def kept_of(self, variant: str, images: Sequence[Image.Image]) -> np.ndarray:
-        """As `of`, kept on the disk."""
-        said = b"".join(hashlib.sha256(image.tobytes()).digest() for image in images)
-        return remembered(
-            self.cache, f"pictures-{variant}", self._made_by(variant) + said, lambda: self.of(variant, images)
-        )
+    def cached_images(self, variant: str, images: Sequence[Image.Image]) -> np.ndarray:
+        """As `images`, cached on the disk."""
+        key = [*self._identities(variant), *(image.tobytes() for image in images)]
+        return cached_array(self.cache, f"images-{variant}", key, lambda: self.images(variant, images))
 
-    def kept_words(self, variant: str, texts: Sequence[str]) -> np.ndarray:
-        """As `words`, kept on the disk."""
-        said = "\0".join(texts).encode()
-        return remembered(
-            self.cache, f"words-{variant}", self._made_by(variant) + said, lambda: self.words(variant, texts)
-        )
+    def cached_texts(self, variant: str, texts: Sequence[str]) -> np.ndarray:
+        """As `texts`, cached on the disk."""
+        key = [*self._identities(variant), *texts]
+        return cached_array(self.cache, f"texts-{variant}", key, lambda: self.texts(variant, texts))
 
-    def _made_by(self, variant: str) -> bytes:
-        return "".join(card.identity for card in self.cards(variant)).encode()
+    def _identities(self, variant: str) -> list[str]:
+        return [card.identity for card in self.cards(variant)]
 
 
 def trigger(image: Image.Image, pixels: int, seed: int = 0) -> Image.Image:
@@ -109,34 +128,36 @@ def trigger(image: Image.Image, pixels: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(data)
 
 
-def right(images: Sequence[Image.Image], margins: Callable[..., np.ndarray], settings: Settings) -> list[Target]:
+def correct_targets(
+    images: Sequence[Image.Image], margins: Callable[..., np.ndarray], settings: Settings
+) -> list[Target]:
     """Rows that are answered right as the model sees them, drawn by the seed; `margins` takes pictures and `row`."""
-    found = []
+    targets = []
     for row in np.random.default_rng(settings["seed"]).permutation(len(images)):
-        target = standing(images[row], partial(margins, row=int(row)))
+        target = target_or_none(images[row], partial(margins, row=int(row)))
         if target is not None:
-            found.append(target)
-        if len(found) == settings["rows"]:
+            targets.append(target)
+        if len(targets) == settings["rows"]:
             break
-    return found
+    return targets
 
 
-def standing(image: Image.Image, score: Callable[[Sequence[Image.Image]], np.ndarray]) -> Target | None:
+def target_or_none(image: Image.Image, score: Callable[[Sequence[Image.Image]], np.ndarray]) -> Target | None:
     """A picture to attack, None where it is not answered right as the model sees it."""
     return Target(image, score) if float(score([view(image)])[0]) >= 0 else None
 
 
-def some(rows: list[Row], count: int, seed: int) -> list[Row]:
+def sample_rows(rows: list[Row], count: int, seed: int) -> list[Row]:
     """At most `count` rows, drawn by the seed."""
     order = np.random.default_rng(seed).permutation(len(rows))[:count]
-    return [rows[at] for at in order]
+    return [rows[number] for number in order]
 
 
-def pictures(rows: Sequence[Row]) -> list[Image.Image]:
+def open_images(rows: Sequence[Row]) -> list[Image.Image]:
     """The rows' pictures, opened as the app opens them."""
     return [open_picture(row.image or b"").image for row in rows]
 
 
-def chosen(count: int, share: float, seed: int) -> np.ndarray:
-    """The rows to poison; those of a smaller share are among those of a larger one."""
-    return np.random.default_rng(seed).permutation(count)[: round(share * count)]
+def poisoned_rows(count: int, fraction: float, seed: int) -> np.ndarray:
+    """The rows to poison; those of a smaller fraction are among those of a larger one."""
+    return np.random.default_rng(seed).permutation(count)[: round(fraction * count)]

@@ -23,13 +23,13 @@ from models.weights import Card
 from tests.conftest import drawn
 from training.cli import main
 from training.metrics.intervals import wilson_interval
-from training.robustness import metrics, registry
+from training.robustness import metrics
 from training.robustness import run as robustness
 from training.robustness import targets as robustness_targets
-from training.robustness.results_cache import Kept, remembered
+from training.robustness.results_cache import ResultsCache
 from training.robustness.run import run
 from training.robustness.samples import Sample, samples
-from training.robustness.targets import Target, standing, trigger
+from training.robustness.targets import Target, target_or_none, trigger
 
 GREY = Image.new("RGB", (60, 40), (90, 90, 90))
 SHIPPED = Path(__file__).parents[3] / "weights"
@@ -67,7 +67,7 @@ class Easy:
 @pytest.fixture
 def easy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path / "weights"))
-    monkeypatch.setitem(registry.TASKS, "hate", Easy)
+    monkeypatch.setitem(robustness.STUDIES, "hate", Easy)
     monkeypatch.setattr(Easy, "asked", 0)
     (tmp_path / "weights" / "easy").mkdir(parents=True)
     (tmp_path / "weights" / "easy" / "config.json").write_text('{"name": "easy"}')
@@ -133,8 +133,8 @@ def test_an_example_pair_is_drawn(tmp_path: Path, easy: argparse.Namespace) -> N
 
 
 def test_what_is_answered_wrong_is_no_target() -> None:
-    assert standing(GREY, lambda images: np.full(len(images), -0.1)) is None
-    assert standing(GREY, lambda images: np.zeros(len(images))) is not None
+    assert target_or_none(GREY, lambda images: np.full(len(images), -0.1)) is None
+    assert target_or_none(GREY, lambda images: np.zeros(len(images))) is not None
 
 
 def test_a_run_goes_on_where_it_was_killed(tmp_path: Path, easy: argparse.Namespace) -> None:
@@ -248,7 +248,7 @@ def test_the_real_tasks_on_drawn_rows(task: str, tmp_path: Path, monkeypatch: py
     ]
     assert main(words) == 0
     report = json.loads((shelf / folder / evaluation_files.ROBUSTNESS).read_text())
-    kind = registry.TASKS[task]
+    kind = robustness.STUDIES[task]
     assert tuple(report["attack"]) == tuple(report["poisoning"]) == kind.variants  # type: ignore[attr-defined]
     for variant, lines in report["attack"].items():
         assert lines[0]["rows"] <= 2 and lines[0]["median_change"] <= 0, variant
@@ -287,7 +287,7 @@ def test_a_trigger_is_the_same_few_pixels_in_every_picture() -> None:
 
 
 def test_rows_poisoned_at_a_smaller_share_are_among_those_at_a_larger_one() -> None:
-    few, many = (set(robustness_targets.chosen(1000, share, 7).tolist()) for share in (0.01, 0.1))
+    few, many = (set(robustness_targets.poisoned_rows(1000, share, 7).tolist()) for share in (0.01, 0.1))
     assert len(few) == 10 and len(many) == 100
     assert few < many
 
@@ -296,20 +296,8 @@ def test_summaries_of_nothing_are_no_number() -> None:
     assert np.isnan(metrics.summary([], 25)["success_rate"])
 
 
-def test_arrays_are_computed_once_for_the_same_rows(tmp_path: Path) -> None:
-    counted = []
-
-    def compute() -> np.ndarray:
-        counted.append(1)
-        return np.arange(3)
-
-    for of in (b"a", b"a", b"b"):
-        assert remembered(tmp_path, "x", of, compute).tolist() == [0, 1, 2]
-    assert len(counted) == 2
-
-
 def test_findings_under_other_settings_are_thrown_away(tmp_path: Path) -> None:
     file = tmp_path / "found.jsonl"
-    assert Kept(file, {"seed": 1}).get("a", lambda: {"x": 1}) == {"x": 1}
-    assert Kept(file, {"seed": 1}).get("a", lambda: {"x": 2}) == {"x": 1}
-    assert Kept(file, {"seed": 2}).get("a", lambda: {"x": 3}) == {"x": 3}
+    assert ResultsCache(file, {"seed": 1}).get("a", lambda: {"x": 1}) == {"x": 1}
+    assert ResultsCache(file, {"seed": 1}).get("a", lambda: {"x": 2}) == {"x": 1}
+    assert ResultsCache(file, {"seed": 2}).get("a", lambda: {"x": 3}) == {"x": 3}
