@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import ROOT, fill, read_json
+from models.evaluation_files import metric_cell
 
 MEME = "assets/gallery/mondays.webp"
 JOINT_ROWS = "flickr8k, validation (stop chosen on these rows)"
@@ -75,11 +76,11 @@ def quality(root: Path, lines: Sequence[tuple[str, str, str, str]]) -> Iterator[
         if metrics is None:
             raise SystemExit(f"weights/{folder}/metrics.json has no figures for {rows!r}: mend QUALITY in {__file__}.")
         digits = 1 if NAMES[name].endswith("(%)") else 3
-        value, low, high = (f"{metrics[key]:.{digits}f}" for key in (name, f"{name}_low", f"{name}_high"))
+        cell = metric_cell(metrics, name, f".{digits}f")
         # Pearson's r has no baseline in the file: that of a constant is 0.
         baseline = metrics.get(f"{name}_majority", metrics.get(f"{name}_chance", 0.0))
         count = metrics.get("rows") or int(re.search(r"\d+", rows)[0])  # type: ignore[index]  # photographs: in the name
-        yield f"| {description} | {count:,} | {NAMES[name]} | {value} ({low}–{high}) | {baseline:.{digits}f} |"
+        yield f"| {description} | {count:,} | {NAMES[name]} | {cell} | {baseline:.{digits}f} |"
 
 
 def speed(root: Path) -> Iterator[str]:

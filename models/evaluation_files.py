@@ -4,7 +4,7 @@ A folder `weights/<name>/` or `runs/<name>/` may hold, beside the weights and th
 
 - `metrics.json`: {entry: metrics}. The entry says the task and the rows ("stress, validation"). The metrics are flat: `rows`,
   and for each metric `name`, `name_low`, `name_high` (95% interval) and `name_majority` (the majority baseline), which
-  `MetricValue` reads and writes. Entries that are not a dictionary are notes.
+  `MetricValue` reads. Entries that are not a dictionary are notes.
 - `evaluation.json`: {"title", "summary", "data", "measured_with", "parts": {task: {"kind", "questions": [{"name",
   "classes"}], "rules": [{"scale", "bias", "offsets"}], "rows": the rows in `predictions.npz`}}, "curves": [[{"epoch",
   "loss", "validation_loss", ...}]: one list for each fold], "ablations": [{"name", "figures": {entry: metrics}}],
@@ -55,11 +55,6 @@ class MetricValue:
         if name not in metrics:
             return None
         return cls(metrics[name], *(metrics.get(f"{name}_{end}") for end in ("low", "high", "majority")))
-
-    def to_metrics(self, name: str) -> dict[str, float]:
-        """The keys `name`, `name_low`, `name_high` and `name_majority`, without those that were not measured."""
-        ends = {"": self.value, "_low": self.low, "_high": self.high, "_majority": self.majority}
-        return {f"{name}{end}": float(value) for end, value in ends.items() if value is not None}
 
     def cell(self, spec: str = ".3f") -> str:
         """The text of a table cell, `0.530 (0.500–0.550)`; without an interval the value alone."""
