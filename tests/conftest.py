@@ -1,23 +1,53 @@
-"""What the app's tests share: a fake in the place of the analyzer, and small drawn pictures."""
+"""What all tests share: their kinds, a fake in the place of the analyzer, and small drawn pictures."""
 
 from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
 
 from tests.fakes import FakeAnalyzer, FakeSpace
 
+INTEGRATION = (
+    "pages",
+    "serving",
+    "benchmarks",
+    "training",
+    "models/profiles",
+    "models/legacy_checkpoint",
+    "test_documents.py",
+)
+UNIT = (
+    "serving/test_settings.py",
+    "training/calibration",
+    "training/engine",
+    "training/metrics",
+    "training/export/test_cards.py",
+)
+"""Of the folders in INTEGRATION, what needs neither a network nor a server all the same."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks each test as unit or integration by its place, where it has no other kind."""
+    root = Path(__file__).parent
+    for item in items:
+        if item.get_closest_marker("browser") or item.get_closest_marker("slow"):
+            continue
+        place = item.path.relative_to(root).as_posix()
+        trains = place.startswith(INTEGRATION) and not place.startswith(UNIT)
+        item.add_marker(pytest.mark.integration if trains else pytest.mark.unit)
+
 
 def drawn(size: tuple[int, int] = (320, 240), kind: str = "PNG", colour: tuple[int, int, int] = (40, 90, 140)) -> bytes:
     """A small picture as the bytes of a file."""
     image = Image.new("RGB", size, colour)
     ImageDraw.Draw(image).ellipse((size[0] // 4, size[1] // 4, size[0] // 2, size[1] // 2), fill=(230, 180, 60))
-    held = io.BytesIO()
-    image.save(held, kind)
-    return held.getvalue()
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
 
 
 @pytest.fixture(autouse=True)
