@@ -38,12 +38,12 @@ def drawn(data: str, count: int = 32) -> list[Row]:
     rows = []
     for number in range(count):
         kind = number % 2
-        held = io.BytesIO()
-        Image.new("RGB", (40, 30), ((20, 40, 200), (220, 60, 30))[kind]).save(held, "PNG")
+        buffer = io.BytesIO()
+        Image.new("RGB", (40, 30), ((20, 40, 200), (220, 60, 30))[kind]).save(buffer, "PNG")
         words = (("we love good people", "we hate the mondays")[kind] + " not" * (number % 3)).strip()
         details = DETAILS[data](kind) if data in DETAILS else {}
         rows.append(
-            Row(data, f"{number}", f"{words} {number}", held.getvalue(), LABELS[data][kind], f"g{number}", details)
+            Row(data, f"{number}", f"{words} {number}", buffer.getvalue(), LABELS[data][kind], f"g{number}", details)
         )
     return rows
 
