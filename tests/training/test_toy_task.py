@@ -58,7 +58,7 @@ def toy(tmp_path: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_two_files_bring_a_task_from_training_to_the_page(toy: Path, analyzer: FakeAnalyzer) -> None:
-    train.run(config.read("toy", folder=toy / "configs"), str(toy / "data"), toy / "runs" / "toy")
+    train.run(config.load("toy", folder=toy / "configs"), str(toy / "data"), toy / "runs" / "toy")
     data, out = toy / "data" / "toy.validation.parquet", toy / "out.json"
     assert main(["evaluate", "toy-mood", "--data", str(data), "--json", str(out)]) == 0
     report = json.loads(out.read_text())
