@@ -11,9 +11,10 @@ import streamlit as st
 
 from components.shared import failures, pictures
 from components.shared.escaping import for_markdown, shorten
+from components.shared.intake import KINDS
 from components.shared.verdict import percent
 from models.analysis import Bands, Caption, Meme
-from models.io.images import SUFFIXES, open_picture
+from models.io.images import open_picture
 from models.io.samples import samples
 from models.search import collection as library
 from models.search.collection import File, Library, SearchHit
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 MAX_MEGABYTES = 500
 MAX_SHOWN = 12
 BATCH_SIZE = 16  # memes that are scored together
-KINDS = [ending.removeprefix(".") for ending in SUFFIXES]
 _KEY = "search"
 
 

@@ -6,15 +6,14 @@ import streamlit as st
 
 from components.batch import results as batch
 from components.shared import engine, failures, sidebar
+from components.shared.intake import KINDS
 from models.io.flat_row import Row
-from models.io.images import SUFFIXES
 from serving import predictors
 from serving.batch import results
 from serving.batch.jobs import Job, Jobs
 from serving.batch.judge import Options
 from serving.batch.uploads import MAX_MEMES
 
-KINDS = [*(suffix.removeprefix(".") for suffix in SUFFIXES), "zip", "csv", "parquet"]
 FORMS = {
     "csv": ("CSV", "text/csv"),
     "parquet": ("Parquet", "application/vnd.apache.parquet"),
@@ -37,7 +36,7 @@ def ask() -> None:
     with st.form("batch", border=True):
         files = st.file_uploader(
             "Pictures, ZIP, CSV or Parquet",
-            type=KINDS,
+            type=[*KINDS, "zip", "csv", "parquet"],
             accept_multiple_files=True,
             max_upload_size=200,
             help="A table has a column `image` with the files' names and a column `caption` with their words; a Parquet "
