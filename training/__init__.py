@@ -1,0 +1,1 @@
+"""Trains, measures and exports what lies in `weights/`."""

@@ -1,0 +1,1 @@
+"""Multitask models: several tasks answered by one network over image, text or both."""
