@@ -56,10 +56,10 @@ def parse_config(values: Mapping[str, Any], config_class: type[C], where: str) -
     for key in values:
         if key not in known:
             raise BadInput(f"The configuration {where} has no setting {key!r}.{suggest(key, known)}")
+    typed = {key: _typed(value, hints[key], f"{where}.{key}") for key, value in values.items()}
     for field in fields(config_class):  # type: ignore[arg-type]  # a dataclass
         if field.name not in values and field.default is MISSING and field.default_factory is MISSING:
             raise BadInput(f"The configuration {where} lacks the setting {field.name!r}.")
-    typed = {key: _typed(value, hints[key], f"{where}.{key}") for key, value in values.items()}
     return _built(config_class, typed, where)
 
 

@@ -163,7 +163,7 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost_or_doubled(
         os.kill(workers[0].pid, signal.SIGKILL)
         killed.append(workers[0].pid)
 
-    finished = local.run_batch(whole.shards, work, workers=2)
+    finished = local.run(whole.shards, work, workers=2)
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     done = [next(finished)]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_only
-from sklearn.metrics import confusion_matrix
 
 from models import evaluation_files
 from models.classifiers.heads import Head
@@ -138,7 +137,7 @@ def confusion(predictions: evaluation_files.PredictionSet) -> dict[str, Any]:
     matrices = {}
     for column, target in enumerate(predictions.head.questions):
         known = predictions.labelled(column)
-        y_true, y_pred = predictions.y_true[known, column], predictions.y_pred[known, column]
-        matrix = confusion_matrix(y_true, y_pred, labels=range(len(target.classes)))
+        matrix = np.zeros((len(target.classes),) * 2, int)
+        np.add.at(matrix, (predictions.y_true[known, column], predictions.y_pred[known, column]), 1)
         matrices[target.name] = {"classes": list(target.classes), "true by given": matrix.tolist()}
     return matrices

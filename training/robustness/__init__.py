@@ -1,0 +1,1 @@
+"""The robustness study: pixel attacks on shipped models and pixel triggers in training rows."""

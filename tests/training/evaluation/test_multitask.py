@@ -298,11 +298,6 @@ def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeyp
     before = {model.name: model for model in trained_models.models()}
     assert "hate_cross_attention" not in before  # tiny weights have no figures
     table = {"text": ["we hate people", "we love mondays", "the good people"] * 4, "label": [1, 0, 0] * 4}
-    (shelf / "hate_cross_attention").unlink()
-
-    from tests import weights_for_tests
-
-    shutil.copytree(weights_for_tests.once().root / "hate_cross_attention", shelf / "hate_cross_attention")
     report, predictions = run("hate", tmp_path, table, "mine.validation.parquet", save_predictions=True)
     (shelf / "hate_cross_attention" / "metrics.json").write_text(
         json.dumps({"validation, x": {"rows": 12, **report["metrics"]}})
