@@ -38,6 +38,7 @@ from training.backbones.sentences import WIDTH, SentenceSchedule, SentenceTower
 from training.config import load_config, overrides_of
 from training.datasets.base import data_folder
 from training.engine.losses import symmetric_info_nce
+from training.engine.schedules import optimize
 from training.export import weights_folder
 from training.export.cards import render_card
 
@@ -88,7 +89,7 @@ def pooled_features(frame: pd.DataFrame) -> tuple[Tensor, Tensor]:
         rows = frame[start : start + BATCH_SIZE]
         pictures = [Image.open(io.BytesIO(data)).convert("RGB") for data in rows.image]
         images.append(encoder.encode_images(pictures).tokens.mean(1))
-        words = encoder.encode_texts([caption for captions in rows.captions for caption in captions])
+        words = encoder.encode_texts(rows.captions.explode().tolist())
         means = masked_mean(words.tokens, words.mask)
         texts.append(means.reshape(len(rows), -1, means.shape[-1]).astype(np.float32))
     return torch.from_numpy(np.concatenate(images)), torch.from_numpy(np.concatenate(texts))
@@ -103,10 +104,7 @@ def align(image: nn.Linear, text: nn.Linear, images: Tensor, texts: Tensor, conf
         for rows in torch.randperm(len(images)).split(config.batch_size):
             caption = texts[rows, torch.randint(texts.shape[1], (len(rows),))]
             left, right = normalize(image(images[rows]), dim=-1), normalize(text(caption), dim=-1)
-            loss = symmetric_info_nce(left, right, scale.exp().clamp(max=MAX_SCALE))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            optimize(symmetric_info_nce(left, right, scale.exp().clamp(max=MAX_SCALE)), optimizer)
 
 
 @torch.no_grad()
@@ -121,12 +119,8 @@ def recall_at_10(image: nn.Linear, text: nn.Linear, images: Tensor, texts: Tenso
 def write(picture: PictureForExport, words: WordTokensForExport, *, recall: float) -> None:
     """`weights/mini_picture` and `weights/mini_words`."""
     metrics = {"flickr8k validation, picture to caption, recall at 10": recall}
-    preprocessing = {
-        "side": mini.SIDE,
-        "resize": "squash, bicubic",
-        "mean": IMAGENET_MEAN.tolist(),
-        "std": IMAGENET_STD.tolist(),
-    }
+    mean_and_std = {"mean": IMAGENET_MEAN.tolist(), "std": IMAGENET_STD.tolist()}
+    preprocessing = {"side": mini.SIDE, "resize": "squash, bicubic", **mean_and_std}
     weights_folder.write(
         "mini_picture",
         config={"kind": "EfficientNet-Lite0 patch tokens", "preprocessing": preprocessing, "tokens": 49, "width": 1280},

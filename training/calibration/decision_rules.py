@@ -92,9 +92,7 @@ def refit_offsets(head: Head, logits: np.ndarray, priors: Sequence[np.ndarray]) 
 
     The mean of several networks spreads less than each network: offsets from single networks would not fit it.
     """
-    probs = head.raw(logits)
-    rules = [match_class_prior(*fitting) for fitting in zip(head.rules, probs, priors, strict=True)]
-    return replace(head, rules=tuple(rules))
+    return replace(head, rules=tuple(map(match_class_prior, head.rules, head.raw(logits), priors)))
 
 
 def split_by_head(heads: Sequence[Head], targets: Targets) -> list[Targets]:
@@ -107,11 +105,8 @@ def cross_fit_rules(
     heads: Sequence[Head], logits: np.ndarray, targets: np.ndarray, fold: np.ndarray
 ) -> list[list[Head]]:
     """For each fold the heads with rules from the rows of the other folds; fold int (N,) counts from 0."""
-    heads_by_fold = []
-    for number in range(int(fold.max()) + 1):
-        others = fold != number
-        columns_and_targets = zip(heads, columns(heads), split_by_head(heads, targets), strict=True)
-        heads_by_fold.append(
-            [fit_rules(head, logits[others][:, where], target[others]) for head, where, target in columns_and_targets]
-        )
-    return heads_by_fold
+    by_head = list(zip(heads, columns(heads), split_by_head(heads, targets), strict=True))
+    return [
+        [fit_rules(head, logits[fold != number][:, where], target[fold != number]) for head, where, target in by_head]
+        for number in range(int(fold.max()) + 1)
+    ]

@@ -43,7 +43,7 @@ def best_f1_thresholds(probs: np.ndarray, y_true: np.ndarray, *, smoothing: floa
     """
     best = []
     for label_probs, label_true in zip(probs.T, y_true.T, strict=True):
-        scores = [f1_score(label_true, label_probs >= threshold, zero_division=0) for threshold in GRID]
+        scores = _f1_by_threshold(label_probs, label_true)
         if smoothing:
             scores = gaussian_filter1d(scores, smoothing, mode="nearest")
         ties = GRID[np.isclose(scores, max(scores))]
@@ -63,10 +63,14 @@ def expected_f1_thresholds(probs: np.ndarray, y_true: np.ndarray) -> np.ndarray:
         if label_true.any() and not label_true.all():
             logits = logit(label_probs.clip(1e-5, 1 - 1e-5))[:, None]
             scaled = LogisticRegression().fit(logits, label_true).predict_proba(logits)[:, 1]
-        predicted = label_probs >= GRID[:, None]  # (thresholds, rows)
-        scores = 2 * (predicted @ scaled) / (scaled.sum() + predicted.sum(1))
-        best.append(GRID[scores.argmax()])
+        best.append(GRID[_f1_by_threshold(label_probs, scaled).argmax()])
     return np.array(best).round(2)
+
+
+def _f1_by_threshold(probs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """F1 at each threshold of `GRID`, expected where `labels` [rows] are probabilities; 0 where nothing is positive."""
+    predicted = probs >= GRID[:, None]  # (thresholds, rows)
+    return np.asarray(2 * (predicted @ labels) / np.maximum(labels.sum() + predicted.sum(1), 1e-9))
 
 
 def choose_label_thresholds(probs: np.ndarray, y_true: np.ndarray) -> np.ndarray:

@@ -30,8 +30,7 @@ from training.emotic import data, metrics
 from training.emotic.data import People
 from training.emotic.metrics import MEAN, category_key
 from training.emotic.model import MIN_STD, EmoticModel, JointModel, LateFusion, PersonForExport, encode_descriptions
-from training.engine.optimize import optimize
-from training.engine.schedules import cosine_with_warmup
+from training.engine.schedules import cosine_with_warmup, optimize
 from training.export import weights_folder
 from training.export.cards import render_card
 

@@ -112,8 +112,6 @@ class Augmentation:
 def fold_norms(net: ExpressionNet) -> ExpressionNet:
     """A copy for inference with the same outputs, in which each norm is part of the convolution before it."""
     copy = deepcopy(net).eval()
-    for layer in [module for module in copy.modules() if isinstance(module, nn.Sequential)]:
-        weights, norm = layer
-        if isinstance(weights, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            layer[0], layer[1] = fuse_conv_bn_eval(weights, norm), nn.Identity()
+    for layer in [module for module in copy.modules() if isinstance(module, nn.Sequential)]:  # of `convolution`
+        layer[0], layer[1] = fuse_conv_bn_eval(*layer), nn.Identity()
     return copy

@@ -8,8 +8,6 @@ shipped head are on FER-2013's own labels.
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -19,9 +17,10 @@ import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from scipy.special import softmax
+from timm.optim import param_groups_weight_decay
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
+from torch.utils.data import DataLoader, TensorDataset
 
 from models.emotions.expressions import LABELS, SIDE, grey, standardise
 from models.io.images import open_picture
@@ -30,8 +29,7 @@ from training.config import load_config, overrides_of
 from training.datasets.fer2013 import FER2013, VOTES
 from training.emotions.face_model import Augmentation, ExpressionNet, MultiScale, fold_norms
 from training.engine.curves import Curve, by_epoch
-from training.engine.ema import moving_average
-from training.engine.schedules import step_every_batch
+from training.engine.schedules import moving_average, step_every_batch
 from training.engine.trainer import Monitor, build_trainer
 from training.export import weights_folder
 from training.export.cards import render_card
@@ -76,29 +74,15 @@ class FaceConfig:
             raise ValueError("it has no stages: add a [[stages]] table")
 
 
-class Faces(Dataset):
-    """A split of FER-2013 as one uint8 tensor; indexed by lists of row numbers, as the sampler makes the batches."""
-
-    def __init__(self, split: str, folder: str | None, limit: int | None = None) -> None:
-        rows = FER2013.load(split, folder)[0]
-        if limit and limit < len(rows):
-            rows = [rows[n * len(rows) // limit] for n in range(limit)]  # spread out, as the file is sorted by label
-        self.pixels = np.stack([grey(open_picture(row.image or b"").image) for row in rows])  # (N, 48, 48)
-        self.labels = torch.tensor([LABELS.index(row.label) for row in rows])
-        votes = torch.tensor([[row.details[name] for name in VOTES] for row in rows], dtype=torch.float32)
-        self.votes = votes / votes.sum(1, keepdim=True).clamp(min=1)  # (N, 10); all 0 where nobody voted
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, rows: Sequence[int]) -> Batch:
-        faces = torch.from_numpy(standardise(self.pixels[rows]))[:, None]
-        return faces, self.labels[rows], self.votes[rows]
-
-    def loader(self, batch_size: int, *, shuffle: bool) -> DataLoader:
-        """Batches of all rows; when shuffled, without an incomplete last one."""
-        order = RandomSampler(self) if shuffle else SequentialSampler(self)
-        return DataLoader(self, sampler=BatchSampler(order, batch_size, drop_last=shuffle), batch_size=None)
+def load_faces(split: str, folder: str | None, limit: int | None = None) -> TensorDataset:
+    """A split of FER-2013: standardised faces (N, 1, 48, 48), labels (N,), and votes (N, 10), all 0 where nobody voted."""
+    rows = FER2013.load(split, folder)[0]
+    if limit and limit < len(rows):
+        rows = [rows[n * len(rows) // limit] for n in range(limit)]  # spread out, as the file is sorted by label
+    faces = standardise(np.stack([grey(open_picture(row.image or b"").image) for row in rows]))
+    labels = torch.tensor([LABELS.index(row.label) for row in rows])
+    votes = torch.tensor([[row.details[name] for name in VOTES] for row in rows], dtype=torch.float32)
+    return TensorDataset(torch.from_numpy(faces)[:, None], labels, votes / votes.sum(1, keepdim=True).clamp(min=1))
 
 
 class FaceModule(L.LightningModule):
@@ -139,11 +123,7 @@ class FaceModule(L.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """SGD with Nesterov's momentum over one cycle (Smith and Topin 2018)."""
-        parameters = [*self.net.parameters(), *self.votes.parameters()]
-        groups = [  # norms and biases are not pulled toward 0
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.stage.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
+        groups = param_groups_weight_decay(self, self.stage.weight_decay)  # norms and biases are not pulled toward 0
         lr = self.stage.lr
         optimizer = torch.optim.SGD(groups, lr=lr, momentum=self.config.momentum, nesterov=True)
         cycle = torch.optim.lr_scheduler.OneCycleLR(
@@ -153,51 +133,37 @@ class FaceModule(L.LightningModule):
 
 
 def fit(args: argparse.Namespace) -> None:
-    """Trains stage after stage, then writes `weights/face_expressions`; checkpoints stay in `args.out`, for `resume`."""
+    """Trains stage after stage, each from the averaged weights of the epoch before it that validated best.
+
+    Then writes `weights/face_expressions`; checkpoints stay in `args.out`, for `resume`.
+    """
     config = load_config("face_expressions", FaceConfig, overrides_of(args))
     L.seed_everything(config.seed, verbose=False)
-    train, validation = (Faces(split, args.data, args.limit) for split in ("train", "validation"))
+    train, validation = (load_faces(split, args.data, args.limit) for split in ("train", "validation"))
+    loader = DataLoader(train, min(config.batch_size, len(train)), shuffle=True, drop_last=True)
     module: FaceModule | None = None
     curves: Curve = []
     for number, stage in enumerate(config.stages, start=1):
-        folder = Path(args.out) / f"stage_{number}"
-        module = fit_stage(config, stage, (train, validation), folder, start=module, resume=args.resume)
-        curves += [
-            {"stage": number, **{key: round(value, 4) for key, value in point.items()}, "epoch": int(point["epoch"])}
-            for point in by_epoch(folder / "metrics.csv")
-        ]
+        start, module = module, FaceModule(config, stage, steps=stage.epochs * len(loader))
+        if start is not None:
+            module.net.load_state_dict(start.average.module.state_dict())
+            module.average.module.load_state_dict(start.average.module.state_dict())
+            module.votes.load_state_dict(start.votes.state_dict())
+        folder, monitor = Path(args.out) / f"stage_{number}", Monitor("val_accuracy", patience=stage.patience)
+        options = {"max_epochs": stage.epochs, "accelerator": "cpu", "gradient_clip_val": 1.0, "log_every_n_steps": 1}
+        run = build_trainer(folder, monitor, resume=args.resume, **options)
+        run.fit(module, loader, DataLoader(validation, EVAL_BATCH_SIZE))
+        module.load_state_dict(run.best_state())
+        for point in by_epoch(folder / "metrics.csv"):
+            rounded = {key: round(value, 4) for key, value in point.items()}
+            curves.append({"stage": number, **rounded, "epoch": int(point["epoch"])})
     save(cast(FaceModule, module), validation, config, curves, rows=len(train))
 
 
-def fit_stage(
-    config: FaceConfig,
-    stage: Stage,
-    splits: tuple[Faces, Faces],
-    folder: Path,
-    *,
-    start: FaceModule | None,
-    resume: bool,
-) -> FaceModule:
-    """Trains on (train, validation) from the averaged weights of `start`; returns the epoch that validated best."""
-    train, validation = splits
-    loader = train.loader(min(config.batch_size, len(train)), shuffle=True)
-    module = FaceModule(config, stage, steps=stage.epochs * len(loader))
-    if start is not None:
-        module.net.load_state_dict(start.average.module.state_dict())
-        module.average.module.load_state_dict(start.average.module.state_dict())
-        module.votes.load_state_dict(start.votes.state_dict())
-    monitor = Monitor("val_accuracy", patience=stage.patience)
-    options = {"max_epochs": stage.epochs, "accelerator": "cpu", "gradient_clip_val": 1.0, "log_every_n_steps": 1}
-    run = build_trainer(folder, monitor, resume=resume, **options)
-    run.fit(module, loader, validation.loader(EVAL_BATCH_SIZE, shuffle=False))
-    module.load_state_dict(run.best_state())
-    return module
-
-
-def save(module: FaceModule, validation: Faces, config: FaceConfig, curves: Curve, *, rows: int) -> None:
+def save(module: FaceModule, validation: TensorDataset, config: FaceConfig, curves: Curve, *, rows: int) -> None:
     """Chooses the temperature on the validation rows and writes the folder, metrics and card."""
     net = MultiScale(fold_norms(cast(ExpressionNet, module.average.module).float()), config.sides).eval()
-    faces, labels, _ = validation[list(range(len(validation)))]
+    faces, labels, _ = validation.tensors
     with torch.no_grad():
         logits = torch.cat([(net(batch) + net(batch.flip(-1))) / 2 for batch in faces.split(EVAL_BATCH_SIZE)]).numpy()
     y_true = labels.numpy()
@@ -215,7 +181,7 @@ def save(module: FaceModule, validation: Faces, config: FaceConfig, curves: Curv
             "sides": list(config.sides),
             "temperature": temperature,
             "architecture": {"widths": list(config.widths), "depths": list(config.depths)},
-            "recipe": json.loads(json.dumps(asdict(config))),
+            "recipe": asdict(config),
         },
         metrics={
             "validation (epoch and temperature chosen on these rows)": metrics,

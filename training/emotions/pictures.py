@@ -8,16 +8,15 @@ What ships is fitted on both.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import partial
 from itertools import product
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from scipy.linalg import cho_factor, cho_solve
 from scipy.stats import pearsonr
@@ -71,14 +70,37 @@ class Stages(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """Means (B, channels) in the order of `MEANS`, then logits (B, 1000)."""
-        net, means = self.network, []
-        x = net.bn1(net.conv_stem(pixels))
-        for number, block in enumerate(net.blocks):
-            x = block(x)
-            if number >= len(net.blocks) - (len(MEANS) - 1):
-                means.append(x.mean((2, 3)))
-        head = net.bn2(net.conv_head(x)).mean((2, 3))
-        return (*means, head, net.classifier(head))
+        head, stages = self.network.forward_intermediates(pixels, indices=len(MEANS) - 1, extra_blocks=True)
+        means = [stage.mean((2, 3)) for stage in (*stages, head)]
+        return (*means, self.network.classifier(means[-1]))
+
+
+class PrincipalSpace:
+    """Groups of features of some rows along the principal axes of these rows, and the kernels between rows there.
+
+    Columns are scaled to the same spread before the axes are found, unless they are probabilities.
+    """
+
+    def __init__(self, groups: Groups, width: int) -> None:
+        self.axes: Axes = []
+        for name, group in zip(GROUPS, groups, strict=True):
+            mean = group.mean(0)
+            spread = np.ones(group.shape[1]) if name.startswith("classes") else group.std(0) + 1e-6
+            pca = PCA(min(width, *group.shape), svd_solver="randomized", random_state=0).fit((group - mean) / spread)
+            self.axes.append((mean.astype(np.float32), (pca.components_.T / spread[:, None]).astype(np.float32)))
+        self.rows = self.project(groups)
+
+    def project(self, groups: Groups) -> Groups:
+        """The coordinates of any rows along the axes."""
+        return [(group - mean) @ directions for group, (mean, directions) in zip(groups, self.axes, strict=True)]
+
+    def scales(self) -> list[float]:
+        """The mean squared distance between two of its rows, by group."""
+        return [float(2 * group.var(0).sum()) for group in self.rows]
+
+    def kernel(self, gamma: float, groups: Groups | None = None) -> np.ndarray:
+        """The kernel [rows, own rows] of other rows, or of its own."""
+        return kernel(self.rows if groups is None else self.project(groups), self.rows, self.scales(), gamma)
 
 
 def fit(args: argparse.Namespace) -> None:
@@ -86,31 +108,40 @@ def fit(args: argparse.Namespace) -> None:
     config = load_config("picture_emotions", PictureEmotionsConfig, overrides_of(args))
     folder = data_folder(args.data)
     rows = {split: OASIS.load(split, folder)[0][: args.limit] for split in ("train", "validation")}
-    _write(config)  # the network first: the features below come through the graph that ships
+    axes, names = {"pixels": {0: "batch", 2: "height", 3: "width"}}, [*MEANS, "classes"]
+    graph = weights_folder.trace(
+        Stages().eval(), [torch.randn(2, 3, 224, 256)], names=["pixels"], outputs=names, dynamic=axes
+    )
+    kind = "valence and arousal of photographs: kernel ridge on EfficientNet-Lite0"
+    card = {"kind": kind, "recipe": asdict(config)}
+    write = partial(weights_folder.write, "picture_emotions", graph=graph, bits=8)
+    write(config=card, metrics={}, readme="")  # the network first: the features come through the graph that ships
     looker = Looker(weights.card("picture_emotions"))
     train, validation = (features(rows[split], looker, Path(args.out), split) for split in rows)
-    ratings = {split: ratings_of(rows[split]) for split in rows}
+    ratings = {
+        split: {name: np.array([float(row.details[f"{name}_mean"]) for row in rows[split]]) for name in TARGETS}
+        for split in rows
+    }
     kernels, crossed = choose(train, ratings["train"], config)
     predicted = predict(train, ratings["train"], validation, kernels, config.width)
-    plain = baseline(train, ratings["train"], config)
-    counts = {split: {"rows": len(rows[split])} for split in rows}
-    metrics = {
-        f"cross-validation over {len(rows['train'])} training rows (settings chosen here)": counts["train"]
-        | regression.metrics(ratings["train"], crossed, TARGETS),
-        f"{len(rows['validation'])} validation rows": counts["validation"]
-        | regression.metrics(ratings["validation"], predicted, TARGETS),
-        "baseline, ridge on the head's mean, cross-validated": regression.metrics(ratings["train"], plain, TARGETS),
+    columns = {
+        "crossed": {"rows": len(rows["train"])} | regression.metrics(ratings["train"], crossed, TARGETS),
+        "validation": {"rows": len(rows["validation"])} | regression.metrics(ratings["validation"], predicted, TARGETS),
+        "baseline": regression.metrics(ratings["train"], baseline(train, ratings["train"], config), TARGETS),
     }
+    titles = (
+        f"cross-validation over {len(rows['train'])} training rows (settings chosen here)",
+        f"{len(rows['validation'])} validation rows",
+        "baseline, ridge on the head's mean, cross-validated",
+    )
     both = [np.concatenate(groups) for groups in zip(train, validation, strict=True)]
     both_ratings = {name: np.concatenate([ratings[split][name] for split in rows]) for name in TARGETS}
     tensors, settings = final(both, both_ratings, kernels, config.width)
-    columns = dict(zip(("crossed", "validation", "baseline"), metrics.values(), strict=True))
-    _write(
-        config,
-        tensors,
-        {"kernel": settings, "arousal_middle": float(both_ratings["arousal"].mean())},
-        metrics,
-        render_card("picture_emotions", rows=len(both[0]), folds=config.folds, **columns),
+    write(
+        config=card | {"kernel": settings, "arousal_middle": float(both_ratings["arousal"].mean())},
+        tensors=tensors,
+        metrics=dict(zip(titles, columns.values(), strict=True)),
+        readme=render_card("picture_emotions", rows=len(both[0]), folds=config.folds, **columns),
     )
 
 
@@ -126,32 +157,6 @@ def features(rows: Sequence[Row], looker: Looker, folder: Path, split: str) -> G
     return list(cached_arrays(folder, f"features-{split}", key, compute).values())
 
 
-def ratings_of(rows: Sequence[Row]) -> dict[str, np.ndarray]:
-    """The mean ratings of the rows."""
-    return {name: np.array([float(row.details[f"{name}_mean"]) for row in rows]) for name in TARGETS}
-
-
-def principal_axes(groups: Groups, width: int) -> Axes:
-    """Mean and principal axes of each group; columns are scaled to the same spread first unless they are probabilities."""
-    axes = []
-    for name, group in zip(GROUPS, groups, strict=True):
-        mean = group.mean(0)
-        spread = np.ones(group.shape[1]) if name.startswith("classes") else group.std(0) + 1e-6
-        pca = PCA(min(width, *group.shape), svd_solver="randomized", random_state=0).fit((group - mean) / spread)
-        axes.append((mean.astype(np.float32), (pca.components_.T / spread[:, None]).astype(np.float32)))
-    return axes
-
-
-def project(groups: Groups, axes: Axes) -> Groups:
-    """The rows' coordinates along the axes."""
-    return [(group - mean) @ directions for group, (mean, directions) in zip(groups, axes, strict=True)]
-
-
-def mean_squared_distances(groups: Groups) -> list[float]:
-    """The mean squared distance between two rows, by group."""
-    return [float(2 * group.var(0).sum()) for group in groups]
-
-
 def dual_weights(gram: np.ndarray, y_true: np.ndarray, alpha: float) -> np.ndarray:
     """The dual weights of kernel ridge regression on a kernel matrix [rows, rows]."""
     return cho_solve(cho_factor(gram + alpha * np.eye(len(gram))), y_true - y_true.mean())
@@ -161,39 +166,34 @@ def choose(
     groups: Groups, ratings: Ratings, config: PictureEmotionsConfig
 ) -> tuple[dict[str, tuple[float, float]], dict[str, np.ndarray]]:
     """(gamma, alpha) of each target with the best Pearson's r in cross-validation, and the predictions there."""
-    folds = []
-    for train, test in config.cross_validation().split(groups[0]):  # the axes too are those of the training rows
-        axes = principal_axes([group[train] for group in groups], config.width)
-        left, right = (project([group[rows] for group in groups], axes) for rows in (train, test))
-        folds.append((train, test, left, right, mean_squared_distances(left)))
-    best_r = dict.fromkeys(TARGETS, -np.inf)
-    chosen, predictions = dict[str, tuple[float, float]](), dict[str, np.ndarray]()
+    folds = [  # the axes too are those of the training rows
+        (train, test, PrincipalSpace([group[train] for group in groups], config.width))
+        for train, test in config.cross_validation().split(groups[0])
+    ]
+    candidates: dict[str, list[tuple[float, tuple[float, float], np.ndarray]]] = {name: [] for name in TARGETS}
     for gamma in config.gammas:
         kernels = [
-            (train, test, kernel(left, left, scales, gamma), kernel(right, left, scales, gamma))
-            for train, test, left, right, scales in folds
+            (train, test, space.kernel(gamma), space.kernel(gamma, [group[test] for group in groups]))
+            for train, test, space in folds
         ]
         for alpha, name in product(config.alphas, TARGETS):
             y_pred = np.zeros(len(groups[0]))
             for train, test, gram, cross_gram in kernels:
                 y_true = ratings[name][train]
                 y_pred[test] = y_true.mean() + cross_gram @ dual_weights(gram, y_true, alpha)
-            r = float(pearsonr(y_pred, ratings[name]).statistic)
-            if r > best_r[name]:
-                best_r[name], chosen[name], predictions[name] = r, (gamma, alpha), y_pred
-    return chosen, predictions
+            candidates[name].append((float(pearsonr(y_pred, ratings[name]).statistic), (gamma, alpha), y_pred))
+    best = {name: max(candidates[name], key=itemgetter(0)) for name in TARGETS}
+    return {name: best[name][1] for name in TARGETS}, {name: best[name][2] for name in TARGETS}
 
 
 def predict(
     train: Groups, ratings: Ratings, test: Groups, kernels: Mapping[str, tuple[float, float]], width: int
 ) -> dict[str, np.ndarray]:
     """Ratings of the rows `test` by a regression on `train`; `kernels` are (gamma, alpha) of each target."""
-    axes = principal_axes(train, width)
-    left, right = project(train, axes), project(test, axes)
-    scales, predictions = mean_squared_distances(left), {}
+    space, predictions = PrincipalSpace(train, width), {}
     for name, (gamma, alpha) in kernels.items():
-        dual = dual_weights(kernel(left, left, scales, gamma), ratings[name], alpha)
-        predictions[name] = ratings[name].mean() + kernel(right, left, scales, gamma) @ dual
+        dual = dual_weights(space.kernel(gamma), ratings[name], alpha)
+        predictions[name] = ratings[name].mean() + space.kernel(gamma, test) @ dual
     return predictions
 
 
@@ -208,51 +208,20 @@ def final(
     groups: Groups, ratings: Ratings, kernels: Mapping[str, tuple[float, float]], width: int
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The tensors and kernel settings that ship."""
-    axes = principal_axes(groups, width)
-    rows = [group.astype(np.float16).astype(np.float32) for group in project(groups, axes)]  # as they will be read
-    scales, settings, dual = mean_squared_distances(rows), {}, []
+    space = PrincipalSpace(groups, width)
+    space.rows = [group.astype(np.float16).astype(np.float32) for group in space.rows]  # as they will be read
+    settings, dual = {}, []
     for name, (gamma, alpha) in kernels.items():
-        dual.append(dual_weights(kernel(rows, rows, scales, gamma), ratings[name], alpha))
+        dual.append(dual_weights(space.kernel(gamma), ratings[name], alpha))
         settings[name] = {
             "gamma": gamma, "strength": alpha, "offset": float(ratings[name].mean()),
-            "scales": [round(scale, 6) for scale in scales],
+            "scales": [round(scale, 6) for scale in space.scales()],
         }  # fmt: skip
     tensors = {"weights": np.stack(dual).astype(np.float32)}
-    for group, (mean, directions), coordinates in zip(GROUPS, axes, rows, strict=True):
+    for group, (mean, directions), coordinates in zip(GROUPS, space.axes, space.rows, strict=True):
         tensors |= {
             f"{group}.mean": mean,
             f"{group}.axes": directions.astype(np.float16),
             f"{group}.known": coordinates.astype(np.float16),
         }
     return tensors, settings
-
-
-@cache
-def _traced() -> onnx.ModelProto:
-    axes = {"pixels": {0: "batch", 2: "height", 3: "width"}}
-    example = [torch.randn(2, 3, 224, 256)]
-    return weights_folder.trace(Stages().eval(), example, names=["pixels"], outputs=[*MEANS, "classes"], dynamic=axes)
-
-
-def _write(
-    config: PictureEmotionsConfig,
-    tensors: Mapping[str, np.ndarray] | None = None,
-    settings: Mapping[str, Any] | None = None,
-    metrics: Mapping[str, Any] | None = None,
-    card: str = "",
-) -> None:
-    graph = onnx.ModelProto()  # a copy each time: writing takes the weights out of it
-    graph.CopyFrom(_traced())
-    weights_folder.write(
-        "picture_emotions",
-        config={
-            "kind": "valence and arousal of photographs: kernel ridge on EfficientNet-Lite0",
-            "recipe": json.loads(json.dumps(asdict(config))),
-            **(settings or {}),
-        },
-        metrics=metrics or {},
-        readme=card,
-        tensors=tensors,
-        graph=graph,
-        bits=8,
-    )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,57 +58,25 @@ def fit(args: argparse.Namespace) -> None:
     ]
     train, validation = ((frame.text.tolist(), targets(frame.labels)) for frame in frames)
     prior = torch.logit(torch.tensor(train[1].mean(axis=0)).clamp(1e-3, 1 - 1e-3))
-    module, before = None, dict[str, Tensor]()
-    rounds = [config.schedule, *config.continued]
+    rounds, modules = [config.schedule, *config.continued], list[sentences.SentenceTower]()
+    fit_round = partial(sentences.fit, train, validation, resume=args.resume, bias=prior)
     for number, schedule in enumerate(rounds):
-        if module is not None:
-            before = {key: value.clone() for key, value in module.state_dict().items()}
-        module = sentences.fit(
-            train, validation, schedule=schedule, folder=out / str(number), resume=args.resume, bias=prior, start=module
-        )
-    assert module is not None
-    if before:
-        module.load_state_dict(average_states(before, module.state_dict()))
-    probs = expit(sentences.predict(module, validation[0], rounds[-1]))
-    thresholds = choose_label_thresholds(probs, validation[1])
-    logs = [out / str(number) / "metrics.csv" for number in range(len(rounds))]
-    save(
-        module,
-        thresholds,
-        validation_metrics(probs, validation[1], thresholds),
-        rows=len(train[0]),
-        epochs=sum(schedule.epochs for schedule in rounds),
-        curve=curves.join([curves.by_check(log, MONITOR) for log in logs if log.is_file()]),
-    )
-
-
-def average_states(before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The mean of two rounds' weights (Wortsman et al. 2022, "Model soups"); integers are those of `after`."""
-    return {key: (before[key] + value) / 2 if value.is_floating_point() else value for key, value in after.items()}
-
-
-def validation_metrics(probs: np.ndarray, y_true: np.ndarray, thresholds: np.ndarray) -> dict[str, Any]:
-    """`classification.multi_label` at these thresholds, and macro-F1 with thresholds of other rows and at .5."""
-    return {
+        start = modules[-1] if modules else None
+        modules.append(fit_round(schedule=schedule, folder=out / str(number), start=start))
+    module = modules[-1]
+    if len(modules) > 1:
+        module.load_state_dict(average_states(modules[-2].state_dict(), module.state_dict()))
+    probs, y_true = expit(sentences.predict(module, validation[0], rounds[-1])), validation[1]
+    thresholds = choose_label_thresholds(probs, y_true)
+    metrics = {
         "rows": len(y_true),
         **classification.multi_label(y_true, probs, thresholds.tolist()),
         "macro_f1_cross_fitted": cross_fitted_f1(probs, y_true),
         "macro_f1_at_half": float(f1_score(y_true, probs >= 0.5, average="macro", zero_division=0)),
     }
-
-
-def save(
-    module: sentences.SentenceTower,
-    thresholds: np.ndarray,
-    metrics: dict[str, Any],
-    *,
-    rows: int,
-    epochs: int,
-    curve: curves.Curve,
-) -> None:
-    """Writes `weights/text_emotions` and, if it is not there, the shared `weights/mini_vocabulary`."""
-    write_vocabulary()
-    folder = weights_folder.write(
+    epochs = sum(schedule.epochs for schedule in rounds)
+    write_vocabulary()  # if it is not there
+    weights_path = weights_folder.write(
         "text_emotions",
         config={
             "kind": "text emotions: MiniLM-L6 word pieces, mean pooling, 28 sigmoids",
@@ -116,8 +84,15 @@ def save(
             "labels": list(LABELS),
             "thresholds": dict(zip(LABELS, thresholds.tolist(), strict=True)),
         },
-        metrics={"validation (thresholds tuned on these rows)": metrics, "trained_on_rows": rows},
-        readme=render_card("text_emotions", metrics=metrics, rows=rows, epochs=epochs),
+        metrics={"validation (thresholds tuned on these rows)": metrics, "trained_on_rows": len(train[0])},
+        readme=render_card("text_emotions", metrics=metrics, rows=len(train[0]), epochs=epochs),
         graph=export_words(WordsForExport(module.tower, module.head)),
     )
-    evaluation_files.update_evaluation(folder, curves=[curve] if curve else [])
+    logs = [out / str(number) / "metrics.csv" for number in range(len(rounds))]
+    curve = curves.join([curves.by_check(log, MONITOR) for log in logs if log.is_file()])
+    evaluation_files.update_evaluation(weights_path, curves=[curve] if curve else [])
+
+
+def average_states(before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The mean of two rounds' weights (Wortsman et al. 2022, "Model soups"); integers are those of `after`."""
+    return {key: (before[key] + value) / 2 if value.is_floating_point() else value for key, value in after.items()}

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+
+import pandas as pd
 
 Curve = list[dict[str, float]]
 
 
 def by_epoch(path: Path) -> Curve:
     """One dict an epoch: the log has training and validation metrics of an epoch in separate rows."""
-    epochs: dict[int, dict[str, float]] = {}
-    for row in _rows(path):
-        point = epochs.setdefault(int(row["epoch"]), {"epoch": float(row["epoch"])})
-        point |= _metrics(row)
-    return [epochs[epoch] for epoch in sorted(epochs)]
+    epochs = read(path).drop(columns="step").groupby("epoch", as_index=False).last()  # the last value that was logged
+    return [epoch.dropna().to_dict() for _, epoch in epochs.iterrows()]
 
 
 def by_check(path: Path, monitor: str) -> Curve:
@@ -25,25 +22,11 @@ def by_check(path: Path, monitor: str) -> Curve:
     It holds the number of steps, the validation metrics, of which `monitor` is one, and the mean of each training loss
     since the validation before.
     """
-    curve: Curve = []
-    losses: dict[str, list[float]] = defaultdict(list)
-    for row in _rows(path):
-        metrics = _metrics(row)
-        if monitor in metrics:
-            means = {name: round(sum(values) / len(values), 4) for name, values in losses.items()}
-            rounded = {name: round(value, 4) for name, value in metrics.items()}
-            curve.append({"step": float(row["step"]) + 1, **means, **rounded})
-            losses.clear()
-        else:
-            for name, value in metrics.items():
-                losses[name].append(value)
-    return curve
-
-
-def until(path: Path, step: int) -> Curve:
-    """The rows of a log before this step, as they were logged."""
-    rows = [{key: float(value) for key, value in row.items() if value} for row in _rows(path)]
-    return [row | {"epoch": int(row["epoch"])} for row in rows if row["step"] < step]
+    log = read(path).drop(columns="epoch")
+    checks = log[monitor].notna()
+    losses = log[~checks].groupby(checks.cumsum()).mean()  # by the number of the validation that follows
+    curve = log[checks].reset_index(drop=True).combine_first(losses)[: checks.sum()]
+    return [{**row.dropna().round(4).to_dict(), "step": row["step"] + 1} for _, row in curve.iterrows()]
 
 
 def join(rounds: Sequence[Curve]) -> Curve:
@@ -55,10 +38,6 @@ def join(rounds: Sequence[Curve]) -> Curve:
     return curve
 
 
-def _metrics(row: dict[str, str]) -> dict[str, float]:
-    return {key: float(value) for key, value in row.items() if value and key not in {"epoch", "step"}}
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def read(path: Path) -> pd.DataFrame:
+    """The log with its columns `epoch` and `step`; NaN where a row lacks a metric."""
+    return pd.read_csv(path, float_precision="round_trip")

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from models.fusion.base import masked_mean
+
 
 class LinearBranch(nn.Module):
     """A linear layer on the mean token of each modality; a modality that a row lacks adds nothing.
@@ -20,10 +22,8 @@ class LinearBranch(nn.Module):
         layers = {modality: nn.utils.skip_init(nn.Linear, width, outputs) for modality, width in widths.items()}
         self.layers = nn.ModuleDict(layers)
         self.bias = nn.Parameter(torch.zeros(outputs))  # added to every row
-        for (
-            modality,
-            width,
-        ) in widths.items():  # what a mean token is measured from: bfloat16 keeps more of a small difference
+        for modality, width in widths.items():
+            # What a mean token is measured from: bfloat16 keeps more of a small difference.
             self.register_buffer(f"{modality}_center", torch.zeros(width))
             nn.init.zeros_(self.layers[modality].weight)
             nn.init.zeros_(self.layers[modality].bias)
@@ -34,7 +34,10 @@ class LinearBranch(nn.Module):
         tokens = {"image": (image, image_mask), "text": (text, text_mask)}
         logits = self.bias
         for modality, layer in self.layers.items():
-            mean, present = mean_token(*tokens[modality])  # (B, width), (B, 1)
+            mean, present = (
+                masked_mean(*tokens[modality]),
+                tokens[modality][1].any(1, keepdim=True),
+            )  # (B, width), (B, 1)
             logits = logits + layer(mean - self.get_buffer(f"{modality}_center")) * present
         return logits
 
@@ -43,10 +46,3 @@ class LinearBranch(nn.Module):
         """Sets one layer to `weight @ ((x - mean) / scale)`: weight [outputs, width], mean and scale [width]."""
         self.layers[modality].weight.copy_(weight / scale)
         self.get_buffer(f"{modality}_center").copy_(mean)
-
-
-def mean_token(tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean of the real tokens (B, width), zeros where there is none, and whether there is one (B, 1)."""
-    real = mask[..., None].to(tokens.dtype)  # (B, N, 1)
-    count = real.sum(1)  # (B, 1)
-    return (tokens * real).sum(1) / count.clamp(min=1), count > 0

@@ -47,9 +47,8 @@ def symmetric_info_nce(left: Tensor, right: Tensor, scale: Tensor | float, *, ha
     Source: Radford et al. 2021, CLIP, section 2.3.
     """
     own = torch.arange(len(left), device=left.device)
-    return (
-        info_nce(left, right, own, scale, hardness=hardness) + info_nce(right, left, own, scale, hardness=hardness)
-    ) / 2
+    directions = [(left, right), (right, left)]
+    return sum(info_nce(*pair, own, scale, hardness=hardness) for pair in directions) / 2  # type: ignore[return-value]
 
 
 def class_weights(targets: np.ndarray, head: Head, exponent: float) -> list[Tensor]:
@@ -78,13 +77,10 @@ def loss(head: Head, logits: Tensor, targets: Tensor, weights: list[Tensor], smo
             continue
         if head.kind == "single":
             row_loss = cross_entropy(logits[known], target, reduction="none", label_smoothing=smoothing)
-        else:
-            if head.kind == "ordinal":
-                boundaries = torch.arange(logits.shape[1], device=logits.device)
-                y_true, y_logits = (target[:, None] > boundaries).float(), logits[known]  # (n, C - 1)
-            else:
-                y_true, y_logits = target[:, None].float(), logits[known, column : column + 1]
-            y_true = y_true * (1 - smoothing) + smoothing / 2
+        else:  # a logit for each boundary between classes; yes or no has one
+            y_logits = logits[known] if head.kind == "ordinal" else logits[known, column : column + 1]  # (n, C - 1)
+            boundaries = torch.arange(y_logits.shape[1], device=logits.device)
+            y_true = (target[:, None] > boundaries).float() * (1 - smoothing) + smoothing / 2
             row_loss = binary_cross_entropy_with_logits(y_logits, y_true, reduction="none").mean(1)
         losses.append((row_loss * row_weight).mean())
     return torch.stack(losses).mean()

@@ -17,7 +17,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
 from models.errors import BadInput
-from training.engine.curves import until
+from training.engine import curves
 
 LOG = "metrics.csv"
 FIND_UNUSED = {"ddp": "ddp_find_unused_parameters_true"}
@@ -79,21 +79,12 @@ def build_trainer(folder: Path, monitor: Monitor, *, resume: bool = False, **opt
     callbacks: list[Callback] = [best, newest]
     if monitor.patience is not None:
         callbacks.append(EarlyStopping(monitor.metric, mode=monitor.mode, patience=monitor.patience))
-    settings: dict[str, Any] = {
-        "precision": "bf16-mixed",
-        "num_sanity_val_steps": 0,
-        "enable_model_summary": False,
-        "logger": CSVLogger(folder, name="", version=""),
-    }
-    last = folder / "last.ckpt"
-    return Run(_trainer(callbacks, settings | options), best, last if resume and last.is_file() else None)
-
-
-def _trainer(callbacks: list[Callback], options: dict[str, Any]) -> L.Trainer:
     devices, strategy = options.pop("devices", "auto"), options.pop("strategy", "auto")
+    options = {"precision": "bf16-mixed", "num_sanity_val_steps": 0, "enable_model_summary": False, **options}
 
     def build(strategy: str) -> L.Trainer:  # the trainer adds to the list of callbacks
-        return L.Trainer(devices=devices, strategy=strategy, callbacks=list(callbacks), **options)
+        logger = CSVLogger(folder, name="", version="")
+        return L.Trainer(devices=devices, strategy=strategy, callbacks=list(callbacks), logger=logger, **options)
 
     try:
         trainer = build(FIND_UNUSED.get(strategy, strategy))
@@ -104,7 +95,8 @@ def _trainer(callbacks: list[Callback], options: dict[str, Any]) -> L.Trainer:
             f"Lightning cannot train with --devices {devices} and --strategy {strategy} on this machine: "
             f"{' '.join(str(error).split())}"
         ) from error
-    return trainer
+    last = folder / "last.ckpt"
+    return Run(trainer, best, last if resume and last.is_file() else None)
 
 
 @rank_zero_only
@@ -113,6 +105,7 @@ def _log_again(trainer: L.Trainer, last: Path) -> None:
     log, logger = last.with_name(LOG), trainer.logger
     if log.is_file() and logger is not None:
         step = torch.load(last, map_location="cpu", mmap=True, weights_only=False)["global_step"]
-        for row in until(log, step):
-            logger.log_metrics(dict(row), step=int(row["step"]))
+        rows = curves.read(log)
+        for _, row in rows[rows.step < step].iterrows():
+            logger.log_metrics({**row.dropna().to_dict(), "epoch": int(row.epoch)}, step=int(row.step))
         logger.save()

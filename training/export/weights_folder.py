@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     stored, files = dict(tensors or {}), ["model.safetensors"]
     if graph is not None:
+        graph = copy.deepcopy(graph)
         stored |= _take_out(graph, bits)
         files.append("graph.onnx")
     save_file({key: np.ascontiguousarray(value) for key, value in stored.items()}, folder / "model.safetensors")

@@ -14,34 +14,27 @@ Files are written under another name and renamed when they are complete, so that
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 
-def cached_array(
-    folder: Path, name: str, key: Iterable[str | bytes], compute: Callable[[], np.ndarray], *, mmap: bool = False
-) -> np.ndarray:
-    """The array in `folder/NAME-DIGEST.npy`, computed and saved where there is none; read-only and on the disk if `mmap`."""
-    file = _file(folder, name, key, ".npy")
-    if not file.is_file():
-        save_array(file, compute())
-    return np.load(file, mmap_mode="r" if mmap else None)
+def cached_array(folder: Path, name: str, key: Iterable[str | bytes], compute: Callable[[], np.ndarray]) -> np.ndarray:
+    """The array in `folder/NAME-DIGEST.npy`, computed and saved where there is none."""
+    return np.load(_cached_file(folder, f"{name}-KEY.npy", key, lambda file: np.save(file, compute())))
 
 
 def cached_arrays(
     folder: Path, name: str, key: Iterable[str | bytes], compute: Callable[[], Mapping[str, np.ndarray]]
 ) -> dict[str, np.ndarray]:
     """Several arrays by name in one file `folder/NAME-DIGEST.npz`, computed and saved where there is none."""
-    file = _file(folder, name, key, ".npz")
-    if not file.is_file():
-        arrays = dict(compute())
-        with _complete(file) as unfinished:
-            np.savez(unfinished, **arrays)  # type: ignore[arg-type]  # numpy's stub takes names for flags
-    with np.load(file) as stored:
+
+    def write(file: Path) -> None:
+        np.savez(file, **compute())  # type: ignore[arg-type]  # numpy's stub takes names for flags
+
+    with np.load(_cached_file(folder, f"{name}-KEY.npz", key, write)) as stored:
         return dict(stored)
 
 
@@ -55,21 +48,23 @@ def cached_rows(
     dtype: DTypeLike = np.float32,
 ) -> np.ndarray:
     """An array of this shape, memory-mapped and read-only; `blocks` gives its rows in order, some at a time."""
-    file = _file(folder, name, key, ".npy")
-    if not file.is_file():
-        with _complete(file) as unfinished:
-            rows, start = np.lib.format.open_memmap(unfinished, mode="w+", dtype=dtype, shape=shape), 0
-            for block in blocks():
-                rows[start : start + len(block)] = block
-                start += len(block)
-            rows.flush()
-    return np.load(file, mmap_mode="r")
+
+    def write(file: Path) -> None:
+        rows, start = np.lib.format.open_memmap(file, mode="w+", dtype=dtype, shape=shape), 0
+        for block in blocks():
+            rows[start : start + len(block)] = block
+            start += len(block)
+        rows.flush()
+
+    return np.load(_cached_file(folder, f"{name}-KEY.npy", key, write), mmap_mode="r")
 
 
-def save_array(file: Path, array: np.ndarray) -> None:
-    """Writes a .npy file that appears under its name only when it is complete."""
-    with _complete(file) as unfinished:
-        np.save(unfinished, array)
+def write_complete(file: Path, write: Callable[[Path], None]) -> None:
+    """Calls `write` with another name in the folder of `file`; the file appears under its own when it is complete."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f"{file.stem}.part{file.suffix}")  # numpy appends a suffix that is not its own
+    write(unfinished)
+    unfinished.replace(file)
 
 
 def digest(items: Iterable[str | bytes]) -> str:
@@ -80,14 +75,8 @@ def digest(items: Iterable[str | bytes]) -> str:
     return combined.hexdigest()
 
 
-def _file(folder: Path, name: str, key: Iterable[str | bytes], ending: str) -> Path:
-    return folder / f"{name}-{digest(key)[:20]}{ending}"
-
-
-@contextmanager
-def _complete(file: Path) -> Iterator[Path]:
-    """A path to write to, which is renamed to `file` when the block ends without an error."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f"{file.stem}.part{file.suffix}")  # numpy appends a suffix that is not its own
-    yield unfinished
-    unfinished.replace(file)
+def _cached_file(folder: Path, name: str, key: Iterable[str | bytes], write: Callable[[Path], None]) -> Path:
+    file = folder / name.replace("KEY", digest(key)[:20])
+    if not file.is_file():
+        write_complete(file, write)
+    return file

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from tqdm import tqdm
 from models.encoders.base import GRID, Tokens
 from models.encoders.clip import ClipEncoder
 from models.io.images import open_picture
-from training.features.cache import digest, save_array
+from models.tokenizers.base import length_batches
+from training.features.cache import digest, write_complete
 from training.features.tokens import BATCH_SIZE, MIN_LENGTH, pad_tokens
 
 
@@ -33,9 +35,8 @@ class TokenFiles:
     def batch(self, rows: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
         """Tokens (B, N, width), padded, and their mask (B, N); row -1 is absent."""
         files = [None if row < 0 else self.files[row] for row in rows]
-        return pad_tokens(
-            [None if file is None else np.load(file) for file in files], width=self.width, min_length=self.min_length
-        )
+        tokens = [None if file is None else np.load(file) for file in files]
+        return pad_tokens(tokens, width=self.width, min_length=self.min_length)
 
 
 class ClipTokens:
@@ -60,16 +61,12 @@ class ClipTokens:
 
     def _files(self, kind: str, data: Sequence, encode: Callable[..., Tokens]) -> tuple[Path | None, ...]:
         names = [None if item is None else digest([item]) for item in data]
-        files = [None if name is None else self.folder / kind / name[:2] / f"{name}.npy" for name in names]
-        missing = {
-            file: item for file, item in zip(files, data, strict=True) if file is not None and not file.is_file()
-        }
-        todo = sorted(missing.items(), key=lambda item: len(item[1]))  # like lengths together
-        with tqdm(total=len(todo), desc=f"CLIP {kind}", disable=not todo, unit="") as progress:
-            for start in range(0, len(todo), BATCH_SIZE):
-                batch = todo[start : start + BATCH_SIZE]
-                encoded = encode([item for _, item in batch])
-                for (file, _), tokens, mask in zip(batch, encoded.tokens, encoded.mask, strict=True):
-                    save_array(file, tokens[mask].astype(np.float16))
-                progress.update(len(batch))
-        return tuple(files)
+        files = tuple(None if name is None else self.folder / kind / name[:2] / f"{name}.npy" for name in names)
+        items = {file: item for file, item in zip(files, data, strict=True) if file is not None}
+        missing = [file for file in items if not file.is_file()]
+        batches = [*length_batches([len(items[file]) for file in missing], BATCH_SIZE)]
+        for rows in tqdm(batches, desc=f"CLIP {kind}", disable=not batches, unit="batch"):
+            encoded = encode([items[missing[row]] for row in rows])
+            for row, tokens, mask in zip(rows, encoded.tokens, encoded.mask, strict=True):
+                write_complete(missing[row], partial(np.save, arr=tokens[mask].astype(np.float16)))
+        return files

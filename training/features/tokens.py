@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from models.encoders.base import GRID
 from models.encoders.mini import MiniEncoder
@@ -54,14 +55,10 @@ class TextTokens:
 
 def pad_tokens(rows: Sequence[np.ndarray | None], *, width: int, min_length: int) -> tuple[Tensor, Tensor]:
     """Tokens [n, width] of each row, or None, to one padded tensor float32 (B, N, width) and its mask (B, N)."""
-    lengths = [0 if row is None else len(row) for row in rows]
-    tokens = torch.zeros(len(rows), max([min_length, *lengths]), width)
-    mask = torch.zeros(tokens.shape[:2], dtype=torch.bool)
-    for number, (row, length) in enumerate(zip(rows, lengths, strict=True)):
-        if row is not None:
-            tokens[number, :length] = torch.from_numpy(row.astype(np.float32))
-            mask[number, :length] = True
-    return tokens, mask
+    arrays = [torch.zeros(0, width) if row is None else torch.from_numpy(row.astype(np.float32)) for row in rows]
+    tokens = pad_sequence([*arrays, torch.zeros(min_length, width)], batch_first=True)[:-1]
+    lengths = torch.tensor([len(row) for row in arrays])
+    return tokens, torch.arange(tokens.shape[1]) < lengths[:, None]
 
 
 def image_tokens(images: Sequence[bytes], encoder: MiniEncoder, cache: Path) -> ImageTokens:

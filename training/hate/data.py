@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,8 @@ import torch
 from torch import Tensor
 
 from models.encoders.mini import MiniEncoder
-from training.backbones.mini_words import MiniWordsConfig
+from training.backbones.base import TokenStore
+from training.backbones.mini_words import MiniWordsConfig, weighted_sentences
 from training.config import load_config
 from training.datasets.counterfactuals import misspell
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
@@ -58,19 +58,12 @@ class Rows:
         return replace(self, picture=picture, text=text)
 
 
-class Tokens(Protocol):
-    """The cached tokens of one modality."""
-
-    def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Tokens (B, N, width), padded, and their mask (B, N); row -1 is absent."""
-
-
 @dataclass(frozen=True)
 class Data:
     """Tokens of both modalities and, by source, the rows that point into them; `photographs` may go with any sentence."""
 
-    texts: Tokens
-    pictures: Tokens
+    texts: TokenStore
+    pictures: TokenStore
     rows: dict[str, Rows]
     photographs: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
 
@@ -91,12 +84,12 @@ def head_of(source: str) -> int:
 def read(folder: Path, split: str, cache: Path, config: HateConfig, *, limit: int | None = None) -> Data:
     """`sentences`, `counterfactuals`, `religious_hateful` and `harmeme` of one split, encoded."""
     rng = random.Random(config.seed)
-    sentences = _sentences(
-        pd.read_parquet(folder / f"hate_text.{split}.parquet"),
-        rng,
-        config.sentence_fraction if split == "train" else VALIDATION_FRACTION,
+    train = split == "train"
+    fraction, misspelled_fraction = (
+        (config.sentence_fraction, config.misspelled_fraction) if train else (VALIDATION_FRACTION, 0.0)
     )
-    misspelled_fraction = config.misspelled_fraction if split == "train" else 0.0
+    weighted = weighted_sentences(folder, split, load_config("mini_words", MiniWordsConfig))
+    sentences = [(text, label) for text, label, weight in weighted if rng.random() < fraction * min(1.0, weight)]
     counterfactuals = [
         (misspell(sentence.text, rng) if rng.random() < misspelled_fraction else sentence.text, sentence.label)
         for sentence in counterfactual_sentences(split)
@@ -124,15 +117,6 @@ def read(folder: Path, split: str, cache: Path, config: HateConfig, *, limit: in
         rows,
         np.arange(len(photographs)),
     )
-
-
-def _sentences(frame: pd.DataFrame, rng: random.Random, fraction: float) -> list[tuple[str, int]]:
-    weights = load_config("mini_words", MiniWordsConfig).weights
-    return [
-        (text, int(label))
-        for text, label, kind, source in zip(frame.text, frame.label, frame.raw_label, frame.source_set, strict=True)
-        if rng.random() < fraction * min(1.0, weights[source].get(kind, 0.0))
-    ]
 
 
 def folds(data: Data, config: HateConfig) -> dict[str, np.ndarray]:

@@ -13,6 +13,8 @@ from typing import cast
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
@@ -22,26 +24,16 @@ from training.hate.config import HEADS, LinearPath
 from training.hate.data import BATCH_SIZE, Data, Rows
 
 
-def fit(data: Data, paths: Sequence[LinearPath], *, image_width: int, text_width: int) -> LinearBranch:
-    """All paths, each fitted on all of its rows, as the layers that are shipped."""
-    branch = LinearBranch({"image": image_width, "text": text_width}, len(HEADS))
-    with torch.no_grad():
-        for path in paths:
-            rows = data.rows[path.rows]
-            features, present = mean_tokens(data, rows, path.modality)
-            slope, offset = regress(features[present], rows.label[present], path)
-            layer = cast(nn.Linear, branch.layers[path.modality])
-            layer.weight[HEADS.index(path.head)] += torch.from_numpy(slope).float()
-            layer.bias[HEADS.index(path.head)] += offset
+def fit(data: Data, paths: Sequence[LinearPath]) -> LinearBranch:
+    """All paths, each fitted on all of its rows, as the layers that are shipped; standardising is folded into them."""
+    fitted = [(path, *_fitted(data, path).named_steps.values()) for path in paths]
+    branch = LinearBranch({path.modality: len(scaler.mean_) for path, scaler, _ in fitted}, len(HEADS))
+    for path, scaler, model in fitted:
+        slope = path.weight * model.coef_[0] / scaler.scale_
+        layer = cast(nn.Linear, branch.layers[path.modality])
+        layer.weight[HEADS.index(path.head)] += torch.from_numpy(slope).float()
+        layer.bias[HEADS.index(path.head)] += float(path.weight * model.intercept_[0] - slope @ scaler.mean_)
     return branch
-
-
-def regress(features: np.ndarray, labels: np.ndarray, path: LinearPath) -> tuple[np.ndarray, float]:
-    """Slope [width] and offset of the path's logistic regression; standardising is folded into both."""
-    scaler = StandardScaler().fit(features)
-    model = LogisticRegression(C=path.C, max_iter=300).fit(scaler.transform(features), labels)
-    slope = path.weight * model.coef_[0] / scaler.scale_
-    return slope, float(path.weight * model.intercept_[0] - slope @ scaler.mean_)
 
 
 def out_of_fold(data: Data, path: LinearPath, folds: np.ndarray, name: str | None = None) -> np.ndarray:
@@ -49,19 +41,27 @@ def out_of_fold(data: Data, path: LinearPath, folds: np.ndarray, name: str | Non
 
     Where these are not its own rows, it is fitted once on all of its own.
     """
-    name = name or path.rows
-    features, present = mean_tokens(data, data.rows[name], path.modality)
-    labels, logits = data.rows[path.rows].label, np.zeros(len(features), np.float32)
-    if name != path.rows:
-        own_features, own_present = mean_tokens(data, data.rows[path.rows], path.modality)
-        slope, offset = regress(own_features[own_present], labels[own_present], path)
-        logits[present] = features[present] @ slope + offset
-        return logits
-    for fold in np.unique(folds):
-        train, test = present & (folds != fold), present & (folds == fold)
-        slope, offset = regress(features[train], labels[train], path)
-        logits[test] = features[test] @ slope + offset
+    rows = data.rows[name or path.rows]
+    features, present = mean_tokens(data, rows, path.modality)
+    if name in (None, path.rows):
+        split, labels = PredefinedSplit(folds[present]), rows.label[present]
+        decisions = cross_val_predict(
+            _regression(path), features[present], labels, cv=split, method="decision_function"
+        )
+    else:
+        decisions = _fitted(data, path).decision_function(features[present])
+    logits = np.zeros(len(features), np.float32)
+    logits[present] = path.weight * decisions
     return logits
+
+
+def _regression(path: LinearPath) -> Pipeline:
+    return make_pipeline(StandardScaler(), LogisticRegression(C=path.C, max_iter=300))
+
+
+def _fitted(data: Data, path: LinearPath) -> Pipeline:
+    features, present = mean_tokens(data, data.rows[path.rows], path.modality)
+    return _regression(path).fit(features[present], data.rows[path.rows].label[present])
 
 
 def mean_tokens(data: Data, rows: Rows, modality: str) -> tuple[np.ndarray, np.ndarray]:

@@ -12,12 +12,11 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from training.calibration.scaling import Source
-from training.engine.ema import averaged_weights, moving_average
-from training.engine.schedules import linear_with_warmup, step_every_batch
+from training.engine.schedules import averaged_weights, linear_with_warmup, moving_average, step_every_batch
 from training.engine.trainer import Monitor, build_trainer
 from training.hate.config import TrainingConfig
 from training.hate.data import Data, Inputs, Rows, head_of
@@ -39,9 +38,10 @@ class HateModule(L.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """The weighted sum of the sources' losses."""
-        losses = {}
-        for source, (inputs, labels, column) in batch.items():
-            losses[source] = binary_cross_entropy_with_logits(self.net(*inputs)[0][:, column].float(), labels)
+        losses = {
+            source: binary_cross_entropy_with_logits(self.net(*inputs)[0][:, column].float(), labels)
+            for source, (inputs, labels, column) in batch.items()
+        }
         total = torch.stack([self.config.weights.get(source, 1.0) * loss for source, loss in losses.items()]).sum()
         named = {f"loss_{source}": loss for source, loss in losses.items()} if len(losses) > 1 else {}
         self.log_dict({"loss": total, **named}, batch_size=1)
@@ -67,11 +67,11 @@ class HateModule(L.LightningModule):
         return step_every_batch(linear_with_warmup(optimizer, warmup=warmup, steps=steps, floor=LR_FLOOR))
 
 
-def fit(module: HateModule, batches: IterableDataset, folder: Path, *, resume: bool, **options: Any) -> CrossAttention:
+def fit(module: HateModule, batches: DataLoader, folder: Path, *, resume: bool, **options: Any) -> CrossAttention:
     """Trains the module; returns the averaged network of the best validation. `options` are Lightning's trainer's."""
     run = build_trainer(folder, Monitor("auroc", patience=module.config.patience), resume=resume, **options)
     once: Any = DataLoader([0], batch_size=None)  # type: ignore[arg-type]  # one validation step looks at all rows
-    run.fit(module, DataLoader(batches, batch_size=None), once)
+    run.fit(module, batches, once)
     net = CrossAttention(module.net.settings)
     net.load_state_dict(averaged_weights(run.best_state(), "mean"))
     return net.eval()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
@@ -49,14 +48,6 @@ class Ensemble(nn.Module):
         return logits + self.paths(image, image_mask, text, text_mask), *attention
 
 
-def validation_logits(net: nn.Module, data: Data, seed: int) -> dict[str, Source]:
-    """(logits, labels) by source of its head on validation rows; `beside` combines sentences with photographs."""
-    rng = np.random.default_rng(seed)
-    rows, sentences = dict(data.rows), data.rows["sentences"]
-    rows["beside"] = replace(sentences, picture=rng.choice(data.photographs, len(sentences)))
-    return predict_sources(net, data, rows)
-
-
 def bands(sources: Mapping[str, Source], scaling: PlattScaling) -> dict[str, float]:
     """The bands of `hate`, chosen on validation sentences and counterfactuals."""
     kindly = np.array([sentence.form in KINDLY for sentence in counterfactual_sentences("validation")])
@@ -72,37 +63,30 @@ def bands(sources: Mapping[str, Source], scaling: PlattScaling) -> dict[str, flo
     )
 
 
-def path_logits_out_of_fold(data: Data, config: HateConfig) -> dict[str, np.ndarray]:
-    """The sum of the linear paths' out-of-fold logits for each set of memes."""
-    logits = {name: np.zeros(len(data.rows[name]), np.float32) for name in MEME_SETS}
-    for name, fold in folds(data, config).items():
-        for path in config.paths:
-            if path.head == MEME_SETS[name]:
-                logits[name] += linear_branch.out_of_fold(data, path, fold, name)
-    return logits
-
-
 def save(
     nets: Sequence[CrossAttention],
     config: HateConfig,
     train_data: Data,
     validation_data: Data,
     net_logits: Mapping[str, np.ndarray],
-    curves: Sequence[Curve] = (),
+    curves: Sequence[Curve],
 ) -> None:
     """Writes `weights/hate_cross_attention`.
 
     `net_logits` are the networks' out-of-fold logits [rows] by set of memes, `curves` the folds'.
     """
     settings = nets[0].settings
-    paths = linear_branch.fit(
-        train_data, config.paths, image_width=settings.image_width, text_width=settings.text_width
-    )
-    ensemble = Ensemble(nets, paths).eval()
-    validation = validation_logits(ensemble, validation_data, config.seed)
-    path_logits = path_logits_out_of_fold(train_data, config)
-    labels = {name: train_data.rows[name].label for name in MEME_SETS}
-    out_of_fold = {name: (logits + path_logits[name], labels[name]) for name, logits in net_logits.items()}
+    ensemble = Ensemble(nets, linear_branch.fit(train_data, config.paths)).eval()
+    sentences, rng = validation_data.rows["sentences"], np.random.default_rng(config.seed)
+    beside = replace(sentences, picture=rng.choice(validation_data.photographs, len(sentences)))
+    validation = predict_sources(ensemble, validation_data, validation_data.rows | {"beside": beside})
+    without_paths = {name: (logits, train_data.rows[name].label) for name, logits in net_logits.items()}
+    out_of_fold = dict(without_paths)
+    for name, fold in folds(train_data, config).items():
+        logits, labels = without_paths[name]
+        own_paths = [path for path in config.paths if path.head == MEME_SETS[name]]
+        path_logits = [linear_branch.out_of_fold(train_data, path, fold, name) for path in own_paths]
+        out_of_fold[name] = (np.sum([logits, *path_logits], axis=0), labels)
     # The labels of the religious memes are noisy: good for scaling, not for a threshold.
     clean = [validation[name] for name in ("sentences", "beside", "counterfactuals")]
     harm = [validation["harmeme"], out_of_fold["harmeme"]]
@@ -112,16 +96,16 @@ def save(
         for head, sources in (("hate", clean), ("harm", harm))
     }
 
-    def metrics_of(name: str, source: Source) -> dict[str, float]:
-        head = HEADS[head_of(name)]
-        return binary_metrics(source, scalings[head], thresholds[head])
+    def metrics_of(split: str, sources: Mapping[str, Source]) -> dict[str, dict[str, float]]:
+        heads = {name: HEADS[head_of(name)] for name in sources}
+        return {
+            f"{split}, {name}": binary_metrics(source, scalings[heads[name]], thresholds[heads[name]])
+            for name, source in sources.items()
+        }
 
-    metrics = {f"validation, {name}": metrics_of(name, source) for name, source in validation.items()}
-    metrics |= {f"out of fold, {name}": metrics_of(name, source) for name, source in out_of_fold.items()}
-    without_paths = {
-        f"out of fold, {name}": metrics_of(name, (logits, labels[name])) for name, logits in net_logits.items()
-    }
-    table = metrics | {f"{name} without the linear paths": row for name, row in without_paths.items()}
+    metrics = metrics_of("validation", validation) | metrics_of("out of fold", out_of_fold)
+    ablation = metrics_of("out of fold", without_paths)
+    table = metrics | {f"{name} without the linear paths": row for name, row in ablation.items()}
     folder = weights_folder.write(
         "hate_cross_attention",
         config={
@@ -134,7 +118,7 @@ def save(
             "calibration": {head: asdict(scaling) for head, scaling in scalings.items()},
             "thresholds": thresholds,
             "bands": bands(validation, scalings["hate"]),
-            "recipe": json.loads(json.dumps(asdict(config))),
+            "recipe": asdict(config),
         },
         metrics=metrics,
         readme=render_card(
@@ -147,7 +131,7 @@ def save(
         ),
         graph=export_graph(ensemble),
     )
-    ablations = [{"name": "without the linear paths", "figures": without_paths}]
+    ablations = [{"name": "without the linear paths", "figures": ablation}]
     evaluation_files.update_evaluation(folder, curves=list(curves), ablations=ablations)
 
 

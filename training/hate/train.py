@@ -16,7 +16,7 @@ from pathlib import Path
 import lightning as L
 import numpy as np
 import torch
-from torch.utils.data import IterableDataset
+from torch.utils.data import DataLoader, IterableDataset
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from training.config import load_config, overrides_of
@@ -72,9 +72,15 @@ def train_folds(
     for number in range(config.folds):
         file = out / f"fold{number}.pt"
         if not (resume and file.is_file()):
+            L.seed_everything(config.seed + number, verbose=False)
             train_rows = data.rows | {n: data.rows[n].take(np.flatnonzero(fold != number)) for n, fold in folds.items()}
             test_rows = {n: data.rows[n].take(np.flatnonzero(fold == number)) for n, fold in folds.items()}
-            net = _train_fold(number, data, train_rows, test_rows, config, out)
+            net = lit_module.fit(
+                HateModule(CrossAttentionSettings(), config, data, test_rows),
+                DataLoader(TrainingBatches(data, train_rows, config, config.seed + number), batch_size=None),
+                out / f"fold{number}",
+                resume=False, max_epochs=1, accelerator="cpu", val_check_interval=config.check_every, log_every_n_steps=25,
+            )  # fmt: skip
             torch.save(net.state_dict(), file)
         net = CrossAttention(CrossAttentionSettings())
         net.load_state_dict(torch.load(file, weights_only=True))
@@ -83,16 +89,6 @@ def train_folds(
             out_of_fold[name][index] = predict(net, data, data.rows[name].take(index))[:, head_of(name)]
         nets.append(net.eval())
     return nets, out_of_fold
-
-
-def _train_fold(
-    number: int, data: Data, train_rows: dict[str, Rows], test_rows: dict[str, Rows], config: HateConfig, out: Path
-) -> CrossAttention:
-    L.seed_everything(config.seed + number, verbose=False)
-    module = HateModule(CrossAttentionSettings(), config, data, test_rows)
-    batches = TrainingBatches(data, train_rows, config, config.seed + number)
-    options = {"max_epochs": 1, "accelerator": "cpu", "val_check_interval": config.check_every, "log_every_n_steps": 25}
-    return lit_module.fit(module, batches, out / f"fold{number}", resume=False, **options)
 
 
 def fit(args: argparse.Namespace) -> None:

@@ -8,48 +8,47 @@ only.
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import lightning as L
 import numpy as np
-from torch.utils.data import IterableDataset
+from torch.utils.data import DataLoader
 
 from models.encoders.clip import ClipEncoder, ClipSource
 from models.errors import BadInput
-from models.fusion.cross_attention import CrossAttentionSettings
+from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
+from models.profiles.registry import HEAD
 from models.runtime import device
+from training.calibration.scaling import fit_platt
+from training.calibration.thresholds import choose_bands, choose_threshold
 from training.config import load_config, overrides_of
 from training.datasets import memes
 from training.datasets.base import Row
+from training.export import weights_folder
+from training.export.cards import render_card
 from training.features.clip import ClipTokens
-from training.hate import lit_module, report_clip
+from training.hate import lit_module
 from training.hate.config import ClipHateConfig
 from training.hate.data import Data, Rows
-from training.hate.lit_module import Batch, HateModule
+from training.hate.lit_module import Batch, HateModule, predict_sources
+from training.hate.report import binary_metrics, export_graph
 
+FALSE_ALARM_RATE = 0.10  # of validation memes without hate that the bands may show as hateful, where both can be had
+MISS_RATE = 0.10  # of the hateful ones that may be shown as not hateful
 ACCELERATORS = {"cuda": ("gpu", "16-mixed"), "mps": ("mps", "32-true"), "cpu": ("cpu", "bf16-mixed")}
 
 
-class TrainingBatches(IterableDataset):
-    """All training rows once in a new order, with modality dropout."""
+def training_batches(data: Data, config: ClipHateConfig) -> DataLoader:
+    """All training rows once an epoch in a new order, with modality dropout."""
+    rows, rng = data.rows["train"], np.random.default_rng(config.seed)
 
-    def __init__(self, data: Data, config: ClipHateConfig) -> None:
-        self.data, self.config = data, config
-        self._rng = np.random.default_rng(config.seed)
+    def batch(index: list[int]) -> Batch:
+        memes = rows.take(np.array(index)).drop_modalities(config.modality_dropout, rng)
+        return {"memes": data.batch("memes", memes)}
 
-    def __len__(self) -> int:
-        return math.ceil(len(self.data.rows["train"]) / self.config.batch_size)
-
-    def __iter__(self) -> Iterator[Batch]:
-        rows = self.data.rows["train"]
-        order = self._rng.permutation(len(rows))
-        for start in range(0, len(order), self.config.batch_size):
-            batch = rows.take(order[start : start + self.config.batch_size])
-            batch = batch.drop_modalities(self.config.modality_dropout, self._rng)
-            yield {"memes": self.data.batch("memes", batch)}
+    return DataLoader(range(len(rows)), config.batch_size, shuffle=True, collate_fn=batch)  # type: ignore[arg-type]
 
 
 def encode(splits: Mapping[str, Sequence[Row]], tokens: ClipTokens) -> Data:
@@ -85,7 +84,42 @@ def fit(args: argparse.Namespace) -> None:
     module = HateModule(settings, config, data, {"validation": data.rows["validation"]})
     accelerator, precision = ACCELERATORS[encoder.placed.device.name]
     options = {"accelerator": accelerator, "precision": precision, "devices": 1, "log_every_n_steps": 10}
-    batches = TrainingBatches(data, config)
+    batches = training_batches(data, config)
     net = lit_module.fit(module, batches, out, resume=args.resume, max_epochs=config.epochs, **options)
-    folder = report_clip.save(net, data, encoder, config=config, name=Path(args.data).name)
+    folder = save(net, data, encoder, config=config, name=Path(args.data).name)
     print(f"Wrote {folder}. The app takes it as its profile clip: streamlit run app.py")
+
+
+def save(net: CrossAttention, data: Data, encoder: ClipEncoder, *, config: ClipHateConfig, name: str) -> Path:
+    """Writes `weights/hate_cross_attention_clip` and returns its folder; `name` is that of the data set."""
+    sources = predict_sources(net, data, {split: rows for split, rows in data.rows.items() if split != "train"})
+    logits, labels = sources["validation"]
+    scaling = fit_platt([(logits, labels)])
+    probs = scaling(logits)
+    threshold = choose_threshold([(probs, labels)])
+    metrics = {
+        f"{split}, {name}": binary_metrics(source, scaling, threshold)
+        for split, source in sources.items()
+        if len(set(source[1].tolist())) == 2
+    }
+    repo = encoder.source.repo()
+    return weights_folder.write(
+        HEAD,
+        config={
+            "kind": f"co-attention over tokens of {encoder.source}",
+            "labels": ["hate"],
+            "architecture": asdict(net.settings) | {"networks": 1},
+            "encoder": encoder.identity
+            | {"repo": None if repo is None else {"id": repo.id, "revision": repo.revision, "files": repo.files}},
+            "calibration": {"hate": asdict(scaling)},
+            "thresholds": {"hate": threshold},
+            "bands": choose_bands(probs[labels == 1], MISS_RATE, [(probs[labels == 0], FALSE_ALARM_RATE)]),
+            "recipe": asdict(config),
+            "data": {"name": name, "rows": {split: len(rows) for split, rows in data.rows.items()}},
+        },
+        metrics=metrics,
+        readme=render_card(
+            HEAD, name=HEAD, model=encoder.source, data=name, rows=len(data.rows["train"]), table=metrics
+        ),
+        graph=export_graph(net),
+    )

@@ -15,8 +15,9 @@ import torch
 
 from models.classifiers.heads import Head
 from models.evaluation_files import UNKNOWN
+from models.fusion.base import masked_mean
 from training.calibration.decision_rules import split_by_head
-from training.engine.linear_branch import LinearBranch, mean_token
+from training.engine.linear_branch import LinearBranch
 from training.multitask.config import LinearBranchConfig
 from training.multitask.datamodule import Prepared
 
@@ -88,7 +89,7 @@ def _mean_tokens(data: Prepared, rows: np.ndarray, modality: str) -> tuple[np.nd
     means, masks = [], []
     for start in range(0, len(rows), BATCH_SIZE):
         batch = data.batch(rows[start : start + BATCH_SIZE])
-        mean, present = mean_token(batch[modality], batch[f"{modality}_mask"])
-        means.append(mean.numpy())
-        masks.append(present[:, 0].numpy())
+        tokens, mask = batch[modality], batch[f"{modality}_mask"]
+        means.append(masked_mean(tokens, mask).numpy())
+        masks.append(mask.any(1).numpy())
     return np.concatenate(means), np.concatenate(masks)

@@ -24,10 +24,8 @@ from tqdm import tqdm
 from training.config import load_config, overrides_of
 from training.datasets.base import data_folder
 from training.datasets.flickr8k import FLICKR8K
-from training.engine.ema import moving_average
 from training.engine.losses import symmetric_info_nce
-from training.engine.optimize import optimize
-from training.engine.schedules import cosine_with_warmup
+from training.engine.schedules import cosine_with_warmup, moving_average, optimize
 from training.metrics import retrieval
 from training.metrics.retrieval import Ranks
 from training.retrieval import baseline

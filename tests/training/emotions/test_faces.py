@@ -20,7 +20,7 @@ from training.config import load_config
 from training.datasets.fer2013 import VOTES
 from training.emotions import faces as face_training
 from training.emotions.face_model import Augmentation, ExpressionNet, MultiScale, fold_norms
-from training.engine.ema import averaged_weights
+from training.engine.schedules import averaged_weights
 
 UNCHANGED = Augmentation(turn=0.0, zoom=(1.0, 1.0), shift=0.0, light=0.0, erase=0.0)
 

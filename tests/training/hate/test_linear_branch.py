@@ -37,7 +37,7 @@ def memes() -> Data:
 @pytest.mark.parametrize("modality", ["text", "image"])
 def test_a_path_is_the_regression_on_standardised_means(modality: str) -> None:
     data, path = memes(), PATHS[modality]
-    branch = linear_branch.fit(data, [path], image_width=4, text_width=5)
+    branch = linear_branch.fit(data, [path])
     features, present = linear_branch.mean_tokens(data, data.rows["memes"], modality)
     scaler = StandardScaler().fit(features[present])
     model = LogisticRegression(C=0.1, max_iter=300).fit(
@@ -56,8 +56,7 @@ def test_paths_of_both_sides_add_up() -> None:
     data = memes()
     inputs = *data.pictures.batch(np.arange(8)), *data.texts.batch(np.arange(8))
     both, *single = (
-        linear_branch.fit(data, paths, image_width=4, text_width=5)(*inputs)
-        for paths in ([*PATHS.values()], [PATHS["text"]], [PATHS["image"]])
+        linear_branch.fit(data, paths)(*inputs) for paths in ([*PATHS.values()], [PATHS["text"]], [PATHS["image"]])
     )
     torch.testing.assert_close(both, single[0] + single[1])
 
@@ -80,7 +79,7 @@ def test_a_path_from_other_rows_adds_what_it_ships() -> None:
     rows = data.rows["memes"].take(np.arange(10))
     data = replace(data, rows=data.rows | {"others": rows})
     logits = linear_branch.out_of_fold(data, PATHS["text"], np.zeros(10, int), "others")
-    branch = linear_branch.fit(data, [PATHS["text"]], image_width=4, text_width=5)
+    branch = linear_branch.fit(data, [PATHS["text"]])
     inputs = *data.pictures.batch(rows.picture), *data.texts.batch(rows.text)
     np.testing.assert_allclose(logits, branch(*inputs)[:, HEADS.index("hate")].numpy(), atol=1e-3)
 
