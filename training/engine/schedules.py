@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
@@ -71,9 +71,3 @@ def moving_average(model: nn.Module, decay: float, *, warmup: bool = False, use_
         get_ema_multi_avg_fn(now)(averaged, current, count)
 
     return AveragedModel(model, multi_avg_fn=update, use_buffers=use_buffers).requires_grad_(False)
-
-
-def averaged_weights(state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """The state of the averaged network in the state of a module that holds the average as its attribute `name`."""
-    prefix = f"{name}.module."
-    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}

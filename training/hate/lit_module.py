@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from training.calibration.scaling import Source
-from training.engine.schedules import averaged_weights, linear_with_warmup, moving_average, step_every_batch
+from training.engine.schedules import linear_with_warmup, moving_average, step_every_batch
 from training.engine.trainer import Monitor, build_trainer
 from training.hate.config import TrainingConfig
 from training.hate.data import Data, Inputs, Rows, head_of
@@ -72,9 +72,8 @@ def fit(module: HateModule, batches: DataLoader, folder: Path, *, resume: bool, 
     run = build_trainer(folder, Monitor("auroc", patience=module.config.patience), resume=resume, **options)
     once: Any = DataLoader([0], batch_size=None)  # type: ignore[arg-type]  # one validation step looks at all rows
     run.fit(module, batches, once)
-    net = CrossAttention(module.net.settings)
-    net.load_state_dict(averaged_weights(run.best_state(), "mean"))
-    return net.eval()
+    module.load_state_dict(run.best_state())
+    return cast(CrossAttention, module.mean.module).eval()
 
 
 @torch.inference_mode()

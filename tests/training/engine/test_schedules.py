@@ -65,19 +65,5 @@ def test_buffers_are_copied_or_averaged() -> None:
         copied.update_parameters(norm)
         mean.update_parameters(norm)
     assert copied.module.running_mean.item() == 3.0
+    assert not any(parameter.requires_grad for parameter in copied.parameters())
     assert mean.module.running_mean.item() == 2.0
-
-
-def test_the_average_is_read_from_its_owners_state() -> None:
-    class Owner(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = nn.Linear(2, 2)
-            self.mean = schedules.moving_average(self.net, 0.9)
-
-    owner = Owner()
-    nn.init.zeros_(owner.net.weight)
-    weights = schedules.averaged_weights(owner.state_dict(), "mean")
-    assert weights.keys() == owner.net.state_dict().keys()
-    assert torch.equal(weights["weight"], owner.mean.module.weight)
-    assert not any(p.requires_grad for p in owner.mean.parameters())
