@@ -24,13 +24,12 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from models.emotions.expressions import LABELS, SIDE, grey, standardise
 from models.io.images import open_picture
-from training.calibration.scaling import fit_temperature
+from training.calibration.thresholds import fit_temperature
 from training.config import load_config, overrides_of
 from training.datasets.fer2013 import FER2013, VOTES
 from training.emotions.face_model import Augmentation, ExpressionNet, MultiScale, fold_norms
-from training.engine.curves import Curve, by_epoch
 from training.engine.schedules import moving_average, step_every_batch
-from training.engine.trainer import Monitor, build_trainer
+from training.engine.trainer import Curve, Monitor, build_trainer, curve_by_epoch
 from training.export import weights_folder
 from training.export.cards import render_card
 from training.metrics import classification
@@ -154,7 +153,7 @@ def fit(args: argparse.Namespace) -> None:
         run = build_trainer(folder, monitor, resume=args.resume, **options)
         run.fit(module, loader, DataLoader(validation, EVAL_BATCH_SIZE))
         module.load_state_dict(run.best_state())
-        for point in by_epoch(folder / "metrics.csv"):
+        for point in curve_by_epoch(folder / "metrics.csv"):
             rounded = {key: round(value, 4) for key, value in point.items()}
             curves.append({"stage": number, **rounded, "epoch": int(point["epoch"])})
     save(cast(FaceModule, module), validation, config, curves, rows=len(train))

@@ -26,7 +26,7 @@ from training.backbones.sentences import MONITOR, SentenceSchedule
 from training.calibration.thresholds import choose_label_thresholds, cross_fitted_f1
 from training.config import load_config, overrides_of
 from training.datasets.base import data_folder
-from training.engine import curves
+from training.engine.trainer import curve_by_check, join_curves
 from training.export import weights_folder
 from training.export.cards import render_card
 from training.metrics import classification
@@ -89,7 +89,7 @@ def fit(args: argparse.Namespace) -> None:
         graph=export_words(WordsForExport(module.tower, module.head)),
     )
     logs = [out / str(number) / "metrics.csv" for number in range(len(rounds))]
-    curve = curves.join([curves.by_check(log, MONITOR) for log in logs if log.is_file()])
+    curve = join_curves([curve_by_check(log, MONITOR) for log in logs if log.is_file()])
     evaluation_files.update_evaluation(weights_path, curves=[curve] if curve else [])
 
 

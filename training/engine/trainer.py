@@ -1,14 +1,15 @@
-"""Lightning's trainer as every training here wants it: best and newest checkpoint, early stopping, curves, resume."""
+"""Lightning's trainer as every training here wants it: best and newest checkpoint, early stopping, resume, learning curves."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
+import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
@@ -17,8 +18,8 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
 from models.errors import BadInput
-from training.engine import curves
 
+Curve = list[dict[str, float]]
 LOG = "metrics.csv"
 FIND_UNUSED = {"ddp": "ddp_find_unused_parameters_true"}
 """Some fusions hold layers that only the contrastive loss reads, such as early fusion's pooling of each side."""
@@ -54,9 +55,7 @@ class Run:
             _log_again(self.trainer, self.resume_from)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*does not have many workers.*")
-            self.trainer.fit(
-                module, train, validation, datamodule, ckpt_path=self.resume_from, weights_only=False
-            )  # fmt: skip
+            self.trainer.fit(module, train, validation, datamodule, self.resume_from, weights_only=False)
         self.trainer.strategy.barrier()  # until the first process has written its checkpoints and its log
 
     def best_state(self) -> dict[str, Tensor]:
@@ -105,7 +104,40 @@ def _log_again(trainer: L.Trainer, last: Path) -> None:
     log, logger = last.with_name(LOG), trainer.logger
     if log.is_file() and logger is not None:
         step = torch.load(last, map_location="cpu", mmap=True, weights_only=False)["global_step"]
-        rows = curves.read(log)
+        rows = read_log(log)
         for _, row in rows[rows.step < step].iterrows():
             logger.log_metrics({**row.dropna().to_dict(), "epoch": int(row.epoch)}, step=int(row.step))
         logger.save()
+
+
+def curve_by_epoch(path: Path) -> Curve:
+    """One dict an epoch: the log has training and validation metrics of an epoch in separate rows."""
+    log = read_log(path).drop(columns="step")
+    return [epoch.dropna().to_dict() for _, epoch in log.groupby("epoch", as_index=False).last().iterrows()]
+
+
+def curve_by_check(path: Path, monitor: str) -> Curve:
+    """One dict a validation, for runs that validate several times an epoch.
+
+    It holds the number of steps, the validation metrics, of which `monitor` is one, and the mean of each training loss
+    since the validation before.
+    """
+    log = read_log(path).drop(columns="epoch")
+    checks = log[monitor].notna()
+    losses = log[~checks].groupby(checks.cumsum()).mean()  # by the number of the validation that follows
+    curve = log[checks].reset_index(drop=True).combine_first(losses)[: checks.sum()]
+    return [{**row.dropna().round(4).to_dict(), "step": row["step"] + 1} for _, row in curve.iterrows()]
+
+
+def join_curves(rounds: Sequence[Curve]) -> Curve:
+    """Rounds of training that continue one another as one curve, with their steps counted through."""
+    curve: Curve = []
+    for points in rounds:
+        offset = curve[-1]["step"] if curve else 0.0
+        curve += [{**point, "step": point["step"] + offset} for point in points]
+    return curve
+
+
+def read_log(path: Path) -> pd.DataFrame:
+    """The log with its columns `epoch` and `step`; NaN where a row lacks a metric."""
+    return pd.read_csv(path, float_precision="round_trip")

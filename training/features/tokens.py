@@ -1,26 +1,36 @@
-"""Tokens of whole data sets, computed once by the shipped encoders and cached on the disk in float16.
+"""Tokens of whole data sets of both profiles, computed once by the app's own encoders and cached on the disk in float16.
 
-Training reads what the app will read: the same graphs, the same preprocessing. A cache file is named by the identity of
-the weights and of the rows.
+Training reads what the app will read: the same graphs, the same preprocessing. For `mini` a cache file is named by the
+identity of the weights and of the rows. For `clip` the tokens of each image and text are a file, named by the hash of what
+was encoded, in a folder named by the model and the hash of its weights: another data set with the same images finds them,
+another revision of the weights does not.
 """
 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+from tqdm import tqdm
 
-from models.encoders.base import GRID
+from models.encoders.base import GRID, Tokens
 from models.encoders.mini import MiniEncoder
+from models.io.images import open_picture
 from models.tokenizers.base import length_batches
-from training.features.cache import cached_arrays, cached_rows
+from training.features.cache import cached_arrays, cached_rows, digest, write_complete
+
+if TYPE_CHECKING:
+    from models.encoders.clip import ClipEncoder
 
 BATCH_SIZE = 64
 MIN_LENGTH = 2  # tokens of a padded batch of texts: a traced graph must not see an axis of length 1
@@ -101,3 +111,51 @@ def cached_text_tokens(
         return {"tokens": np.concatenate(rows), "starts": np.cumsum([0, *map(len, rows)])}
 
     return TextTokens(**cached_arrays(cache, "text-tokens", [identity, *texts], compute))
+
+
+@dataclass(frozen=True)
+class TokenFiles:
+    """Files with the tokens float16 [n, width] of each row; None where a row lacks this modality."""
+
+    files: tuple[Path | None, ...]
+    width: int
+    min_length: int
+
+    def batch(self, rows: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
+        """Tokens (B, N, width), padded, and their mask (B, N); row -1 is absent."""
+        files = [None if row < 0 else self.files[row] for row in rows]
+        tokens = [None if file is None else np.load(file) for file in files]
+        return pad_tokens(tokens, width=self.width, min_length=self.min_length)
+
+
+class ClipTokens:
+    """The tokens of one open_clip model in `folder`."""
+
+    def __init__(self, folder: Path, encoder: ClipEncoder) -> None:
+        self.encoder = encoder
+        model = re.sub(r"[^\w.-]+", "-", f"{encoder.source.model} {encoder.source.pretrained}")
+        self.folder = folder / f"{model}-{encoder.identity['weights'][:16]}"
+
+    def images(self, data: Sequence[bytes | None]) -> TokenFiles:
+        """Tokens of images given as bytes; raises `BadPicture` for one that cannot be opened safely."""
+
+        def encode(batch: Sequence[bytes]) -> Tokens:
+            return self.encoder.encode_images([open_picture(image).image for image in batch])
+
+        return TokenFiles(self._files("images", data, encode), self.encoder.image_width, GRID * GRID)
+
+    def texts(self, data: Sequence[str | None]) -> TokenFiles:
+        """Tokens of texts as they are shown."""
+        return TokenFiles(self._files("texts", data, self.encoder.encode_texts), self.encoder.text_width, MIN_LENGTH)
+
+    def _files(self, kind: str, data: Sequence, encode: Callable[..., Tokens]) -> tuple[Path | None, ...]:
+        names = [None if item is None else digest([item]) for item in data]
+        files = tuple(None if name is None else self.folder / kind / name[:2] / f"{name}.npy" for name in names)
+        items = {file: item for file, item in zip(files, data, strict=True) if file is not None}
+        missing = [file for file in items if not file.is_file()]
+        batches = [*length_batches([len(items[file]) for file in missing], BATCH_SIZE)]
+        for rows in tqdm(batches, desc=f"CLIP {kind}", disable=not batches, unit="batch"):
+            encoded = encode([items[missing[row]] for row in rows])
+            for row, tokens, mask in zip(rows, encoded.tokens, encoded.mask, strict=True):
+                write_complete(missing[row], partial(np.save, arr=tokens[mask].astype(np.float16)))
+        return files

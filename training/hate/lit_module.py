@@ -15,7 +15,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training.calibration.scaling import Source
+from training.calibration.thresholds import Source
 from training.engine.schedules import linear_with_warmup, moving_average, step_every_batch
 from training.engine.trainer import Monitor, build_trainer
 from training.hate.config import TrainingConfig

@@ -12,11 +12,10 @@ from torch import Tensor, nn
 
 from models import evaluation_files, weights
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training.calibration.scaling import PlattScaling, Source, fit_platt
-from training.calibration.thresholds import choose_bands, choose_threshold
+from training.calibration.thresholds import PlattScaling, Source, choose_bands, choose_threshold, fit_platt
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
-from training.engine.curves import Curve
 from training.engine.linear_branch import LinearBranch
+from training.engine.trainer import Curve
 from training.export import weights_folder
 from training.export.cards import render_card
 from training.hate import linear_branch

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from training.config import load_config, overrides_of
 from training.datasets.base import data_folder
-from training.engine import curves
+from training.engine.trainer import curve_by_check
 from training.hate import data as hate_rows
 from training.hate import lit_module
 from training.hate.config import MEME_SETS, HateConfig
@@ -110,5 +110,5 @@ def fit(args: argparse.Namespace) -> None:
     )
     nets, out_of_fold = train_folds(train_data, config, out, resume=args.resume)
     logs = [out / f"fold{number}" / "metrics.csv" for number in range(config.folds)]
-    learning_curves = [curves.by_check(log, "auroc") for log in logs if log.is_file()]
-    report.save(nets, config, train_data, validation_data, out_of_fold, learning_curves)
+    curves = [curve_by_check(log, "auroc") for log in logs if log.is_file()]
+    report.save(nets, config, train_data, validation_data, out_of_fold, curves)

@@ -1,7 +1,7 @@
 """`python -m training fit hate_cross_attention --profile clip`: the token-level head of the clip profile.
 
 Co-attention over the frozen tokens of an open_clip model, on a data set that the user names. The tokens are computed once
-(`training/features/clip.py`); early stopping, calibration, threshold and bands use validation rows, test rows are measured
+(`training/features/tokens.py`); early stopping, calibration, threshold and bands use validation rows, test rows are measured
 only.
 """
 
@@ -21,14 +21,13 @@ from models.errors import BadInput
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from models.profiles.registry import HEAD
 from models.runtime import device
-from training.calibration.scaling import fit_platt
-from training.calibration.thresholds import choose_bands, choose_threshold
+from training.calibration.thresholds import choose_bands, choose_threshold, fit_platt
 from training.config import load_config, overrides_of
 from training.datasets import memes
 from training.datasets.base import Row
 from training.export import weights_folder
 from training.export.cards import render_card
-from training.features.clip import ClipTokens
+from training.features.tokens import ClipTokens
 from training.hate import lit_module
 from training.hate.config import ClipHateConfig
 from training.hate.data import Data, Rows

@@ -16,9 +16,8 @@ from torchmetrics.functional.classification import multiclass_accuracy, multicla
 from models.classifiers.heads import Head, columns
 from training.calibration.decision_rules import split_by_head
 from training.engine import losses
-from training.engine.curves import by_epoch
 from training.engine.schedules import linear_with_warmup, step_every_batch
-from training.engine.trainer import LOG, Monitor, build_trainer
+from training.engine.trainer import LOG, Monitor, build_trainer, curve_by_epoch
 from training.multitask.config import MultitaskConfig
 from training.multitask.datamodule import MultitaskDataModule, Prepared
 from training.multitask.model import MultitaskNetwork, named_losses
@@ -129,7 +128,7 @@ def train_fold(
     if schedule.keep_best:
         module.load_state_dict(run.best_state())
     module.network.cpu().eval()
-    return by_epoch(folder / LOG)
+    return curve_by_epoch(folder / LOG)
 
 
 @torch.inference_mode()

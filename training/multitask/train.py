@@ -20,7 +20,7 @@ from models.classifiers.heads import Head, columns
 from training.calibration import decision_rules
 from training.datasets.base import Row
 from training.engine import losses
-from training.engine.curves import by_epoch
+from training.engine.trainer import curve_by_epoch
 from training.multitask import data as multitask_data
 from training.multitask import linear_branch, manifest, report
 from training.multitask.builder import ModelBuilder, build
@@ -122,7 +122,7 @@ def train(builder: ModelBuilder, data: MultitaskData, out: Path, options: RunOpt
         file = out / f"fold{number}.pt"
         if options.resume and file.is_file():
             network.load_state_dict(torch.load(file, weights_only=True))
-            curves.append(by_epoch(out / f"fold{number}" / "metrics.csv"))
+            curves.append(curve_by_epoch(out / f"fold{number}" / "metrics.csv"))
         else:
             curves.append(_train_network(network, builder, data, (train_rows, held_out_rows), out / file.stem, options))
             if rank_zero_only.rank == 0:  # type: ignore[attr-defined]  # Lightning sets it

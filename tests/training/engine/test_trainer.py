@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from models.errors import BadInput
-from training.engine.curves import by_epoch
-from training.engine.trainer import Monitor, build_trainer
+from training.engine.trainer import Monitor, build_trainer, curve_by_check, curve_by_epoch, join_curves
 
 
 class Line(L.LightningModule):
@@ -70,7 +69,7 @@ def test_a_resumed_run_continues_its_weights_and_its_curve(tmp_path: Path) -> No
     resumed = fit(tmp_path / "halves", scores, epochs=4, resume=True)
     assert resumed.epochs == [2, 3]
     assert torch.equal(resumed.layer.weight, at_once.layer.weight)
-    assert by_epoch(tmp_path / "halves" / "metrics.csv") == by_epoch(tmp_path / "whole" / "metrics.csv")
+    assert curve_by_epoch(tmp_path / "halves" / "metrics.csv") == curve_by_epoch(tmp_path / "whole" / "metrics.csv")
 
 
 def test_a_run_that_stopped_within_an_epoch_resumes_at_its_last_validation(tmp_path: Path) -> None:
@@ -87,9 +86,48 @@ def test_a_run_that_stopped_within_an_epoch_resumes_at_its_last_validation(tmp_p
 def test_without_resume_it_starts_anew(tmp_path: Path) -> None:
     fit(tmp_path, [0.1, 0.2], epochs=2)
     assert fit(tmp_path, [0.1], epochs=1).epochs == [0]
-    assert len(by_epoch(tmp_path / "metrics.csv")) == 1
+    assert len(curve_by_epoch(tmp_path / "metrics.csv")) == 1
 
 
 def test_devices_that_lightning_cannot_use_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot train with --devices 1 and --strategy ddpp on this machine"):
         build_trainer(tmp_path, Monitor("score"), devices="1", strategy="ddpp")
+
+
+LOG = """auroc,epoch,loss,loss_hate,step
+,0,0.8,0.5,9
+,0,0.6,0.3,19
+0.7,0,,,19
+,0,0.4,0.1,29
+0.75,0,,,29
+,0,0.2,0.1,39
+"""
+
+
+def log(folder: Path, text: str = LOG) -> Path:
+    path = folder / "metrics.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_check_has_the_mean_of_the_losses_since_the_one_before(tmp_path: Path) -> None:
+    assert curve_by_check(log(tmp_path), "auroc") == [
+        {"step": 20.0, "loss": 0.7, "loss_hate": 0.4, "auroc": 0.7},
+        {"step": 30.0, "loss": 0.4, "loss_hate": 0.1, "auroc": 0.75},
+    ]
+
+
+def test_rounds_are_counted_through(tmp_path: Path) -> None:
+    curve = curve_by_check(log(tmp_path), "auroc")
+    assert [point["step"] for point in join_curves([curve, curve])] == [20.0, 30.0, 50.0, 60.0]
+    assert join_curves([curve, curve])[2]["auroc"] == 0.7
+    assert curve[0]["step"] == 20.0  # what went in is as it was
+    assert join_curves([]) == []
+
+
+def test_an_epoch_joins_what_training_and_validation_wrote(tmp_path: Path) -> None:
+    text = "epoch,loss,macro_f1,step\n0,,0.3,4\n0,0.9,,4\n1,,0.4,9\n1,0.7,,9\n"
+    assert curve_by_epoch(log(tmp_path, text)) == [
+        {"epoch": 0.0, "macro_f1": 0.3, "loss": 0.9},
+        {"epoch": 1.0, "macro_f1": 0.4, "loss": 0.7},
+    ]

@@ -11,7 +11,7 @@ import torch
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from training.config import load_config
-from training.engine import curves
+from training.engine.trainer import curve_by_check
 from training.features import tokens
 from training.hate import data as hate_rows
 from training.hate import train
@@ -139,7 +139,7 @@ def test_folds_are_trained_and_predict_the_rows_that_they_did_not_train_on(
             index = np.flatnonzero(fold == number)
             expected = predict(net, data, data.rows[name].take(index))[:, head_of(name)]
             np.testing.assert_allclose(out_of_fold[name][index], expected, atol=1e-6)
-    checks = curves.by_check(tmp_path / "fold0" / "metrics.csv", "auroc")
+    checks = curve_by_check(tmp_path / "fold0" / "metrics.csv", "auroc")
     assert [point["step"] for point in checks] == [1, 2]
     assert all({"auroc", *(f"auroc_{name}" for name in MEME_SETS)} <= set(point) for point in checks)
     times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold*.pt")}

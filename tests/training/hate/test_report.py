@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training.calibration.scaling import PlattScaling, Source
+from training.calibration.thresholds import PlattScaling, Source
 from training.datasets import counterfactuals
 from training.engine.linear_branch import LinearBranch
 from training.hate.report import FALSE_ALARM_RATE, KINDLY, MISS_RATE, PLAIN_FALSE_ALARM_RATE, Ensemble, bands

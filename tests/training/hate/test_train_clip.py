@@ -24,7 +24,7 @@ from tests import hub_for_tests, models_for_tests
 from tests.weights_for_tests import SHIPPED
 from training.cli import main
 from training.datasets import memes
-from training.features.clip import ClipTokens
+from training.features.tokens import ClipTokens
 from training.hate import train_clip
 
 VILE, KIND = "vile words about them", "kind words about them"
