@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,26 +77,23 @@ def trace(
 ) -> onnx.ModelProto:
     """The module as an ONNX graph; `dynamic` names the axes that vary, input by input."""
     shapes = tuple({axis: torch.export.Dim(label) for axis, label in dynamic.get(key, {}).items()} for key in names)
-    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
-        path = Path(folder) / "graph.onnx"
-        torch.onnx.export(
+    with torch.no_grad():
+        program = torch.onnx.export(
             module.eval(),
             tuple(inputs),
-            str(path),
             input_names=list(names),
             output_names=list(outputs),
             dynamic_shapes=shapes,
             dynamo=True,
-            external_data=False,
             verbose=False,
         )
-        return onnx.load(str(path))
+    assert program is not None  # as it is with `dynamo`
+    return program.model_proto
 
 
 def _take_out(graph: onnx.ModelProto, bits: int) -> dict[str, np.ndarray]:
     """Removes the float weights from the graph and returns them as they are stored; nodes make them float32 again."""
     stored, initializers, nodes = {}, [], []
-
     for initializer in graph.graph.initializer:
         name, value = initializer.name, numpy_helper.to_array(initializer)
         if initializer.data_type != TensorProto.FLOAT or value.size < MIN_SIZE:
