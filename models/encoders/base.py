@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from models.analysis import Span
 
+Side = TypeVar("Side")  # a picture or a text
 JOINT = 512  # width of `Tokens.pooled`: pictures and words lie in one space
 GRID = 7  # regions across and down, whatever the model's own grid is
 
@@ -42,37 +43,50 @@ class Tokens:
         cut = tuple(self.cut[row] for row in rows) if self.cut else ()
         return Tokens(self.tokens[list(rows)], self.mask[list(rows)], self.pooled[list(rows)], spans, cut)
 
-    def spread(self, rows: Sequence[int], count: int) -> Tokens:
-        """These tokens at `rows` of a batch of `count`; the other rows are masked, which a fusion takes for absent."""
-        if len(rows) == count:
-            return self
 
-        def scatter(values: np.ndarray) -> np.ndarray:
-            array = np.zeros((count, *values.shape[1:]), values.dtype)
-            array[list(rows)] = values
-            return array
+def encode_in_batches(
+    images: Sequence[Image.Image],
+    size: int,
+    encode: Callable[[Sequence[Image.Image]], Sequence[np.ndarray]],
+    widths: tuple[int, int],
+) -> Tokens:
+    """Pictures, `size` at a time, by `encode`, which gives the tokens [batch, 49, widths[0]] and pooled [batch, widths[1]]."""
+    parts = [encode(images[start : start + size]) for start in range(0, len(images), size)] or [
+        (np.zeros((0, GRID * GRID, widths[0]), np.float32), np.zeros((0, widths[1]), np.float32))
+    ]
+    tokens, pooled = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Tokens(tokens, np.ones(tokens.shape[:2], dtype=bool), pooled)
 
-        return Tokens(scatter(self.tokens), scatter(self.mask), scatter(self.pooled))
+
+def encode_rows(encode: Callable[[list[Side]], Tokens], items: Mapping[int, Side], count: int) -> Tokens | None:
+    """The tokens of `items` at their rows of a batch of `count`; None without an item.
+
+    Rows without an item are masked, which a fusion takes for absent.
+    """
+    if not items:
+        return None
+    tokens = encode(list(items.values()))
+    if len(items) == count:
+        return tokens
+
+    def scatter(values: np.ndarray) -> np.ndarray:
+        array = np.zeros((count, *values.shape[1:]), values.dtype)
+        array[list(items)] = values
+        return array
+
+    return Tokens(scatter(tokens.tokens), scatter(tokens.mask), scatter(tokens.pooled))
 
 
 def masked_mean(tokens: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The mean of each row's real tokens: [batch, n, width] and bool [batch, n] to [batch, width]; 0 without any."""
-    mean: np.ndarray = (tokens * mask[..., None]).sum(1) / np.maximum(mask.sum(1, keepdims=True), 1)
-    return mean
+    return (tokens * mask[..., None]).sum(1) / np.maximum(mask.sum(1, keepdims=True), 1)
 
 
 class Encoder(Protocol):
     """Pictures and words to tokens. Thread-safe."""
 
-    @property
-    def image_width(self) -> int:
-        """Width of a picture's tokens."""
-        ...
-
-    @property
-    def text_width(self) -> int:
-        """Width of a text's tokens."""
-        ...
+    image_width: int  # of a picture's tokens
+    text_width: int  # of a text's tokens
 
     def encode_images(self, images: Sequence[Image.Image]) -> Tokens:
         """One row a picture."""

@@ -16,19 +16,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from models.encoders.base import GRID, Tokens
+from models.encoders.base import GRID, Tokens, encode_in_batches
 from models.errors import BadInput, BadWeights, PartUnavailable, suggest
 from models.io import hub
 from models.runtime.device import Device, Placed, to_numpy
 from models.tokenizers.base import length_batches
-from models.tokenizers.clip import ClipWords, from_transformers
+from models.tokenizers.clip import ClipWords
 from models.weights import sha256
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from models.io.hub import OnProgress, Repo
+    from models.io.downloads import OnProgress
+    from models.io.hub import Repo
 
 IMAGE_BATCH_SIZE, TEXT_BATCH_SIZE = 8, 32
 PINNED = {  # the commit of `main` when this was written; other repositories are taken at their newest commit
@@ -81,34 +82,29 @@ class ClipEncoder:
         model, prepare, self.words, weights = _load(self.source, on_progress)
         self.placed = Placed(model, device or Device("cpu", "float32"))
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
-        self.identity = {**asdict(self.source), "weights": _identity(weights)}
+        blob = weights.resolve().name  # in the hub's cache a file is named by its hash, which was checked
+        self.identity = {**asdict(self.source), "weights": blob if len(blob) == 64 else sha256(weights)}
         self._prepare = prepare
         self._causal = _is_causal(model)
-        blank = self.encode_images([Image.new("RGB", (8, 8))])
-        self.image_width, self.pooled_width = blank.tokens.shape[2], blank.pooled.shape[1]
-        self.text_width = self.encode_texts(["a"]).tokens.shape[2]
+        tokens, pooled = self._image_tokens([Image.new("RGB", (8, 8))])
+        self.image_width, self.pooled_width = tokens.shape[2], pooled.shape[1]
+        pieces = self.words.look_up(["a"])
+        self.text_width = self._text_tokens(pieces.ids, pieces.mask)[0].shape[2]
 
     def encode_images(self, images: Sequence[Image.Image]) -> Tokens:
         """tokens [batch, 49, width] after the last layer norm, pooled [batch, the model's embedding width] of length 1."""
-        starts = range(0, len(images), IMAGE_BATCH_SIZE)
-        parts = [self._image_tokens(images[start : start + IMAGE_BATCH_SIZE]) for start in starts] or [
-            (np.zeros((0, GRID * GRID, self.image_width), np.float32), np.zeros((0, self.pooled_width), np.float32))
-        ]
-        tokens, pooled = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return Tokens(tokens, np.ones(tokens.shape[:2], dtype=bool), pooled)
+        return encode_in_batches(images, IMAGE_BATCH_SIZE, self._image_tokens, (self.image_width, self.pooled_width))
 
     def encode_texts(self, texts: Sequence[str]) -> Tokens:
         """tokens [batch, n, width] after the last layer norm, n the number of pieces of the longest text."""
         pieces = self.words.look_up(texts)
         lengths = pieces.mask.sum(1)
-        tokens, pooled = np.zeros((*pieces.mask.shape, 0), np.float32), np.zeros((len(texts), 0), np.float32)
+        tokens = np.zeros((*pieces.mask.shape, self.text_width), np.float32)
+        pooled = np.zeros((len(texts), self.pooled_width), np.float32)
         for rows in length_batches(lengths, TEXT_BATCH_SIZE):
             width = int(lengths[rows].max())
-            states, embeddings = self._text_tokens(pieces.ids[rows, :width], pieces.mask[rows, :width])
-            if not tokens.size:
-                tokens = np.zeros((*pieces.mask.shape, states.shape[2]), np.float32)
-                pooled = np.zeros((len(texts), embeddings.shape[1]), np.float32)
-            tokens[rows, :width], pooled[rows] = states[:, :width], embeddings
+            states, pooled[rows] = self._text_tokens(pieces.ids[rows, :width], pieces.mask[rows, :width])
+            tokens[rows, :width] = states[:, :width]
         return Tokens(tokens, pieces.mask, pooled, pieces.spans, pieces.cut)
 
     def _image_tokens(self, images: Sequence[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
@@ -156,11 +152,10 @@ def _causal_tokens(model: Any, ids: Tensor) -> tuple[Tensor, Tensor]:
     """The tokens (B, n, width) and the projected state (B, embedding) of a tower that reads left to right."""
     from open_clip.transformer import text_global_pool
 
-    tower = _text_tower(model)
+    tower, kind, end = _text_tower(model)
     length = ids.shape[1]
     states = tower.token_embedding(ids) + tower.positional_embedding[:length]  # (B, n, width)
     states = tower.ln_final(tower.transformer(states, attn_mask=tower.attn_mask[:length, :length]))
-    kind, end = _pooling(tower)
     pooled = text_global_pool(states, ids, kind, eos_token_id=end)  # (B, width)
     projection = tower.text_projection
     if projection is not None:
@@ -168,22 +163,18 @@ def _causal_tokens(model: Any, ids: Tensor) -> tuple[Tensor, Tensor]:
     return states, pooled
 
 
-def _text_tower(model: Any) -> Any:
-    """open_clip's class CLIP holds the parts of its text tower itself."""
-    return model if hasattr(model, "token_embedding") else model.text
-
-
-def _pooling(tower: Any) -> tuple[str, int | None]:
-    if hasattr(tower, "text_pool_type"):
-        return tower.text_pool_type, tower.text_eos_id
-    return tower.pool_type, tower.eos_id
+def _text_tower(model: Any) -> tuple[Any, str, int | None]:
+    """The text tower, how it is pooled, and the id of the end mark; open_clip's class CLIP holds its parts itself."""
+    tower = model if hasattr(model, "token_embedding") else model.text
+    prefix = "text_" if hasattr(tower, "text_pool_type") else ""
+    return tower, getattr(tower, f"{prefix}pool_type", ""), getattr(tower, f"{prefix}eos_id", None)
 
 
 def _is_causal(model: Any) -> bool:
     """Whether the text tower reads left to right, so that padding cannot change what stands before it."""
-    tower = _text_tower(model)
+    tower, kind, _ = _text_tower(model)
     causal = getattr(tower, "attn_mask", None) is not None and getattr(tower, "cls_emb", None) is None
-    return causal and _pooling(tower)[0] in ("argmax", "eos")
+    return causal and kind in ("argmax", "eos")
 
 
 def _load(
@@ -200,9 +191,9 @@ def _load(
         ) from error
     repo = source.repo()
     folder = hub.fetch(repo, on_progress) if repo else Path(source.model.removeprefix("local-dir:"))
+    options: dict[str, Any] = {}
     if ":" in source.model:
         name, settings, checkpoint = f"local-dir:{folder}", _folder_config(folder), _find_checkpoint_in_dir(folder)
-        options: dict[str, Any] = {}
     else:
         name, settings = source.model, open_clip.get_model_config(source.model)
         assert repo is not None
@@ -218,10 +209,8 @@ def _load(
     text = dict(settings["text_cfg"])
     words = _tokenizer(text, folder if ":" in source.model else None, on_progress)
     if "hf_model_name" in text:  # its own download would go past the hub
-        text["hf_model_name"] = str(
-            hub.fetch(hub.Repo(text["hf_model_name"], "main", (("config.json",),)), on_progress)
-        )
-        options["text_cfg"] = {**text, "hf_model_pretrained": False}
+        tower = hub.fetch(hub.Repo(text["hf_model_name"], "main", (("config.json",),)), on_progress)
+        options["text_cfg"] = {**text, "hf_model_name": str(tower), "hf_model_pretrained": False}
     try:
         model = open_clip.create_model(name, pretrained_text=False, **options)
     except Exception as error:  # open_clip and torch raise many kinds for a file that does not fit
@@ -242,7 +231,8 @@ def _tokenizer(text: dict[str, Any], folder: Path | None, on_progress: OnProgres
 
     if folder is None:
         folder = hub.fetch(hub.Repo(tokenizer_name, "main", (TOKENIZER,), TOKENIZER), on_progress)
-    return from_transformers(AutoTokenizer.from_pretrained(str(folder), local_files_only=True), max_length, clean=clean)
+    tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    return ClipWords(max_length, tokenizer.backend_tokenizer, clean=clean, pad=int(tokenizer.pad_token_id or 0))
 
 
 def _listed(model: str, pretrained: str) -> dict[str, Any]:
@@ -262,11 +252,6 @@ def _folder_config(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError) as error:
         raise BadWeights(f"{folder / CONFIG} is missing or damaged: name a folder in open_clip's layout.") from error
     return settings
-
-
-def _identity(weights: Path) -> str:
-    name = weights.resolve().name  # a blob of the hub's cache is named by its hash, which was checked
-    return name if len(name) == 64 else sha256(weights)
 
 
 def _unit(pooled: Tensor) -> np.ndarray:

@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 from models import weights
-from models.encoders.base import GRID, JOINT, Tokens
+from models.encoders.base import JOINT, Tokens, encode_in_batches
 from models.io.images import preprocess
-from models.tokenizers.wordpieces import Vocabulary, WordPieces
+from models.tokenizers.wordpieces import Vocabulary
 from models.weights import Card
 
 SIDE = 224
@@ -39,20 +39,15 @@ class MiniEncoder:
 
     def encode_images(self, images: Sequence[Image.Image]) -> Tokens:
         """tokens [batch, 49, 1280]: the patches row by row from the upper left."""
-        parts = [[np.zeros((0, GRID * GRID, self.image_width), np.float32), np.zeros((0, JOINT), np.float32)]]
-        for start in range(0, len(images), IMAGE_BATCH_SIZE):
-            batch = images[start : start + IMAGE_BATCH_SIZE]
-            pixels = np.stack([preprocess(image, SIDE) for image in batch])  # (B, 3, 224, 224)
-            parts.append(self._picture.run(["tokens", "pooled"], {"pixels": pixels}))
-        tokens, pooled = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return Tokens(tokens, np.ones(tokens.shape[:2], dtype=bool), pooled)
+        return encode_in_batches(images, IMAGE_BATCH_SIZE, self._image_tokens, (self.image_width, JOINT))
+
+    def _image_tokens(self, images: Sequence[Image.Image]) -> Sequence[np.ndarray]:
+        pixels = np.stack([preprocess(image, SIDE) for image in images])  # (B, 3, 224, 224)
+        return self._picture.run(["tokens", "pooled"], {"pixels": pixels})
 
     def encode_texts(self, texts: Sequence[str]) -> Tokens:
         """tokens [batch, n, 768]; n is the number of word pieces of the longest text."""
-        return self.encode_pieces(self.vocabulary.look_up(texts))
-
-    def encode_pieces(self, pieces: WordPieces) -> Tokens:
-        """As `encode_texts`, for word pieces of `Vocabulary.look_up`."""
+        pieces = self.vocabulary.look_up(texts)
         tokens = np.zeros((*pieces.mask.shape, self.text_width), np.float32)
         pooled = np.zeros((len(pieces.mask), JOINT), np.float32)
         for rows, inputs in pieces.batches(TEXT_BATCH_SIZE):

@@ -1,10 +1,37 @@
-"""What all tokenizers give for a batch of texts."""
+"""What all tokenizers share: pieces with the characters that they come from, padding, batches of like length."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from tokenizers import Tokenizer
+
+from models.analysis import Span
+from models.io.captions import Normalized
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """ids: int64 [batch, n], padded after a text's end; mask: bool [batch, n]; spans and cut as in `Tokens`."""
+
+    ids: np.ndarray
+    mask: np.ndarray
+    spans: tuple[tuple[Span, ...], ...]
+    cut: tuple[bool, ...]
+
+
+def encode(tokenizer: Tokenizer, texts: Sequence[Normalized], padding: int = 0) -> Pieces:
+    """Pieces of texts, cut where the tokenizer's truncation says; spans are characters of the texts as shown."""
+    encodings = tokenizer.encode_batch([text.text for text in texts])
+    rows = [encoding.ids for encoding in encodings]
+    spans = tuple(
+        tuple(text.to_shown(*offsets) if offsets[1] else (0, 0) for offsets in encoding.offsets)
+        for text, encoding in zip(texts, encodings, strict=True)
+    )
+    cut = tuple(bool(encoding.overflowing) for encoding in encodings)
+    return Pieces(*pad(rows, max(map(len, rows), default=0), padding), spans, cut)
 
 
 def pad(rows: Sequence[Sequence[int]], width: int, value: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -9,19 +9,15 @@ from __future__ import annotations
 import gzip
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from models.analysis import Span
 from models.errors import PartUnavailable
 from models.io.captions import Normalized, normalize
-from models.tokenizers.base import pad
+from models.tokenizers.base import Pieces, encode
 
 MERGES = 49152 - 256 - 2  # CLIP uses this many of the file's merges
 START, END = "<start_of_text>", "<end_of_text>"
@@ -29,49 +25,29 @@ START, END = "<start_of_text>", "<end_of_text>"
 WORD = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
-@dataclass(frozen=True)
-class ClipPieces:
-    """ids: int64 [batch, n], padded after a text's end; mask: bool [batch, n]; spans and cut as in `Tokens`."""
-
-    ids: np.ndarray
-    mask: np.ndarray
-    spans: tuple[tuple[Span, ...], ...]
-    cut: tuple[bool, ...]
-
-
 class ClipWords:
-    """A CLIP tokenizer. Thread-safe; texts are cut after `max_length` pieces, start and end mark included."""
+    """A CLIP tokenizer. Thread-safe; texts are cut after `max_length` pieces, start and end mark included.
+
+    `tokenizer` is that of another model, which adds the start and end marks of its model itself.
+    """
 
     def __init__(
         self, max_length: int = 77, tokenizer: Tokenizer | None = None, *, clean: str = "lower", pad: int = 0
     ) -> None:
         self.max_length, self.pad = max_length, pad
         self._tokenizer = tokenizer or byte_pairs()
+        self._tokenizer.enable_truncation(max_length)
         self._dropped = string.punctuation if clean == "canonicalize" else ""  # SigLIP was trained without it
 
-    def look_up(self, texts: Sequence[str]) -> ClipPieces:
+    def look_up(self, texts: Sequence[str]) -> Pieces:
         """Pieces of texts, which are normalised here; spans are characters of the texts as given."""
-        plain = [self._clean(normalize(text)) for text in texts]
-        encodings = self._tokenizer.encode_batch([text.text for text in plain])
-        width = min(self.max_length, max((len(encoding.ids) for encoding in encodings), default=0))
-        cut = tuple(len(encoding.ids) > width for encoding in encodings)
-        rows: list[list[int]] = []
-        spans: list[tuple[Span, ...]] = []
-        for text, encoding, is_cut in zip(plain, encodings, cut, strict=True):
-            row = encoding.ids[:width]
-            row_spans = [text.to_shown(*span) if span[1] else (0, 0) for span in encoding.offsets[:width]]
-            if is_cut:  # a cut text keeps its end mark
-                row[-1], row_spans[-1] = encoding.ids[-1], (0, 0)
-            rows.append(row)
-            spans.append(tuple(row_spans))
-        return ClipPieces(*pad(rows, width, self.pad), tuple(spans), cut)
+        return encode(self._tokenizer, [self._clean(normalize(text)) for text in texts], self.pad)
 
     def _clean(self, text: Normalized) -> Normalized:
         pairs = [pair for pair in zip(text.text, text.origins, strict=True) if pair[0] not in self._dropped]
         return Normalized("".join(character for character, _ in pairs), tuple(origin for _, origin in pairs))
 
 
-@cache
 def byte_pairs() -> Tokenizer:
     """CLIP's own tokenizer; raises `PartUnavailable` without open_clip."""
     vocabulary, merges = _vocabulary()
@@ -92,11 +68,10 @@ def byte_pairs() -> Tokenizer:
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{START} $A {END}", special_tokens=[(mark, vocabulary[mark]) for mark in (START, END)]
     )
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
     return tokenizer
 
 
+@cache
 def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
     spec = find_spec("open_clip")
     folders = [] if spec is None else list(spec.submodule_search_locations or ())
@@ -104,10 +79,7 @@ def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
         raise PartUnavailable("The clip profile needs open_clip: run pip install open_clip_torch, or use mini.")
     with gzip.open(Path(folders[0]) / "bpe_simple_vocab_16e6.txt.gz", "rt", encoding="utf-8") as file:
         lines = file.read().split("\n")[1 : MERGES + 1]
-    merges: list[tuple[str, str]] = []
-    for line in lines:
-        first, second = line.split()
-        merges.append((first, second))
+    merges = [(first, second) for first, second in map(str.split, lines)]
     letters = _letters()
     pieces = [*letters, *(letter + "</w>" for letter in letters), *("".join(merge) for merge in merges), START, END]
     return {piece: number for number, piece in enumerate(pieces)}, merges
@@ -118,8 +90,3 @@ def _letters() -> list[str]:
     plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in plain]
     return [chr(byte) for byte in plain] + [chr(256 + number) for number in range(len(others))]
-
-
-def from_transformers(tokenizer: Any, max_length: int, *, clean: str) -> ClipWords:
-    """The fast tokenizer of another model, which adds the start and end marks of its model itself."""
-    return ClipWords(max_length, tokenizer.backend_tokenizer, clean=clean, pad=int(tokenizer.pad_token_id or 0))

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from models import weights
 from models.analysis import Span
 from models.io.captions import normalize
-from models.tokenizers.base import length_batches, pad
+from models.tokenizers.base import encode, length_batches
 from models.weights import Card
 
 MAX_PIECES = 256  # word pieces; MiniLM-L6 was trained up to here
@@ -50,12 +50,6 @@ class Vocabulary:
 
     def look_up(self, texts: Sequence[str]) -> WordPieces:
         """Embedded pieces of texts, which are normalised here; spans are characters of the texts as given."""
-        plain = [normalize(text) for text in texts]
-        pieces = self._tokenizer.encode_batch([text.text for text in plain])
-        ids, mask = pad([piece.ids for piece in pieces], max((len(piece.ids) for piece in pieces), default=0))
-        spans = tuple(
-            tuple(text.to_shown(*offsets) if offsets[1] else (0, 0) for offsets in piece.offsets)
-            for text, piece in zip(plain, pieces, strict=True)
-        )
-        cut = tuple(bool(piece.overflowing) for piece in pieces)
-        return WordPieces(self._table[ids].astype(np.float32), mask.astype(np.int64), spans, cut)
+        pieces = encode(self._tokenizer, [normalize(text) for text in texts])
+        embedded = self._table[pieces.ids].astype(np.float32)
+        return WordPieces(embedded, pieces.mask.astype(np.int64), pieces.spans, pieces.cut)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,17 +24,12 @@ def cleaned(text: str) -> str:
     return " ".join(split(text))
 
 
-@dataclass(frozen=True)
 class WordList:
     """The known words, most frequent first; any other is UNKNOWN. Texts are cut after `max_length` words."""
 
-    words: tuple[str, ...]
-    max_length: int = 96
-    _index: dict[str, int] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        index = {word: word_id for word_id, word in enumerate(self.words, start=FIRST)}
-        object.__setattr__(self, "_index", index)
+    def __init__(self, words: Sequence[str], max_length: int = 96) -> None:
+        self.words, self.max_length = tuple(words), max_length
+        self._index = {word: word_id for word_id, word in enumerate(words, start=FIRST)}
 
     def ids(self, text: str) -> list[int]:
         """One id a word."""

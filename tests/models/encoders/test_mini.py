@@ -54,8 +54,8 @@ def test_patches_are_those_of_the_module_row_by_row_from_the_upper_left(encoder:
 
 
 def test_words_are_those_of_the_module(encoder: MiniEncoder, shelf: Tiny) -> None:
-    pieces = encoder.vocabulary.look_up(["we hate mondays", "love"])
-    encoded = encoder.encode_pieces(pieces)
+    texts = ["we hate mondays", "love"]
+    pieces, encoded = encoder.vocabulary.look_up(texts), encoder.encode_texts(texts)
     with torch.inference_mode():
         tokens, pooled = shelf.tower(torch.from_numpy(pieces.embedded), torch.from_numpy(pieces.mask))
     assert encoded.tokens.shape == (2, 5, 768)
