@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import logging
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
+Model = TypeVar("Model")
 MAX_LISTED, MAX_SIMILAR = 30, 5  # a hint lists up to 30 known names, of more the 5 most similar
 
 
@@ -36,6 +38,21 @@ class BadWeights(SubtextError):
 
 class PartUnavailable(SubtextError):
     """One part (OCR, faces, ...) cannot run on this machine; the rest still can."""
+
+
+def load_or_error(load: Callable[[], Model]) -> Model | SubtextError:
+    """The model, or the error that says why it cannot be loaded."""
+    try:
+        return load()
+    except SubtextError as error:
+        return error
+
+
+def require(model: Model | SubtextError) -> Model:
+    """The model; raises the error that kept it from loading."""
+    if isinstance(model, SubtextError):
+        raise type(model)(*model.args)  # a new one: a raised exception holds its frames, and these hold the meme
+    return model
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

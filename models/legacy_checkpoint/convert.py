@@ -9,20 +9,26 @@ import json
 import pickle
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models import weights
 from models.errors import BadInput, BadWeights
-from models.profiles.registry import LEGACY_CHECKPOINT
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+LEGACY_CHECKPOINT = "best_hateful_meme_model"  # the folder in weights/, and the file's name before its ending
 HEAD_WIDTH = 64  # of an attention head in all CLIP models
 WRAPPERS = ("state_dict", "model_state_dict", "model")
-REQUIRED = (
+REQUIRED = (  # the parts that the sizes are read from, and those without which it is another network
+    "vision_model.embeddings.patch_embedding.weight",
+    "vision_model.embeddings.position_embedding.weight",
+    "text_model.embeddings.token_embedding.weight",
+    "text_model.embeddings.position_embedding.weight",
+    "vision_model.encoder.layers.0.mlp.fc1.weight",
+    "text_model.encoder.layers.0.mlp.fc1.weight",
     "vision_projection.weight",
     "text_projection.weight",
     "cross_attention.in_proj_weight",
@@ -71,9 +77,14 @@ def import_checkpoint(path: Path) -> Path:
     return folder
 
 
+def checkpoint_path() -> Path:
+    """The file that a user may put into weights/ to have the earlier system's checkpoint used."""
+    return weights.root() / f"{LEGACY_CHECKPOINT}.pth"
+
+
 def up_to_date() -> bool:
     """Whether the folder exists and no newer checkpoint lies beside it."""
-    card, checkpoint = weights.root() / LEGACY_CHECKPOINT / "config.json", weights.root() / f"{LEGACY_CHECKPOINT}.pth"
+    card, checkpoint = weights.root() / LEGACY_CHECKPOINT / "config.json", checkpoint_path()
     if not card.is_file():
         return False
     return not checkpoint.is_file() or checkpoint.stat().st_mtime <= card.stat().st_mtime
@@ -90,44 +101,31 @@ def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def architecture_of(state: Mapping[str, Tensor], path: Path) -> dict[str, Any]:
     """The sizes that the tensors have."""
-    missing = [name for name in REQUIRED if name not in state]
     try:
-        patch = state["vision_model.embeddings.patch_embedding.weight"]
-        positions = state["vision_model.embeddings.position_embedding.weight"]
-        words = state["text_model.embeddings.token_embedding.weight"]
-        if missing:
-            raise KeyError(missing[0])
-        return {
-            "vision": {
-                "hidden_size": patch.shape[0],
-                "intermediate_size": state["vision_model.encoder.layers.0.mlp.fc1.weight"].shape[0],
-                "num_hidden_layers": _layers(state, "vision_model"),
-                "num_attention_heads": max(1, patch.shape[0] // HEAD_WIDTH),
-                "patch_size": patch.shape[-1],
-                "image_size": round((positions.shape[0] - 1) ** 0.5) * patch.shape[-1],
-            },
-            "text": {
-                "hidden_size": words.shape[1],
-                "intermediate_size": state["text_model.encoder.layers.0.mlp.fc1.weight"].shape[0],
-                "num_hidden_layers": _layers(state, "text_model"),
-                "num_attention_heads": max(1, words.shape[1] // HEAD_WIDTH),
-                "vocab_size": words.shape[0],
-                "max_position_embeddings": state["text_model.embeddings.position_embedding.weight"].shape[0],
-            },
-            "width": state["vision_projection.weight"].shape[0],
-            "heads": 8,
-        }
+        shapes = {name: state[name].shape for name in REQUIRED}
+        sizes = {}
+        for tower in ("vision", "text"):
+            positions = shapes[f"{tower}_model.embeddings.position_embedding.weight"][0]
+            intermediate, width = shapes[f"{tower}_model.encoder.layers.0.mlp.fc1.weight"]
+            layers = [re.match(rf"{tower}_model\.encoder\.layers\.(\d+)\.", name) for name in state]
+            sizes[tower] = {
+                "hidden_size": width,
+                "intermediate_size": intermediate,
+                "num_hidden_layers": 1 + max(int(layer[1]) for layer in layers if layer),
+                "num_attention_heads": max(1, width // HEAD_WIDTH),
+            }
+            if tower == "text":
+                vocabulary = shapes["text_model.embeddings.token_embedding.weight"][0]
+                sizes[tower] |= {"vocab_size": vocabulary, "max_position_embeddings": positions}
+            else:
+                patch = shapes["vision_model.embeddings.patch_embedding.weight"][-1]
+                sizes[tower] |= {"patch_size": patch, "image_size": round((positions - 1) ** 0.5) * patch}
+        return {**sizes, "width": shapes["vision_projection.weight"][0], "heads": 8}
     except KeyError as error:
         raise BadWeights(
             f"{path.name} is not the earlier system's checkpoint, it lacks {error.args[0]!r}: name the file that was "
             "saved with torch.save(model.state_dict(), ...)."
         ) from error
-
-
-def _layers(state: Iterable[str], tower: str) -> int:
-    """The number of transformer layers of `vision_model` or `text_model`."""
-    matches = [re.match(rf"{tower}\.encoder\.layers\.(\d+)\.", name) for name in state]
-    return 1 + max((int(match[1]) for match in matches if match), default=-1)
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -166,13 +164,9 @@ def _check(state: Mapping[str, Tensor], architecture: Mapping[str, Any], path: P
 
     with torch.device("meta"):
         expected = Network(architecture).state_dict()
-    missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
-    if missing or extra:
-        problems = [
-            f"{len(names)} {kind} ({_listed(names)})"
-            for kind, names in (("missing", missing), ("extra", extra))
-            if names
-        ]
+    differences = (("missing", expected.keys() - state.keys()), ("extra", state.keys() - expected.keys()))
+    problems = [f"{len(names)} {kind} ({_listed(names)})" for kind, names in differences if names]
+    if problems:
         raise BadWeights(
             f"The keys of {path.name} do not fit the earlier system: {' and '.join(problems)}. Import the whole state dict of "
             "its model, as it was saved."
@@ -184,8 +178,8 @@ def _check(state: Mapping[str, Tensor], architecture: Mapping[str, Any], path: P
         )
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
 
 
 README = f"""# {LEGACY_CHECKPOINT}

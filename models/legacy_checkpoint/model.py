@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModel
 
 from models.analysis import Gradient, Grid, Meme, WordEffect
-from models.encoders.base import GRID, Tokens
+from models.encoders.base import GRID, Tokens, encode_in_batches
 from models.fusion.base import Fused
 from models.io.captions import words as split_words
 from models.runtime.device import Device, Placed, to_numpy
@@ -61,8 +61,7 @@ class Network(nn.Module):
     def classify(self, image: Tensor, text: Tensor) -> Tensor:
         """Both sides (B, width) to logits (B, 1)."""
         attended, _ = self.cross_attention(text[:, None], image[:, None], image[:, None], need_weights=False)
-        logits: Tensor = self.classifier(attended[:, 0])
-        return logits
+        return self.classifier(attended[:, 0])
 
 
 class LegacyModel:
@@ -83,20 +82,16 @@ class LegacyModel:
         self.words = ClipWords(
             architecture["text"]["max_position_embeddings"], pad=architecture["text"]["vocab_size"] - 1
         )
-        self._no_image = self._image_tokens(torch.zeros(1, 3, self.side, self.side))[
-            1
-        ]  # the mean colour is the absent picture
+        _, self._no_image = self._image_tokens(torch.zeros(1, 3, self.side, self.side))  # the mean colour
 
     def encode_images(self, images: Sequence[Image.Image]) -> Tokens:
         """tokens [batch, 49, hidden] of the picture's centre; pooled [batch, width] as the classifier takes it."""
-        parts = [(np.zeros((0, GRID * GRID, self.image_width), np.float32), np.zeros((0, self.width), np.float32))]
-        starts = range(0, len(images), BATCH_SIZE)
-        parts += [
-            self._image_tokens(torch.stack([self.prepare(image) for image in images[start : start + BATCH_SIZE]]))
-            for start in starts
-        ]
-        tokens, pooled = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return Tokens(tokens, np.ones(tokens.shape[:2], dtype=bool), pooled)
+        return encode_in_batches(
+            images,
+            BATCH_SIZE,
+            lambda batch: self._image_tokens(torch.stack(list(map(self.prepare, batch)))),
+            (self.image_width, self.width),
+        )
 
     def encode_texts(self, texts: Sequence[str]) -> Tokens:
         """tokens [batch, n, hidden]; pooled [batch, width]."""
@@ -122,11 +117,8 @@ class LegacyModel:
         """Gradient times input of the logit for each pixel, summed over cells; and the words', by the chain rule."""
         if meme.image is None:
             return Gradient()
-        pixels = self.prepare(meme.image)[None]
-        has_text = bool(meme.caption.text.strip())
-        text_state = (
-            self.encode_texts([meme.caption.text]).pooled if has_text else np.zeros((1, self.width), np.float32)
-        )
+        pixels, caption = self.prepare(meme.image)[None], meme.caption.text
+        text_state = self.encode_texts([caption]).pooled if caption.strip() else np.zeros((1, self.width), np.float32)
 
         def compute(network: Network, put: Put) -> tuple[np.ndarray, float]:
             image = put(pixels).detach().requires_grad_()
@@ -139,7 +131,7 @@ class LegacyModel:
 
         cells, text_effect = self.placed.run(compute, gradients=True)
         # No gradient reaches the text vector, so none reaches any word before it.
-        words = split_words(meme.caption.text) if text_effect == 0 else ()
+        words = split_words(caption) if text_effect == 0 else ()
         effects = tuple(WordEffect(text, start, end, 0.0) for text, start, end in words)
         return Gradient(effects, onto_picture(cells, meme.image.size))
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from models import weights
 from models.emotions import roberta, vit
-from models.errors import BadInput, BadWeights, SubtextError, suggest
+from models.errors import BadInput, BadWeights, SubtextError, load_or_error, suggest
 from models.io import hub
+from models.legacy_checkpoint.convert import LEGACY_CHECKPOINT, checkpoint_path
 
 HEAD = "hate_cross_attention_clip"  # in weights/, written by `training fit hate_cross_attention --profile clip`
-LEGACY_CHECKPOINT = (
-    "best_hateful_meme_model"  # in weights/, converted from the earlier system's checkpoint of that name
-)
 
 
 @dataclass(frozen=True)
@@ -64,31 +63,26 @@ def select(name: str = "auto") -> Choice:
 
 def head() -> str | None:
     """The folder that gives the `clip` profile's verdict: the trained head, the earlier system's checkpoint or None."""
-    root = weights.root()
-    if (root / HEAD / "config.json").is_file():
-        return HEAD
-    if (root / LEGACY_CHECKPOINT / "config.json").is_file() or (root / f"{LEGACY_CHECKPOINT}.pth").is_file():
-        return LEGACY_CHECKPOINT
-    return None
+    for name in (HEAD, LEGACY_CHECKPOINT):
+        if (weights.root() / name / "config.json").is_file():
+            return name
+    return LEGACY_CHECKPOINT if checkpoint_path().is_file() else None
 
 
 def _automatic() -> Choice:
     mini, clip = PROFILES["mini"], PROFILES["clip"]
     verdict_model = head()
     if verdict_model is None:
-        return Choice(
-            mini, "The full-size models (clip) are not trained for this yet; the small ones (mini) need no download."
-        )
-    try:
-        to_download = missing()
-    except SubtextError as error:
-        return Choice(mini, str(error))
+        why = "The full-size models (clip) are not trained for this yet; the small ones (mini) need no download."
+        return Choice(mini, why)
+    to_download = load_or_error(missing)
+    if isinstance(to_download, SubtextError):
+        return Choice(mini, str(to_download))
     if to_download and not hub.reachable():
         return Choice(mini, f"{to_download[0].split('/')[-1]} is not on this machine and the hub cannot be reached.")
     which = "a trained head" if verdict_model == HEAD else "the earlier system's checkpoint"
-    return Choice(
-        clip, f"There is {which} in weights/, and its models are {'within reach' if to_download else 'here'}."
-    )
+    state = "within reach" if to_download else "here"
+    return Choice(clip, f"There is {which} in weights/, and its models are {state}.")
 
 
 def missing() -> list[str]:
@@ -109,11 +103,5 @@ def missing() -> list[str]:
                 f"weights/{HEAD}/config.json is damaged: train it again with `python -m training fit "
                 "hate_cross_attention --profile clip`, or remove the folder."
             ) from error
-    return [repo.id for repo in repos if not _is_local(repo)]
-
-
-def _is_local(repo: hub.Repo) -> bool:
-    try:
-        return hub.is_local(repo)
-    except SubtextError:  # a local folder that lacks a file
-        return False
+    # an error: a local folder that lacks a file
+    return [repo.id for repo in repos if load_or_error(partial(hub.is_local, repo)) is not True]

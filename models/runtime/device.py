@@ -14,14 +14,13 @@ import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.errors import BadInput
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
-    from torch import nn
 
 _log = logging.getLogger("subtext.device")
 
@@ -29,7 +28,7 @@ NAMES = ("auto", "cuda", "mps", "cpu")
 BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")  # without one of them a CPU is slower in bfloat16 than in float32
 
 Result = TypeVar("Result")
-Module = TypeVar("Module", bound="nn.Module")
+Compute = Callable[[Any, Callable[[Any], Any]], Result]  # of a module and of what moves a tensor to its device
 
 
 @dataclass(frozen=True)
@@ -38,9 +37,6 @@ class Device:
 
     name: str
     dtype: str
-
-    def __str__(self) -> str:
-        return f"{self.name}, {self.dtype}"
 
 
 def likely() -> tuple[str, ...]:
@@ -72,10 +68,10 @@ def cpu_dtype() -> str:
     return "bfloat16" if any(capabilities.get(name) for name in BFLOAT16_INSTRUCTIONS) else "float32"
 
 
-class Placed(Generic[Module]):
+class Placed:
     """A module in inference on a device; `fell_back` is True once it had to leave the GPU. Thread-safe."""
 
-    def __init__(self, module: Module, device: Device) -> None:
+    def __init__(self, module: Any, device: Device) -> None:
         self._lock = threading.RLock()  # on a GPU one caller at a time, so that no call runs while the module moves
         self.fell_back = False
         self.module = module.eval().requires_grad_(False)
@@ -87,7 +83,7 @@ class Placed(Generic[Module]):
                 raise
             self._move_to_cpu()
 
-    def run(self, compute: Callable[[Module, Callable[[Any], Any]], Result], *, gradients: bool = False) -> Result:
+    def run(self, compute: Compute[Result], *, gradients: bool = False) -> Result:
         """`compute(module, put)`, where `put` moves a tensor to the device in its dtype; without gradients by default.
 
         If the GPU runs out of memory, `compute` is called again on the CPU.
@@ -103,7 +99,7 @@ class Placed(Generic[Module]):
             self._move_to_cpu()  # outside the handler: the error's frames hold the tensors that filled the memory
             return self._run(compute, gradients)
 
-    def _run(self, compute: Callable[[Module, Callable[[Any], Any]], Result], gradients: bool) -> Result:
+    def _run(self, compute: Compute[Result], gradients: bool) -> Result:
         import torch
 
         device = self.device
@@ -120,11 +116,13 @@ class Placed(Generic[Module]):
             return compute(self.module, put)
 
     def _move_to_cpu(self) -> None:
+        import torch
+
         gpu = self.device
         _log.warning("The memory of %s is full: the model continues, slower, on the CPU.", gpu.name)
         self.fell_back = True
         self._move(Device("cpu", "float32"))
-        empty_cache(gpu)
+        torch.mps.empty_cache() if gpu.name == "mps" else torch.cuda.empty_cache()
 
     def _move(self, device: Device) -> None:
         import torch
@@ -140,17 +138,6 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error).lower()
 
 
-def empty_cache(device: Device) -> None:
-    """Returns the memory that torch caches to the device."""
-    import torch
-
-    if device.name == "cuda" and torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    elif device.name == "mps" and torch.backends.mps.is_available():
-        torch.mps.empty_cache()
-
-
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:
     """float32 on the CPU."""
-    array: np.ndarray = tensor.float().cpu().numpy()
-    return array
+    return tensor.float().cpu().numpy()

@@ -20,7 +20,7 @@ from models.__main__ import main
 from models.analysis import Caption, Meme
 from models.classifiers.hate import HateClassifier
 from models.errors import BadInput, BadWeights
-from models.legacy_checkpoint.convert import CAUTION, import_checkpoint
+from models.legacy_checkpoint.convert import CAUTION, LEGACY_CHECKPOINT, import_checkpoint
 from models.legacy_checkpoint.model import LegacyModel, onto_picture
 from models.profiles import registry
 from models.runtime.device import Device
@@ -195,7 +195,7 @@ def test_what_does_not_fit_is_said_and_nothing_is_written(
     with pytest.raises(kind, match=said):
         import_checkpoint(saved(spoil(built().state_dict()), shelf / "spoilt.pth"))
     assert not (shelf / "pickle-was-run").exists()
-    assert not (weights.root() / registry.LEGACY_CHECKPOINT).exists()
+    assert not (weights.root() / LEGACY_CHECKPOINT).exists()
 
 
 def test_a_plain_pickle_that_holds_code_is_not_run(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,8 +221,8 @@ def test_the_command_says_what_it_did(shelf: Path, capsys: pytest.CaptureFixture
     path = saved(built().state_dict(), shelf / "mine.pth")
     assert main(["import-checkpoint", str(path)]) == 0
     assert "--profile clip" in capsys.readouterr().out
-    assert registry.head() == registry.LEGACY_CHECKPOINT
-    card = json.loads((weights.root() / registry.LEGACY_CHECKPOINT / "config.json").read_text())
+    assert registry.head() == LEGACY_CHECKPOINT
+    card = json.loads((weights.root() / LEGACY_CHECKPOINT / "config.json").read_text())
     assert card["source"] == {"file": "mine.pth", "sha256": weights.sha256(path)}
     assert main(["import-checkpoint", str(shelf / "none.pth")]) == 2
     assert "There is no file" in capsys.readouterr().err

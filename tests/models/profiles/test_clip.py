@@ -8,7 +8,6 @@ import shutil
 import threading
 import weakref
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +21,8 @@ from models.emotions.roberta import RobertaEmotions
 from models.emotions.vit import VitExpressions
 from models.encoders.clip import ClipEncoder, ClipSource
 from models.errors import BadInput, BadWeights, PartUnavailable
-from models.profiles import clip, registry
+from models.legacy_checkpoint.convert import checkpoint_path
+from models.profiles import registry
 from models.runtime import device
 from models.runtime.device import Device, Placed
 from tests import models_for_tests
@@ -214,7 +214,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_full_gpu_gives_way_to_the_cpu_and_nothing_is_lost(pretended: None, caplog: pytest.LogCaptureFixture) -> None:
-    placed: Placed[Any] = Placed(FullGpu(), Device("cuda", "float16"))
+    placed = Placed(FullGpu(), Device("cuda", "float16"))
     given = torch.ones(1, 2)
     output = placed.run(lambda module, put: module(put(given)))
     assert torch.equal(output, placed.module.layer(given))
@@ -225,7 +225,7 @@ def test_a_full_gpu_gives_way_to_the_cpu_and_nothing_is_lost(pretended: None, ca
 
 
 def test_many_threads_meet_a_full_gpu_and_all_get_their_answer(pretended: None) -> None:
-    placed: Placed[Any] = Placed(FullGpu(), Device("cuda", "float16"))
+    placed = Placed(FullGpu(), Device("cuda", "float16"))
     outputs: list[torch.Tensor] = []
     threads = [
         threading.Thread(target=lambda: outputs.append(placed.run(lambda module, put: module(put(torch.ones(1, 2))))))
@@ -239,7 +239,7 @@ def test_many_threads_meet_a_full_gpu_and_all_get_their_answer(pretended: None) 
 
 
 def test_other_errors_are_not_taken_for_a_full_gpu(pretended: None) -> None:
-    placed: Placed[Any] = Placed(FullGpu(), Device("cuda", "float16"))
+    placed = Placed(FullGpu(), Device("cuda", "float16"))
     with pytest.raises(RuntimeError, match="something else"):
         placed.run(lambda module, put: (_ for _ in ()).throw(RuntimeError("something else")))
     assert not placed.fell_back
@@ -339,7 +339,7 @@ def test_the_earlier_checkpoint_is_used_where_it_was_dropped(full: Path, monkeyp
     from tests.models.legacy_checkpoint.test_convert import built
 
     (full / registry.HEAD / "config.json").unlink()
-    torch.save(built().state_dict(), clip.checkpoint_path())
+    torch.save(built().state_dict(), checkpoint_path())
     assert registry.select().profile.name == "clip"
     analysis = Analyzer("clip", threads=1).analyze(meme())
     assert analysis.attention.status == "off"
