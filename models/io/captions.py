@@ -6,12 +6,13 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Protocol
 
 from PIL import Image
 
 from models.analysis import Caption, Line, Span
 from models.errors import BadCaption
-from models.ocr.reader import Reader, ReadLine
 
 MAX_CHARACTERS = 10_000
 UNCERTAIN = 0.9  # words read with less confidence are marked: on training memes two in three of them are wrong
@@ -41,6 +42,33 @@ _MARKS = "".join(chr(point) for point in range(0x300, 0x1E00) if unicodedata.cat
 
 
 @dataclass(frozen=True)
+class ReadWord:
+    """Characters start:end of the line's text and the reader's confidence in them, 0-1."""
+
+    start: int
+    end: int
+    confidence: float
+
+
+@dataclass(frozen=True)
+class ReadLine(Line):
+    """A `Line` whose reader also tells how sure it is of each word. `from_lines` makes spans of it."""
+
+    words: tuple[ReadWord, ...] = ()
+
+
+class Reader(Protocol):
+    """An OCR engine: finds the words on a picture. Thread-safe."""
+
+    def read(self, image: Image.Image) -> list[Line]:
+        """Lines in reading order, boxes in pixels of `image`; an empty list where there are no words.
+
+        Raises `PartUnavailable` where the reader cannot run on this machine.
+        """
+        ...
+
+
+@dataclass(frozen=True)
 class Normalized:
     """`text` for the models; character i of it came from characters `origins[i]` of the text as shown."""
 
@@ -65,17 +93,14 @@ def normalize(text: str) -> Normalized:
     marks on one ("zalgo") dropped, white space made one space and trimmed. A zero-width joiner stays between emoji,
     where it makes one picture of several.
     """
-    pieces = list(_fold_words(list(_characters(text))))
     pairs: list[tuple[str, Span]] = []
-    for character, span in pieces:
-        if not character.isspace():
-            pairs.append((character, span))
-        elif pairs and pairs[-1][0] != " ":
-            pairs.append((" ", span))
-        elif pairs:
-            pairs[-1] = (" ", (pairs[-1][1][0], span[1]))
+    for is_space, group in groupby(_fold_words(list(_characters(text))), key=lambda piece: piece[0].isspace()):
+        pieces = list(group)
+        pairs += [(" ", (pieces[0][1][0], pieces[-1][1][1]))] if is_space else pieces
+    if pairs and pairs[0][0] == " ":
+        del pairs[0]
     if pairs and pairs[-1][0] == " ":
-        pairs.pop()
+        del pairs[-1]
     return Normalized("".join(character for character, _ in pairs), tuple(span for _, span in pairs))
 
 
@@ -132,18 +157,12 @@ def _fold_words(pieces: Sequence[tuple[str, Span]]) -> Iterator[tuple[str, Span]
     letters = "".join(character for character, _ in pieces)
     foreign = any(character not in _ALIKE for character in _EASTERN.findall(letters))
     latin = not foreign and _LATIN.search(letters) is not None
-    word: list[tuple[str, Span]] = []
-    for piece in [*pieces, ("", (0, 0))]:
-        if piece[0] and (piece[0].isalnum() or unicodedata.combining(piece[0])):
-            word.append(piece)
-            continue
+    for _, group in groupby(pieces, key=lambda piece: piece[0].isalnum() or unicodedata.combining(piece[0]) > 0):
+        word = list(group)  # or what stands between two words, which holds no letter
         said = "".join(character for character, _ in word)
         own = any(character not in _ALIKE for character in _EASTERN.findall(said))
         fold = latin or (_LATIN.search(said) is not None and not own)
         yield from ((_ALIKE.get(character, character) if fold else character, span) for character, span in word)
-        word = []
-        if piece[0]:
-            yield piece
 
 
 def words(text: str) -> list[tuple[str, int, int]]:
@@ -192,11 +211,7 @@ def from_lines(lines: Sequence[Line]) -> Caption:
         else:
             doubtful = [(0, len(line.text))] if line.confidence < UNCERTAIN else []
         uncertain.extend((start + a, start + b) for a, b in doubtful)
-    return (
-        Caption(text=text, source="ocr", lines=tuple(read_lines), uncertain=tuple(uncertain))
-        if read_lines
-        else Caption()
-    )
+    return Caption(text, "ocr", tuple(read_lines), tuple(uncertain)) if read_lines else Caption()
 
 
 def read(image: Image.Image | None, override: str | None, reader: Reader | None) -> Caption:

@@ -18,8 +18,9 @@ from PIL import Image
 from models.analysis import Box, Line
 from models.errors import BadWeights, PartUnavailable
 from models.io import hub
+from models.io.captions import ReadLine, ReadWord
+from models.io.downloads import OnProgress
 from models.ocr import layout
-from models.ocr.reader import ReadLine, ReadWord
 from models.runtime.memory import give_back_memory
 
 LANGUAGES = ["en"]
@@ -38,7 +39,7 @@ class EasyReader:
     """Reads words with EasyOCR. Safe to share: one picture at a time, the networks loaded at the first."""
 
     def __init__(
-        self, device: str = "auto", model: EasyOcr | None = None, on_progress: hub.OnProgress | None = None
+        self, device: str = "auto", model: EasyOcr | None = None, on_progress: OnProgress | None = None
     ) -> None:
         self.device, self.model, self.on_progress = device, model, on_progress
         self._lock = threading.Lock()
@@ -56,7 +57,7 @@ class EasyReader:
         return list(layout.in_order([line for line in lines if line.text and line.confidence >= MIN_CONFIDENCE]))
 
 
-def load(device: str = "auto", on_progress: hub.OnProgress | None = None) -> Any:
+def load(device: str = "auto", on_progress: OnProgress | None = None) -> Any:
     """EasyOCR's reader for English, its files fetched where they are missing."""
     try:
         import easyocr

@@ -18,8 +18,8 @@ from PIL import Image
 
 from models.analysis import Box, Line
 from models.errors import PartUnavailable
+from models.io.captions import ReadLine, ReadWord
 from models.ocr import detect, layout, recognize
-from models.ocr.reader import ReadLine, ReadWord
 from models.ocr.word_segmentation import unglue
 from models.runtime.memory import give_back_memory
 

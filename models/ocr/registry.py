@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.errors import BadInput, suggest
+from models.io.captions import Reader
 from models.ocr.rapid import RapidReader
-from models.ocr.reader import Reader
 
 if TYPE_CHECKING:
-    from models.io.hub import OnProgress
+    from models.io.downloads import OnProgress
 
 ENGINES = {"rapid": "RapidOCR", "easy": "EasyOCR"}
 

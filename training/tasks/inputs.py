@@ -14,8 +14,8 @@ from tqdm import tqdm
 from models.analysis import Caption, Meme
 from models.errors import BadPicture
 from models.io import captions
+from models.io.captions import Reader
 from models.io.images import open_picture
-from models.ocr.reader import Reader
 from training.datasets.base import Row
 from training.tasks.base import EvalOptions
 

@@ -10,8 +10,7 @@ from PIL import Image
 from models.analysis import Caption, Line
 from models.errors import BadCaption
 from models.io import captions
-from models.io.captions import from_lines, from_override, normalize, words
-from models.ocr.reader import ReadLine, ReadWord
+from models.io.captions import ReadLine, ReadWord, from_lines, from_override, normalize, words
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from models.errors import BadInput, BadWeights
 from models.io import captions
-from models.io.hub import Unreachable
+from models.io.downloads import Unreachable
 from models.ocr import easy, registry
 from models.ocr.easy import EasyReader
 
