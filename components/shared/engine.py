@@ -18,7 +18,7 @@ from models.errors import SubtextError
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
-    from models.io.hub import OnProgress
+    from models.io.downloads import OnProgress
     from models.search.joint_space import JointSpace, MiniSpace
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from models import weights
-from models.classifiers.activations import sigmoid
+from models.classifiers.heads import sigmoid
 from models.encoders.mini import SIDE
 from models.errors import BadWeights
 from models.io.images import preprocess

@@ -22,7 +22,7 @@ from models.tokenizers.base import length_batches
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from models.io.hub import OnProgress
+    from models.io.downloads import OnProgress
 
 REPO = hub.Repo(
     "SamLowe/roberta-base-go_emotions",
@@ -49,7 +49,7 @@ class RobertaEmotions:
         self._tokenizer = tool_from(AutoTokenizer, folder, REPO)
         self.longest = min(MAX_PIECES, model.config.max_position_embeddings - 2)  # RoBERTa counts from 2
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
-        self.placed: Placed[Any] = Placed(model, device)
+        self.placed = Placed(model, device)
         self.repo, self.identity = REPO.id, REPO.revision
 
     def classify(self, texts: Sequence[str]) -> list[TextEmotions]:

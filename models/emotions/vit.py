@@ -17,7 +17,7 @@ from models.runtime.device import Device, Placed
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from models.io.hub import OnProgress
+    from models.io.downloads import OnProgress
 
 REPO = hub.Repo(
     "trpakov/vit-face-expression",
@@ -40,7 +40,7 @@ class VitExpressions:
             raise BadWeights(f"{REPO.id} answers with other labels than the seven of FER-2013: name its own folder.")
         self._processor = tool_from(AutoImageProcessor, folder, REPO)
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
-        self.placed: Placed[Any] = Placed(model, device)
+        self.placed = Placed(model, device)
         self.repo, self.identity = REPO.id, REPO.revision
 
     def predict(self, faces: Sequence[Image.Image]) -> list[tuple[Expression, ...]]:

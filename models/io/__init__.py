@@ -1,1 +1,1 @@
-"""What comes in and goes out: pictures, captions, archives, downloads, rows, the terminal."""
+"""What comes in and goes out: pictures, captions, archives, downloads, rows."""

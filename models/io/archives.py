@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
+from zipfile import ZipInfo
 
 from models.errors import BadInput
 from models.io.images import SUFFIXES
@@ -42,14 +43,6 @@ class Limits:
             raise ValueError(f"{self} leaves nothing that could be read")
 
 
-@dataclass(frozen=True)
-class Member:
-    """One file of a ZIP: its name with forward slashes, its size as announced."""
-
-    name: str
-    size: int
-
-
 class Archive:
     """The members of a ZIP whose names end in one of `kinds`, without hidden files; `skipped` names the other members.
 
@@ -69,16 +62,15 @@ class Archive:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         if size > self.limits.file:
-            raise BadArchive(
-                f"The ZIP has {_size(size)}, and at most {_size(self.limits.file)} can be read: split it into several."
-            )
+            most = _size(self.limits.file)
+            raise BadArchive(f"The ZIP has {_size(size)}, and at most {most} can be read: split it into several.")
         try:
             self._zip = zipfile.ZipFile(file)
         except Exception as error:  # zipfile raises BadZipFile, and more where the directory is forged
             raise BadArchive(
                 "This is not a ZIP file, or it is damaged or cut off: pack the pictures into a new ZIP and try again."
             ) from error
-        self.members: list[Member] = []
+        self.members: list[ZipInfo] = []
         self.skipped: list[str] = []
         try:
             self._check(kinds)
@@ -95,7 +87,7 @@ class Archive:
     def __len__(self) -> int:
         return len(self.members)
 
-    def read(self, on_bad: Callable[[Member, BadArchive], None] | None = None) -> Iterator[tuple[Member, bytes]]:
+    def read(self, on_bad: Callable[[ZipInfo, BadArchive], None] | None = None) -> Iterator[tuple[ZipInfo, bytes]]:
         """Each member with its bytes. One that cannot be unpacked goes to `on_bad`, or is raised where there is none;
         when all together grow past the limit, `BadArchive` is raised in any case."""
         total = 0
@@ -108,45 +100,28 @@ class Archive:
                 on_bad(member, error)
                 continue
             total += len(data)
-            if total > self.limits.total:
-                raise BadArchive(_too_much(total, self.limits.total))
+            self._check_total(total)
             yield member, data
 
-    def open(self, member: Member) -> bytes:
+    def open(self, member: ZipInfo) -> bytes:
         """The bytes of one member; `BadArchive` if it is damaged or larger than it said."""
         try:
-            with self._zip.open(member.name) as packed:
+            with self._zip.open(member) as packed:
                 data = packed.read(self.limits.member + 1)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            OSError,
-            EOFError,
-            ValueError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
-            raise BadArchive(f"{_short(member.name)} in the ZIP is damaged: pack it anew.") from error
-        if len(data) > self.limits.member:
-            raise BadArchive(_too_large(member.name, len(data), self.limits.member))
+        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
+            raise BadArchive(f"{_short(member.filename)} in the ZIP is damaged: pack it anew.") from error
+        self._check_size(member.filename, len(data))
         return data
 
     def _check(self, kinds: tuple[str, ...]) -> None:
         entries = [entry for entry in self._zip.infolist() if not entry.is_dir()]
         if len(entries) > self.limits.members:
-            raise BadArchive(
-                f"The ZIP holds {len(entries):,} files, and at most {self.limits.members:,} can be read: split it."
-            )
-        total = 0
+            most = f"{self.limits.members:,}"
+            raise BadArchive(f"The ZIP holds {len(entries):,} files, and at most {most} can be read: split it.")
         for entry in entries:
             name = entry.filename.replace("\\", "/")
             parts = PurePosixPath(name).parts
-            if (
-                name.startswith("/")
-                or ".." in parts
-                or (parts and parts[0].endswith(":"))
-                or "\0" in entry.orig_filename
-            ):
+            if "\0" in entry.orig_filename or ".." in parts or (parts and parts[0].endswith(("/", ":"))):
                 raise BadArchive(
                     f"The ZIP holds a path that climbs out of its folder ({_short(name)}), so none of it is read: "
                     "pack the pictures alone."
@@ -156,25 +131,36 @@ class Archive:
                 continue
             if entry.flag_bits & ENCRYPTED:
                 raise BadArchive("The ZIP is locked with a password: pack it without one.")
-            if entry.file_size > self.limits.member:
-                raise BadArchive(_too_large(name, entry.file_size, self.limits.member))
-            if entry.file_size > MEGABYTE and entry.file_size > self.limits.ratio * max(1, entry.compress_size):
+            self._check_size(name, entry.file_size)
+            ratio = entry.file_size / max(1, entry.compress_size)
+            if entry.file_size > MEGABYTE and ratio > self.limits.ratio:
                 raise BadArchive(
-                    f"{_short(name)} would unpack to {entry.file_size / max(1, entry.compress_size):,.0f} times its size, "
+                    f"{_short(name)} would unpack to {ratio:,.0f} times its size, "
                     "as no picture does, so the ZIP is not read: pack the pictures anew."
                 )
-            total += entry.file_size
-            self.members.append(Member(entry.filename, entry.file_size))
+            self.members.append(entry)
+        self._check_total(sum(entry.file_size for entry in self.members))
+
+    def _check_size(self, name: str, size: int) -> None:
+        if size > self.limits.member:
+            most = _size(self.limits.member)
+            raise BadArchive(
+                f"{_short(name)} in the ZIP has {_size(size)}, and at most {most} can be read: make it smaller."
+            )
+
+    def _check_total(self, total: int) -> None:
         if total > self.limits.total:
-            raise BadArchive(_too_much(total, self.limits.total))
+            raise BadArchive(
+                f"The ZIP would unpack to {_size(total)}, and at most {_size(self.limits.total)} can be read: "
+                "split it into several."
+            )
 
 
 def is_zip(data: bytes | BinaryIO) -> bool:
     """Whether it begins as a ZIP does, whatever its name says."""
-    if isinstance(data, bytes):
-        return data[:4] in (b"PK\3\4", b"PK\5\6")
-    start = data.read(4)
-    data.seek(0)
+    start = data[:4] if isinstance(data, bytes) else data.read(4)
+    if not isinstance(data, bytes):
+        data.seek(0)
     return start in (b"PK\3\4", b"PK\5\6")
 
 
@@ -195,11 +181,3 @@ def _short(name: str) -> str:
 
 def _size(count: int) -> str:
     return f"{count / 1024**3:,.1f} GB" if count >= 1024**3 else f"{count / MEGABYTE:,.1f} MB"
-
-
-def _too_large(name: str, size: int, most: int) -> str:
-    return f"{_short(name)} in the ZIP has {_size(size)}, and at most {_size(most)} can be read: make it smaller."
-
-
-def _too_much(total: int, most: int) -> str:
-    return f"The ZIP would unpack to {_size(total)}, and at most {_size(most)} can be read: split it into several."

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from models.errors import BadInput, PartUnavailable
 
@@ -51,45 +53,37 @@ def download(
     import httpx2
 
     part.parent.mkdir(parents=True, exist_ok=True)
-    part.touch()
-    if size is not None and part.stat().st_size > size:
-        part.unlink()
-    for attempt in range(RETRIES + 1):
-        if part.is_file() and part.stat().st_size == size:
-            return
-        try:
-            _append(url, part, name, dict(headers or {}), size, on_progress or (lambda _: None))
-            return
-        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.ReadTimeout):
-            if attempt == RETRIES:
-                raise
-            time.sleep(1 + attempt)
-
-
-def _append(
-    url: str, part: Path, name: str, headers: dict[str, str], size: int | None, on_progress: OnProgress
-) -> None:
-    import httpx2
-
     with part.open("ab") as file:
-        done = file.tell()
-        headers["Accept-Encoding"] = "identity"  # the bytes as they are, so that they can be counted
-        if done:
-            headers["Range"] = f"bytes={done}-"
-        with httpx2.stream("GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True) as response:
-            response.raise_for_status()
-            if response.status_code == 200:  # the server sends all of it, whatever the range
-                file.truncate(0)
-                done = 0
-            total = size or done + int(response.headers.get("Content-Length", 0))
-            reported = done
+        if size is not None and file.tell() > size:
+            file.truncate(0)
+        for attempt in range(RETRIES + 1):
+            done = file.seek(0, io.SEEK_END)
+            if done == size:
+                return
+            # the bytes as they are, so that they can be counted
+            sent = {**(headers or {}), "Accept-Encoding": "identity", **({"Range": f"bytes={done}-"} if done else {})}
+            try:
+                with httpx2.stream("GET", url, headers=sent, timeout=TIMEOUT, follow_redirects=True) as response:
+                    response.raise_for_status()
+                    _write(response, file, name, size, on_progress or (lambda _: None))
+                return
+            except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.ReadTimeout):
+                if attempt == RETRIES:
+                    raise
+                time.sleep(1 + attempt)
+
+
+def _write(response: Any, file: BinaryIO, name: str, size: int | None, on_progress: OnProgress) -> None:
+    if response.status_code == 200:  # the server sends all of it, whatever the range
+        file.truncate(0)
+    done = reported = file.seek(0, io.SEEK_END)
+    total = size or done + int(response.headers.get("Content-Length", 0))
+    on_progress(Progress(name, done, total))
+    for chunk in response.iter_bytes():
+        done += file.write(chunk)
+        if done - reported >= REPORT_EVERY or done == total:
             on_progress(Progress(name, done, total))
-            for chunk in response.iter_bytes():
-                file.write(chunk)
-                done += len(chunk)
-                if done - reported >= REPORT_EVERY or done == total:
-                    on_progress(Progress(name, done, total))
-                    reported = done
+            reported = done
 
 
 @contextmanager

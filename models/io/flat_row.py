@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from models.analysis import Harm, Label, Meme, Source, Verdict
@@ -34,26 +34,10 @@ class Row:
         return plain | {name.replace("-", "_"): category for name, category in self.systems.items()}
 
 
-COLUMNS = ("id", "status", "label", "probability", "logit", "harm", "caption", "caption_source", "sha256", "error")
+COLUMNS = tuple(column.name for column in fields(Row) if column.name != "systems")
 
 
 def good(name: str, meme: Meme, verdict: Verdict, harm: Harm | None, systems: Mapping[str, str]) -> Row:
     """The row of a meme that was judged."""
-    caption = meme.caption
-    return Row(
-        id=name,
-        status="ok",
-        label=verdict.label,
-        probability=verdict.probability,
-        logit=verdict.logit,
-        harm=harm.probability if harm is not None else None,
-        caption=caption.text,
-        caption_source=caption.source,
-        sha256=meme.sha256,
-        systems=systems,
-    )
-
-
-def bad(name: str, sentence: str) -> Row:
-    """The row of a meme that could not be used."""
-    return Row(id=name, status="error", error=sentence)
+    answers = verdict.label, verdict.probability, verdict.logit, None if harm is None else harm.probability
+    return Row(name, "ok", *answers, meme.caption.text, meme.caption.source, meme.sha256, systems=systems)

@@ -22,20 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from models.errors import BadInput, BadWeights
-from models.io.downloads import TIMEOUT, NoSuchFile, OnProgress, Progress, Unreachable, download, error_sentences
-
-__all__ = [
-    "OnProgress",
-    "Progress",
-    "Repo",
-    "Unreachable",
-    "fetch",
-    "fetch_dataset",
-    "fetch_zipped",
-    "is_local",
-    "offline",
-    "reachable",
-]
+from models.io.downloads import TIMEOUT, NoSuchFile, OnProgress, Unreachable, download, error_sentences
 
 
 @dataclass(frozen=True)
@@ -50,9 +37,6 @@ class Repo:
     files: tuple[tuple[str, ...], ...]
     optional: tuple[str, ...] = ()
     kind: Literal["model", "dataset"] = "model"
-
-    def __str__(self) -> str:
-        return f"{self.id} at {self.revision[:12]}"
 
 
 def fetch(repo: Repo, on_progress: OnProgress | None = None) -> Path:

@@ -27,29 +27,16 @@ IMAGENET_STD = np.array([0.229, 0.224, 0.225], dtype=np.float32)
 HEIC = "This is a HEIC picture, as phones take them, which cannot be read here"
 AVIF = "This is an AVIF picture, which cannot be read here"
 BRANDS = {
-    b"avif": AVIF,
-    b"avis": AVIF,
-    b"heic": HEIC,
-    b"heix": HEIC,
-    b"hevc": HEIC,
-    b"heim": HEIC,
-    b"mif1": HEIC,
-    b"msf1": HEIC,
+    **dict.fromkeys((b"avif", b"avis"), AVIF),
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1"), HEIC),
 }
-DAMAGED = "The picture is damaged or cut off"
-BEGINNINGS = (
-    (b"%PDF", "This is a PDF document, not a picture"),
-    (b"II*\0", "This is a TIFF picture, which cannot be read here"),
-    (b"MM\0*", "This is a TIFF picture, which cannot be read here"),
-    (b"\0\0\1\0", "This is an icon (ICO), which cannot be read here"),
-    (b"\xff\x0a", "This is a JPEG XL picture, which cannot be read here"),
-    (b"\0\0\0\x0cJXL ", "This is a JPEG XL picture, which cannot be read here"),
-    (b"\x89PNG", DAMAGED),
-    (b"\xff\xd8\xff", DAMAGED),
-    (b"GIF8", DAMAGED),
-    (b"BM", DAMAGED),
-    (b"RIFF", DAMAGED),
-)
+BEGINNINGS = {
+    (b"%PDF",): "This is a PDF document, not a picture",
+    (b"II*\0", b"MM\0*"): "This is a TIFF picture, which cannot be read here",
+    (b"\0\0\1\0",): "This is an icon (ICO), which cannot be read here",
+    (b"\xff\x0a", b"\0\0\0\x0cJXL "): "This is a JPEG XL picture, which cannot be read here",
+    (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF"): "The picture is damaged or cut off",
+}
 SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -152,8 +139,8 @@ def what_it_is(data: bytes) -> str:
     """The beginning of a sentence about bytes that are none of the formats taken, as far as their beginning tells."""
     if data[4:8] == b"ftyp":
         return BRANDS.get(data[8:12], "This is a video, not a picture")
-    for start, sentence in BEGINNINGS:
-        if data.startswith(start):
+    for starts, sentence in BEGINNINGS.items():
+        if data.startswith(starts):
             return sentence
     text = data[:4096].lower()
     if text.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(b"<") and b"<svg" in text:

@@ -26,9 +26,6 @@ def samples(folder: Path = FOLDER) -> tuple[Sample, ...]:
     listing = folder / "gallery.json"
     if not listing.is_file():
         return ()
-    entries = json.loads(listing.read_text(encoding="utf-8"))
-    listed = (
-        Sample(folder / Path(entry["file"]).name, entry["title"], entry["alt"], entry.get("caption", ""))
-        for entry in entries
-    )
+    items = json.loads(listing.read_text(encoding="utf-8"))
+    listed = [Sample(folder / Path(item.pop("file")).name, **item) for item in items]
     return tuple(sample for sample in listed if sample.file.is_file())

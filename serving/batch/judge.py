@@ -57,7 +57,7 @@ def judge(items: Iterable[Item], analyzer: Analyzer, options: Options) -> Iterat
             for item, meme, row in zip(batch, memes, answer_each(memes, rows), strict=True):
                 usable = meme if isinstance(meme, Meme) else None
                 if isinstance(row, Exception):
-                    yield flat_row.bad(item.name, problems.sentence(row)), usable
+                    yield Row(item.name, "error", error=problems.sentence(row)), usable
                 else:
                     yield replace(row, id=item.name), usable
             give_back_memory()

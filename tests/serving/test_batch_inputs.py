@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.errors import BadInput
-from models.io.flat_row import bad
+from models.io.flat_row import Row
 from serving.batch import results
 from serving.batch.items import read_csv
 from serving.batch.output import Output
@@ -60,7 +60,7 @@ def test_a_table_with_semicolons_a_mark_and_line_breaks() -> None:
 
 
 def test_formulas_stay_text_in_a_spreadsheet() -> None:
-    rows = [bad("=cmd()", "x"), bad("@a", "y"), bad("plain", "-z")]
+    rows = [Row("=cmd()", "error", error="x"), Row("@a", "error", error="y"), Row("plain", "error", error="-z")]
     with io.StringIO(results.to_bytes("csv", rows).decode()) as file:
         read = list(csv.DictReader(file))
     assert [(row["id"], row["error"]) for row in read] == [("'=cmd()", "x"), ("'@a", "y"), ("plain", "'-z")]
@@ -87,9 +87,9 @@ def test_a_shard_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytes
     output.begin({})
     with monkeypatch.context() as patch, pytest.raises(OSError, match="full"):
         patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("the disk is full")))
-        output.write(0, [bad("a", "b")])
+        output.write(0, [Row("a", "error", error="b")])
     assert output.done() == set()
-    output.write(0, [bad("a", "b")])
+    output.write(0, [Row("a", "error", error="b")])
     assert output.done() == {0}
     shutil.rmtree(tmp_path / "out")
 

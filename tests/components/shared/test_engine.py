@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from components.shared import engine
 from components.shared.engine import Choice, Engine
 from models.errors import BadWeights
-from models.io.hub import Progress, Unreachable
+from models.io.downloads import Progress, Unreachable
 from tests import wordings
 from tests.app_for_tests import button, everything, open_app
 from tests.fakes import INFO, FakeAnalyzer

@@ -12,7 +12,7 @@ from PIL import Image
 
 from models.encoders.clip import PINNED, ClipEncoder, ClipSource
 from models.errors import BadInput, BadWeights
-from models.io.hub import Unreachable
+from models.io.downloads import Unreachable
 from models.tokenizers.clip import ClipWords
 from tests import hub_for_tests, models_for_tests
 

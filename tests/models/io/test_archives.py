@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from models.io.archives import Archive, BadArchive, Limits, Member, is_zip
+from models.io.archives import Archive, BadArchive, Limits, is_zip
 from tests.conftest import drawn
 
 
@@ -36,7 +36,7 @@ def test_pictures_are_read_and_the_rest_is_passed_over() -> None:
         **{"a.png": picture, "deep/er/b.JPG": picture, "notes.doc": b"x", "__MACOSX/._a.png": b"x", ".c.png": b"x"}
     )
     with Archive(data) as archive:
-        assert [member.name for member in archive.members] == ["a.png", "deep/er/b.JPG"]
+        assert [member.filename for member in archive.members] == ["a.png", "deep/er/b.JPG"]
         assert sorted(archive.skipped) == [".c.png", "__MACOSX/._a.png", "notes.doc"]
         assert [read for _, read in archive.read()] == [picture, picture]
     assert is_zip(data) and not is_zip(picture)
@@ -105,10 +105,10 @@ def test_a_damaged_member_can_be_passed_over() -> None:
     whole = packed(**{"a.png": drawn(), "b.png": drawn(colour=(1, 2, 3))})
     data = bytearray(whole)
     data[60] ^= 0xFF
-    damaged: list[Member] = []
+    damaged: list[zipfile.ZipInfo] = []
     with Archive(bytes(data)) as archive:
-        read = [member.name for member, _ in archive.read(lambda member, error: damaged.append(member))]
-    assert (read, [member.name for member in damaged]) == (["b.png"], ["a.png"])
+        read = [member.filename for member, _ in archive.read(lambda member, error: damaged.append(member))]
+    assert (read, [member.filename for member in damaged]) == (["b.png"], ["a.png"])
 
 
 def test_locked_and_links() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from models.errors import BadInput, BadWeights, SubtextError
 from models.io import hub
+from models.io.downloads import Progress, Unreachable
 from tests import hub_for_tests
 from tests.hub_for_tests import Hub
 
@@ -60,11 +61,11 @@ def test_a_download_ends_in_the_hubs_own_cache_and_happens_once(server: Hub, tmp
 
 def test_progress_is_reported_from_nothing_to_all_of_it(server: Hub) -> None:
     server.manner["model.safetensors"] = "slow"
-    reports: list[hub.Progress] = []
+    reports: list[Progress] = []
     hub.fetch(REPO, reports.append)
     of_weights = [report for report in reports if report.file == "model.safetensors"]
     assert of_weights[0].done == 0
-    assert of_weights[-1] == hub.Progress("model.safetensors", 60_000, 60_000)
+    assert of_weights[-1] == Progress("model.safetensors", 60_000, 60_000)
     assert [report.done for report in of_weights] == sorted(report.done for report in of_weights)
 
 
@@ -77,7 +78,7 @@ def test_a_cut_connection_is_taken_up_again_within_the_call(server: Hub) -> None
 
 def test_a_download_that_broke_off_goes_on_in_the_next_call(server: Hub, tmp_path: Path) -> None:
     server.manner["model.safetensors"] = "cut"
-    with pytest.raises(hub.Unreachable, match=r"model\.safetensors of org/model broke off: try again"):
+    with pytest.raises(Unreachable, match=r"model\.safetensors of org/model broke off: try again"):
         hub.fetch(REPO)
     (part,) = (tmp_path / "cache").rglob("*.subtext-part")
     received = part.stat().st_size
@@ -132,7 +133,7 @@ def test_an_unreachable_hub_is_a_sentence(server: Hub, monkeypatch: pytest.Monke
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     assert not hub.reachable()
     with pytest.raises(
-        hub.Unreachable, match=r"cannot be reached: check the connection, or name a folder .* SUBTEXT_MODELS"
+        Unreachable, match=r"cannot be reached: check the connection, or name a folder .* SUBTEXT_MODELS"
     ):
         hub.fetch(REPO)
 
@@ -144,7 +145,7 @@ def test_offline_uses_what_is_here_and_asks_nobody(server: Hub, monkeypatch: pyt
     requests = dict(server.requests)
     assert weights_of(hub.fetch(REPO)) == served(server)
     assert not hub.reachable()
-    with pytest.raises(hub.Unreachable, match="HF_HUB_OFFLINE forbids"):
+    with pytest.raises(Unreachable, match="HF_HUB_OFFLINE forbids"):
         hub.fetch(hub.Repo("org/other", COMMIT, REPO.files))
     assert dict(server.requests) == requests
 
