@@ -17,11 +17,11 @@ from models.analysis import Bands, Caption, Meme
 from models.io.images import open_picture
 from models.io.samples import samples
 from models.search import collection as library
-from models.search.collection import File, Library, SearchHit
+from models.search.collection import File, Library
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
-    from models.search.joint_space import JointSpace, MiniSpace
+    from models.search.joint_space import JointSpace, MiniSpace, SearchHit
 
 MAX_MEGABYTES = 500
 MAX_SHOWN = 12
@@ -214,11 +214,11 @@ def thumbnails(hits: Sequence[SearchHit], library: Library, bands: Bands, place:
 
     Of pictures that are `alike` one above it blurs them all: a near-copy shows what the other hides.
     """
-    all_risky = alike and any((library.entries[hit.entry].score or 0.0) >= bands.review_from for hit in hits)
+    all_risky = alike and any((library.entries[hit.row].score or 0.0) >= bands.review_from for hit in hits)
     with st.grid(columns=4, min_column_width=150, gap="small") as grid:
         for hit in hits:
-            entry = library.entries[hit.entry]
-            key = f"{current().number}-{hit.entry}"
+            entry = library.entries[hit.row]
+            key = f"{current().number}-{hit.row}"
             risky = all_risky or (entry.score is not None and entry.score >= bands.review_from)
             hide = risky or bool(st.session_state.get(pictures.BLUR))
             image = entry.picture()
@@ -251,7 +251,7 @@ def duplicates(library: Library, space: JointSpace | MiniSpace, analyzer: Analyz
     for number, group in enumerate(shown, start=1):
         nearest = library.pictures.search(library.pictures.vector(group[0]), len(group) + 1, among=group)
         st.markdown(f"**Group {number}**: {len(group):,} pictures")
-        rows = [SearchHit(hit.row, hit.similarity) for hit in nearest[:MAX_SHOWN]]
+        rows = nearest[:MAX_SHOWN]
         thumbnails(rows, library, bands, f"same-{number}", alike=True)
     if len(groups) > len(shown):
         st.caption(f"The {len(shown)} largest of {len(groups):,} groups.")

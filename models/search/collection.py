@@ -12,7 +12,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Literal
 
 import numpy as np
 from PIL import Image
@@ -22,29 +22,12 @@ from models.errors import BadInput, BadPicture, PartUnavailable
 from models.io import archives
 from models.io.archives import Archive
 from models.io.images import SUFFIXES, open_picture, squash
-from models.search.joint_space import Index
+from models.search.joint_space import Index, JointSpace, MiniSpace, SearchHit
 
 TEXT_KINDS = (".txt", ".csv", ".tsv")
 THUMBNAIL = 256  # pixels of the longer side
 MAX_PICTURES = 20_000
 MAX_CAPTION = 1_000  # characters
-
-
-class Space(Protocol):
-    """The interface of `models.search.joint_space.JointSpace` that a collection uses."""
-
-    @property
-    def side(self) -> int:
-        """Pixels of the square that the picture tower reads."""
-        ...
-
-    def embed_images(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Unit vectors float32 [n, 512]."""
-        ...
-
-    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """Unit vectors float32 [n, 512]."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -76,15 +59,6 @@ class Entry:
         return Image.open(io.BytesIO(self.thumbnail)).convert("RGB")
 
 
-@dataclass(frozen=True)
-class SearchHit:
-    """A picture or, with `caption`, one of its captions, with its cosine to the query if there was one."""
-
-    entry: int
-    similarity: float | None = None
-    caption: str = ""
-
-
 @dataclass
 class Library:
     """Grows while it is built and can be searched at any time. Not safe to share between visitors."""
@@ -104,35 +78,23 @@ class Library:
         self.unread.append(_last(name))
         self.problems.append(sentence)
 
-    def add(self, entries: Sequence[Entry], pictures: Sequence[Image.Image], space: Space) -> None:
+    def add(self, entries: Sequence[Entry], pictures: Sequence[Image.Image], space: JointSpace | MiniSpace) -> None:
         """Puts pictures and their captions into both indices."""
-        start = len(self.entries)
-        texts = [(start + at, text) for at, entry in enumerate(entries) for text in entry.captions]
-        vectors = space.embed_images(pictures)
-        words = space.embed_texts([text for _, text in texts]) if texts else None
+        texts = [(row, text) for row, entry in enumerate(entries, len(self.entries)) for text in entry.captions]
+        vectors, words = space.embed_images(pictures), space.embed_texts([text for _, text in texts])
         self.pictures.add(vectors)
-        if words is not None:
-            self.captions.add(words)
+        self.captions.add(words)
         self.entries += entries
         self._texts += texts
-
-    def search(self, vector: np.ndarray, count: int = 24, *, among: Sequence[int] | None = None) -> list[SearchHit]:
-        """The pictures nearest to a vector [512]; only entries of `among` where it is given."""
-        return [SearchHit(hit.row, hit.similarity) for hit in self.pictures.search(vector, count, among=among)]
 
     def search_captions(
         self, vector: np.ndarray, count: int = 24, *, among: Sequence[int] | None = None
     ) -> list[SearchHit]:
         """The captions nearest to a vector [512]."""
-        rows = None
-        if among is not None:
-            allowed = set(among)
-            rows = [row for row, (entry, _) in enumerate(self._texts) if entry in allowed]
-        return [
-            SearchHit(entry, hit.similarity, text)
-            for hit in self.captions.search(vector, count, among=rows)
-            for entry, text in [self._texts[hit.row]]
-        ]
+        allowed = None if among is None else set(among)
+        rows = None if allowed is None else [row for row, (entry, _) in enumerate(self._texts) if entry in allowed]
+        hits = self.captions.search(vector, count, among=rows)
+        return [SearchHit(self._texts[hit.row][0], hit.similarity, self._texts[hit.row][1]) for hit in hits]
 
 
 def pictures_in(
@@ -151,8 +113,8 @@ def pictures_in(
         if archives.is_zip(file.data) or ending == ".zip":
             archive = Archive(file.data, kinds=(*SUFFIXES, *TEXT_KINDS))
             zips.append(archive)
-            for member in [member for member in archive.members if member.name.lower().endswith(TEXT_KINDS)]:
-                _take_captions(member.name, archive.open(member), captions, library)
+            for member in [member for member in archive.members if member.filename.lower().endswith(TEXT_KINDS)]:
+                _take_captions(member.filename, archive.open(member), captions, library)
                 archive.members.remove(member)
         elif ending in TEXT_KINDS:
             _take_captions(file.name, file.bytes(), captions, library)
@@ -173,8 +135,8 @@ def pictures_in(
             yield file.name, file.bytes()
         for archive in zips:
             with archive:
-                for member, data in archive.read(lambda bad, error: library.pass_over(bad.name, str(error))):
-                    yield member.name, data
+                for member, data in archive.read(lambda bad, error: library.pass_over(bad.filename, str(error))):
+                    yield member.filename, data
 
     return count, read(), captions
 
@@ -182,7 +144,7 @@ def pictures_in(
 def build(
     library: Library,
     files: Sequence[File],
-    space: Space,
+    space: JointSpace | MiniSpace,
     *,
     read_words: Callable[[Image.Image], str] | None = None,
     on_done: Callable[[int, int], None] | None = None,
@@ -205,7 +167,7 @@ def build(
             texts = captions.get(_last(name).lower(), [])
             if not texts and read_words is not None:
                 try:
-                    texts = [text for text in [read_words(image)] if text.strip()]
+                    texts = list(filter(str.strip, [read_words(image)]))
                 except PartUnavailable as error:
                     library.problems.append(str(error))
                     read_words = None

@@ -94,35 +94,38 @@ def open_space(*, threads: int = 0) -> JointSpace | MiniSpace:
 
 
 @dataclass(frozen=True)
-class Hit:
-    """A row of the index and its cosine with the query, 1 for the same vector."""
+class SearchHit:
+    """A row of the index and its cosine with the query, 1 for the same vector, None without a query.
+
+    Where captions were searched, `caption` is the one that fits and `row` that of its picture.
+    """
 
     row: int
-    similarity: float
+    similarity: float | None = None
+    caption: str = ""
 
 
 class Index:
     """Unit vectors by row, searched exactly. Rows are numbered in the order in which they were added."""
 
-    def __init__(self, width: int = JOINT) -> None:
-        self.width = width
-        self._flat = faiss.IndexFlatIP(width)
+    def __init__(self) -> None:
+        self._flat = faiss.IndexFlatIP(JOINT)
 
     def __len__(self) -> int:
         return int(self._flat.ntotal)
 
     def add(self, vectors: np.ndarray) -> None:
-        """float32 [n, width], each of length 1 (or all zeros, which no search returns)."""
-        if vectors.ndim != 2 or vectors.shape[1] != self.width:
-            raise ValueError(f"vectors of shape {vectors.shape} do not fit an index of width {self.width}")
+        """float32 [n, 512], each of length 1 (or all zeros, which no search returns)."""
+        if vectors.ndim != 2 or vectors.shape[1] != JOINT:
+            raise ValueError(f"vectors of shape {vectors.shape} do not fit an index of width {JOINT}")
         self._flat.add(np.ascontiguousarray(vectors, np.float32))
 
     def vector(self, row: int) -> np.ndarray:
-        """The vector [width] of one row."""
+        """The vector [512] of one row."""
         return np.asarray(self._flat.reconstruct(row))
 
-    def search(self, vector: np.ndarray, count: int = 24, *, among: Sequence[int] | None = None) -> list[Hit]:
-        """The `count` rows nearest to a vector [width], nearest first; only rows of `among` where it is given."""
+    def search(self, vector: np.ndarray, count: int = 24, *, among: Sequence[int] | None = None) -> list[SearchHit]:
+        """The `count` rows nearest to a vector [512], nearest first; only rows of `among` where it is given."""
         if not len(self) or count < 1 or (among is not None and not len(among)):
             return []
         params = None
@@ -131,23 +134,21 @@ class Index:
             params = faiss.SearchParameters(sel=allowed)  # type: ignore[call-arg]  # its wrapper takes fields by name
         query = np.ascontiguousarray(vector[None], np.float32)
         similarities, rows = self._flat.search(query, min(count, len(self)), params=params)
-        return [Hit(int(row), float(near)) for row, near in zip(rows[0], similarities[0], strict=True) if row >= 0]
+        return [
+            SearchHit(int(row), float(near)) for row, near in zip(rows[0], similarities[0], strict=True) if row >= 0
+        ]
 
     def near_duplicates(self, threshold: float = SAME) -> list[list[int]]:
         """Groups of rows that hang together by cosines of at least `threshold` (single linkage), the largest first."""
+        from scipy.sparse import coo_array  # here: a page that only searches does without scipy
+        from scipy.sparse.csgraph import connected_components
+
         count = len(self)
         if count < 2:
             return []
-        vectors = self._flat.reconstruct_n(0, count)
-        similarities, rows = self._flat.search(vectors, min(CANDIDATES, count))
-        groups = [{row} for row in range(count)]  # groups[row] is the set that holds the row
-        for left, right in np.argwhere(similarities >= threshold):
-            first, second = groups[left], groups[int(rows[left, right])]
-            if len(first) < len(second):
-                first, second = second, first
-            if first is not second:
-                first |= second
-                for row in second:
-                    groups[row] = first
-        duplicates = {id(group): sorted(group) for group in groups if len(group) > 1}
-        return sorted(duplicates.values(), key=lambda group: (-len(group), group))
+        similarities, rows = self._flat.search(self._flat.reconstruct_n(0, count), min(CANDIDATES, count))
+        alike = similarities >= threshold  # [count, candidates]
+        pairs = np.nonzero(alike)[0], rows[alike]
+        labels = connected_components(coo_array((np.ones(len(pairs[0])), pairs), (count, count)), directed=False)[1]
+        groups = [np.flatnonzero(labels == label).tolist() for label in np.flatnonzero(np.bincount(labels) > 1)]
+        return sorted(groups, key=lambda group: (-len(group), group))

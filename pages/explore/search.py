@@ -6,6 +6,7 @@ import streamlit as st
 
 from components.explore import search
 from components.shared import engine, failures, sidebar
+from models.search.joint_space import SearchHit
 
 about = sidebar.draw()
 search_state = search.current()
@@ -43,19 +44,19 @@ nearest, captions, same = st.tabs(
 with nearest, failures.contained():
     if vector is not None:
         start = time.perf_counter()
-        hits = collection.search(vector, search.MAX_SHOWN, among=among)
+        hits = collection.pictures.search(vector, search.MAX_SHOWN, among=among)
         took = (time.perf_counter() - start) * 1000
         if hits:
             st.caption(search.explained(hits, len(collection), "pictures", f", found in {took:.1f} ms"))
     else:
         rows = range(len(collection)) if among is None else among
-        hits = [search.SearchHit(row) for row in list(rows)[: search.MAX_SHOWN]]
+        hits = [SearchHit(row) for row in list(rows)[: search.MAX_SHOWN]]
         st.caption(
             f"Type words or drop a picture: the closest come first. Until then, the first {len(hits):,} of the collection."
         )
     if not hits:
         st.info("No picture lies in this range of scores.", icon=":material/filter_alt_off:")
-    search.score([hit.entry for hit in hits], collection, analyzer)
+    search.score([hit.row for hit in hits], collection, analyzer)
     search.thumbnails(hits, collection, bands, "nearest")
 with captions, failures.contained():
     if not len(collection.captions):
@@ -72,7 +73,7 @@ with captions, failures.contained():
             st.caption(search.explained(caption_hits, len(collection.captions), "captions"))
         else:
             st.info("No picture with a caption lies in this range of scores.", icon=":material/filter_alt_off:")
-        search.score([hit.entry for hit in caption_hits], collection, analyzer)
+        search.score([hit.row for hit in caption_hits], collection, analyzer)
         search.thumbnails(caption_hits, collection, bands, "captions")
 with same, failures.contained():
     search.duplicates(collection, space, analyzer, bands)

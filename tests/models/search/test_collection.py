@@ -54,9 +54,9 @@ def test_words_find_pictures_and_captions() -> None:
     library = build(Library(), [*files(), File("captions.txt", table)], space)
     assert [entry.name for entry in library.entries] == list(COLOURS)
     [query] = space.embed_texts(["the blue one"])
-    assert library.entries[library.search(query, 1)[0].entry].name == "blue.png"
+    assert library.entries[library.pictures.search(query, 1)[0].row].name == "blue.png"
     hits = library.search_captions(query, 3)
-    assert (hits[0].caption, library.entries[hits[0].entry].name) == ("something blue", "blue.png")
+    assert (hits[0].caption, library.entries[hits[0].row].name) == ("something blue", "blue.png")
     assert library.entries[0].captions == ("a red thing", "red again")
     assert {hit.caption for hit in library.search_captions(query, 3, among=[0])} == {"a red thing", "red again"}
 
