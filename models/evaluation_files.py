@@ -35,6 +35,14 @@ from models.classifiers.heads import Head
 
 METRICS, EVALUATION, ROBUSTNESS = "metrics.json", "evaluation.json", "robustness.json"
 PREDICTIONS, LEARNED = "predictions.npz", "learned:key"
+ARRAYS = {  # of `predictions.npz`, with the field of `PredictionSet` that each holds
+    "target": ("y_true", np.int8),
+    "given": ("y_pred", np.int8),
+    "fold": ("fold", np.int8),
+    "row": ("row", np.int32),
+    "part": ("split", np.int8),
+    "key": ("key", np.uint64),
+}
 UNKNOWN = -1  # the target of a row without a label
 VALIDATION = "validation"  # the name of validation rows
 ON_VALIDATION = "@validation"  # follows the task in the names of its arrays on validation rows
@@ -171,12 +179,12 @@ def read_predictions(folder: Path, task: str, rows: str | None = None) -> Predic
         prefix = f"{task}{ON_VALIDATION if shipped else ''}:"
         head = Head.from_dict({"name": task, **described})
         with np.load(folder / PREDICTIONS) as file:
-            y_true, y_pred, row, split, fold, key = (
-                file[prefix + name].astype(np.uint64 if name == "key" else int)
-                for name in ("target", "given", "row", "part", "fold", "key")
-            )
+            arrays = {
+                field: file[prefix + name].astype(np.uint64 if name == "key" else int)
+                for name, (field, _) in ARRAYS.items()
+            }
             probs = [file[f"{prefix}raw.{number}"].astype(float) for number in range(len(head.questions))]
-        return PredictionSet(head, str(described["rows"]), y_true, y_pred, probs, row, split, fold, key)
+        return PredictionSet(head, str(described["rows"]), uncalibrated_probs=probs, **arrays)
     except (OSError, KeyError, TypeError, ValueError):
         return None
 
@@ -204,17 +212,12 @@ def _arrays(predictions: Sequence[PredictionSet], suffix: str = "") -> dict[str,
     for item in predictions:
         prefix = f"{item.head.name}{suffix}:"
         arrays |= {f"{prefix}raw.{n}": probs.astype(np.float16) for n, probs in enumerate(item.uncalibrated_probs)}
-        arrays |= {
-            f"{prefix}target": item.y_true.astype(np.int8),
-            f"{prefix}given": item.y_pred.astype(np.int8),
-            f"{prefix}fold": item.fold.astype(np.int8),
-            f"{prefix}row": item.row.astype(np.int32),
-            f"{prefix}part": item.split.astype(np.int8),
-            f"{prefix}key": item.key,
-        }
+        arrays |= {f"{prefix}{name}": getattr(item, field).astype(dtype) for name, (field, dtype) in ARRAYS.items()}
     return arrays
 
 
 def _parts(predictions: Sequence[PredictionSet]) -> dict[str, Any]:
     heads = {item.head.name: {"rows": item.rows, **item.head.to_dict()} for item in predictions}
-    return {task: {key: value for key, value in head.items() if key != "name"} for task, head in heads.items()}
+    for head in heads.values():
+        del head["name"]
+    return heads

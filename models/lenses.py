@@ -5,8 +5,9 @@ Stress is read only when a caller names it: what a text sounds like is nobody's 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,9 +16,7 @@ from models.classifiers.heads import columns
 from models.classifiers.multitask import MultitaskModel
 from models.encoders.base import Encoder, Tokens
 from models.encoders.mini import MiniEncoder
-from models.errors import BadInput, SubtextError, suggest
-from models.profiles.bundle import load_or_error, require
-from models.weights import Card
+from models.errors import BadInput, SubtextError, load_or_error, require, suggest
 
 
 @dataclass(frozen=True)
@@ -78,15 +77,9 @@ class Lenses:
         lenses: dict[str, Lens] = {}
         logits: dict[str, np.ndarray] = {}
         for spec in select_lenses(names):
-            try:
-                lenses[spec.name] = self._read(spec, image, text, logits)
-            except SubtextError as error:
-                lenses[spec.name] = Lens("failed", detail=str(error))
+            lens = load_or_error(partial(self._read, spec, image, text, logits))
+            lenses[spec.name] = Lens("failed", detail=str(lens)) if isinstance(lens, SubtextError) else lens
         return lenses
-
-    def card(self, name: str) -> Card:
-        """The card of the multitask model behind a lens."""
-        return self._model(SPECS[name].model).card
 
     def _read(self, spec: LensSpec, image: Tokens | None, text: Tokens | None, logits: dict[str, np.ndarray]) -> Lens:
         if spec.needs == "text" and text is None:
@@ -123,16 +116,9 @@ def scores(model: MultitaskModel, spec: LensSpec, logits: np.ndarray) -> tuple[E
         for index, label in enumerate(target.classes):
             if spec.shown and label not in spec.shown:
                 continue
-            rival = max(row[other] * offsets[other] for other in range(len(row)) if other != index)
-            needed = (
-                rival / offsets[index]
-            )  # p from which p * offset beats the best of the others, were they as they are
+            # p from which p * offset beats the best of the others, were they as they are
+            needed = np.delete(row * offsets, index).max() / offsets[index]
             threshold = rule.threshold() if len(row) == 2 and index == 1 else min(1.0, needed)
             lens_scores.append(Emotion(label, float(row[index]), float(threshold), index == predicted))
         return tuple(sorted(lens_scores, key=lambda score: (not score.present, -score.probability)))
     raise BadInput(f"weights/{model.card.name} has no answer to {spec.target!r}.")
-
-
-def meanings() -> Mapping[str, str]:
-    """What each lens tells, by its name."""
-    return {name: spec.meaning for name, spec in SPECS.items()}

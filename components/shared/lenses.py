@@ -9,7 +9,7 @@ import streamlit as st
 
 from components.shared import charts, failures
 from models.analysis import Emotion, Lens
-from models.lenses import SPECS, meanings
+from models.lenses import SPECS
 
 STRESS = "read_stress"
 TITLES = {
@@ -75,7 +75,7 @@ def draw(lenses: Mapping[str, Lens]) -> None:
 
 def draw_lens(name: str, lens: Lens) -> None:
     """A lens with a chart of its own, or why it has none."""
-    st.subheader(TITLES[name], anchor=False, help=meanings()[name])
+    st.subheader(TITLES[name], anchor=False, help=SPECS[name].meaning)
     if not lens.scores:
         tell(name, lens)
         return

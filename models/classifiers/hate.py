@@ -10,8 +10,8 @@ from PIL import Image
 
 from models import weights
 from models.analysis import Bands, Harm, Label, Meme, Verdict
-from models.classifiers.activations import sigmoid
-from models.encoders.base import Encoder, Tokens
+from models.classifiers.heads import sigmoid
+from models.encoders.base import Encoder, Tokens, encode_rows
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, BadWeights
 from models.fusion.base import Fused, Fusion, FusionSession
@@ -83,7 +83,10 @@ class HateClassifier:
         """
         logits = np.zeros((len(texts), len(self._columns)), np.float32)
         for rows in length_batches([len(text) for text in texts], BATCH_SIZE):
-            image_tokens, text_tokens = self._encode([images[row] for row in rows], [texts[row] for row in rows])
+            pictures = {n: image for n, row in enumerate(rows) if (image := images[row]) is not None}
+            spoken = {n: texts[row] for n, row in enumerate(rows) if normalize(texts[row]).text}
+            image_tokens = encode_rows(self.encoder.encode_images, pictures, len(rows))
+            text_tokens = encode_rows(self.encoder.encode_texts, spoken, len(rows))
             logits[rows] = self.fusion.fuse(image_tokens, text_tokens).logits
         return self._scored(Fused(logits))
 
@@ -108,16 +111,3 @@ class HateClassifier:
     def _calibrated(self, fused: Fused, head: str) -> np.ndarray:
         calibration = self._calibration[head]
         return calibration["scale"] * fused.logits[:, self._columns[head]] + calibration["offset"]
-
-    def _encode(
-        self, images: Sequence[Image.Image | None], texts: Sequence[str]
-    ) -> tuple[Tokens | None, Tokens | None]:
-        with_image = [row for row, image in enumerate(images) if image is not None]
-        with_text = [row for row, text in enumerate(texts) if normalize(text).text]
-        image_tokens = text_tokens = None
-        if with_image:
-            image_tokens = self.encoder.encode_images([image for image in images if image is not None])
-            image_tokens = image_tokens.spread(with_image, len(images))
-        if with_text:
-            text_tokens = self.encoder.encode_texts([texts[row] for row in with_text]).spread(with_text, len(texts))
-        return image_tokens, text_tokens

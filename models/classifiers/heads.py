@@ -8,17 +8,28 @@ between neighbours (cumulative link, McCullagh 1980), `multi` a yes-or-no target
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 
-from models.classifiers.activations import sigmoid, softmax
-
 Kind = Literal["binary", "single", "multi", "ordinal"]
 KINDS: tuple[Kind, ...] = ("binary", "single", "multi", "ordinal")
 MIN_PROB = 1e-6  # probabilities are clipped from below, so that their logarithm is finite
+
+
+# In NumPy, because importing scipy.special would cost the `mini` profile 25 MB and half a second.
+def sigmoid(logits: np.ndarray | float) -> np.ndarray:
+    """1 / (1 + exp(-logits)) in float64, without overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * np.asarray(logits, np.float64)))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Over the last axis, in float64."""
+    logits = np.asarray(logits, np.float64)
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -55,8 +66,7 @@ class Rule:
 
     def decide(self, calibrated: np.ndarray) -> np.ndarray:
         """Calibrated probabilities (N, C) to class indices (N,)."""
-        classes: np.ndarray = (np.log(np.clip(calibrated, MIN_PROB, 1)) + np.asarray(self.offsets or 0.0)).argmax(1)
-        return classes
+        return (np.log(np.clip(calibrated, MIN_PROB, 1)) + np.asarray(self.offsets or 0.0)).argmax(1)
 
     def threshold(self) -> float:
         """For yes or no: the probability from which yes is predicted."""
@@ -97,8 +107,7 @@ class Head:
         above = sigmoid(logits)
         if self.kind == "ordinal":  # P(y > k) falls with k; a crossing pair is put in order
             above = np.minimum.accumulate(above, axis=1)
-            ends = np.ones((len(above), 1)), np.zeros((len(above), 1))
-            return [-np.diff(np.concatenate([ends[0], above, ends[1]], axis=1), axis=1)]
+            return [-np.diff(above, axis=1, prepend=1.0, append=0.0)]
         return [np.stack([1 - column, column], axis=1) for column in above.T]
 
     def probabilities(self, logits: np.ndarray) -> list[np.ndarray]:
@@ -108,9 +117,7 @@ class Head:
 
     def to_dict(self) -> dict[str, Any]:
         """For a card."""
-        rules = [{"scale": r.scale, "bias": list(r.bias), "offsets": list(r.offsets)} for r in self.rules]
-        questions = [{"name": question.name, "classes": list(question.classes)} for question in self.questions]
-        return {"name": self.name, "kind": self.kind, "questions": questions, "rules": rules}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Head:

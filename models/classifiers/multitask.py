@@ -7,7 +7,7 @@ What a side `reads`: `mini` are the tokens of the shared `mini` encoder, `pieces
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from PIL import Image
 
 from models import weights
 from models.classifiers.heads import Head, columns
-from models.encoders.base import GRID, Encoder, Tokens
+from models.encoders.base import GRID, Encoder, Tokens, encode_rows
 from models.encoders.mini import MiniEncoder
 from models.errors import BadWeights
 from models.io.captions import normalize
@@ -56,14 +56,21 @@ class MultitaskModel:
         self.heads = tuple(Head.from_dict(head) for head in card.setting("heads"))
         self._columns = columns(self.heads)
         self._session = weights.session(card, threads=threads)
+        text = self.inputs.get("text", {})
         self._words: WordList | None = None
-        if self.inputs.get("text", {}).get("reads") == "words":
-            known = json.loads((card.folder / "words.json").read_text(encoding="utf-8"))
-            self._words = WordList(tuple(known), max_length=int(self.inputs["text"]["longest"]))
         self._pieces: Vocabulary | None = None
-        if self.inputs.get("text", {}).get("reads") == "pieces":
-            self._pieces = Vocabulary(max_length=int(self.inputs["text"]["longest"]))
-        self._check_towers()
+        if text.get("reads") == "words":
+            known = json.loads((card.folder / "words.json").read_text(encoding="utf-8"))
+            self._words = WordList(known, max_length=int(text["longest"]))
+        elif text.get("reads") == "pieces":
+            self._pieces = Vocabulary(max_length=int(text["longest"]))
+        towers = {name: identity for side in self.inputs.values() for name, identity in side.get("towers", {}).items()}
+        for name, identity in towers.items():
+            if weights.card(name).identity != identity:
+                raise BadWeights(
+                    f"weights/{card.name} was trained on other towers than weights/{name}: run `git checkout -- "
+                    f"weights`, or train it again with `python -m training fit {card.name}`."
+                )
 
     @classmethod
     def load(cls, name: str, encoder: Encoder | None = None, *, threads: int = 0) -> MultitaskModel:
@@ -101,8 +108,7 @@ class MultitaskModel:
         if "text" in self.inputs:
             longest = int(self.inputs["text"]["longest"])
             inputs["text"], inputs["text_mask"] = _fit(text, rows, MiniEncoder.text_width, longest)
-        logits: np.ndarray = self._session.run(["logits"], inputs)[0]
-        return logits
+        return self._session.run(["logits"], inputs)[0]
 
     def answers(self, logits: np.ndarray) -> list[list[Answer]]:
         """For each meme its answers to all questions."""
@@ -123,7 +129,7 @@ class MultitaskModel:
             for row, image in present.items():
                 pixels[row] = preprocess(image, side)
             return pixels, np.array([[image is not None] for image in images])
-        tokens = self._encode(lambda encoder: encoder.encode_images(list(present.values())), list(present), len(images))
+        tokens = encode_rows(self._image_tokens, present, len(images))
         return _fit(tokens, len(images), MiniEncoder.image_width)
 
     def _text_inputs(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -131,33 +137,24 @@ class MultitaskModel:
         plain = [cleaned(text) for text in texts] if settings.get("clean") else list(texts)
         if self._words is not None:
             return self._words.batch(plain)
-        rows = [row for row, text in enumerate(plain) if normalize(text).text]
-        spoken, longest = [plain[row] for row in rows], int(settings["longest"])
-        if self._pieces is None:
-            tokens = self._encode(lambda encoder: encoder.encode_texts(spoken), rows, len(plain))
-            return _fit(tokens, len(plain), MiniEncoder.text_width, longest)
-        if not rows:
-            return _fit(None, len(plain), PIECE_WIDTH, longest)
-        pieces = self._pieces.look_up(spoken)
-        tokens = Tokens(pieces.embedded, pieces.mask.astype(bool), np.zeros((len(rows), 0)))
-        return _fit(tokens.spread(rows, len(plain)), len(plain), PIECE_WIDTH, longest)
+        present = {row: text for row, text in enumerate(plain) if normalize(text).text}
+        width = MiniEncoder.text_width if self._pieces is None else PIECE_WIDTH
+        return _fit(encode_rows(self._text_tokens, present, len(plain)), len(plain), width, int(settings["longest"]))
 
-    def _encode(self, encode: Callable[[Encoder], Tokens], rows: Sequence[int], count: int) -> Tokens | None:
-        """The shared encoder's tokens of some rows, spread over all `count` of them; None without a row."""
-        if not rows:
-            return None
+    def _image_tokens(self, images: Sequence[Image.Image]) -> Tokens:
+        return self._shared_encoder.encode_images(images)
+
+    def _text_tokens(self, texts: Sequence[str]) -> Tokens:
+        if self._pieces is None:
+            return self._shared_encoder.encode_texts(texts)
+        pieces = self._pieces.look_up(texts)
+        return Tokens(pieces.embedded, pieces.mask.astype(bool), np.zeros((len(texts), 0)))
+
+    @property
+    def _shared_encoder(self) -> Encoder:
         if self._encoder is None:
             raise BadWeights(f"weights/{self.card.name} reads the shared towers, which were not given to it.")
-        return encode(self._encoder).spread(rows, count)
-
-    def _check_towers(self) -> None:
-        towers = {name: identity for side in self.inputs.values() for name, identity in side.get("towers", {}).items()}
-        for name, identity in towers.items():
-            if weights.card(name).identity != identity:
-                raise BadWeights(
-                    f"weights/{self.card.name} was trained on other towers than weights/{name}: run `git checkout -- "
-                    f"weights`, or train it again with `python -m training fit {self.card.name}`."
-                )
+        return self._encoder
 
 
 def names() -> tuple[str, ...]:

@@ -17,8 +17,7 @@ import numpy as np
 from scipy.optimize import minimize
 from torch import Tensor
 
-from models.classifiers.activations import softmax
-from models.classifiers.heads import MIN_PROB, Head, Rule, columns
+from models.classifiers.heads import MIN_PROB, Head, Rule, columns, softmax
 from models.evaluation_files import UNKNOWN
 
 MAX_ITERATIONS = 200

@@ -11,8 +11,8 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from models.classifiers.activations import sigmoid
 from models.classifiers.hate import HateClassifier
+from models.classifiers.heads import sigmoid
 from models.encoders.base import Tokens
 from models.io.captions import normalize
 from models.weights import Card

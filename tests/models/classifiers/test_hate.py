@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.classifiers.activations import sigmoid
 from models.classifiers.hate import HateClassifier
+from models.classifiers.heads import sigmoid
 from models.encoders.base import Tokens
 from models.errors import BadWeights
 from models.fusion.base import Fused

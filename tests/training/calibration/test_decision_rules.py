@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.classifiers.activations import softmax
-from models.classifiers.heads import Head, Question
+from models.classifiers.heads import Head, Question, softmax
 from models.evaluation_files import UNKNOWN
 from training.calibration import decision_rules
 
