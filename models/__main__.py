@@ -1,7 +1,7 @@
 """python -m models analyze MEME [--caption TEXT] [--json] | profiles | import-checkpoint FILE
 
-It runs what the page runs: `captions.read`, then `Analyzer.analyze`. An error that the user can fix is a sentence on stderr
-with exit status 2.
+It runs what the page runs: `captions.read`, then `Analyzer.analyze`, and prints the analysis as text or JSON.
+An error that the user can fix is a sentence on stderr with exit status 2.
 """
 
 from __future__ import annotations
@@ -10,26 +10,41 @@ import argparse
 import json
 import os
 import sys
+import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
-from models.analysis import Caption, Meme, Stage, Status
+from models.analysis import Analysis, Caption, Evidence, Face, FaceEmotions, Label, Meme, Stage, Status, TextEmotions
 from models.errors import BadInput, BadPicture, EmptyMeme, PartUnavailable, SubtextError, error_location
 from models.io import captions
 from models.io.images import MAX_BYTES, Picture, open_picture
-from models.io.terminal import describe, printable
 from models.ocr.registry import ENGINES
 from models.profiles import registry
 from models.runtime.device import NAMES
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
-    from models.io.hub import Progress
+    from models.io.downloads import Progress
 
 USER_ERROR, UNFORESEEN, INTERRUPTED = 2, 1, 130
+UNREADABLE: dict[type[Exception], str] = {
+    FileNotFoundError: "There is no file {}: check its name and its folder.",
+    IsADirectoryError: "{} is a folder: name one picture in it.",
+    PermissionError: "{} may not be read by you: change its permissions or copy it.",
+}
+WIDTH = 88  # columns
+MAX_EMOTIONS, MAX_EXPRESSIONS, MAX_WORDS = 5, 3, 8
+LABELS: dict[Label, str] = {"hateful": "Hateful", "needs_review": "Needs a human look", "not_hateful": "Not hateful"}
+SOURCES = {"ocr": "read from the picture", "override": "given by you", "none": "none"}
+ABSENT: dict[Status, str] = {
+    "no_text": "there are no words",
+    "no_image": "there is no picture",
+    "no_face": "no face was found",
+    "off": "not asked for",
+}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -110,8 +125,8 @@ def analyze(args: argparse.Namespace) -> Iterator[str]:
 
     from models.analyzer import Analyzer  # heavy: a wrong file name is refused before
 
-    analyzer = Analyzer(profile, args.device, reader=args.ocr, on_progress=DownloadLine(sys.stderr))
-    caption, reading = (override, None) if override is not None else read_words(analyzer, picture, sys.stderr)
+    analyzer = Analyzer(profile, args.device, reader=args.ocr, on_progress=show_download)
+    caption, reading = (override, None) if override is not None else read_words(analyzer, picture)
     meme = Meme(picture.image, caption, picture.format, picture.sha256) if picture else Meme(None, caption)
     analysis = analyzer.analyze(meme, explain=not args.no_explain)
     if reading is not None:
@@ -122,19 +137,12 @@ def analyze(args: argparse.Namespace) -> Iterator[str]:
         yield from describe(analysis)
 
 
-class DownloadLine:
-    """Shows the progress of a download on one line of a terminal."""
-
-    def __init__(self, notes: TextIO) -> None:
-        self._notes = notes
-
-    def __call__(self, progress: Progress) -> None:
-        """Overwrites the line; prints nothing where the output is no terminal."""
-        if not self._notes.isatty():
-            return
+def show_download(progress: Progress) -> None:
+    """Shows the progress of a download on one line of stderr, if that is a terminal."""
+    if sys.stderr.isatty():
         total = f" of {progress.total / 1e6:,.0f}" if progress.total else ""
         end = "\n" if progress.total and progress.done >= progress.total else ""
-        print(f"\r{progress.file}: {progress.done / 1e6:,.0f}{total} MB", end=end, file=self._notes, flush=True)
+        print(f"\r{progress.file}: {progress.done / 1e6:,.0f}{total} MB", end=end, file=sys.stderr, flush=True)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -143,30 +151,90 @@ def read_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise BadInput(f"There is no file {shown}: check its name and its folder.") from error
-    except IsADirectoryError as error:
-        raise BadInput(f"{shown} is a folder: name one picture in it.") from error
-    except PermissionError as error:
-        raise BadInput(f"{shown} may not be read by you: change its permissions or copy it.") from error
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        raise BadInput(f"{shown} cannot be read: check the name and the disk, or copy the file elsewhere.") from error
+        otherwise = "{} cannot be read: check the name and the disk, or copy the file elsewhere."
+        raise BadInput(UNREADABLE.get(type(error), otherwise).format(shown)) from error
     if len(data) > MAX_BYTES:
         limit = f"{MAX_BYTES // 1024**2} MB"
         raise BadPicture(f"{shown} has more than {limit}, which is the most that can be read: save it smaller.")
     return data
 
 
-def read_words(analyzer: Analyzer, picture: Picture | None, notes: TextIO) -> tuple[Caption, Stage]:
-    """The words on the picture and how long reading took; without an OCR there are none, and `notes` says why."""
+def read_words(analyzer: Analyzer, picture: Picture | None) -> tuple[Caption, Stage]:
+    """The words on the picture and how long reading took; without an OCR there are none, and stderr says why."""
     status: Status = "ok"
     start = time.perf_counter()
     try:
         caption = captions.read(picture.image if picture else None, None, analyzer.reader)
     except PartUnavailable as error:
-        print(error, file=notes)
+        print(error, file=sys.stderr)
         caption, status = Caption(), "failed"
     return caption, Stage("ocr", round((time.perf_counter() - start) * 1000, 1), status)
+
+
+def describe(analysis: Analysis) -> Iterator[str]:
+    """The analysis for people, a line at a time."""
+    verdict, bands = analysis.verdict, analysis.verdict.bands
+    yield f"{LABELS[verdict.label]}, probability {verdict.probability:.2f}"
+    look = f"a human look from {bands.review_from:.2f}, " if bands.review_from < bands.hateful_from else ""
+    yield f"  {look}hateful from {bands.hateful_from:.2f}"
+    yield from wrapped(verdict.meaning)
+    if analysis.harm is not None:
+        yield f"  harmful, as HarMeme's annotators would judge it: {analysis.harm.probability:.2f}"
+    for title, lines in sections(analysis).items():
+        yield from ("", title, *lines)
+
+
+def sections(analysis: Analysis) -> dict[str, list[str]]:
+    """What stands under each heading: of emotions those that are present, of words those that change the logit most."""
+    text, faces, evidence = analysis.emotions.text, analysis.emotions.faces, analysis.evidence
+    lines = {f"Words ({SOURCES[analysis.caption.source]})": _paragraphs(analysis.caption.text.splitlines())}
+    if analysis.explanation.text:
+        lines["Why"] = _paragraphs(analysis.explanation.text.splitlines())
+    if evidence.status != "off":
+        strongest = sorted(evidence.words, key=lambda word: -abs(word.effect))[:MAX_WORDS]
+        effects = [f"  {word.effect:+.2f}  {printable(word.text)}" for word in strongest]
+        lines["Words that moved it (logits, plus is toward hateful)"] = effects or _absent(evidence, "none")
+    present = [f"  {score.probability:.2f}  {score.label}" for score in text.scores if score.present]
+    unclear = "none is clearly there" if text.status == "ok" else ""
+    lines["Emotions in the words"] = present[:MAX_EMOTIONS] or _absent(text, unclear)
+    lines["Faces"] = [_face(number, face) for number, face in enumerate(faces.faces, 1)] or _absent(faces)
+    if analysis.explanation.cautions:
+        lines["Keep in mind"] = _paragraphs(analysis.explanation.cautions, "- ")
+    took = ", ".join(f"{stage.name} {stage.ms or 0.0:.0f}" for stage in analysis.stages)
+    total = sum(stage.ms or 0.0 for stage in analysis.stages)
+    ran = f"{took}; together {total:.0f} ({analysis.profile.name} on {analysis.profile.device})"
+    return lines | {"Times in milliseconds": wrapped(ran)}
+
+
+def _paragraphs(texts: Iterable[str], mark: str = "") -> list[str]:
+    return [line for text in texts for line in wrapped(text, mark)]
+
+
+def _absent(part: Evidence | TextEmotions | FaceEmotions, otherwise: str = "") -> list[str]:
+    return wrapped(part.detail or ABSENT.get(part.status, otherwise))
+
+
+def _face(number: int, face: Face) -> str:
+    """A face's likeliest expressions and its box."""
+    likeliest = ", ".join(f"{item.label} {item.probability:.2f}" for item in face.expressions[:MAX_EXPRESSIONS])
+    return f"  {number}: {likeliest}, at {', '.join(f'{edge:.0f}' for edge in face.box)}"
+
+
+def wrapped(text: str, mark: str = "") -> list[str]:
+    """One paragraph, indented, in lines of at most `WIDTH` columns where its words allow it."""
+    indent = "  " + " " * len(mark)
+    return textwrap.wrap(
+        printable(text), WIDTH, initial_indent="  " + mark, subsequent_indent=indent, break_long_words=False
+    )
+
+
+def printable(text: str) -> str:
+    """On one line, without control and direction characters, which a terminal would obey."""
+    characters = (" " if character.isspace() else character for character in text)
+    return "".join(
+        character for character in characters if character.isprintable() or character == "\N{ZERO WIDTH JOINER}"
+    )
 
 
 if __name__ == "__main__":

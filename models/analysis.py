@@ -7,14 +7,13 @@ differences of the verdict's logit, positive toward hateful.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from PIL import Image
 
 from models.errors import EmptyMeme
-
-SCHEMA: Literal["subtext/1"] = "subtext/1"
 
 Source = Literal["override", "ocr", "none"]
 Status = Literal["ok", "no_image", "no_text", "no_face", "off", "failed"]
@@ -258,12 +257,8 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class Lens:
-    """A further head on the same tokens (humour, sarcasm, ...)."""
-
-    status: Status
-    scores: tuple[Emotion, ...] = ()
-    detail: str = ""
+class Lens(TextEmotions):
+    """A further head on the same tokens (humour, sarcasm, ...), with its classes for emotions."""
 
 
 @dataclass(frozen=True)
@@ -290,11 +285,11 @@ class Analysis:
     explanation: Explanation
     lenses: dict[str, Lens]
     stages: tuple[Stage, ...]
-    schema: Literal["subtext/1"] = SCHEMA
+    schema: Literal["subtext/1"] = "subtext/1"
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON `subtext/1`: dicts, lists, strings and numbers only."""
-        plain = _plain(self)
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # lists in place of tuples
         return {"schema": plain.pop("schema"), **plain}
 
     @classmethod
@@ -303,13 +298,3 @@ class Analysis:
         from pydantic import TypeAdapter  # here, so that the app does not carry it until it is needed
 
         return TypeAdapter(cls).validate_python(data)
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from models.analysis import (
     Analysis,
@@ -28,24 +28,21 @@ from models.analysis import (
 )
 from models.classifiers.hate import Scored
 from models.encoders.base import Encoder, Tokens
-from models.errors import BadInput, SubtextError
+from models.errors import BadInput, SubtextError, require
 from models.explain import attention, evidence, narrative
-from models.io.captions import normalize
+from models.io.captions import Reader, normalize
 from models.lenses import Lenses, select_lenses
 from models.ocr import registry as engines
-from models.ocr.reader import Reader
 from models.profiles import registry
-from models.profiles.bundle import ModelBundle, require
-from models.profiles.factory import load_bundle
+from models.profiles.bundle import ModelBundle, load_bundle
 from models.profiles.registry import Profile
-from models.runtime.memory import give_back_memory
-from models.runtime.usage_lock import UsageLock
+from models.runtime.memory import UsageLock, give_back_memory
 
 if TYPE_CHECKING:
-    from models.io.hub import OnProgress
+    from models.io.downloads import OnProgress
 
 OnStage = Callable[[Stage], None]
-Part = TypeVar("Part", TextEmotions, FaceEmotions, Attention, Evidence, Explanation)
+Result = TypeVar("Result")
 CPU_FALLBACK = "The GPU's memory was full, so this was computed on the CPU: it is as right, but it took longer."
 TRUNCATED = "The caption is long: the model read its first part only."
 BATCH_SIZE = 32  # memes that go through the models at a time
@@ -76,7 +73,7 @@ class Analyzer:
         """
         self.profile = profile if isinstance(profile, Profile) else registry.choose(profile)
         self._models = load_bundle(self.profile, device, threads=threads, on_progress=on_progress)
-        self._lenses = Lenses(self._models.encoder, threads=threads)
+        self._lenses = Lenses(self._models.hate.encoder, threads=threads)
         self._lock = UsageLock()
         self.reader: Reader = engines.reader(reader, device if self.profile.name == "clip" else "auto", on_progress)
         self._info = self._models.info
@@ -108,32 +105,38 @@ class Analyzer:
             return self._analyze(meme, explain, lenses, _Stages(on_stage))
 
     def _analyze(self, meme: Meme, explain: bool, lenses: Collection[str], stages: _Stages) -> Analysis:
-        models, text = self._models, meme.caption.text
+        models, text, encoder = self._models, meme.caption.text, self.encoder
         models.hate.check(meme)
         image_tokens = text_tokens = None
-        if meme.image is not None:
-            with stages.stage("picture"):
-                image_tokens = models.encoder.encode_images([meme.image])
+        if (image := meme.image) is not None:
+            image_tokens = stages.run("picture", lambda: encoder.encode_images([image]))
         if normalize(text).text:  # what the models read of it
-            with stages.stage("words"):
-                text_tokens = models.encoder.encode_texts([text])
-        with stages.stage("verdict"):
-            scored = models.hate.score_tokens(image_tokens, text_tokens)
-        image = meme.image
+            text_tokens = stages.run("words", lambda: encoder.encode_texts([text]))
+        scored = stages.run("verdict", lambda: models.hate.score_tokens(image_tokens, text_tokens))
+        emotions = Emotions(
+            stages.run(
+                "text emotions", lambda: self._read_emotions(text, text_tokens), partial(TextEmotions, "failed")
+            ),
+            stages.run("faces", lambda: self._read_faces(meme), partial(FaceEmotions, "failed")),
+        )
+        read_lenses: dict[str, Lens] = {}
+        if lenses:  # a lens that fails says so itself; no other failure may take the verdict down either
+            read_lenses = stages.run(
+                "lenses",
+                lambda: self._lenses.read(lenses, image_tokens, text_tokens),
+                lambda detail: {name: Lens("failed", detail=detail) for name in lenses},
+            )
         analysis = Analysis(
             profile=self.info,
             image=None if image is None else ImageInfo(image.width, image.height, meme.format, meme.sha256),
             caption=meme.caption,
             verdict=models.hate.verdict(scored.hate[0]),
             harm=None if scored.harm is None else models.hate.harm(scored.harm[0]),
-            emotions=Emotions(
-                stages.part("text emotions", TextEmotions, lambda: self._read_emotions(text, text_tokens)),
-                stages.part("faces", FaceEmotions, lambda: self._read_faces(meme)),
-            ),
+            emotions=emotions,
             attention=Attention("off"),
             evidence=Evidence("off"),
             explanation=Explanation(),
-            lenses=self._read_lenses(lenses, image_tokens, text_tokens, stages) if lenses else {},
+            lenses=read_lenses,
             stages=(),
         )
         if explain:
@@ -182,7 +185,7 @@ class Analyzer:
     @property
     def encoder(self) -> Encoder:
         """The encoder, for multitask models that read the same tokens."""
-        return self._models.encoder
+        return self._models.hate.encoder
 
     def threshold(self, head: str) -> float:
         """The probability from which `hate` or `harm` counts as yes where there is no third answer."""
@@ -192,16 +195,6 @@ class Analyzer:
     def bands(self) -> Bands:
         """The two thresholds of the verdict."""
         return self._models.hate.bands
-
-    def _read_lenses(
-        self, names: Collection[str], image: Tokens | None, text: Tokens | None, stages: _Stages
-    ) -> dict[str, Lens]:
-        """A lens that fails says so itself; no other failure may take the verdict down either."""
-        try:
-            with stages.stage("lenses"):
-                return self._lenses.read(names, image, text)
-        except Exception as error:
-            return {name: Lens("failed", detail=_part_failed(error)) for name in names}
 
     def _read_emotions(self, text: str, tokens: Tokens | None) -> TextEmotions:
         return TextEmotions("no_text") if tokens is None else require(self._models.text_emotions).classify([text])[0]
@@ -219,15 +212,17 @@ class Analyzer:
     ) -> Analysis:
         image, text = tokens
         spans = text.spans[0] if text is not None else ()
-        drawn = stages.part(
+        drawn = stages.run(
             "attention",
-            Attention,
             lambda: attention.draw(scored.fused, meme.caption.text, spans, has_image=image is not None),
+            partial(Attention, "failed"),
         )
         base = float(scored.hate[0])
-        measured = stages.part("evidence", Evidence, lambda: self._measure(meme, image, text, base))
+        measured = stages.run("evidence", lambda: self._measure(meme, image, text, base), partial(Evidence, "failed"))
         analysis = replace(analysis, attention=drawn, evidence=measured)
-        written = stages.part("explanation", Explanation, lambda: narrative.write(analysis))
+        written = stages.run(
+            "explanation", lambda: narrative.write(analysis), lambda detail: Explanation(cautions=(detail,))
+        )
         cautions = (
             *((TRUNCATED,) if text is not None and any(text.cut) else ()),
             *((CPU_FALLBACK,) if self._models.uses_cpu_fallback() else ()),
@@ -248,39 +243,21 @@ class _Stages:
         self._report = on_stage or (lambda _: None)
         self.ended: list[Stage] = []
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        with self._timed(name) as end:
-            yield
-            end("ok")
-
-    def part(self, name: str, kind: type[Part], compute: Callable[[], Part]) -> Part:
-        with self._timed(name) as end:
-            try:
-                part = compute()
-                end(getattr(part, "status", "ok"))  # an explanation has none
-            except Exception as error:  # an optional part never takes the verdict down
-                part = _failed(kind, str(error) if isinstance(error, SubtextError) else _part_failed(error))
-        return part
-
-    @contextmanager
-    def _timed(self, name: str) -> Iterator[Callable[[Status], None]]:
-        """Gives a function that sets the stage's status, which is `failed` until then."""
-        statuses: list[Status] = ["failed"]
+    def run(self, name: str, compute: Callable[[], Result], failed: Callable[..., Result] | None = None) -> Result:
+        """What `compute` gives. Where it fails: `failed(detail=sentence)` of an optional stage, the exception of others."""
         self._report(Stage(name))
         started = time.perf_counter()
+        status: Status = "failed"
         try:
-            yield statuses.append
+            result = compute()
+            status = getattr(result, "status", "ok")  # tokens and an explanation have none
+        except Exception as error:
+            if failed is None:
+                raise
+            unforeseen = f"This part failed ({type(error).__name__}); the verdict does not depend on it."
+            result = failed(detail=str(error) if isinstance(error, SubtextError) else unforeseen)
         finally:
-            stage = Stage(name, round((time.perf_counter() - started) * 1000, 1), statuses[-1])
+            stage = Stage(name, round((time.perf_counter() - started) * 1000, 1), status)
             self.ended.append(stage)
             self._report(stage)
-
-
-def _part_failed(error: Exception) -> str:
-    return f"This part failed ({type(error).__name__}); the verdict does not depend on it."
-
-
-def _failed(kind: type[Part], sentence: str) -> Part:
-    fields: dict[str, Any] = {"status": "failed", "detail": sentence}  # an explanation has neither
-    return kind(**({"cautions": (sentence,)} if kind is Explanation else fields))
+        return result
