@@ -57,9 +57,8 @@ def fetch(repo: Repo, on_progress: OnProgress | None = None) -> Path:
 
 def is_local(repo: Repo) -> bool:
     """Whether all required files are on this machine."""
-    if local_folder(repo) is not None:
-        return True
-    return all(any(_cached(repo, name) is not None for name in group) for group in repo.files)
+    cached = (any(_cached(repo, name) is not None for name in group) for group in repo.files)
+    return local_folder(repo) is not None or all(cached)
 
 
 def reachable() -> bool:
@@ -95,11 +94,16 @@ def local_folder(repo: Repo) -> Path | None:
 
 
 def _first(repo: Repo, names: Sequence[str], on_progress: OnProgress | None) -> Path:
-    """The first of the files that is in the cache, else the first one that the hub has."""
+    """The first of the files that is in the cache, else the first one that the hub has; a damaged one is removed."""
     for name in names:
         path = _cached(repo, name)
         if path is not None:
-            return _checked(repo, name, path)
+            blob = path.resolve()  # its name is its hash
+            if digest(blob, blob.name) != blob.name:
+                path.unlink()
+                blob.unlink(missing_ok=True)
+                raise _damaged(repo, name)
+            return path
     for name in names[:-1]:
         with suppress(NoSuchFile):
             return _download(repo, name, on_progress)
@@ -141,16 +145,6 @@ def _cached(repo: Repo, name: str) -> Path | None:
 
     path = try_to_load_from_cache(repo.id, name, cache_dir=_cache(), revision=repo.revision, repo_type=repo.kind)
     return Path(path) if isinstance(path, str) else None
-
-
-def _checked(repo: Repo, name: str, path: Path) -> Path:
-    """The file, if its bytes have the hash that its blob is named by; a damaged one is removed first."""
-    blob = path.resolve()
-    if len(blob.name) in (40, 64) and digest(blob, blob.name) != blob.name:
-        path.unlink()
-        blob.unlink(missing_ok=True)
-        raise _damaged(repo, name)
-    return path
 
 
 def digest(path: Path, like: str) -> str:

@@ -9,7 +9,7 @@ import json
 import pickle
 import re
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,13 +106,13 @@ def architecture_of(state: Mapping[str, Tensor], path: Path) -> dict[str, Any]:
         sizes = {}
         for tower in ("vision", "text"):
             positions = shapes[f"{tower}_model.embeddings.position_embedding.weight"][0]
-            intermediate, width = shapes[f"{tower}_model.encoder.layers.0.mlp.fc1.weight"]
+            inner = shapes[f"{tower}_model.encoder.layers.0.mlp.fc1.weight"]
             layers = [re.match(rf"{tower}_model\.encoder\.layers\.(\d+)\.", name) for name in state]
             sizes[tower] = {
-                "hidden_size": width,
-                "intermediate_size": intermediate,
+                "hidden_size": inner[-1],
+                "intermediate_size": inner[0],
                 "num_hidden_layers": 1 + max(int(layer[1]) for layer in layers if layer),
-                "num_attention_heads": max(1, width // HEAD_WIDTH),
+                "num_attention_heads": max(1, inner[-1] // HEAD_WIDTH),
             }
             if tower == "text":
                 vocabulary = shapes["text_model.embeddings.token_embedding.weight"][0]
@@ -165,7 +165,7 @@ def _check(state: Mapping[str, Tensor], architecture: Mapping[str, Any], path: P
     with torch.device("meta"):
         expected = Network(architecture).state_dict()
     differences = (("missing", expected.keys() - state.keys()), ("extra", state.keys() - expected.keys()))
-    problems = [f"{len(names)} {kind} ({_listed(names)})" for kind, names in differences if names]
+    problems = [f"{len(names)} {kind} ({_listed(sorted(names))})" for kind, names in differences if names]
     if problems:
         raise BadWeights(
             f"The keys of {path.name} do not fit the earlier system: {' and '.join(problems)}. Import the whole state dict of "
@@ -178,8 +178,8 @@ def _check(state: Mapping[str, Tensor], architecture: Mapping[str, Any], path: P
         )
 
 
-def _listed(names: Collection[str]) -> str:
-    return ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 README = f"""# {LEGACY_CHECKPOINT}

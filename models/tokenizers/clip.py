@@ -80,13 +80,6 @@ def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
     with gzip.open(Path(folders[0]) / "bpe_simple_vocab_16e6.txt.gz", "rt", encoding="utf-8") as file:
         lines = file.read().split("\n")[1 : MERGES + 1]
     merges = [(first, second) for first, second in map(str.split, lines)]
-    letters = _letters()
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())  # a character for each byte, as CLIP and GPT-2 number them
     pieces = [*letters, *(letter + "</w>" for letter in letters), *("".join(merge) for merge in merges), START, END]
     return {piece: number for number, piece in enumerate(pieces)}, merges
-
-
-def _letters() -> list[str]:
-    """A printable character for each byte, in the order in which CLIP numbers them (GPT-2's table)."""
-    plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    others = [byte for byte in range(256) if byte not in plain]
-    return [chr(byte) for byte in plain] + [chr(256 + number) for number in range(len(others))]
