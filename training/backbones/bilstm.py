@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from models.tokenizers.words import UNKNOWN, WordList, split
-from training.backbones.base import Backbone, BackboneSpec, Modality, TokenStore
-from training.backbones.stores import IdStore, prepare_present
+from training.backbones.base import Backbone, BackboneSpec, IdStore, Modality
 
 DEFAULTS = {"words": 6000, "size": 96, "hidden": 96, "dropout": 0.3}
 WORD_DROPOUT = 0.05  # fraction of known words that are read as unknown, so that this embedding is learned too
@@ -28,13 +26,11 @@ class BiLSTM(Backbone):
     input_kind, pretrained = "words", False
 
     def __init__(self, modality: Modality, spec: BackboneSpec, cache: Path) -> None:
-        super().__init__(spec)
+        super().__init__(modality, spec, cache)
         options = DEFAULTS | dict(spec.options)
-        self.max_words = int(options["words"])
-        self.width = 2 * int(options["hidden"])
-        self.module = LSTMReader(
-            self.max_words + 2, int(options["size"]), int(options["hidden"]), dropout=options["dropout"]
-        )
+        self.max_words, size, hidden = (int(options[name]) for name in ("words", "size", "hidden"))
+        self.width = 2 * hidden
+        self.module = LSTMReader(self.max_words + 2, size, hidden, dropout=options["dropout"])
         self.card = {"frozen": False, "longest": spec.max_length, **options}
 
     def learn_words(self, texts: Sequence[str | None]) -> None:
@@ -42,10 +38,10 @@ class BiLSTM(Backbone):
         counts = Counter(word for text in texts if text for word in split(text))
         self.words = [word for word, count in counts.most_common(self.max_words) if count > 1]
 
-    def prepare(self, data: Sequence[Any]) -> TokenStore:
+    def store(self, items: Sequence[str]) -> IdStore:
         """Word ids by the learned vocabulary."""
         word_list = WordList(tuple(self.words or ()), max_length=self.spec.max_length)
-        return prepare_present(data, lambda texts: IdStore([word_list.ids(text) for text in texts]))
+        return IdStore([word_list.ids(text) for text in items])
 
 
 class LSTMReader(nn.Module):
@@ -64,16 +60,12 @@ class LSTMReader(nn.Module):
             ids = ids.masked_fill(dropped, UNKNOWN)
         words = self.dropout(self.embedding(ids))  # (B, W, size)
         forward, _ = self.forward_lstm(words)  # (B, W, hidden)
-        order = _reversed_positions(mask)  # (B, W)
+        positions = torch.arange(mask.shape[1], device=mask.device)[None]  # (1, W)
+        length = mask.sum(1, keepdim=True)  # (B, 1)
+        # (B, W): reads each row's real words backwards; padding stays behind.
+        order = torch.where(positions < length, length - 1 - positions, positions)
         backward, _ = self.backward_lstm(_reorder(words, order))
         return torch.cat([forward, _reorder(backward, order)], dim=-1), mask
-
-
-def _reversed_positions(mask: Tensor) -> Tensor:
-    """The order (B, W) that reads each row's real words backwards; padding stays behind."""
-    positions = torch.arange(mask.shape[1], device=mask.device)[None]  # (1, W)
-    length = mask.sum(1, keepdim=True)  # (B, 1)
-    return torch.where(positions < length, length - 1 - positions, positions)
 
 
 def _reorder(tokens: Tensor, order: Tensor) -> Tensor:

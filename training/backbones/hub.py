@@ -1,4 +1,4 @@
-"""`hf:ID` (text) and `open_clip:NAME` (text or picture): towers from the Hugging Face hub or a local folder.
+"""Towers from libraries: `hf:ID` (text), `open_clip:NAME` (text or picture), `torchvision:NAME` and `timm:NAME` (picture).
 
 They are finetuned with the rest or run as they are. Only a model that names one of these fetches anything; what the hub
 does not give is `BackboneUnavailable`, so that the configuration's fallback is used. What no hub could give (a malformed
@@ -8,19 +8,58 @@ id, a setting that the tower does not know) is `BadInput`.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from models.errors import BadInput, suggest
-from training.backbones.base import Backbone, BackboneSpec, Modality, TokenStore, build_error
-from training.backbones.stores import IdStore, ImageStore, prepare_present
+from models.io.images import squash
+from training.backbones.base import (
+    Backbone,
+    BackboneSpec,
+    BackboneUnavailable,
+    IdStore,
+    ImageStore,
+    Modality,
+    TokenStore,
+)
 
 ADVICE = "connect to its hub, name a local folder in its place, or let the recipe's fallback take over"
+VISION_ADVICE = (
+    "connect to the hub of its weights, name a recipe's fallback, or train from scratch with options.pretrained = false"
+)
+
+
+@contextmanager
+def _fetching(spec: BackboneSpec, advice: str, *, pretrained: bool = True) -> Iterator[None]:
+    """Turns a library's error into `BadInput` where name or options do not fit, else into `BackboneUnavailable`.
+
+    Without `pretrained` weights nothing is fetched, so that only the options can be wrong.
+    """
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        yield
+    except BadInput:
+        raise
+    except Exception as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]  # libraries add paragraphs of advice
+        reason = shorten(": ".join([type(error).__name__, *lines[:1]]), 160, placeholder=" ...")
+        if spec.encoder.startswith("hf:") and isinstance(error.__cause__, HFValidationError):
+            raise BadInput(
+                f"{spec.encoder!r} names neither a model of the hub, which is written like hf:ORGANISATION/NAME, nor a "
+                "local folder that is there."
+            ) from error
+        if isinstance(error, TypeError) or not pretrained:
+            raise BadInput(f"{spec.encoder} cannot be built with these options ({reason}).") from error
+        raise BackboneUnavailable(f"{spec.encoder} cannot be fetched ({reason}): {advice}.") from error
 
 
 class HuggingFace(Backbone):
@@ -29,33 +68,21 @@ class HuggingFace(Backbone):
     input_kind = "hub"
 
     def __init__(self, modality: Modality, spec: BackboneSpec, cache: Path) -> None:
-        super().__init__(spec)
-        from huggingface_hub.errors import HFValidationError
+        super().__init__(modality, spec, cache)
         from transformers import AutoModel, AutoTokenizer
 
-        try:
+        with _fetching(spec, ADVICE):
             self.tokenizer = AutoTokenizer.from_pretrained(spec.name)
             tower = AutoModel.from_pretrained(spec.name, **spec.options)
-        except Exception as error:
-            if isinstance(error.__cause__, HFValidationError):
-                raise BadInput(
-                    f"{spec.encoder!r} names neither a model of the hub, which is written like hf:ORGANISATION/NAME, nor a "
-                    "local folder that is there."
-                ) from error
-            raise build_error(spec, error, ADVICE) from error
         self.module = LastHiddenState(tower)
         self.freeze_unless_finetuned()
         self.width = int(tower.config.hidden_size)
         self.card = {"frozen": not spec.finetune, "longest": spec.max_length}
 
-    def prepare(self, data: Sequence[Any]) -> TokenStore:
+    def store(self, items: Sequence[str]) -> IdStore:
         """Token ids by the tower's own tokenizer."""
-
-        def build(texts: Sequence[str]) -> IdStore:
-            encoded = self.tokenizer(texts, truncation=True, max_length=self.spec.max_length) if texts else {}
-            return IdStore(encoded.get("input_ids", []), self.tokenizer.pad_token_id or 0)
-
-        return prepare_present(data, build)
+        encoded = self.tokenizer(items, truncation=True, max_length=self.spec.max_length) if items else {}
+        return IdStore(encoded.get("input_ids", []), self.tokenizer.pad_token_id or 0)
 
 
 class LastHiddenState(nn.Module):
@@ -77,37 +104,29 @@ class OpenClip(Backbone):
     input_kind = "hub"
 
     def __init__(self, modality: Modality, spec: BackboneSpec, cache: Path) -> None:
-        super().__init__(spec)
+        super().__init__(modality, spec, cache)
         import open_clip
 
-        self.modality = modality
         options = dict(spec.options)
         weights = options.pop("weights", "openai")
         _check(spec.name, weights)
-        try:
+        with _fetching(spec, ADVICE):
             model, _, self.preprocess = open_clip.create_model_and_transforms(spec.name, pretrained=weights, **options)
             self.tokenizer = open_clip.get_tokenizer(spec.name)
-        except Exception as error:
-            raise build_error(spec, error, ADVICE) from error
         if modality == "image":
             model.visual.output_tokens = True
-            self.width = int(model.visual.transformer.width)
+            self.width, self.module = int(model.visual.transformer.width), PatchTokens(model.visual)
         else:
-            self.width = int(model.token_embedding.embedding_dim)
-        self.module = PatchTokens(model.visual) if modality == "image" else TextTokens(model)
+            self.width, self.module = int(model.token_embedding.embedding_dim), TextTokens(model)
         self.freeze_unless_finetuned()
         self.card = {"frozen": not spec.finetune, "weights": weights}
 
-    def prepare(self, data: Sequence[Any]) -> TokenStore:
+    def store(self, items: Sequence[Any]) -> TokenStore:
         """Token ids, or images as the tower's own preprocessing leaves them."""
-        return prepare_present(data, self._token_ids if self.modality == "text" else self._images)
-
-    def _token_ids(self, texts: Sequence[str]) -> IdStore:
-        padded = self.tokenizer(list(texts)).tolist() if texts else []
-        return IdStore([[number for number in row if number] for row in padded])
-
-    def _images(self, images: Sequence[bytes]) -> ImageStore:
-        pixels = [self.preprocess(Image.open(io.BytesIO(image)).convert("RGB")) for image in images]
+        if self.modality == "text":
+            padded = self.tokenizer(list(items)).tolist() if items else []
+            return IdStore([[number for number in row if number] for row in padded])
+        pixels = [self.preprocess(Image.open(io.BytesIO(image)).convert("RGB")) for image in items]
         return ImageStore(torch.stack(pixels) if pixels else torch.zeros(1, 3, 224, 224))
 
 
@@ -151,3 +170,67 @@ def _check(name: str, weights: str) -> None:
         raise BadInput(
             f"open_clip has no weights {weights!r} for {name}, and no file is there.{suggest(weights, tags)}"
         )
+
+
+class VisionBackbone(Backbone):
+    """A network of torchvision or timm on images resized to a square; tokens are the positions of its last feature map.
+
+    `options.pretrained` (true unless said otherwise) takes the library's own weights, which its hub has to give; false starts
+    from scratch. All other `options` go to the library's builder (`channels`, `layers`, ...).
+    """
+
+    input_kind = "pixels"
+
+    def __init__(self, modality: Modality, spec: BackboneSpec, cache: Path) -> None:
+        super().__init__(modality, spec, cache)
+        options = dict(spec.options)
+        self.pretrained = bool(options.pop("pretrained", True))
+        build = _build_timm if spec.encoder.startswith("timm:") else _build_torchvision
+        with _fetching(spec, VISION_ADVICE, pretrained=self.pretrained):
+            network = build(spec.name, self.pretrained, options)
+        self.module = FeatureMap(network)
+        with torch.no_grad():
+            tokens, _ = self.module.eval()(torch.zeros(1, 3, spec.side, spec.side), torch.ones(1, 1, dtype=torch.bool))
+        self.width = tokens.shape[-1]
+        self.freeze_unless_finetuned()
+        self.card = {"frozen": not spec.finetune, "side": spec.side, "pretrained": self.pretrained}
+
+    def store(self, items: Sequence[bytes]) -> ImageStore:
+        """Resized images; one of zeros where no row has an image, so that a batch has something to index."""
+        side = self.spec.side
+        pixels = np.zeros((max(1, len(items)), side, side, 3), np.uint8)
+        for number, image in enumerate(items):
+            pixels[number] = np.asarray(squash(Image.open(io.BytesIO(image)).convert("RGB"), side))
+        return ImageStore(torch.from_numpy(pixels))
+
+
+class FeatureMap(nn.Module):
+    """Pixels (B, 3, S, S) to tokens (B, positions, width); in training half of the images are mirrored."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.body = network
+
+    def forward(self, pixels: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        if self.training:
+            mirrored = torch.rand(len(pixels), 1, 1, 1, device=pixels.device) < 0.5
+            pixels = torch.where(mirrored, pixels.flip(-1), pixels)
+        tokens = self.body(pixels).flatten(2).transpose(1, 2)  # (B, positions, width)
+        return tokens, mask.expand(-1, tokens.shape[1])
+
+
+def _build_timm(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
+    import timm
+
+    if name not in timm.list_models():
+        raise BadInput(f"timm has no model {name!r}: `timm.list_models()` names them.")
+    return timm.create_model(name, pretrained=pretrained, num_classes=0, global_pool="", **options)
+
+
+def _build_torchvision(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
+    from torchvision import models
+
+    if name not in models.list_models(module=models) or not name.startswith("resnet"):
+        raise BadInput(f"torchvision:{name} is not one of its ResNets, such as torchvision:resnet50.")
+    network = models.get_model(name, weights="DEFAULT" if pretrained else None, **options)
+    return nn.Sequential(*list(network.children())[:-2])  # without pooling and classifier

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from models.errors import BadInput, suggest
 from training.backbones.base import Backbone, BackboneSpec, BackboneUnavailable, Modality
 from training.backbones.bilstm import BiLSTM
-from training.backbones.hub import HuggingFace, OpenClip
-from training.backbones.mini import Mini
-from training.backbones.minilm import MiniLM
-from training.backbones.vision import VisionBackbone
+from training.backbones.hub import HuggingFace, OpenClip, VisionBackbone
+from training.backbones.mini import Mini, MiniLM
 
 
 class Entry(NamedTuple):
     """A backbone's class, the modalities that it reads, and whether a name follows it after a colon."""
 
-    backbone: Any
+    backbone: type[Backbone]
     modalities: tuple[Modality, ...]
     named: bool = False
 
@@ -37,8 +35,9 @@ unavailable: dict[str, str] = {}
 
 
 def build(modality: Modality, spec: BackboneSpec, cache: Path) -> Backbone:
-    """The backbone of that spec. `BadInput` if there is none, `BackboneUnavailable` if it cannot be fetched,
-    which is tried once in a process.
+    """The backbone of that spec; fetching it is tried once in a process.
+
+    Raises `BadInput` if there is none, `BackboneUnavailable` if it cannot be fetched.
     """
     kind, colon, name = spec.encoder.partition(":")
     if kind not in BACKBONES:
@@ -55,8 +54,7 @@ def build(modality: Modality, spec: BackboneSpec, cache: Path) -> Backbone:
     if key in unavailable:
         raise BackboneUnavailable(unavailable[key])
     try:
-        backbone: Backbone = entry.backbone(modality, spec, cache)
+        return entry.backbone(modality, spec, cache)
     except BackboneUnavailable as error:
         unavailable[key] = str(error)
         raise
-    return backbone

@@ -12,7 +12,7 @@ import torch
 from models.errors import BadInput
 from models.tokenizers.wordpieces import Vocabulary
 from training.backbones.base import BackboneSpec
-from training.backbones.minilm import HiddenStates, MiniLM
+from training.backbones.mini import HiddenStates, MiniLM
 
 if TYPE_CHECKING:
     from tests.weights_for_tests import Tiny
