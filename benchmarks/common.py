@@ -65,7 +65,7 @@ def validation_rows(name: str, columns: list[str], limit: int) -> list[dict[str,
     """The first validation rows of a data set, as dictionaries of its columns."""
     import pyarrow.parquet as pq
 
-    from training.datasets.parquet import parquet_path
+    from training.datasets.base import parquet_path
 
     return pq.read_table(parquet_path(name, "validation"), columns=columns).slice(0, limit).to_pylist()
 

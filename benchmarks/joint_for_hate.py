@@ -28,7 +28,7 @@ from models.io.images import open_picture
 from models.search.joint_space import JointSpace, MiniSpace
 from training.datasets.base import Row
 from training.datasets.harmeme import HARMEME
-from training.datasets.religious_hateful import RELIGIOUS_HATEFUL
+from training.datasets.published import RELIGIOUS_HATEFUL
 from training.engine.folds import group_holdout, stratified_group_folds
 from training.features.cache import cached_array
 from training.metrics import bootstrap

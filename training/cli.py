@@ -263,5 +263,5 @@ def _download(args: argparse.Namespace) -> None:
 def _convert_emotic(args: argparse.Namespace) -> None:
     from training.datasets.emotic import convert
 
-    for split in convert(args.annotations, args.images, args.out):
-        print(f"{split.part}: {split.people:,} people", *(f"{count:,} {why}" for why, count in split.skipped.items()))
+    for done in convert(args.annotations, args.images, args.out):
+        print(f"{done.split}: {done.people:,} people", *(f"{count:,} {why}" for why, count in done.skipped.items()))

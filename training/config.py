@@ -111,13 +111,3 @@ def _override(config: Any, field: str, value: Any, where: str) -> Any:
             changed = tuple(_override(item, field, value, f"{where}.{holder}") for item in items)
             return replace(config, **{holder: changed if isinstance(inner, tuple) else changed[0]})
     raise BadInput(f"The configuration {where} has no setting {field!r}: leave out --{field}.")
-
-
-def read(name: str, args: argparse.Namespace | None = None) -> dict[str, Any]:
-    """The configuration as a dict, with `--seed` and `--epochs` of the command line; `load_config` takes its place."""
-    recipe = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
-    for key in ("seed", "epochs"):
-        given = getattr(args, key, None)
-        if given is not None and key in recipe:
-            recipe[key] = given
-    return recipe

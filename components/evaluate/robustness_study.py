@@ -14,7 +14,6 @@ from components.shared import pictures
 from components.shared.escaping import for_markdown
 from models import weights
 from models.evaluation_files import ROBUSTNESS, metric_cell, read_json
-from models.io.images import open_picture
 from models.io.samples import samples
 from models.robustness.pixel_attack import paint, view
 
@@ -170,7 +169,7 @@ def _draw_examples(study: dict[str, Any]) -> None:
             "Pixels", list(by_pixels), default=next(iter(by_pixels)), required=True, key=f"{key}-pixels"
         )
         example = by_pixels.get(count or 0, next(iter(by_pixels.values())))
-        before = view(open_picture(example["sample"].file.read_bytes()).image)
+        before = view(example["sample"].open())
         for column, name, image in zip(
             st.columns(2, gap="medium"),
             ("Before", "After"),

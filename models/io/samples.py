@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from PIL import Image
+
+from models.io.images import open_picture
+
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "gallery"
 
 
@@ -18,6 +22,10 @@ class Sample:
     title: str
     alt: str
     caption: str = ""
+
+    def open(self) -> Image.Image:
+        """The picture, opened as one of a user is."""
+        return open_picture(self.file.read_bytes()).image
 
 
 @cache

@@ -14,23 +14,21 @@ import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.errors import BadInput, PartUnavailable
 
 SETS = {"memotion": "williamscott701/memotion-dataset-7k"}
 EXPECTED = {"memotion": "memotion_dataset_7k/labels.csv"}
-_NAMES = ("KAGGLE_USERNAME", "KAGGLE_KEY")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    username: str
-    key: str
+    """A user name and a key of Kaggle; the key is never printed."""
 
-    def __repr__(self) -> str:
-        return f"Credentials({self.username!r}, …)"
+    username: str
+    key: str = field(repr=False)
 
 
 def credentials(path: str | Path | None) -> Credentials:
@@ -41,22 +39,21 @@ def credentials(path: str | Path | None) -> Credentials:
             f"{file} is missing: on kaggle.com, under Settings, API, create a token, and name the file it gives."
         )
     try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-        found = Credentials(held["username"], held["key"])
+        content = json.loads(file.read_text(encoding="utf-8"))
+        username, key = content["username"], content["key"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(
             f"{file} is no kaggle.json: it should hold a username and a key, as kaggle.com wrote it."
         ) from error
-    if not all(isinstance(value, str) and value.strip() for value in (found.username, found.key)):
+    if not all(isinstance(value, str) and value.strip() for value in (username, key)):
         raise BadInput(f"The username or the key in {file} is empty: create a new token on kaggle.com.")
-    return found
+    return Credentials(username, key)
 
 
 def download(args: argparse.Namespace) -> Path:
-    """Fetches and unpacks the data set into `args.data`; returns the table that was found."""
-    into = Path(args.data)
-    fetch(SETS[args.name], into, credentials(args.kaggle_json))
-    table = into / EXPECTED[args.name]
+    """Fetches and unpacks the data set into `args.data`; returns its table."""
+    fetch(SETS[args.name], Path(args.data), credentials(args.kaggle_json))
+    table = Path(args.data) / EXPECTED[args.name]
     if not table.is_file():
         raise BadInput(f"What Kaggle sent has no {EXPECTED[args.name]}: the data set's layout has changed.")
     return table
@@ -80,8 +77,8 @@ def fetch(dataset: str, into: Path, known: Credentials) -> None:
             raise BadInput(_sentence(dataset, error)) from error
     archive = into / f"{dataset.split('/')[1]}.zip"
     try:
-        with zipfile.ZipFile(archive) as held:
-            held.extractall(into)
+        with zipfile.ZipFile(archive) as file:
+            file.extractall(into)
     except (OSError, zipfile.BadZipFile) as error:
         raise BadInput(f"{archive.name} from Kaggle is damaged: download it again.") from error
     archive.unlink()
@@ -99,13 +96,11 @@ def _sentence(dataset: str, error: Exception) -> str:
 @contextmanager
 def _in_environment(known: Credentials) -> Iterator[None]:
     """The package reads its credentials from the environment; what was there before is put back."""
-    before = {name: os.environ.get(name) for name in _NAMES}
-    os.environ.update(zip(_NAMES, (known.username, known.key), strict=True))
+    before = dict(os.environ)
+    os.environ.update(KAGGLE_USERNAME=known.username, KAGGLE_KEY=known.key)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"):
+            os.environ.pop(name, None)
+            os.environ.update({name: before[name]} if name in before else {})

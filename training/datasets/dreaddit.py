@@ -7,12 +7,12 @@ rows. A post was cut into several rows; `post_id` is their group. The domain is 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from training.datasets.base import LoadResult, Row
-from training.datasets.dataset import Dataset
-from training.datasets.tables import find_column, group_of, read_rows, read_table
+from training.datasets.base import Dataset, LoadResult, Row
+from training.datasets.tables import group_of, read_rows, read_table
 
 FILES = {"train": "dreaddit-train.csv", "test": "dreaddit-test.csv"}
 DOMAINS = {
@@ -32,9 +32,6 @@ def _read_split(root: Path, split: str) -> LoadResult | None:
 
 def read_official(path: Path) -> LoadResult:
     """Rows of an official file. A missing column is an error; a row without words or of an unknown forum is a sentence."""
-    table = read_table(path)
-    for name in ("text", "label", "subreddit"):
-        find_column(table, (name,), path)
 
     def parse_row(record: dict[str, Any], position: str, problems: list[str]) -> Row | None:
         text, forum = (record["text"] or "").strip(), (record["subreddit"] or "").strip()
@@ -45,26 +42,21 @@ def read_official(path: Path) -> LoadResult:
             problems.append(
                 f"{position}: {forum!r} is none of the forums {', '.join(DOMAINS)}; its domain is not asked."
             )
-        confidence = _number(record.get("confidence"))
-        details = {"domain": DOMAINS.get(forum), "subreddit": forum, "confidence": confidence}
-        identity = str(record.get("id") or position.rpartition(" ")[2])
-        group = record.get("post_id") or group_of(text, None)
-        return Row("dreaddit", identity, text, None, _stress(record["label"]), group, details)
+        confidence = None
+        with suppress(ValueError):
+            confidence = float(record.get("confidence") or "")
+        label = (record["label"] or "").strip().removesuffix(".0")
+        return Row(
+            "dreaddit",
+            id=str(record.get("id") or position.rpartition(" ")[2]),
+            text=text,
+            # What is neither 0 nor 1 stays as it is written, so that the task can name it.
+            label=int(label) if label in {"0", "1"} else label or None,
+            group=record.get("post_id") or group_of(text, None),
+            details={"domain": DOMAINS.get(forum), "subreddit": forum, "confidence": confidence},
+        )
 
-    return read_rows(table, path, parse_row)
-
-
-def _stress(value: str | None) -> int | str | None:
-    """What is neither 0 nor 1 stays as it is written, so that the task can name it."""
-    word = (value or "").strip().removesuffix(".0")
-    return int(word) if word in {"0", "1"} else word or None
-
-
-def _number(value: str | None) -> float | None:
-    try:
-        return float(value or "")
-    except ValueError:
-        return None
+    return read_rows(read_table(path, "text", "label", "subreddit"), path, parse_row)
 
 
 DREADDIT = Dataset(

@@ -5,16 +5,17 @@ The owners give the pictures and `Annotations.mat` by request. That file holds t
 `body_bbox` [left, top, right, bottom], `annotations_categories.categories`, `annotations_continuous` and, where several
 people annotated, `combined_categories` and `combined_continuous`, which then count.
 
-`convert` writes what training reads, for each part: `PART_context.npy` uint8 [N, 224, 224, 3] (the whole picture,
-squashed), `PART_body.npy` uint8 [N, 128, 128, 3] (the person), `PART_categories.npy` float32 [N, 26],
-`PART_continuous.npy` float32 [N, 3] and `PART.csv` (a person a row).
+`convert` writes what training reads, for each split: `SPLIT_context.npy` uint8 [N, 224, 224, 3] (the whole picture,
+squashed), `SPLIT_body.npy` uint8 [N, 128, 128, 3] (the person), `SPLIT_categories.npy` float32 [N, 26],
+`SPLIT_continuous.npy` float32 [N, 3] and `SPLIT.csv` (a person a row).
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from PIL import Image
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
+from models.emotions.people import CONTINUOUS
 from models.errors import BadInput, BadPicture
 from models.io.images import open_picture, squash
 
@@ -31,9 +33,8 @@ CATEGORIES = (
     "Disquietment", "Doubt/Confusion", "Embarrassment", "Engagement", "Esteem", "Excitement", "Fatigue", "Fear",
     "Happiness", "Pain", "Peace", "Pleasure", "Sadness", "Sensitivity", "Suffering", "Surprise", "Sympathy", "Yearning",
 )  # fmt: skip
-CONTINUOUS = ("valence", "arousal", "dominance")
-PARTS = {"train": "train", "val": "validation", "test": "test"}
-CONTEXT, BODY = 224, 128  # pixels
+SPLITS = {"train": "train", "val": "validation", "test": "test"}
+SIDES = {"context": 224, "body": 128}  # pixels
 
 
 @dataclass(frozen=True)
@@ -41,125 +42,95 @@ class Person:
     """One annotated person; `box` (left, top, right, bottom) in pixels of the picture, cut to lie in it."""
 
     picture: str
-    box: tuple[int, int, int, int]
+    box: tuple[int, ...]
     categories: tuple[str, ...]
-    continuous: tuple[float, float, float]
+    continuous: tuple[float, ...]
     gender: str
     age: str
 
 
 @dataclass(frozen=True)
 class Converted:
-    """How many people of one part were written, and why others were not."""
+    """How many people of one split were written, and why others were not."""
 
-    part: str
+    split: str
     people: int
     skipped: dict[str, int]
 
 
 def read(annotations: str | Path) -> dict[str, list[Person]]:
-    """The people of each part by `train`, `validation`, `test`; `BadInput` where the file has another layout."""
+    """The people of each split by `train`, `validation`, `test`; `BadInput` where the file has another layout."""
     path = Path(annotations)
     try:
-        held = loadmat(str(path), simplify_cells=True)
+        entries = loadmat(str(path), simplify_cells=True)
     except (OSError, ValueError, NotImplementedError, TypeError, MatReadError) as error:
         raise BadInput(f"{path} cannot be read as EMOTIC's Annotations.mat: {error}.") from error
-    missing = [name for name in PARTS if name not in held]
+    missing = [name for name in SPLITS if name not in entries]
     if missing:
         raise BadInput(f"{path} lacks {', '.join(missing)}: it is not EMOTIC's Annotations.mat.")
     try:
-        return {ours: list(_people(held[theirs])) for theirs, ours in PARTS.items()}
+        return {ours: list(_people(entries[theirs])) for theirs, ours in SPLITS.items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadInput(f"{path} is not laid out as EMOTIC's Annotations.mat ({error}).") from error
 
 
-def convert(
-    annotations: str | Path, images: str | Path, out: str | Path, *, on_done: Callable[[int], None] | None = None
-) -> list[Converted]:
-    """Writes the arrays and tables of all parts into `out`; people whose picture is missing or broken are counted."""
+def convert(annotations: str | Path, images: str | Path, out: str | Path) -> list[Converted]:
+    """Writes the arrays and tables of all splits into `out`; people whose picture is missing or broken are counted."""
     images, out = Path(images), Path(out)
     if not images.is_dir():
         raise BadInput(f"There is no folder of EMOTIC's pictures at {images}.")
-    parts = read(annotations)
+    splits = read(annotations)
     out.mkdir(parents=True, exist_ok=True)
-    return [_write(part, people, images, out, on_done or (lambda _: None)) for part, people in parts.items()]
+    return [_write(split, people, images, out) for split, people in splits.items()]
 
 
-def _write(part: str, people: list[Person], images: Path, out: Path, on_done: Callable[[int], None]) -> Converted:
+def _write(split: str, people: list[Person], images: Path, out: Path) -> Converted:
     skipped = {"missing pictures": 0, "unreadable pictures": 0, "boxes without area": 0}
-    kept: list[Person] = []
-    # Straight to the disk: the context pictures of EMOTIC's training part alone are more than 3 GB.
-    context = _Growing(out / f"{part}_context.npy", len(people), (CONTEXT, CONTEXT, 3))
-    body = _Growing(out / f"{part}_body.npy", len(people), (BODY, BODY, 3))
-    opened: tuple[str, Image.Image | None] = ("", None)
-    for number, person in enumerate(people, start=1):
-        if person.picture != opened[0]:
-            opened = (person.picture, _open(images / person.picture, skipped))
-        image = opened[1]
+
+    @lru_cache(maxsize=1)  # the people of a picture follow each other
+    def open_image(name: str) -> Image.Image | None:
+        try:
+            return open_picture((images / name).read_bytes()).image
+        except (FileNotFoundError, IsADirectoryError):
+            skipped["missing pictures"] += 1
+        except BadPicture:
+            skipped["unreadable pictures"] += 1
+        return None
+
+    # Straight to the disk: the context pictures of EMOTIC's training split alone are more than 3 GB.
+    unfinished = {name: out / f"{split}_{name}.part.npy" for name in SIDES}
+    arrays = {
+        name: np.lib.format.open_memmap(
+            unfinished[name], mode="w+", dtype=np.uint8, shape=(max(1, len(people)), side, side, 3)
+        )
+        for name, side in SIDES.items()
+    }
+    written: list[Person] = []
+    for person in people:
+        image = open_image(person.picture)
         if image is not None:
             left, top, right, bottom = person.box
             box = (max(0, left), max(0, top), min(image.width, right), min(image.height, bottom))
             if box[0] >= box[2] or box[1] >= box[3]:
                 skipped["boxes without area"] += 1
             else:
-                context.put(_squash(image, CONTEXT))
-                body.put(_squash(image.crop(box), BODY))
-                kept.append(Person(person.picture, box, *_rest(person)))
-        on_done(number)
-    context.close()
-    body.close()
-    categories = np.array([[name in person.categories for name in CATEGORIES] for person in kept], np.float32)
-    continuous = np.array([person.continuous for person in kept], np.float32)
-    np.save(out / f"{part}_categories.npy", categories.reshape(-1, len(CATEGORIES)))
-    np.save(out / f"{part}_continuous.npy", continuous.reshape(-1, len(CONTINUOUS)))
-    with (out / f"{part}.csv").open("w", encoding="utf-8", newline="") as file:
+                for name, view in (("context", image), ("body", image.crop(box))):
+                    arrays[name][len(written)] = np.asarray(squash(view, SIDES[name]))
+                written.append(replace(person, box=box))
+    for name, path in unfinished.items():
+        np.save(out / f"{split}_{name}.npy", arrays.pop(name)[: len(written)])
+        path.unlink()
+    categories = np.array([[name in person.categories for name in CATEGORIES] for person in written], np.float32)
+    continuous = np.array([person.continuous for person in written], np.float32)
+    np.save(out / f"{split}_categories.npy", categories.reshape(-1, len(CATEGORIES)))
+    np.save(out / f"{split}_continuous.npy", continuous.reshape(-1, len(CONTINUOUS)))
+    with (out / f"{split}.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(["row", "picture", "left", "top", "right", "bottom", "categories", *CONTINUOUS, "gender", "age"])
-        for row, person in enumerate(kept):
-            told = ";".join(person.categories)
-            table.writerow([row, person.picture, *person.box, told, *person.continuous, person.gender, person.age])
-    return Converted(part, len(kept), {reason: count for reason, count in skipped.items() if count})
-
-
-class _Growing:
-    """A .npy file of at most `most` rows, cut to those that came."""
-
-    def __init__(self, path: Path, most: int, shape: tuple[int, ...]) -> None:
-        self._path, self._part = path, path.with_suffix(".part.npy")
-        self._rows = np.lib.format.open_memmap(self._part, mode="w+", dtype=np.uint8, shape=(max(1, most), *shape))
-        self._count = 0
-
-    def put(self, row: np.ndarray) -> None:
-        self._rows[self._count] = row
-        self._count += 1
-
-    def close(self) -> None:
-        shape = (self._count, *self._rows.shape[1:])
-        final = np.lib.format.open_memmap(self._path, mode="w+", dtype=np.uint8, shape=shape)
-        for start in range(0, self._count, 256):
-            final[start : start + 256] = self._rows[start : min(start + 256, self._count)]
-        final.flush()
-        del self._rows
-        self._part.unlink()
-
-
-def _open(path: Path, skipped: dict[str, int]) -> Image.Image | None:
-    if not path.is_file():
-        skipped["missing pictures"] += 1
-        return None
-    try:
-        return open_picture(path.read_bytes()).image
-    except BadPicture:
-        skipped["unreadable pictures"] += 1
-        return None
-
-
-def _squash(image: Image.Image, side: int) -> np.ndarray:
-    return np.asarray(squash(image, side))
-
-
-def _rest(person: Person) -> tuple[tuple[str, ...], tuple[float, float, float], str, str]:
-    return person.categories, person.continuous, person.gender, person.age
+        for row, person in enumerate(written):
+            names = ";".join(person.categories)
+            table.writerow([row, person.picture, *person.box, names, *person.continuous, person.gender, person.age])
+    return Converted(split, len(written), {reason: count for reason, count in skipped.items() if count})
 
 
 def _people(entries: Any) -> Iterator[Person]:
@@ -180,24 +151,22 @@ def _people(entries: Any) -> Iterator[Person]:
 def _categories(person: dict[str, Any]) -> tuple[str, ...]:
     """The combined ones where several people annotated, else those of all annotators."""
     if "combined_categories" in person:
-        told = _list(person["combined_categories"])
+        names = _list(person["combined_categories"])
     else:
-        told = [name for one in _list(person["annotations_categories"]) for name in _list(one["categories"])]
-    unknown = sorted({str(name) for name in told} - set(CATEGORIES))
+        names = [name for entry in _list(person["annotations_categories"]) for name in _list(entry["categories"])]
+    unknown = sorted({str(name) for name in names} - set(CATEGORIES))
     if unknown:
         raise ValueError(f"unknown categories {', '.join(unknown)}")
-    return tuple(name for name in CATEGORIES if name in set(told))
+    return tuple(name for name in CATEGORIES if name in set(names))
 
 
-def _continuous(person: dict[str, Any]) -> tuple[float, float, float]:
-    told = person.get("combined_continuous")
-    annotators = _list(told if told is not None else person["annotations_continuous"])
-    valence, arousal, dominance = (float(np.nanmean([float(one[name]) for one in annotators])) for name in CONTINUOUS)
-    return valence, arousal, dominance
+def _continuous(person: dict[str, Any]) -> tuple[float, ...]:
+    combined = person.get("combined_continuous")
+    annotators = _list(combined if combined is not None else person["annotations_continuous"])
+    return tuple(float(np.nanmean([float(ratings[name]) for ratings in annotators])) for name in CONTINUOUS)
 
 
 def _list(value: Any) -> list[Any]:
     """MATLAB does not tell one from a list of one."""
-    if isinstance(value, np.ndarray):
-        return value.tolist() if value.dtype != object else list(value)
-    return list(value) if isinstance(value, list | tuple) else [value]
+    items: list[Any] = np.atleast_1d(value).tolist()
+    return items

@@ -10,8 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from models.errors import BadInput
-from training.datasets.base import LoadResult, Row
-from training.datasets.dataset import Dataset
+from training.datasets.base import Dataset, LoadResult, Row
 from training.datasets.tables import find_file
 
 LISTS = {"train": "trainImages", "validation": "devImages", "test": "testImages"}

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BadInput
-from training.datasets.base import LoadResult, Row
-from training.datasets.dataset import Dataset
-from training.datasets.tables import find_column, find_file, group_of, picture_or_none, read_rows, read_table
+from training.datasets.base import Dataset, LoadResult, Row
+from training.datasets.tables import find_file, first_folder, group_of, picture_or_none, read_rows, read_table
 
 FILES = {"train": "train.jsonl", "validation": "val.jsonl", "test": "test.jsonl"}
 HARM_LEVELS = {"not harmful": 0, "somewhat harmful": 1, "very harmful": 1}
@@ -34,11 +33,7 @@ def read_official(path: Path, *more_folders: Path) -> LoadResult:
 
     A missing column is an error; a row that cannot be used or lacks its picture is a sentence.
     """
-    folders = [folder / "images" for folder in (path.parent, path.parent.parent, *more_folders)]
-    images = next((folder for folder in folders if folder.is_dir()), folders[-1])
-    table = read_table(path)
-    for name in ("image", "text", "labels"):
-        find_column(table, (name,), path)
+    images = first_folder(*(folder / "images" for folder in (path.parent, path.parent.parent, *more_folders)))
 
     def parse_row(record: dict[str, Any], position: str, problems: list[str]) -> Row:
         text, name = str(record.get("text") or "").strip() or None, str(record.get("image") or "")
@@ -47,7 +42,7 @@ def read_official(path: Path, *more_folders: Path) -> LoadResult:
         identity = str(name or record.get("id") or position.rpartition(" ")[2])
         return Row("harmeme", identity, text, image, label, group_of(text, image), details)
 
-    return read_rows(table, path, parse_row)
+    return read_rows(read_table(path, "image", "text", "labels"), path, parse_row)
 
 
 def _parse_labels(value: Any) -> tuple[int, dict[str, str | None]]:

@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from models.tokenizers.words import cleaned
-from training.datasets.base import LoadResult, Row, usable_rows
-from training.datasets.dataset import Dataset
+from training.datasets.base import Dataset, LoadResult, Row, usable_rows
 from training.datasets.tables import find_column, first_folder, group_of, read_picture, read_rows, read_table
 
 ASPECTS = ("humour", "sarcasm", "offensive", "motivational", "overall_sentiment")
-FOLDERS = ("memotion_dataset_7k", "memotion")
 
 
 def _read_split(root: Path, split: str) -> LoadResult | None:
-    folder = first_folder(root, FOLDERS)
+    folder = first_folder(root / "memotion_dataset_7k", root / "memotion")
     if not folder.is_dir():
         return None
     return read_official(folder / "labels.csv") if split == "train" else ([], [])
@@ -32,20 +30,17 @@ def read_official(path: Path) -> LoadResult:
 
     A missing column is an error; a row whose picture is missing is left out with a sentence.
     """
-    table = read_table(path)
+    table = read_table(path, *ASPECTS)
     image_column = find_column(table, ("image_name", "Image_name"), path)
     text_columns = (
         find_column(table, ("text_corrected", "corrected_text"), path),
         find_column(table, ("text_ocr", "OCR_extracted_text"), path),
     )
-    for aspect in ASPECTS:
-        find_column(table, (aspect,), path)
 
     def parse_row(record: dict[str, Any], position: str, problems: list[str]) -> Row:
         text = next((text for name in text_columns if (text := (record[name] or "").strip())), None)
         image = read_picture(path.parent / "images", str(record[image_column] or ""))
-        details = {aspect: record[aspect] for aspect in ASPECTS}
-        label = record["overall_sentiment"] or None
+        details, label = {aspect: record[aspect] for aspect in ASPECTS}, record["overall_sentiment"] or None
         return Row("memotion", str(record[image_column]), text, image, label, group_of(text, image), details)
 
     return read_rows(table, path, parse_row, unit="line", start=2)  # lines as a text editor counts them

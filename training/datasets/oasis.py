@@ -7,14 +7,12 @@ themes, chosen by a hash, are the validation rows.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from pathlib import Path
 
 from models.errors import BadInput
-from training.datasets.base import LoadResult, Row
-from training.datasets.dataset import Dataset
-from training.datasets.tables import find_file
+from training.datasets.base import Dataset, LoadResult, Row
+from training.datasets.tables import find_file, read_table
 
 RATINGS = ("valence_mean", "valence_sd", "arousal_mean", "arousal_sd")
 
@@ -27,20 +25,19 @@ def read_official(folder: Path) -> list[Row]:
     table = find_file(folder, "OASIS.csv", "OASIS")
     pictures = {path.stem.strip().lower(): path for path in folder.rglob("*.jpg")}
     rows = []
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        for line in csv.DictReader(file):
-            record = {key.strip().lower(): value for key, value in line.items() if key}
-            theme = (record.get("theme") or "").strip()
-            picture = pictures.get(theme.lower())
-            if picture is None or theme.lower().startswith("nude"):
-                continue
-            try:
-                ratings = {name: float(record[name]) for name in RATINGS}
-            except (KeyError, TypeError, ValueError) as error:
-                raise BadInput(f"{table} has no usable {', '.join(RATINGS)} for {theme!r}.") from error
-            details = {"theme": theme, "category": record.get("category", ""), **ratings}
-            group = theme.rstrip("0123456789 ")
-            rows.append(Row("oasis", theme, image=picture.read_bytes(), group=group, details=details))
+    for line in read_table(table):
+        record = {key.strip().lower(): value for key, value in line.items() if key}
+        theme = (record.get("theme") or "").strip()
+        picture = pictures.get(theme.lower())
+        if picture is None or theme.lower().startswith("nude"):
+            continue
+        try:
+            ratings = {name: float(record[name]) for name in RATINGS}
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(f"{table} has no usable {', '.join(RATINGS)} for {theme!r}.") from error
+        details = {"theme": theme, "category": record.get("category", ""), **ratings}
+        group = theme.rstrip("0123456789 ")
+        rows.append(Row("oasis", theme, image=picture.read_bytes(), group=group, details=details))
     if not rows:
         raise BadInput(f"None of the photographs of {table} lies under {folder}: unpack them there.")
     return rows

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from models.errors import BadInput, suggest
 from training import datasets
-from training.datasets.dataset import Dataset
+from training.datasets.base import Dataset
 
 
 def collect() -> dict[str, Dataset]:

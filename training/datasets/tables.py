@@ -6,7 +6,7 @@ import csv
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,27 @@ from models.io.images import SUFFIXES
 from training.datasets.base import LoadResult, Row
 
 
-def read_table(path: Path) -> list[dict[str, Any]]:
-    """csv with a header, a JSON list of objects, or one JSON object a line. `BadInput` names the file and the problem."""
+def read_table(path: Path, *columns: str) -> list[dict[str, Any]]:
+    """csv with a header, a JSON list of objects, or one JSON object a line, which must have the `columns`.
+
+    `BadInput` names the file and the problem.
+    """
     if not path.is_file():
         raise BadInput(f"{path} is missing: put the file there, or name its folder with --data or in SUBTEXT_DATA.")
     try:
         if path.suffix == ".csv":
             with path.open(encoding="utf-8-sig", newline="") as file:
-                return [dict(record) for record in csv.DictReader(file)]
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix == ".jsonl" or (text.lstrip().startswith("{") and "\n{" in text.strip()):
-            table = [json.loads(line) for line in text.splitlines() if line.strip()]
+                table = list(csv.DictReader(file))
         else:
-            table = json.loads(text)
-    except (OSError, UnicodeDecodeError, csv.Error, json.JSONDecodeError) as error:
+            text = path.read_text(encoding="utf-8-sig")
+            lines = path.suffix == ".jsonl" or (text.lstrip().startswith("{") and "\n{" in text.strip())
+            table = [json.loads(line) for line in text.splitlines() if line.strip()] if lines else json.loads(text)
+    except (OSError, ValueError, csv.Error) as error:
         raise BadInput(f"{path} cannot be read as {path.suffix[1:]}: {error}.") from error
     if not isinstance(table, list) or not all(isinstance(record, dict) for record in table):
         raise BadInput(f"{path} should hold a list of rows with named values.")
+    for name in columns:
+        find_column(table, (name,), path)
     return table
 
 
@@ -47,18 +51,15 @@ def read_rows(
 
     A record for which it raises `BadInput` is left out with a sentence; `position` ("FILE, row 3") begins each sentence.
     """
-    rows: list[Row] = []
+    rows: list[Row | None] = []
     problems: list[str] = []
     for number, record in enumerate(table, start=start):
         position = f"{path.name}, {unit} {number}"
         try:
-            row = parse(record, position, problems)
+            rows.append(parse(record, position, problems))
         except BadInput as error:
             problems.append(f"{position}: {error}; the row is left out.")
-            continue
-        if row is not None:
-            rows.append(row)
-    return rows, problems
+    return [row for row in rows if row is not None], problems
 
 
 def find_column(table: Sequence[Mapping[str, Any]], names: Sequence[str], path: Path) -> str:
@@ -99,12 +100,9 @@ def group_of(text: str | None, image: bytes | None) -> str:
     return hashlib.sha256(words.encode() if words else image or b"").hexdigest()[:16]
 
 
-def first_folder(root: Path, names: Iterable[str]) -> Path:
+def first_folder(*folders: Path) -> Path:
     """The first of these folders that exists, else the last one."""
-    for name in names:
-        if (root / name).is_dir():
-            return root / name
-    return root / name
+    return next((folder for folder in folders if folder.is_dir()), folders[-1])
 
 
 def find_file(folder: Path, name: str, title: str) -> Path:

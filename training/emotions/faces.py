@@ -26,7 +26,7 @@ from models.emotions.expressions import LABELS, SIDE, grey, standardise
 from models.io.images import open_picture
 from training.calibration.thresholds import fit_temperature
 from training.config import load_config, overrides_of
-from training.datasets.fer2013 import FER2013, VOTES
+from training.datasets.published import FER2013, VOTES
 from training.emotions.face_model import Augmentation, ExpressionNet, MultiScale, fold_norms
 from training.engine.schedules import moving_average, step_every_batch
 from training.engine.trainer import Curve, Monitor, build_trainer, curve_by_epoch

@@ -30,8 +30,7 @@ from models.errors import BadInput
 from models.evaluation_files import UNKNOWN
 from models.ocr.rapid import RapidReader
 from training.datasets import registry as datasets
-from training.datasets.base import Row
-from training.datasets.parquet import require_columns
+from training.datasets.base import Row, require_columns
 from training.metrics import classification
 from training.metrics.classification import TargetPredictions
 from training.multitask import config

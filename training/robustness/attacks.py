@@ -2,42 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
+from models.io.samples import samples
 from models.robustness.pixel_attack import Attack, attack, changed, paint, view
-from training.robustness.metrics import summary
-from training.robustness.results_cache import ResultsCache
-from training.robustness.samples import samples
-from training.robustness.targets import Settings, Study, Target
+from training.robustness.base import RobustnessConfig, Study, Target, fraction_entry, median_entry
 
 EXAMPLES = 3  # pairs of pictures that are saved for each variant and number of pixels
+Result = dict[str, Any]
 
 
-def search(target: Target, pixels: int, settings: Settings, seed: int) -> dict[str, Any]:
+class ResultsCache:
+    """Results by key in a file of JSON lines, so that a run that was killed goes on from where it stopped.
+
+    Results under another `stamp` (settings, weights) are discarded.
+    """
+
+    def __init__(self, path: Path, stamp: Result) -> None:
+        self._path = path
+        entries: list[Result] = []
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+            with suppress(ValueError):  # half a line from a killed run
+                entries.append(json.loads(line))
+        same = entries[:1] == [{"stamp": stamp}]
+        self._results = {entry["key"]: entry["found"] for entry in entries[1:]} if same else {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(
+            missing_ok=True
+        )  # written anew, so that half a line from a killed run does not swallow the next one
+        self._append({"stamp": stamp})
+        for key, result in self._results.items():
+            self._append({"key": key, "found": result})
+
+    def get(self, key: str, compute: Callable[[], Result]) -> Result:
+        """The stored result under `key`, else what `compute` gives, which is stored."""
+        if key not in self._results:
+            self._results[key] = compute()
+            self._append({"key": key, "found": self._results[key]})
+        return self._results[key]
+
+    def _append(self, entry: Result) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+
+def search(target: Target, pixels: int, settings: RobustnessConfig, seed: int) -> Result:
     """The fields of an `Attack`, with the changed pixels as [x, y, red, green, blue] in place of the picture.
 
     The search is given up if after half of its queries the score has not sunk by the fraction `give_up`.
     """
-    best: list[float] = []  # the untouched picture's score, then the best after each generation
 
-    def score(images: Sequence[Image.Image]) -> np.ndarray:
-        scores = np.asarray(target.score(images), float)
-        best.append(min([*best, float(scores.min())]))
-        return scores
-
-    def hopeless(_: Attack) -> bool:
-        half = 1 + (len(best) - 1) * settings["candidates"] > settings["queries"] / 2
-        return half and best[0] - best[-1] < settings["give_up"] * best[0]
+    def hopeless(best: Attack) -> bool:
+        return best.queries > settings.queries / 2 and best.before - best.after < settings.give_up * best.before
 
     result = attack(
-        target.image, score, pixels=pixels, queries=settings["queries"], candidates=settings["candidates"], seed=seed,
+        target.image, target.score, pixels=pixels, queries=settings.queries, candidates=settings.candidates, seed=seed,
         on_round=hopeless,
     )  # fmt: skip
     fields = ("before", "after", "fooled", "queries", "stopped")
@@ -45,12 +72,12 @@ def search(target: Target, pixels: int, settings: Settings, seed: int) -> dict[s
 
 
 def attack_targets(
-    targets: Sequence[Target], pixels: int, settings: Settings, results: ResultsCache, pairs: Path
+    targets: Sequence[Target], pixels: int, settings: RobustnessConfig, results: ResultsCache, pairs: Path
 ) -> dict[str, float]:
     """The metrics of one number of pixels; pictures before and after of the best attacks go to the folder `pairs`."""
     attacks = []
     for number, target in enumerate(tqdm(targets, desc=f"{pixels} pixels", disable=None)):
-        compute = partial(search, target, pixels, settings, settings["seed"] + number)
+        compute = partial(search, target, pixels, settings, settings.seed + number)
         result = dict(results.get(f"{pixels} {number} {target.unit}", compute))
         candidate = np.array(result.pop("pixels"), float)
         attacks.append(Attack(paint(view(target.image), candidate), **result))
@@ -58,10 +85,26 @@ def attack_targets(
         pairs.mkdir(parents=True, exist_ok=True)
         view(targets[number].image).save(pairs / f"{number}-before.png")
         attacks[number].image.save(pairs / f"{number}-after.png")
-    return summary(attacks, settings["candidates"])
+    return summary(attacks, settings.candidates)
 
 
-def examples(study: Study, variant: str, settings: Settings, results: ResultsCache) -> list[dict[str, Any]]:
+def summary(attacks: Sequence[Attack], candidates: int) -> dict[str, float]:
+    """Over the rows attacked. `random_rate`: fooled by one of the first `candidates` tries, which are drawn by chance.
+
+    That is the baseline: what the evolution adds is the rest. Fractions have Wilson's interval (Wilson 1927), medians a
+    bootstrap one.
+    """
+    return {
+        "rows": len(attacks),
+        **fraction_entry("success_rate", [result.fooled for result in attacks]),
+        "given_up": sum(result.stopped for result in attacks),
+        **fraction_entry("random_rate", [result.fooled and result.queries <= candidates + 1 for result in attacks]),
+        **median_entry("median_change", np.array([result.after - result.before for result in attacks])),
+        **median_entry("median_queries", np.array([result.queries for result in attacks], float)),
+    }
+
+
+def examples(study: Study, variant: str, settings: RobustnessConfig, results: ResultsCache) -> list[Result]:
     """For each number of pixels the sample whose score sank most, with the changed pixels.
 
     Empty where the variant answers no sample right. Pictures of a data set may not be shown; the samples are our own, and
@@ -69,13 +112,13 @@ def examples(study: Study, variant: str, settings: Settings, results: ResultsCac
     """
     memes = samples()
     targets = {
-        sample.file: target for sample, target in zip(memes, study.samples(variant, memes), strict=True) if target
+        sample.file.name: target for sample, target in zip(memes, study.samples(variant, memes), strict=True) if target
     }
     entries = []
-    for pixels in settings["pixels"] if targets else ():
+    for pixels in settings.pixels if targets else ():
         attacks = {
             file: results.get(
-                f"sample {pixels} {target.unit}", partial(search, target, pixels, settings, settings["seed"])
+                f"sample {pixels} {target.unit}", partial(search, target, pixels, settings, settings.seed)
             )
             for file, target in targets.items()
         }

@@ -15,9 +15,7 @@ from models.classifiers.heads import Head, Kind, Question, Rule
 from models.errors import BadInput
 from models.evaluation_files import UNKNOWN
 from models.weights import Card
-from training.datasets.base import LoadResult, Row
-from training.datasets.dataset import Dataset
-from training.datasets.parquet import require_columns, require_file
+from training.datasets.base import Dataset, LoadResult, Row, require_columns, require_file
 
 OFFICIAL_SUFFIXES = (".json", ".jsonl", ".csv")  # of files in the layout of a data set's owners
 

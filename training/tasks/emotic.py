@@ -15,8 +15,7 @@ from PIL import Image
 
 from models.emotions.people import CONTINUOUS, PeopleReader
 from models.errors import BadInput
-from training.datasets.base import LoadResult, Row
-from training.datasets.dataset import Dataset
+from training.datasets.base import Dataset, LoadResult, Row
 from training.datasets.emotic import CATEGORIES
 from training.tasks import inputs
 from training.tasks.base import AppTask, EvalOptions, EvalResult

@@ -13,7 +13,7 @@ from models.classifiers.heads import Head, Question, Rule
 from models.emotions import expressions
 from models.weights import Card
 from training.datasets.base import Row
-from training.datasets.fer2013 import FER2013
+from training.datasets.published import FER2013
 from training.tasks import inputs
 from training.tasks.base import AppTask, EvalOptions, EvalResult, label_names
 

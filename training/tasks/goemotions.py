@@ -12,7 +12,7 @@ from models.classifiers.heads import Head
 from models.emotions.text import LABELS
 from models.weights import Card
 from training.datasets.base import Row
-from training.datasets.goemotions import GOEMOTIONS
+from training.datasets.published import GOEMOTIONS
 from training.tasks import inputs
 from training.tasks.base import AppTask, EvalOptions, EvalResult, label_names, threshold_rule, yes_or_no
 

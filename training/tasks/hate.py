@@ -16,7 +16,7 @@ from models.errors import BadInput
 from models.weights import Card
 from training.datasets.base import Row
 from training.datasets.harmeme import HARMEME
-from training.datasets.religious_hateful import RELIGIOUS_HATEFUL
+from training.datasets.published import RELIGIOUS_HATEFUL
 from training.tasks import inputs
 from training.tasks.base import AppTask, EvalOptions, EvalResult, threshold_rule
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.classifiers.heads import Question
-from training.datasets.axiom import AXIOM
 from training.datasets.base import Row
-from training.datasets.restore import RESTORE
+from training.datasets.mental_health import AXIOM, RESTORE
 from training.tasks.base import HeadTask, unknown_label, yes_or_no
 
 ANXIETY = (

@@ -58,14 +58,14 @@ def official(tmp_path: Path) -> Path:
         entry("missing.jpg", [one_annotator([0, 0, 9, 9], ["Pain"])]),
         entry("broken.jpg", [one_annotator([0, 0, 9, 9], ["Pain"])]),
     ]
-    held = [entry("b.jpg", [several_annotators([100, 100, 300, 400])])]
-    savemat(tmp_path / "Annotations.mat", {"train": structs(train), "val": structs(held), "test": structs(held)})
+    others = [entry("b.jpg", [several_annotators([100, 100, 300, 400])])]
+    savemat(tmp_path / "Annotations.mat", {"train": structs(train), "val": structs(others), "test": structs(others)})
     return tmp_path
 
 
 def test_people_are_read_with_one_annotator_and_with_several(official: Path) -> None:
-    parts = read(official / "Annotations.mat")
-    first, second, *_ = parts["train"]
+    splits = read(official / "Annotations.mat")
+    first, second, *_ = splits["train"]
     assert first.picture == "mscoco/images/a.jpg"
     assert (first.box, first.categories, first.continuous) == (
         (100, 100, 300, 400),
@@ -73,29 +73,25 @@ def test_people_are_read_with_one_annotator_and_with_several(official: Path) -> 
         (7, 5, 4),
     )
     assert (second.categories, second.gender, second.age) == (("Peace",), "Male", "Adult")
-    [held] = parts["validation"]
-    assert (held.categories, held.continuous, held.gender) == (("Fear", "Peace"), (3, 3, 3), "Female")
+    [person] = splits["validation"]
+    assert (person.categories, person.continuous, person.gender) == (("Fear", "Peace"), (3, 3, 3), "Female")
 
 
 def test_the_arrays_and_the_table(official: Path, tmp_path: Path) -> None:
-    told: list[int] = []
-    train, validation, test = convert(
-        official / "Annotations.mat", official / "emotic", tmp_path / "out", on_done=told.append
-    )
-    assert (train.part, train.people) == ("train", 2)
+    train, validation, test = convert(official / "Annotations.mat", official / "emotic", tmp_path / "out")
+    assert (train.split, train.people) == ("train", 2)
     assert train.skipped == {"missing pictures": 1, "unreadable pictures": 1, "boxes without area": 1}
     assert (validation.people, test.people) == (1, 1)
     context, body = (np.load(tmp_path / "out" / f"train_{name}.npy") for name in ("context", "body"))
     assert (context.shape, body.shape, body.dtype) == ((2, 224, 224, 3), (2, 128, 128, 3), np.uint8)
     assert np.abs(body[0, 64, 64].astype(int) - [200, 100, 50]).max() < 6
     categories = np.load(tmp_path / "out" / "train_categories.npy")
-    assert [CATEGORIES[at] for at in np.flatnonzero(categories[0])] == ["Anger", "Doubt/Confusion"]
+    assert [CATEGORIES[number] for number in np.flatnonzero(categories[0])] == ["Anger", "Doubt/Confusion"]
     assert np.load(tmp_path / "out" / "train_continuous.npy").tolist() == [[7, 5, 4], [7, 5, 4]]
     rows = list(csv.DictReader((tmp_path / "out" / "train.csv").open(encoding="utf-8")))
     assert rows[1]["picture"] == "mscoco/images/a.jpg"
     assert [rows[1][side] for side in ("left", "top", "right", "bottom")] == ["0", "0", "90", "480"]
     assert not list((tmp_path / "out").glob("*.part*"))
-    assert len(told) == 5 + 1 + 1
 
 
 def test_other_files_are_refused(official: Path, tmp_path: Path) -> None:

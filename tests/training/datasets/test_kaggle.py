@@ -22,17 +22,17 @@ GOOD = "Basic " + base64.b64encode(b"somebody:secret").decode()
 
 
 def archive() -> bytes:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as file:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("memotion_dataset_7k/labels.csv", "image_name\n")
-    return held.getvalue()
+    return buffer.getvalue()
 
 
 class Handler(BaseHTTPRequestHandler):
-    asked: list[str] = []  # noqa: RUF012 # of the one server of a test
+    paths: list[str] = []  # noqa: RUF012 # of the one server of a test
 
     def do_POST(self) -> None:
-        self.asked.append(self.path)
+        self.paths.append(self.path)
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.headers.get("Authorization") != GOOD:
             self._send(401, b"{}", "application/json")
@@ -62,7 +62,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[Han
     from kaggle.api.kaggle_api_extended import KaggleApi
     from kagglesdk import kaggle_env
 
-    Handler.asked = []
+    Handler.paths = []
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=running.serve_forever, daemon=True)
     thread.start()
@@ -76,17 +76,17 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[Han
     thread.join()
 
 
-def token(path: Path, **held: object) -> str:
-    path.write_text(json.dumps(held), encoding="utf-8")
+def token(path: Path, **content: object) -> str:
+    path.write_text(json.dumps(content), encoding="utf-8")
     return str(path)
 
 
 def test_downloads_and_unpacks(server: type[Handler], tmp_path: Path) -> None:
     name = token(tmp_path / "kaggle.json", username="somebody", key="secret")
-    found = download.download(Namespace(name="memotion", kaggle_json=name, data=str(tmp_path / "data")))
-    assert found == tmp_path / "data" / "memotion_dataset_7k" / "labels.csv"
-    assert found.read_text() == "image_name\n"
-    assert any(path.endswith("DownloadDataset") for path in server.asked)
+    table = download.download(Namespace(name="memotion", kaggle_json=name, data=str(tmp_path / "data")))
+    assert table == tmp_path / "data" / "memotion_dataset_7k" / "labels.csv"
+    assert table.read_text() == "image_name\n"
+    assert any(path.endswith("DownloadDataset") for path in server.paths)
     assert not list((tmp_path / "data").glob("*.zip"))
     assert "KAGGLE_KEY" not in os.environ
 
@@ -99,13 +99,13 @@ def test_a_refused_token_is_one_sentence(server: type[Handler], tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("held", "told"),
+    ("content", "message"),
     [("not json", "is no kaggle.json"), ('{"username": "a"}', "is no kaggle.json"), ("[1]", "is no kaggle.json"),
      ('{"username": "a", "key": " "}', "is empty")],
 )  # fmt: skip
-def test_a_wrong_file_is_one_sentence(tmp_path: Path, held: str, told: str) -> None:
-    (tmp_path / "kaggle.json").write_text(held)
-    with pytest.raises(BadInput, match=told):
+def test_a_wrong_file_is_one_sentence(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "kaggle.json").write_text(content)
+    with pytest.raises(BadInput, match=message):
         download.credentials(tmp_path / "kaggle.json")
 
 

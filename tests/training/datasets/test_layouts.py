@@ -14,10 +14,9 @@ from PIL import Image
 from models.errors import BadInput
 from models.evaluation_files import UNKNOWN
 from training.datasets import base
-from training.datasets.axiom import AXIOM
 from training.datasets.base import Row, usable_rows
 from training.datasets.memotion import MEMOTION, MEMOTION_POLARITY
-from training.datasets.restore import RESTORE
+from training.datasets.mental_health import AXIOM, RESTORE
 from training.tasks import registry
 from training.tasks.memotion import GRADES
 
@@ -35,9 +34,9 @@ HEADER = [
 
 
 def picture(colour: int = 90) -> bytes:
-    held = io.BytesIO()
-    Image.new("RGB", (20, 16), (colour, 40, 40)).save(held, "PNG")
-    return held.getvalue()
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 16), (colour, 40, 40)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def memotion_csv(root: Path, lines: list[list[str]], header: list[str] = HEADER) -> None:
@@ -128,8 +127,8 @@ def table(root: Path, name: str, rows: list[dict[str, Any]], kind: str = "json")
     elif kind == "jsonl":
         file.write_text("\n".join(json.dumps(row) for row in rows))
     else:
-        with file.open("w", newline="") as held:
-            writer = csv.DictWriter(held, list(rows[0]))
+        with file.open("w", newline="") as lines:
+            writer = csv.DictWriter(lines, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
     return file
@@ -154,10 +153,10 @@ def test_axiom(tmp_path: Path, kind: str) -> None:
         {"sample_id": "TR-4", "image_id": "TR-1.jpg", "ocr_text": "x", "meme_anxiety_category": ""},
     ]
     table(tmp_path, "axiom", rows, kind)
-    found, problems = AXIOM.load("train", tmp_path)
-    assert [(row.id, row.image is not None) for row in found] == [("TR-1", True), ("TR-2", False)]
+    loaded, problems = AXIOM.load("train", tmp_path)
+    assert [(row.id, row.image is not None) for row in loaded] == [("TR-1", True), ("TR-2", False)]
     task = registry.head_tasks("axiom")[0]
-    assert [task.targets[0].classes[task.encode_row(row)[0]] for row in found] == ["restlessness", "irritability"]
+    assert [task.targets[0].classes[task.encode_row(row)[0]] for row in loaded] == ["restlessness", "irritability"]
     assert [problem.split(":")[0] for problem in problems] == ["train." + kind + f", row {n}" for n in (2, 3, 4)]
     assert "its words are used alone" in problems[0]
     assert "the row is left out" in problems[1]
@@ -172,23 +171,23 @@ def test_restore_takes_lists(tmp_path: Path, kind: str) -> None:
         {"sample_id": "TR-1", "ocr_text": "b", "meme_depressive_categories": [] if kind == "json" else ""},
     ]
     table(tmp_path, "restore", rows, kind)
-    found, _ = RESTORE.load("train", tmp_path)
+    loaded, _ = RESTORE.load("train", tmp_path)
     task = registry.head_tasks("restore")[0]
     names = [question.name for question in task.targets]
-    assert [name for name, yes in zip(names, task.encode_row(found[0]), strict=True) if yes] == [
+    assert [name for name, yes in zip(names, task.encode_row(loaded[0]), strict=True) if yes] == [
         "feeling_down",
         "self_harm",
     ]
-    assert sum(task.encode_row(found[1])) == 0
+    assert sum(task.encode_row(loaded[1])) == 0
 
 
 def test_a_strange_category_names_the_row(tmp_path: Path) -> None:
     table(tmp_path, "restore", [{"sample_id": "TR-1", "ocr_text": "a", "meme_depressive_categories": ["Hunger"]}])
-    found, _ = RESTORE.load("train", tmp_path)
+    loaded, _ = RESTORE.load("train", tmp_path)
     with pytest.raises(
         BadInput, match="Row TR-1: 'hunger' is no answer to depression, which knows lack_of_interest, feel"
     ):
-        registry.head_tasks("restore")[0].encode_row(found[0])
+        registry.head_tasks("restore")[0].encode_row(loaded[0])
 
 
 LEVELS = {"humour": "funny", "sarcasm": "general", "offensive": "slight", "motivational": "motivational"}
@@ -215,18 +214,20 @@ STRANGE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("task", "row", "told"), STRANGE, ids=lambda one: one if isinstance(one, str) else "")
-def test_a_label_outside_the_set_is_told_what_the_file_may_hold(task: str, row: Row, told: str) -> None:
+@pytest.mark.parametrize(("task", "row", "message"), STRANGE, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_label_outside_the_set_is_told_what_the_file_may_hold(task: str, row: Row, message: str) -> None:
     target, problems = registry.head_tasks(task)[0].encode([row])
-    assert problems == [f"Row 7: {told}"]
+    assert problems == [f"Row 7: {message}"]
     assert (target == UNKNOWN).all()
 
 
-@pytest.mark.parametrize(("held", "told"), [("{", "cannot be read"), ("3", "list of rows"), ("[]", "has no rows")])
-def test_a_damaged_table_is_one_sentence(tmp_path: Path, held: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"), [("{", "cannot be read"), ("3", "list of rows"), ("[]", "has no rows")]
+)
+def test_a_damaged_table_is_one_sentence(tmp_path: Path, content: str, message: str) -> None:
     file = table(tmp_path, "axiom", [{"sample_id": "TR-1"}])
-    file.write_text(held)
-    with pytest.raises(BadInput, match=told):
+    file.write_text(content)
+    with pytest.raises(BadInput, match=message):
         AXIOM.load("train", tmp_path)
 
 
@@ -239,13 +240,13 @@ def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
     row = {"sample_id": "1", "image_id": "../axiom.png", "ocr_text": "", "meme_anxiety_category": "Nervousness"}
     table(tmp_path, "axiom", [row])
     (tmp_path / "axiom" / "axiom.png").write_bytes(picture())
-    found, problems = AXIOM.load("train", tmp_path)
-    assert found == []
+    loaded, problems = AXIOM.load("train", tmp_path)
+    assert loaded == []
     assert "is no name of a picture" in problems[0]
 
 
 def test_unreadable_pictures_leave_their_words() -> None:
     rows = [Row("x", "1", "words", b"broken"), Row("x", "2", None, b"broken"), Row("x", "3", None, picture())]
-    found, problems = usable_rows(rows)
-    assert [(row.id, row.image is None) for row in found] == [("1", True), ("3", False)]
+    loaded, problems = usable_rows(rows)
+    assert [(row.id, row.image is None) for row in loaded] == [("1", True), ("3", False)]
     assert len(problems) == 3

@@ -175,9 +175,9 @@ def test_odd_posts_are_a_sentence_each_and_the_rest_goes_on(tmp_path: Path) -> N
         ["dreaddit-train.csv", " row 2"],
         ["dreaddit-train.csv", " row 3: 'cats' is none of the forums domesticviolence"],
     ]
-    target, told = registry.head_tasks("stress")[0].encode(rows)
+    target, problems = registry.head_tasks("stress")[0].encode(rows)
     assert target[:, 0].tolist() == [1, 1, -1, -1]
-    assert told == ["Row 4: '3' is no answer to stress, which knows 0, 1."]
+    assert problems == ["Row 4: '3' is no answer to stress, which knows 0, 1."]
     assert registry.head_tasks("stress-domain")[0].encode(rows)[0][:, 0].tolist() == [2, -1, 2, 2]
     posts(path, {}, without="label")
     with pytest.raises(BadInput, match=r"dreaddit-train\.csv has no column 'label': it has"):
@@ -219,24 +219,24 @@ def test_harmeme(place: str, table: str, tmp_path: Path) -> None:
     rows = [meme(1), meme(2, ["somewhat harmful", "individual"]), meme(3, ["Very harmful", "society"], text="")]
     memes(tmp_path / place, "train", rows, table)
     memes(tmp_path / place, "val", [meme(4)], table)
-    found, problems = datasets.get("harmeme").load("train", tmp_path)
+    loaded, problems = datasets.get("harmeme").load("train", tmp_path)
     assert problems == []
-    assert [(row.id, row.label, row.text) for row in found] == [
+    assert [(row.id, row.label, row.text) for row in loaded] == [
         ("covid_memes_1.png", 0, "words 1"),
         ("covid_memes_2.png", 1, "words 2"),
         ("covid_memes_3.png", 1, None),
     ]
-    assert [dict(row.details) for row in found] == [
+    assert [dict(row.details) for row in loaded] == [
         {"raw_label": "not harmful", "harm_level": "not harmful", "target": None},
         {"raw_label": "somewhat harmful|individual", "harm_level": "somewhat harmful", "target": "individual"},
         {"raw_label": "very harmful|society", "harm_level": "very harmful", "target": "society"},
     ]
-    assert all(row.image == drawn() for row in found)
-    assert found[0].group == group_of("words 1", None)
-    [held], _ = HARMEME.load("validation", tmp_path)
-    assert held.id == "covid_memes_4.png"
+    assert all(row.image == drawn() for row in loaded)
+    assert loaded[0].group == group_of("words 1", None)
+    [row], _ = HARMEME.load("validation", tmp_path)
+    assert row.id == "covid_memes_4.png"
     names = registry.head_tasks("target")[0].targets[0].classes
-    assert [names[one] for [one] in registry.head_tasks("target")[0].encode(found)[0]] == [
+    assert [names[number] for [number] in registry.head_tasks("target")[0].encode(loaded)[0]] == [
         "nobody",
         "individual",
         "society",
@@ -254,8 +254,8 @@ def test_odd_memes_are_a_sentence_each_and_the_rest_goes_on(tmp_path: Path) -> N
         meme(5, ["very harmful", "cats"]),
     ]
     memes(tmp_path / "harmeme", "train", rows)
-    found, problems = HARMEME.load("train", tmp_path)
-    assert [(row.text, row.image is None) for row in found] == [
+    loaded, problems = HARMEME.load("train", tmp_path)
+    assert [(row.text, row.image is None) for row in loaded] == [
         ("words 1", False),
         ("words 9", True),
         ("words 4", True),
@@ -266,7 +266,7 @@ def test_odd_memes_are_a_sentence_each_and_the_rest_goes_on(tmp_path: Path) -> N
     assert problems[1].endswith("its words are used alone.")
     assert problems[2].endswith("the row is left out.")
     assert "is no name of a picture" in problems[4]
-    assert registry.head_tasks("target")[0].encode(found)[1] == [
+    assert registry.head_tasks("target")[0].encode(loaded)[1] == [
         "Row covid_memes_5.png: 'cats' is no answer to target, which knows nobody, individual, organization, community, "
         "society."
     ]

@@ -9,18 +9,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.errors import BadInput
-from training.datasets.base import Row
+from training.datasets.base import Dataset, Row, parquet_path
 from training.datasets.dreaddit import DREADDIT
-from training.datasets.fer2013 import FER2013, VOTES
 from training.datasets.flickr8k import FLICKR8K
-from training.datasets.goemotions import GOEMOTIONS
 from training.datasets.harmeme import HARMEME
-from training.datasets.hate_text import HATE_TEXT
 from training.datasets.memotion import ASPECTS, MEMOTION
 from training.datasets.oasis import OASIS
-from training.datasets.parquet import parquet_path, read_file
+from training.datasets.published import FER2013, GOEMOTIONS, HATE_TEXT, RELIGIOUS_HATEFUL, VOTES
 from training.datasets.registry import DATASETS, get
-from training.datasets.religious_hateful import RELIGIOUS_HATEFUL
+
+OWN = Dataset("own")  # a file of anybody's, with the usual columns
 
 
 def write(path: Path, **columns: list) -> Path:
@@ -119,17 +117,16 @@ def test_files_of_other_tools(tmp_path: Path) -> None:
         text=["  ", None, "x"],
         label=[1.0, float("nan"), 0.0],
     )
-    rows = read_file(path)
+    rows = OWN.read_parquet(path)
     assert [row.image for row in rows] == [b"1", None, None]
     assert [row.text for row in rows] == [None, None, "x"]
     assert [row.label for row in rows] == [1, None, 0]
     assert [row.id for row in rows] == ["0", "1", "2"]
     assert rows[0].source == "own"
-    assert [row.id for row in read_file(path, limit=2)] == ["0", "1"]
-    assert [row.label for row in read_file(write(tmp_path / "t.parquet", text=["a", "b"], label=[True, False]))] == [
-        1,
-        0,
-    ]
+    assert [row.id for row in OWN.read_parquet(path, limit=2)] == ["0", "1"]
+    assert [
+        row.label for row in OWN.read_parquet(write(tmp_path / "t.parquet", text=["a", "b"], label=[True, False]))
+    ] == [1, 0]
 
 
 REQUIRED = {
@@ -168,14 +165,14 @@ def test_an_unknown_data_set_is_refused_with_the_nearest_name() -> None:
 def test_several_missing_columns_are_named_at_once(tmp_path: Path) -> None:
     path = write(tmp_path / "own.parquet", text=["x"])
     with pytest.raises(BadInput, match="no columns 'label', 'target', which own needs: it has 'text'"):
-        read_file(path, required=("label", "text", "target"))
+        OWN.read_parquet(path, required=("label", "text", "target"))
 
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"There is no file .*nowhere\.parquet: check its name"):
-        read_file(tmp_path / "nowhere.parquet")
+        OWN.read_parquet(tmp_path / "nowhere.parquet")
     (tmp_path / "text.parquet").write_text("not Parquet")
     with pytest.raises(BadInput, match="cannot be read as a Parquet file"):
-        read_file(tmp_path / "text.parquet")
+        OWN.read_parquet(tmp_path / "text.parquet")
     with pytest.raises(BadInput, match="neither a column image nor a column text, but label"):
-        read_file(write(tmp_path / "labels.parquet", label=[1]))
+        OWN.read_parquet(write(tmp_path / "labels.parquet", label=[1]))

@@ -17,7 +17,7 @@ from PIL import Image
 
 from models.emotions.expressions import LABELS, SIDE, ExpressionClassifier, prepare
 from training.config import load_config
-from training.datasets.fer2013 import VOTES
+from training.datasets.published import VOTES
 from training.emotions import faces as face_training
 from training.emotions.face_model import Augmentation, ExpressionNet, MultiScale, fold_norms
 

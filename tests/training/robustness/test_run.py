@@ -17,19 +17,16 @@ from streamlit.testing.v1 import AppTest
 from components.evaluate import robustness_study
 from models import evaluation_files, weights
 from models.errors import BadInput
-from models.io.images import open_picture
+from models.io.samples import Sample, samples
 from models.robustness.pixel_attack import paint, view
 from models.weights import Card
 from tests.conftest import drawn
 from training.cli import main
 from training.metrics.intervals import wilson_interval
-from training.robustness import metrics
 from training.robustness import run as robustness
-from training.robustness import targets as robustness_targets
-from training.robustness.results_cache import ResultsCache
+from training.robustness.attacks import ResultsCache, summary
+from training.robustness.base import RobustnessConfig, Target, poisoned_rows, target_or_none, trigger
 from training.robustness.run import run
-from training.robustness.samples import Sample, samples
-from training.robustness.targets import Target, target_or_none, trigger
 
 GREY = Image.new("RGB", (60, 40), (90, 90, 90))
 SHIPPED = Path(__file__).parents[3] / "weights"
@@ -40,35 +37,35 @@ class Easy:
 
     folder, what, score, drawn = "easy", "It says no.", "red", "all of them"
     variants = ("weak", "strong")
-    asked = 0
+    scored = 0
 
-    def __init__(self, data: Path, settings: dict, cache: Path) -> None:
-        self.rows = settings["rows"]
+    def __init__(self, data: Path, settings: RobustnessConfig, cache: Path) -> None:
+        self.rows = settings.rows
 
     def cards(self, variant: str) -> tuple[Card, ...]:
         return (Card("easy", Path(), {"name": "easy"}, {}),)
 
     def targets(self, variant: str) -> list[Target]:
         def score(images: Sequence[Image.Image]) -> np.ndarray:
-            Easy.asked += len(images)
+            Easy.scored += len(images)
             if variant == "strong":
                 return np.ones(len(images))
             return np.array([0.9 - np.asarray(image)[..., 0].max() / 255 for image in images])
 
         return [Target(GREY, score)] * self.rows
 
-    def samples(self, variant: str, shown: Sequence[Sample]) -> list[Target | None]:
-        return [None, *(Target(sample.image, self.targets(variant)[0].score) for sample in shown[1:])]
+    def samples(self, variant: str, samples: Sequence[Sample]) -> list[Target | None]:
+        return [None, *(Target(sample.open(), self.targets(variant)[0].score) for sample in samples[1:])]
 
-    def poisoned(self, variant: str, share: float) -> dict[str, float]:
-        return {"share": share, "clean_auroc": 0.8 - share}
+    def poisoned(self, variant: str, fraction: float) -> dict[str, float]:
+        return {"share": fraction, "clean_auroc": 0.8 - fraction}
 
 
 @pytest.fixture
 def easy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setitem(robustness.STUDIES, "hate", Easy)
-    monkeypatch.setattr(Easy, "asked", 0)
+    monkeypatch.setattr(Easy, "scored", 0)
     (tmp_path / "weights" / "easy").mkdir(parents=True)
     (tmp_path / "weights" / "easy" / "config.json").write_text('{"name": "easy"}')
     return argparse.Namespace(data=str(tmp_path), out=str(tmp_path / "out"), rows=4, queries=200)
@@ -104,15 +101,15 @@ def test_example_pairs_come_from_our_own_samples(tmp_path: Path, easy: argparse.
     ours = samples()
     weak, strong = report["examples"]["weak"], report["examples"]["strong"]
     assert [line["pixels"] for line in weak] == [1, 3, 5]
-    assert all(line["file"] in {sample.file for sample in ours[1:]} for line in (*weak, *strong))
+    assert all(line["file"] in {sample.file.name for sample in ours[1:]} for line in (*weak, *strong))
     assert all(line["samples"] == len(ours) - 1 for line in (*weak, *strong))
     assert strong[0]["changed"] == [] and not strong[0]["fooled"] and strong[0]["samples_fooled"] == 0
     [study] = robustness_study.studies(tmp_path / "weights")
-    for one in robustness_study.examples(study):
-        before = view(open_picture(one["sample"].file.read_bytes()).image)
-        after = paint(before, np.array(one["changed"], float))
+    for example in robustness_study.examples(study):
+        before = view(example["sample"].open())
+        after = paint(before, np.array(example["changed"], float))
         different = (np.asarray(before) != np.asarray(after)).any(-1).sum()
-        assert different == len(one["changed"]) <= one["pixels"]
+        assert different == len(example["changed"]) <= example["pixels"]
 
 
 def test_an_example_pair_is_drawn(tmp_path: Path, easy: argparse.Namespace) -> None:
@@ -125,11 +122,11 @@ def test_an_example_pair_is_drawn(tmp_path: Path, easy: argparse.Namespace) -> N
 
     app = AppTest.from_function(page, args=(tmp_path / "weights",), default_timeout=60).run()
     assert not app.exception
-    assert any("the attack wins" in one.value for one in app.caption)
+    assert any("the attack wins" in caption.value for caption in app.caption)
     variant, pixels = app.button_group[0], app.button_group[1]
     assert [*variant.options] == ["weak", "strong"] and [*pixels.options] == ["1", "3", "5"]
     app.button_group[0].set_value("strong").run()
-    assert any("the answer stands" in one.value for one in app.caption)
+    assert any("the answer stands" in caption.value for caption in app.caption)
 
 
 def test_what_is_answered_wrong_is_no_target() -> None:
@@ -139,21 +136,21 @@ def test_what_is_answered_wrong_is_no_target() -> None:
 
 def test_a_run_goes_on_where_it_was_killed(tmp_path: Path, easy: argparse.Namespace) -> None:
     first = run("robustness_hate", easy)
-    asked = Easy.asked
+    scored = Easy.scored
     assert run("robustness_hate", easy) == first
-    assert Easy.asked == asked  # nothing was asked again
-    kept = tmp_path / "out" / "robustness_hate" / "weak.jsonl"
-    lines = kept.read_text().splitlines(keepends=True)
-    kept.write_text("".join(lines[:3]) + lines[3][:20])  # killed within a line
+    assert Easy.scored == scored  # nothing was scored again
+    stored = tmp_path / "out" / "robustness_hate" / "weak.jsonl"
+    lines = stored.read_text().splitlines(keepends=True)
+    stored.write_text("".join(lines[:3]) + lines[3][:20])  # killed within a line
     assert run("robustness_hate", easy) == first
-    assert Easy.asked > asked
-    asked = Easy.asked
+    assert Easy.scored > scored
+    scored = Easy.scored
     easy.rows = 5  # more rows: the others stay
     run("robustness_hate", easy)
-    assert 0 < Easy.asked - asked <= 3 * (26 + 101)
-    easy.rows, easy.queries, asked = 4, 100, Easy.asked
+    assert 0 < Easy.scored - scored <= 3 * (26 + 101)
+    easy.rows, easy.queries, scored = 4, 100, Easy.scored
     run("robustness_hate", easy)  # other settings: all anew
-    assert Easy.asked - asked >= 12 * 26
+    assert Easy.scored - scored >= 12 * 26
 
 
 def test_one_variant_again_leaves_the_others(tmp_path: Path, easy: argparse.Namespace) -> None:
@@ -173,10 +170,10 @@ def test_what_another_run_wrote_meanwhile_stays(
 ) -> None:
     poisoned = Easy.poisoned
 
-    def interrupted(self: Easy, variant: str, share: float) -> dict[str, float]:
+    def interrupted(self: Easy, variant: str, fraction: float) -> dict[str, float]:
         if variant == "strong":
             run("robustness_hate", argparse.Namespace(**vars(easy) | {"variant": ["weak"]}))
-        return poisoned(self, variant, share)
+        return poisoned(self, variant, fraction)
 
     monkeypatch.setattr(Easy, "poisoned", interrupted)
     easy.variant = ["strong"]
@@ -192,7 +189,7 @@ def test_figures_of_earlier_weights_are_told(tmp_path: Path, easy: argparse.Name
 
 def pictures(count: int) -> list[bytes]:
     rng = np.random.default_rng(count)
-    return [drawn(colour=tuple(int(one) for one in rng.integers(0, 255, 3))) for _ in range(count)]
+    return [drawn(colour=tuple(rng.integers(0, 255, 3).tolist())) for _ in range(count)]
 
 
 ROWS = {
@@ -218,24 +215,24 @@ TASKS = {
 @pytest.mark.parametrize("task", TASKS)
 def test_the_real_tasks_on_drawn_rows(task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name, folder, clean = TASKS[task]
-    for part, count in (("train", 20), ("validation", 12)):
+    for split, count in (("train", 20), ("validation", 12)):
         columns = {"id": [str(row) for row in range(count)], "image": pictures(count), **ROWS[name](count)}
-        pq.write_table(pa.table(columns), tmp_path / f"{name}.{part}.parquet")
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.{split}.parquet")
     shelf = tmp_path / "weights"
     shelf.mkdir()
-    for one in SHIPPED.iterdir():
-        if one.name != folder:
-            (shelf / one.name).symlink_to(one)
+    for shipped in SHIPPED.iterdir():
+        if shipped.name != folder:
+            (shelf / shipped.name).symlink_to(shipped)
     (shelf / folder).mkdir()  # the figures go here, not into the repository
     for file in (SHIPPED / folder).iterdir():
         if file.name != evaluation_files.ROBUSTNESS:
             (shelf / folder / file.name).symlink_to(file)
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(shelf))
-    small = {
-        "task": task, "rows": 2, "pixels": [1], "queries": 10, "candidates": 5, "seed": 7, "give_up": 0.1, "train_rows": 20,
-        "epochs": 1, "shares": [0.0, 0.1], "trigger": 5, "moved": 0.5,
-    }  # fmt: skip
-    monkeypatch.setattr(robustness.config, "read", lambda *_: dict(small))
+    small = RobustnessConfig(
+        task=task, rows=2, pixels=(1,), queries=10, candidates=5, seed=7, give_up=0.1, train_rows=20, epochs=1,
+        shares=(0.0, 0.1), trigger=5, moved=0.5, threads=1,
+    )  # fmt: skip
+    monkeypatch.setattr(robustness, "load_config", lambda *_: small)
     words = [
         "robustness",
         f"robustness_{task}",
@@ -256,10 +253,10 @@ def test_the_real_tasks_on_drawn_rows(task: str, tmp_path: Path, monkeypatch: py
         assert [line["share"] for line in lines] == [0.0, 0.1], variant
         for line in lines:
             assert line[f"{clean}_low"] <= line[clean] <= line[f"{clean}_high"], variant
-    [study] = [one for one in robustness_study.studies(shelf) if one["folder"] == folder]
+    [study] = [study for study in robustness_study.studies(shelf) if study["folder"] == folder]
     assert robustness_study.outdated(study) == []
     assert study["weights"] == {
-        variant: {one: weights.card(one).identity for one in made} for variant, made in report["weights"].items()
+        variant: {name: weights.card(name).identity for name in made} for variant, made in report["weights"].items()
     }
 
 
@@ -287,13 +284,13 @@ def test_a_trigger_is_the_same_few_pixels_in_every_picture() -> None:
 
 
 def test_rows_poisoned_at_a_smaller_share_are_among_those_at_a_larger_one() -> None:
-    few, many = (set(robustness_targets.poisoned_rows(1000, share, 7).tolist()) for share in (0.01, 0.1))
+    few, many = (set(poisoned_rows(1000, fraction, 7).tolist()) for fraction in (0.01, 0.1))
     assert len(few) == 10 and len(many) == 100
     assert few < many
 
 
 def test_summaries_of_nothing_are_no_number() -> None:
-    assert np.isnan(metrics.summary([], 25)["success_rate"])
+    assert np.isnan(summary([], 25)["success_rate"])
 
 
 def test_findings_under_other_settings_are_thrown_away(tmp_path: Path) -> None:
