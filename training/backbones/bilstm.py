@@ -45,7 +45,7 @@ class BiLSTM(Backbone):
 
 
 class LSTMReader(nn.Module):
-    """(B, W) word ids to (B, W, 2 hidden)."""
+    """Word ids to tokens: the states of an LSTM in both directions."""
 
     def __init__(self, words: int, size: int, hidden: int, *, dropout: float) -> None:
         super().__init__()
@@ -55,6 +55,7 @@ class LSTMReader(nn.Module):
         self.backward_lstm = nn.LSTM(size, hidden, batch_first=True)
 
     def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Word ids (B, W) and their mask to tokens (B, W, 2 hidden) and the mask."""
         if self.training:
             dropped = (torch.rand_like(mask, dtype=torch.float32) < WORD_DROPOUT) & mask
             ids = ids.masked_fill(dropped, UNKNOWN)

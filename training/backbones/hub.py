@@ -86,13 +86,14 @@ class HuggingFace(Backbone):
 
 
 class LastHiddenState(nn.Module):
-    """Token ids (B, W) to the last layer's states (B, W, width)."""
+    """A transformers tower's last layer."""
 
     def __init__(self, tower: nn.Module) -> None:
         super().__init__()
         self.tower = tower
 
     def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Token ids (B, W) and their mask to states (B, W, width) and the mask."""
         first = torch.arange(mask.shape[1], device=mask.device)[None] == 0
         attended = mask | (~mask.any(dim=1, keepdim=True) & first)  # attention over no tokens is undefined
         return self.tower(input_ids=ids, attention_mask=attended.long()).last_hidden_state, mask
@@ -131,13 +132,14 @@ class OpenClip(Backbone):
 
 
 class PatchTokens(nn.Module):
-    """Pixels (B, 3, S, S) to patch tokens (B, patches, width)."""
+    """The patch tokens of an open_clip tower."""
 
     def __init__(self, visual: nn.Module) -> None:
         super().__init__()
         self.visual = visual
 
     def forward(self, pixels: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels (B, 3, S, S) and a mask (B, 1) to tokens (B, patches, width) and their mask."""
         _, tokens = self.visual(pixels)  # (B, patches, width)
         return tokens, mask.expand(-1, tokens.shape[1])
 
@@ -152,6 +154,7 @@ class TextTokens(nn.Module):
         self.register_buffer("causal_mask", model.attn_mask, persistent=False)
 
     def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Token ids (B, W) and their mask to states (B, W, width) and the mask."""
         length = ids.shape[1]
         states = self.embedding(ids) + self.positions[:length]
         return self.norm(self.transformer(states, attn_mask=self.causal_mask[:length, :length])), mask
@@ -205,13 +208,14 @@ class VisionBackbone(Backbone):
 
 
 class FeatureMap(nn.Module):
-    """Pixels (B, 3, S, S) to tokens (B, positions, width); in training half of the images are mirrored."""
+    """The positions of a network's last feature map; in training half of the images are mirrored."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.body = network
 
     def forward(self, pixels: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels (B, 3, S, S) and a mask (B, 1) to tokens (B, positions, width) and their mask."""
         if self.training:
             mirrored = torch.rand(len(pixels), 1, 1, 1, device=pixels.device) < 0.5
             pixels = torch.where(mirrored, pixels.flip(-1), pixels)

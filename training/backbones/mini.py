@@ -115,7 +115,7 @@ class MiniLM(PreparedTower):
 
 
 class HiddenStates(nn.Module):
-    """Embedded word pieces (B, W, 384) to (B, W, 768): the state below the upper `layers` beside the last layer's."""
+    """The state below the upper `layers` beside the last layer's."""
 
     def __init__(self, layers: int = UPPER_LAYERS) -> None:
         super().__init__()
@@ -123,6 +123,7 @@ class HiddenStates(nn.Module):
         self.lower_layers = len(self.tower.encoder.layer) - layers  # type: ignore[union-attr,arg-type]
 
     def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Embedded word pieces (B, W, 384) and their mask to states (B, W, 768) and the mask."""
         output = self.tower(inputs_embeds=embedded, attention_mask=mask.long(), output_hidden_states=True)
         return torch.cat([output.hidden_states[self.lower_layers], output.last_hidden_state], dim=-1), mask
 
@@ -131,18 +132,20 @@ class PassThrough(nn.Module):
     """What is left of a frozen tower: its tokens are prepared."""
 
     def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens and mask as they are."""
         return tokens, mask
 
 
 class MeanToken(nn.Module):
-    """(B, N, D) and mask to one token (B, 1, D), the mean of the real ones; of a single token it is that token."""
+    """The mean of the real tokens; of a single token it is that token."""
 
     def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (B, N, D) and their mask (B, N) to the mean token (B, 1, D) and its mask (B, 1)."""
         return masked_mean(tokens, mask)[:, None], mask.any(1, keepdim=True)
 
 
 class UpperLayers(nn.Module):
-    """MiniLM's upper `layers` on the state below them: (B, W, 768: that state and the last layer's) to the same shape."""
+    """MiniLM's upper `layers`, applied to the state below them; the last layer's state, which comes beside it, is kept."""
 
     def __init__(self, layers: int = UPPER_LAYERS) -> None:
         super().__init__()
@@ -153,6 +156,7 @@ class UpperLayers(nn.Module):
         self.layers = nn.ModuleList(tower.encoder.layer[len(tower.encoder.layer) - layers :])
 
     def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """States (B, W, 768) and their mask to states of the same shape and the mask."""
         states, last = tokens[..., :WIDTH], tokens[..., WIDTH:]
         bias = (~mask[:, None, None]).to(states.dtype) * -1e4  # (B, 1, 1, W); a text without words attends to padding
         for layer in self.layers:
