@@ -147,7 +147,9 @@ class PatchTokens(nn.Module):
 class TextTokens(nn.Module):
     """Token states after the last layer; the text tower's attention is causal, so padding behind changes nothing."""
 
-    def __init__(self, model: nn.Module) -> None:
+    causal_mask: Tensor
+
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.embedding, self.positions = model.token_embedding, model.positional_embedding
         self.transformer, self.norm = model.transformer, model.ln_final

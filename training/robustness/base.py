@@ -121,7 +121,8 @@ class Features:
 
     def cached_images(self, tower: str, images: Sequence[Image.Image]) -> np.ndarray:
         """As `images`, cached on the disk."""
-        key = [*(card.identity for card in self.cards(tower)), *(image.tobytes() for image in images)]
+        key: list[str | bytes] = [card.identity for card in self.cards(tower)]
+        key += [image.tobytes() for image in images]
         return cached_array(self.cache, f"images-{tower}", key, lambda: self.images(tower, images))
 
     def cached_texts(self, tower: str, texts: Sequence[str]) -> np.ndarray:
