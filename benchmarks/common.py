@@ -1,16 +1,26 @@
-"""What the benchmarks share: options, results on screen and disk, memes, rows of the data sets, timing."""
+"""What the benchmarks share: options, results on screen and disk, sections of documents, memes, rows of the data sets,
+timing, and the app and the API as processes, started as users start them."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import socket
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
+
+import psutil
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from models.analysis import Analysis, Meme
+from models.evaluation_files import metric_cell
 from models.io import captions
 from models.io.images import open_picture
 
@@ -24,6 +34,8 @@ RESULTS = ROOT / "benchmarks" / "results"
 CAPTION = "Thank you to all the women who went first and held the door open behind them"
 PAUSE_S = 0.05  # between turns, in which the threads of the last one fall asleep
 WARM_UP_ROUNDS = 2
+TIMEOUT_S = 180  # that a busy machine may take for one step
+Server = AbstractContextManager[tuple[str, psutil.Process]]
 
 
 def options(description: str, *, data: bool = False) -> argparse.ArgumentParser:
@@ -42,6 +54,39 @@ def report(metrics: Mapping[str, Any], file: Path | None = None) -> None:
     print(text if nested else "\n".join(f"{name}: {value}" for name, value in metrics.items()))
     if file is not None:
         file.write_text(text + "\n", encoding="utf-8")
+
+
+def render(template: str, **values: Any) -> str:
+    """`benchmarks/templates/TEMPLATE.md.j2` with these values; raises `jinja2.UndefinedError` for a name that is missing."""
+    loader = FileSystemLoader(ROOT / "benchmarks" / "templates")
+    environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"cell": metric_cell, "fmt": format}
+    return environment.get_template(f"{template}.md.j2").render(values).rstrip()
+
+
+def fill_file(name: str, section: str, content: str, *, script: str) -> None:
+    """Rewrite a section of a document, which is named from the repository's root."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    (ROOT / name).write_text(fill(text, section, content, script=script), encoding="utf-8")
+
+
+def fill(text: str, section: str, content: str, *, script: str) -> str:
+    """The document with `content` between the marks of a section that a script writes; ends with a sentence if there are none."""
+    begin, end = f"<!-- {section}: python -m {script} -->", f"<!-- end of {section} -->"
+    before, has_begin, rest = text.partition(begin)
+    _, has_end, after = rest.partition(end)
+    if not (has_begin and has_end):
+        raise SystemExit(f"The text lacks the lines {begin} and {end}: put them where the {section} belong.")
+    return f"{before}{begin}\n\n{content}\n\n{end}{after}"
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """One JSON object; ends with a sentence if it is missing."""
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SystemExit(f"{file} is missing: train or measure it first.") from None
+    return content
 
 
 def gallery_memes() -> list[bytes]:
@@ -89,20 +134,50 @@ def median_ms_in_turns(first: Callable[[], float], second: Callable[[], float], 
     return statistics.median(first_times), statistics.median(second_times)
 
 
-def fill(text: str, section: str, content: str, *, script: str) -> str:
-    """The document with `content` between the marks of a section that a script writes; ends with a sentence if there are none."""
-    begin, end = f"<!-- {section}: python -m {script} -->", f"<!-- end of {section} -->"
-    before, has_begin, rest = text.partition(begin)
-    _, has_end, after = rest.partition(end)
-    if not (has_begin and has_end):
-        raise SystemExit(f"The text lacks the lines {begin} and {end}: put them where the {section} belong.")
-    return f"{before}{begin}\n\n{content}\n\n{end}{after}"
+def app(output: int | IO[bytes] = subprocess.DEVNULL) -> Server:
+    """`streamlit run app.py`: its address and process. What it prints goes to `output`."""
+    return serve(["streamlit", "run", "app.py", "--server.headless=true"], "--server.port", "/_stcore/health", output)
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """One JSON object; ends with a sentence if it is missing."""
+def uvicorn() -> Server:
+    """`uvicorn serving.api:app`: its address and process."""
+    return serve(["uvicorn", "serving.api:app", "--no-access-log"], "--port", "/health", subprocess.DEVNULL)
+
+
+@contextmanager
+def serve(
+    command: Sequence[str], port_option: str, health: str, output: int | IO[bytes]
+) -> Iterator[tuple[str, psutil.Process]]:
+    """A Python module that serves on a free port; it is stopped in the end, whatever happens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = [sys.executable, "-m", *command, f"{port_option}={port}"]
+    process = subprocess.Popen(words, cwd=ROOT, stdout=output, stderr=output)
+    address = f"http://127.0.0.1:{port}"
     try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SystemExit(f"{file} is missing: train or measure it first.") from None
-    return content
+        wait_for(f"{address}{health}", process)
+        yield address, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def wait_for(address: str, process: subprocess.Popen[bytes] | None = None) -> None:
+    """Until the server answers with success; ends with a sentence if it does not, or if its process ends."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process is not None and process.poll() is not None:
+            raise SystemExit(f"The server ended with status {process.returncode}: start it by hand to see why.")
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.25)
+    raise SystemExit(f"The server did not answer within {TIMEOUT_S} seconds.")
+
+
+def memory_mb(process: psutil.Process) -> tuple[float, float]:
+    """Private and resident megabytes of a process and of those that it started."""
+    memory = [member.memory_full_info() for member in (process, *process.children(recursive=True))]
+    return sum(info.uss for info in memory) / 1024**2, sum(info.rss for info in memory) / 1024**2

@@ -83,12 +83,8 @@ def iou(first: Box, second: Box) -> float:
     width = min(first[2], second[2]) - max(first[0], second[0])
     height = min(first[3], second[3]) - max(first[1], second[1])
     intersection = max(0.0, width) * max(0.0, height)
-    return intersection / (area(first) + area(second) - intersection)
-
-
-def area(box: Box) -> float:
-    """Square pixels."""
-    return (box[2] - box[0]) * (box[3] - box[1])
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
+    return intersection / (sum(areas) - intersection)
 
 
 if __name__ == "__main__":

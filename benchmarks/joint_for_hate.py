@@ -12,13 +12,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import gen_batches
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -37,7 +41,6 @@ from training.metrics.intervals import percentile_interval
 DATASETS = (RELIGIOUS_HATEFUL, HARMEME)
 C_VALUES = (1e-4, 1e-3, 1e-2)  # for columns with a standard deviation of 1
 FOLDS, SEED, BATCH_SIZE, WIDTH = 5, 7, 64, 512
-Score = Callable[[np.ndarray], np.ndarray]
 
 
 def main() -> None:
@@ -74,22 +77,19 @@ def embed(rows: Sequence[Row], space: MiniSpace | JointSpace, cache: Path, name:
 
     def compute() -> np.ndarray:
         vectors = np.zeros((len(rows), 2 * WIDTH), np.float32)
-        with_image = [number for number, row in enumerate(rows) if row.image]
-        with_text = [number for number, row in enumerate(rows) if (row.text or "").strip()]
-        for batch in batches(with_image):
-            images = [open_picture(rows[number].image or b"").image for number in batch]
-            vectors[batch, :WIDTH] = space.embed_images(images)
-        for batch in batches(with_text):
-            vectors[batch, WIDTH:] = space.embed_texts([rows[number].text or "" for number in batch])
+        with_image = np.flatnonzero([bool(row.image) for row in rows])
+        with_text = np.flatnonzero([bool((row.text or "").strip()) for row in rows])
+        for part in gen_batches(len(with_image), BATCH_SIZE):
+            images = [open_picture(rows[number].image or b"").image for number in with_image[part]]
+            vectors[with_image[part], :WIDTH] = space.embed_images(images)
+        for part in gen_batches(len(with_text), BATCH_SIZE):
+            vectors[with_text[part], WIDTH:] = space.embed_texts(
+                [rows[number].text or "" for number in with_text[part]]
+            )
         return vectors
 
     contents = [value for row in rows for value in (row.image or b"", row.text or "")]
     return cached_array(cache, name, [*(card.identity for card in space.cards), *contents], compute)
-
-
-def batches(numbers: list[int]) -> list[list[int]]:
-    """The numbers in lists of BATCH_SIZE."""
-    return [numbers[start : start + BATCH_SIZE] for start in range(0, len(numbers), BATCH_SIZE)]
 
 
 def compare(features: dict[str, np.ndarray], labels: np.ndarray, groups: np.ndarray) -> dict[str, dict[str, float]]:
@@ -112,26 +112,14 @@ def compare(features: dict[str, np.ndarray], labels: np.ndarray, groups: np.ndar
 def cross_val_scores(vectors: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Out-of-fold scores [rows]."""
     scores = np.zeros(len(labels))
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, class_weight="balanced"))
     folds = stratified_group_folds(labels, groups, FOLDS, SEED)
     for fold in range(FOLDS):
-        train, test = np.flatnonzero(folds != fold), folds == fold
-        holdout = group_holdout(groups[train], 0.25, SEED) == 0
-        fit_rows, selection_rows = train[~holdout], train[holdout]
-        auroc = {
-            c: roc_auc_score(
-                labels[selection_rows], fit(vectors[fit_rows], labels[fit_rows], c)(vectors[selection_rows])
-            )
-            for c in C_VALUES
-        }
-        scores[test] = fit(vectors[train], labels[train], max(C_VALUES, key=auroc.__getitem__))(vectors[test])
+        train, test = folds != fold, folds == fold
+        holdout = PredefinedSplit(group_holdout(groups[train], 0.25, SEED))
+        search = GridSearchCV(model, {"logisticregression__C": C_VALUES}, scoring="roc_auc", cv=holdout)
+        scores[test] = search.fit(vectors[train], labels[train]).decision_function(vectors[test])
     return scores
-
-
-def fit(vectors: np.ndarray, labels: np.ndarray, c: float) -> Score:
-    """Balanced logistic regression on standardized columns, as a function from vectors to scores."""
-    mean, std = vectors.mean(0), vectors.std(0) + 1e-6
-    model = LogisticRegression(C=c, max_iter=300, class_weight="balanced").fit((vectors - mean) / std, labels)
-    return lambda others: model.decision_function((others - mean) / std)
 
 
 def _entry(value: float, resampled: np.ndarray) -> dict[str, float]:

@@ -19,22 +19,19 @@ import json
 import random
 import statistics
 import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import pandas as pd
 import psutil
 import requests
 
-from benchmarks.common import gallery_memes, options, report
-from benchmarks.serve import Server, app, memory_mb, uvicorn
+from benchmarks.common import Server, app, gallery_memes, memory_mb, options, report, uvicorn, wait_for
 
 WARM_UP_S, EDGE_S = 60.0, 10.0
 TIMEOUT_S = 60.0  # for one answer
@@ -48,34 +45,22 @@ CAPTIONS = (
 )
 
 
-@dataclass
-class Tally:
-    """The answers of all clients: `seconds` and `memes` of those with status 200, `mixed` of them wrong."""
+class Answer(NamedTuple):
+    """An answer to a request of `memes` memes; `status` 0 is a broken connection, `correct` False another's answer."""
 
-    statuses: Counter[int] = field(default_factory=Counter)
-    mixed: int = 0
-    memes: int = 0
-    seconds: list[float] = field(default_factory=list)
-    examples: list[str] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, path: str, status: int, seconds: float, memes: int, correct: bool) -> None:
-        """Count one answer; `status` 0 is a broken connection."""
-        with self.lock:
-            self.statuses[status] += 1
-            if status == 200:
-                self.seconds.append(seconds)
-                self.memes += memes
-                self.mixed += not correct
-            if (status not in (200, 429, 503) or not correct) and len(self.examples) < 5:
-                self.examples.append(f"{path}: {status}")
+    path: str
+    status: int
+    seconds: float
+    memes: int
+    correct: bool
 
 
 class Client:
-    """One client. `known` are the probabilities of memes that were sent alone, by SHA-256 of the picture and caption."""
+    """One client, whose answers are appended to `answers`. `known` are the probabilities of memes that were sent alone, by
+    SHA-256 of the picture and caption."""
 
-    def __init__(self, address: str, number: int, tally: Tally, known: dict[tuple[str, str], float]) -> None:
-        self.address, self.tally, self.known = address, tally, known
+    def __init__(self, address: str, number: int, answers: list[Answer], known: dict[tuple[str, str], float]) -> None:
+        self.address, self.answers, self.known = address, answers, known
         self.random = random.Random(number)
         self.session = requests.Session()
         self.pictures = gallery_memes()
@@ -83,7 +68,8 @@ class Client:
     def run(self, is_over: Callable[[], bool]) -> None:
         """All kinds of requests in turns."""
         turns: list[Callable[[], None]] = [
-            self.analyze, lambda: self.analyze(explain=True), self.read, self.score, self.score, self.predict, self.comment,
+            self.analyze, lambda: self.analyze(explain=True), lambda: self.analyze(read=True), self.score, self.score,
+            self.predict, self.comment,
         ]  # fmt: skip
         self.random.shuffle(turns)
         while True:
@@ -102,7 +88,7 @@ class Client:
             retry_after = float(answer.headers.get("Retry-After", 0))
         except (requests.RequestException, ValueError, KeyError):
             status, retry_after = 0, 0.0
-        self.tally.add(path, status, time.perf_counter() - start, memes, correct)
+        self.answers.append(Answer(path, status, time.perf_counter() - start, memes, correct))
         if status in (429, 503):
             time.sleep(min(retry_after, 2.0) * self.random.uniform(0.5, 1))
 
@@ -115,26 +101,19 @@ class Client:
         key = (hashlib.sha256(picture).hexdigest(), caption)
         return abs(self.known.setdefault(key, probability) - probability) < TOLERANCE
 
-    def analyze(self, explain: bool = False) -> None:
-        """A whole analysis."""
+    def analyze(self, explain: bool = False, read: bool = False) -> None:
+        """A whole analysis, with a caption or of a picture whose words are read by the OCR."""
         picture, caption = self.meme()
 
         def is_correct(answer: Any) -> bool:
-            own = (
-                answer["image"]["sha256"] == hashlib.sha256(picture).hexdigest()
-                and answer["caption"]["text"] == caption
-            )
-            return own and self.is_known(picture, caption, answer["verdict"]["probability"])
+            own = answer["image"]["sha256"] == hashlib.sha256(picture).hexdigest()
+            if read or not own:
+                return own
+            known = self.is_known(picture, caption, answer["verdict"]["probability"])
+            return answer["caption"]["text"] == caption and known
 
-        fields = {"caption": caption, "explain": json.dumps(explain)}
+        fields = {"explain": json.dumps(explain)} | ({} if read else {"caption": caption})
         self.post("/api/v1/analyze", is_correct, data=fields, files={"picture": picture})
-
-    def read(self) -> None:
-        """A picture whose words are read by the OCR."""
-        picture = self.random.choice(self.pictures)
-        sha256 = hashlib.sha256(picture).hexdigest()
-        files, fields = {"picture": picture}, {"explain": "false"}
-        self.post("/api/v1/analyze", lambda answer: answer["image"]["sha256"] == sha256, data=fields, files=files)
 
     def score(self) -> None:
         """A batch of eight memes."""
@@ -194,27 +173,28 @@ def measure(seconds: float, clients: int, server: Server) -> dict[str, float]:
     """All figures."""
     known: dict[tuple[str, str], float] = {}
     with server as (address, process):
-        wait_until_ready(address)
-        Client(address, 0, Tally(), known).learn()
+        wait_for(f"{address}/ready")  # the models are loaded
+        Client(address, 0, [], known).learn()
         run_clients(address, clients, WARM_UP_S, known, process)  # until every thread has its memory
-        tally, private_mb, took_s = run_clients(address, clients, seconds, known, process)
+        answers, private_mb, took_s = run_clients(address, clients, seconds, known, process)
     edge = max(1, int(EDGE_S))
     before, after = statistics.mean(private_mb[:edge]), statistics.mean(private_mb[-edge:])
-    for example in tally.examples:
-        print(example, file=sys.stderr)
-    ordered = sorted(tally.seconds)
+    good = answers[answers.status == 200]
+    refused, failed = answers.status.isin((429, 503)), ~answers.status.isin((200, 429, 503))
+    for example in answers[failed | ~answers.correct].head().itertuples():
+        print(f"{example.path}: {example.status}", file=sys.stderr)
     return {
-        "errors_other": sum(count for status, count in tally.statuses.items() if status not in (200, 429, 503)),
-        "mixed_answers": tally.mixed,
+        "errors_other": int(failed.sum()),
+        "mixed_answers": int((~good.correct).sum()),
         "memory_growth": round(after / before - 1, 4),
         "private_mb_before": round(before, 1),
         "private_mb_after": round(after, 1),
-        "answered": tally.statuses[200],
-        "refused": tally.statuses[429] + tally.statuses[503],
-        "requests_per_s": round(tally.statuses[200] / took_s, 2),
-        "memes_per_s": round(tally.memes / took_s, 2),
-        "median_s": round(statistics.median(ordered), 3),
-        "p95_s": round(ordered[int(0.95 * (len(ordered) - 1))], 3),
+        "answered": len(good),
+        "refused": int(refused.sum()),
+        "requests_per_s": round(len(good) / took_s, 2),
+        "memes_per_s": round(float(good.memes.sum()) / took_s, 2),
+        "median_s": round(float(good.seconds.median()), 3),
+        "p95_s": round(float(good.seconds.quantile(0.95, interpolation="lower")), 3),
         "clients": clients,
         "seconds": round(took_s, 1),
     }
@@ -222,30 +202,21 @@ def measure(seconds: float, clients: int, server: Server) -> dict[str, float]:
 
 def run_clients(
     address: str, clients: int, seconds: float, known: dict[tuple[str, str], float], process: psutil.Process
-) -> tuple[Tally, list[float], float]:
-    """All clients at once; the tally, private megabytes second by second, and the seconds that it took."""
-    tally, private_mb, start = Tally(), list[float](), time.monotonic()
+) -> tuple[pd.DataFrame, list[float], float]:
+    """All clients at once; their answers, private megabytes second by second, and the seconds that it took."""
+    answers, private_mb, start = list[Answer](), list[float](), time.monotonic()
 
     def is_over() -> bool:
         return time.monotonic() - start >= seconds
 
     with ThreadPoolExecutor(clients) as pool:
-        runs = [pool.submit(Client(address, number, tally, known).run, is_over) for number in range(clients)]
+        runs = [pool.submit(Client(address, number, answers, known).run, is_over) for number in range(clients)]
         while not is_over():
             private_mb.append(memory_mb(process)[0])
             time.sleep(1)
         for run in runs:
             run.result()
-    return tally, private_mb, time.monotonic() - start
-
-
-def wait_until_ready(address: str) -> None:
-    """Until the models are loaded."""
-    deadline = time.monotonic() + 180
-    while requests.get(f"{address}/ready", timeout=TIMEOUT_S).status_code != 200:
-        if time.monotonic() > deadline:
-            raise SystemExit("The server did not become ready within three minutes.")
-        time.sleep(0.25)
+    return pd.DataFrame(answers, columns=Answer._fields), private_mb, time.monotonic() - start
 
 
 if __name__ == "__main__":

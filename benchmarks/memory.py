@@ -23,8 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import psutil
 
-from benchmarks.common import GALLERY, options, report
-from benchmarks.serve import TIMEOUT_S, app, memory_mb
+from benchmarks.common import GALLERY, TIMEOUT_S, app, memory_mb, options, report
 
 MEMES = 10
 SETTLE_S = 2.0  # seconds after which the page's last messages have gone out

@@ -101,14 +101,12 @@ def agreement(rows: Sequence[Row], copied: Sequence[tuple[int, int]], tasks: Seq
 def _scores(y_true: np.ndarray, y_pred: np.ndarray, classes: int, weights: np.ndarray) -> dict[str, np.ndarray]:
     """(R,) values of each metric, from (N,) class numbers and (R, N) weights of the pairs."""
     true, predicted = np.eye(classes)[y_true], np.eye(classes)[y_pred]  # (N, C)
-    total = weights.sum(1)
-    accuracy = weights @ (y_true == y_pred) / total
-    chance = ((weights @ true) * (weights @ predicted)).sum(1) / total**2
+    accuracy = bootstrap.mean(weights, y_true == y_pred)
+    chance = ((weights @ true) * (weights @ predicted)).sum(1) / weights.sum(1) ** 2
     with np.errstate(invalid="ignore", divide="ignore"):  # one class only: there is nothing to agree about
         kappa = (accuracy - chance) / (1 - chance)
-    support = weights @ true + weights @ predicted  # (R, C)
-    f1 = 2 * (weights @ (true * predicted)) / np.maximum(support, 1e-9)
-    return {"macro_f1": (f1 * (support > 0)).sum(1) / (support > 0).sum(1), "accuracy": accuracy, "kappa": kappa}
+    f1 = bootstrap.f1_scores(weights, true, predicted, count_absent=False)
+    return {"macro_f1": f1["macro_f1"], "accuracy": accuracy, "kappa": kappa}
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python -m benchmarks.switching [--json FILE]
 
-The clip profile has its full size, with random weights (`benchmarks/random_models.py`). `first_clip_mb` and
+The clip profile has its full size, with random weights (`benchmarks/full_size.py`). `first_clip_mb` and
 `first_mini_mb` are resident megabytes after the first switch to each, `last_clip_mb` and `last_mini_mb` those after the last;
 `worst_growth` is the largest of any later one, relative to the first of the same profile.
 """
@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import psutil
 
-from benchmarks import random_models
 from benchmarks.common import gallery_meme, options, report
+from benchmarks.full_size import random_weights
 from components.shared.engine import Choice, Engine
 
 SWITCHES = 10
@@ -26,7 +26,7 @@ SWITCHES = 10
 def main() -> None:
     """Measure and report."""
     args = options(__doc__).parse_args()
-    with random_models.folder():
+    with random_weights():
         report(summary(measure(Engine())), args.json)
 
 

@@ -13,7 +13,6 @@ The memes are drawn here: the gallery's photographs with sentences of 4 to 30 wo
 
 from __future__ import annotations
 
-import csv
 import random
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.common import FONT, GALLERY, ROOT, milliseconds, options, report
@@ -76,21 +76,18 @@ def draw(folder: Path, count: int) -> list[str]:
     folder.mkdir(parents=True)
     font = ImageFont.truetype(str(FONT), 22)
     photographs = [Image.open(path).convert("RGB") for path in sorted((GALLERY / "sources").glob("*.webp"))]
-    captions = []
-    with (folder / "captions.csv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["image", "caption"])
-        for number in range(count):
-            start, length = generator.randrange(10), generator.randint(4, 30)
-            words = TEXT.split()[start : start + length]
-            image = generator.choice(photographs).resize((500, generator.choice((360, 500, 640))))
-            lines = [" ".join(words[first : first + 6]) for first in range(0, len(words), 6)]
-            pen = ImageDraw.Draw(image)
-            pen.multiline_text((12, 8), "\n".join(lines).upper(), "white", font, stroke_width=2, stroke_fill="black")
-            image.save(folder / f"{number:05}.jpg", quality=85)
-            captions.append(" ".join(words))
-            table.writerow([f"{number:05}.jpg", captions[-1]])
-    return captions
+    captions = {}
+    for number in range(count):
+        start, length = generator.randrange(10), generator.randint(4, 30)
+        words = TEXT.split()[start : start + length]
+        image = generator.choice(photographs).resize((500, generator.choice((360, 500, 640))))
+        lines = [" ".join(words[first : first + 6]) for first in range(0, len(words), 6)]
+        pen = ImageDraw.Draw(image)
+        pen.multiline_text((12, 8), "\n".join(lines).upper(), "white", font, stroke_width=2, stroke_fill="black")
+        image.save(folder / f"{number:05}.jpg", quality=85)
+        captions[f"{number:05}.jpg"] = " ".join(words)
+    pd.DataFrame(captions.items(), columns=["image", "caption"]).to_csv(folder / "captions.csv", index=False)
+    return list(captions.values())
 
 
 def score(folder: Path, captions: list[str]) -> dict[str, float]:

@@ -11,9 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.common import GALLERY
+from benchmarks.common import GALLERY, app
 from benchmarks.memory import browser_page, show
-from benchmarks.serve import app
 
 
 def main() -> None:

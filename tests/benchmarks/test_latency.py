@@ -4,38 +4,30 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import io
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
-from benchmarks import common, latency, timed
+from benchmarks import common, full_size, latency
 from tests.fakes import FakeAnalyzer
 
 
-class FakeStack:
-    """Takes 700 ms, as it says."""
-
-    def __init__(self, threads: int, pieces: int) -> None:
-        assert threads >= 1
-        assert pieces > len(common.CAPTION.split())
-
-    def __enter__(self) -> FakeStack:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def time(self) -> float:
-        return 700.0
+def timed_process(build: Callable[..., Any], *, threads: int, **options: Any) -> nullcontext[Callable[..., float]]:
+    """The stack takes 700 ms, as it says, and the clip profile 350."""
+    assert threads >= 1
+    if build is full_size.stack:
+        assert options["pieces"] > len(common.CAPTION.split())
+        return nullcontext(lambda: 700.0)
+    return nullcontext(lambda measurement="": 2500.0 if measurement == "everything" else 350.0)
 
 
 @pytest.fixture
 def faked(monkeypatch: pytest.MonkeyPatch) -> FakeAnalyzer:
     fake = FakeAnalyzer()
     monkeypatch.setattr(latency, "Analyzer", lambda threads: fake)
-    monkeypatch.setattr(latency, "Stack", FakeStack)
+    monkeypatch.setattr(latency, "timed_process", timed_process)
     monkeypatch.setattr(common, "PAUSE_S", 0.0)
     monkeypatch.setattr(latency, "first_verdict_s", iter([3.0, 9.0, 4.0]).__next__)
     return fake
@@ -62,15 +54,12 @@ def test_the_clip_profile_is_timed_beside_the_stack_in_both_precisions(
 ) -> None:
     built: list[str | None] = []
 
-    class FakeClipProfile(FakeStack):
-        def __init__(self, threads: int, dtype: str | None) -> None:
-            built.append(dtype)
+    def remembered(build: Callable[..., Any], **options: Any) -> nullcontext[Callable[..., float]]:
+        built.extend([options["dtype"]] if "dtype" in options else [])
+        return timed_process(build, **options)
 
-        def time(self, measurement: str = "") -> float:
-            return 2500.0 if measurement == "everything" else 350.0
-
-    monkeypatch.setattr(latency, "ClipProfile", FakeClipProfile)
-    monkeypatch.setattr(latency.random_models, "folder", nullcontext)
+    monkeypatch.setattr(latency, "timed_process", remembered)
+    monkeypatch.setattr(latency, "random_weights", nullcontext)
     figures = latency.measure_clip(rounds=2)
     assert built == [None, "float32"]
     assert figures["clip_times_faster_than_stack"] == figures["clip_float32_times_faster_than_stack"] == 2.0
@@ -91,10 +80,16 @@ def test_a_cold_start_imports_what_there_is() -> None:
                 assert importlib.util.find_spec(f"{node.module}.{alias.name}"), alias.name
 
 
-def test_a_timed_process_answers_each_line_with_its_measurement() -> None:
-    answers = io.StringIO()
-    runs: list[Any] = []
-    measures = {"": lambda: float(runs.append(None) or 5), "everything": lambda: 7.0}  # type: ignore[func-returns-value]
-    timed.serve(measures, io.StringIO("\n\neverything\n"), answers)
-    assert len(runs) == 2
-    assert answers.getvalue() == "5.0\n5.0\n7.0\n"
+def build_for_the_test(milliseconds: float) -> full_size.Measures:
+    runs: list[None] = []
+    return {"": lambda: milliseconds + float(runs.append(None) or len(runs)), "everything": lambda: 7.0}  # type: ignore[func-returns-value]
+
+
+def test_a_timed_process_builds_once_and_takes_the_measurement_that_is_named() -> None:
+    with full_size.timed_process(build_for_the_test, milliseconds=5.0) as time:
+        assert [time(), time(), time("everything")] == [6.0, 7.0, 7.0]
+
+
+def test_a_timed_process_that_cannot_be_built_is_told() -> None:
+    with full_size.timed_process(build_for_the_test) as time, pytest.raises(SystemExit, match=r"requirements\.txt"):
+        time()

@@ -9,7 +9,7 @@ import sys
 import psutil
 import pytest
 
-from benchmarks import memory, serve
+from benchmarks import common, memory
 
 
 def test_the_last_stage_is_the_answer() -> None:
@@ -23,11 +23,11 @@ def test_the_last_stage_is_the_answer() -> None:
 def test_memory_of_started_processes_counts() -> None:
     # More than is asked for below: once both run, the pages that they share count as private to neither.
     program = "import sys; data = bytearray(90 * 2**20); print('ready', flush=True); input()"
-    alone = serve.memory_mb(psutil.Process(os.getpid()))[0]
+    alone = common.memory_mb(psutil.Process(os.getpid()))[0]
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        together, resident = serve.memory_mb(psutil.Process(os.getpid()))
+        together, resident = common.memory_mb(psutil.Process(os.getpid()))
         child.communicate(b"\n")
     assert together - alone > 60
     assert resident >= together

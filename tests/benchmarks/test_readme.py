@@ -14,8 +14,9 @@ from benchmarks import readme
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository whose every figure is .75 (.70 to .80), the baseline .5."""
     monkeypatch.setattr(readme, "ROOT", tmp_path)
-    for folder, rows, _, name in readme.QUALITY:
-        path = tmp_path / "weights" / folder / "metrics.json"
+    for row in readme.QUALITY:
+        rows, name = row["split"], row["metric"]
+        path = tmp_path / "weights" / row["folder"] / "metrics.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         metrics = json.loads(path.read_text()) if path.exists() else {}
         figures = {name: 0.75, f"{name}_low": 0.7, f"{name}_high": 0.8, f"{name}_majority": 0.5}
@@ -32,8 +33,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_each_figure_stands_with_its_interval_and_baseline(root: Path) -> None:
-    lines = [*readme.quality(root, readme.QUALITY), *readme.speed(root)]
-    percent = [name for *_, name in readme.QUALITY if readme.NAMES[name].endswith("(%)")]
+    lines = readme.figures(root, readme.QUALITY).splitlines()
+    percent = [row["metric"] for row in readme.QUALITY if row["metric"].endswith("_r1")]
     wanted = {
         "0.750 (0.700–0.800) | 0.500 |": len(readme.QUALITY) - len(percent),
         "0.8 (0.7–0.8) | 0.5 |": len(percent),
@@ -47,4 +48,9 @@ def test_each_figure_stands_with_its_interval_and_baseline(root: Path) -> None:
 def test_a_missing_file_is_named(root: Path) -> None:
     (root / "benchmarks" / "results" / "memory.json").unlink()
     with pytest.raises(SystemExit, match=r"memory\.json is missing"):
-        [*readme.quality(root, readme.QUALITY), *readme.speed(root)]
+        readme.figures(root, readme.QUALITY)
+
+
+def test_figures_that_the_weights_lack_are_named(root: Path) -> None:
+    with pytest.raises(SystemExit, match="has no figures for 'nothing'"):
+        readme.figures(root, [readme.QUALITY[0] | {"split": "nothing"}])

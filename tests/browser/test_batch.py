@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from benchmarks import serve
+from benchmarks import common
 from tests import wordings
 
 pytestmark = pytest.mark.browser
@@ -22,7 +22,7 @@ TABLE = b"image,caption\n" + b"".join(f"{path.name},words of {path.stem}\n".enco
 @pytest.fixture
 def fresh(browser: Any) -> Iterator[str]:
     """A server that nobody has visited yet."""
-    with serve.app() as (address, _):
+    with common.app() as (address, _):
         yield address
 
 

@@ -53,7 +53,7 @@ def f1_scores(
     """
     true, predicted = counts @ y_true.astype(float), counts @ y_pred.astype(float)  # (R, C)
     hits = counts @ (y_true * y_pred).astype(float)
-    f1 = 2 * hits / np.maximum(true + predicted, 1)
+    f1 = 2 * hits / np.maximum(true + predicted, 1e-9)  # counts may be weights here, and smaller than 1
     mask = np.ones_like(f1) if count_absent else true + predicted > 0
     weight = np.maximum(true.sum(1), 1)
     return {"macro_f1": (f1 * mask).sum(1) / mask.sum(1), "weighted_f1": (f1 * true).sum(1) / weight}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks import random_models
+from benchmarks.full_size import random_weights
 from models.analysis import Analysis, Caption, Meme
 from models.analyzer import Analyzer
 from models.profiles import registry
@@ -19,7 +19,7 @@ FACES = Path(__file__).resolve().parents[3] / "assets" / "gallery" / "went_first
 
 @pytest.fixture(scope="module")
 def analyzer() -> Iterator[Analyzer]:
-    with random_models.folder():
+    with random_weights():
         yield Analyzer("auto")
 
 
