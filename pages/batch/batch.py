@@ -9,10 +9,9 @@ from components.shared import engine, failures, sidebar
 from components.shared.intake import KINDS
 from models.io.flat_row import Row
 from serving import predictors
-from serving.batch import results
-from serving.batch.jobs import Job, Jobs
+from serving.batch import output
+from serving.batch.jobs import MAX_MEMES, Job, Jobs
 from serving.batch.judge import Options
-from serving.batch.uploads import MAX_MEMES
 
 FORMS = {
     "csv": ("CSV", "text/csv"),
@@ -107,7 +106,7 @@ def take_along(job: Job) -> None:
 
 def made(rows: list[Row], form: str, further: tuple[str, ...]) -> Callable[[], bytes]:
     """What makes the file."""
-    return lambda: results.to_bytes(form, rows, further)
+    return lambda: output.to_bytes(form, rows, further)
 
 
 about = sidebar.draw("A batch is kept on this server for an hour after it was last looked at, or until you delete it.")

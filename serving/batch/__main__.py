@@ -15,11 +15,10 @@ from collections.abc import Iterator, Sequence
 from models import weights
 from models.errors import BadInput, SubtextError
 from models.profiles import registry
-from serving.batch import local, results
-from serving.batch.items import Shard
-from serving.batch.judge import Options
-from serving.batch.output import Output
-from serving.batch.plan import SHARD_SIZE, plan
+from serving.batch import judge
+from serving.batch.inputs import SHARD_SIZE, digest, plan
+from serving.batch.judge import Done, Options, Work
+from serving.batch.output import FORMATS, Output
 
 USER_ERROR, INTERRUPTED = 2, 130
 PROGRESS_S = 2.0  # seconds between two lines of progress
@@ -67,47 +66,44 @@ def run(args: argparse.Namespace) -> None:
         if getattr(args, name) <= 0:
             raise BadInput(f"--{name} {getattr(args, name)} must be more than 0.")
     registry.choose(args.profile)
-    batch = plan(args.input, size=args.shard)
+    shards = plan(args.input, size=args.shard)
+    memes = sum(map(len, shards))
     predictors = tuple(name.strip() for name in args.systems.split(",") if name.strip())
     options = Options(ocr=not args.no_ocr, predictors=predictors)
-    format_ = next((name for name in results.FORMATS if args.output.lower().endswith(f".{name}")), None)
+    format_ = next((name for name in FORMATS if args.output.lower().endswith(f".{name}")), None)
     output = Output(f"{args.output}.parts" if format_ else args.output, predictors)
     output.begin(
         {
-            "input": batch.digest,
-            "memes": batch.memes,
+            "input": digest(shards),
+            "memes": memes,
             "options": f"ocr={options.ocr} systems={','.join(predictors)} profile={args.profile}",
             "weights": weights.card("hate_cross_attention").identity,
         }
     )
     written = output.done()
-    remaining = [shard for shard in batch.shards if shard.number not in written]
+    remaining = [shard for shard in shards if shard.number not in written]
     if written:
-        print(f"{len(written)} of {len(batch.shards)} shards are there already.", file=sys.stderr)
-    work = local.Work(output, options, args.profile, local.threads_per_worker(args.workers))
-    errors = report_progress(start(remaining, args, work), batch.memes, sum(map(len, remaining)))
+        print(f"{len(written)} of {len(shards)} shards are there already.", file=sys.stderr)
+    work = Work(output, options, args.profile, judge.threads_per_worker(args.workers))
+    finished: Iterator[Done] = iter(())
+    if remaining and args.ray:
+        finished = judge.run_on_ray(
+            remaining, work, address=args.ray, actors=args.workers, cpus=args.cpus, gpus=args.gpus
+        )
+    elif remaining:
+        finished = judge.run(remaining, work, workers=args.workers)
+    errors = report_progress(finished, memes, sum(map(len, remaining)))
     if format_:
-        count = output.gather([shard.number for shard in batch.shards], args.output, format_)
+        count = output.gather([shard.number for shard in shards], args.output, format_)
         output.remove()
         print(f"{count:,} rows in {args.output}")
     else:
-        print(f"{batch.memes:,} rows in {args.output}, {len(batch.shards)} Parquet files")
+        print(f"{memes:,} rows in {args.output}, {len(shards)} Parquet files")
     if errors:
         print(f"{errors:,} of those judged now have an error: see the column `error`.")
 
 
-def start(shards: Sequence[Shard], args: argparse.Namespace, work: local.Work) -> Iterator[local.Done]:
-    """The shards as they finish, on this machine or on Ray."""
-    if not shards:
-        return iter(())
-    if args.ray:
-        from serving.batch import on_ray
-
-        return on_ray.run(shards, work, address=args.ray, actors=args.workers, cpus=args.cpus, gpus=args.gpus)
-    return local.run(shards, work, workers=args.workers)
-
-
-def report_progress(finished: Iterator[local.Done], memes: int, remaining: int) -> int:
+def report_progress(finished: Iterator[Done], memes: int, remaining: int) -> int:
     """Prints the progress of the `remaining` of all memes on stderr; returns the number of memes with an error."""
     start, printed_at = time.monotonic(), 0.0
     count = errors = 0

@@ -1,27 +1,43 @@
-"""Items to rows: batches of memes through the models; a meme that cannot be used is a row with its error."""
+"""Items to rows: batches of memes through the models; a meme that cannot be used is a row with its error. Shards run in
+this process, in several that have an analyzer each, or on a Ray cluster in actors that have one each.
+
+Only a shard's address is sent; its worker reads the pictures and writes the shard's file. The shard of a killed worker is
+given to another one, and writing a shard again leaves the same file, so that every input is in the output exactly once.
+Ray comes with requirements-ray.txt, not with the app.
+"""
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from models.analysis import Meme
-from models.errors import BadInput
+from models.errors import BadInput, PartUnavailable
 from models.io import flat_row
 from models.io.flat_row import Row
 from models.runtime.memory import give_back_memory
 from serving import predictors, problems
-from serving.batch.items import Item
-from serving.work import answer_each, load_meme, try_call
+from serving.batch.inputs import Item, Shard
+from serving.batch.output import Output
+from serving.work import answer_each, load_analyzer, load_meme, try_call
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
 
 BATCH_SIZE = 32
 DECODE_THREADS = 2  # decode pictures while the networks run
+MAX_TRIES = 3  # times that the shards of lost workers are started
+ROOT = Path(__file__).resolve().parents[2]
+# Not copied to Ray's workers that do not share a disk or an image with this folder.
+EXCLUDED = [".git", "data", "docs", "tests", "training", "benchmarks", "assets", "pages", "*.parquet", "node_modules"]
 
 
 @dataclass(frozen=True)
@@ -42,11 +58,9 @@ def judge(items: Iterable[Item], analyzer: Analyzer, options: Options) -> Iterat
         return load_meme(item.meme if options.ocr else replace(item.meme, ocr=False), analyzer)[0]
 
     def rows(memes: Sequence[Meme]) -> list[Row]:
-        categories = {
-            predictor.name: [prediction.category for prediction in predictor.predict(memes)] for predictor in chosen
-        }
+        columns = {p.name: [prediction.category for prediction in p.predict(memes)] for p in chosen}
         return [
-            flat_row.good("", meme, verdict, harm, {name: column[index] for name, column in categories.items()})
+            flat_row.good("", meme, verdict, harm, {name: column[index] for name, column in columns.items()})
             for index, (meme, (verdict, harm)) in enumerate(zip(memes, analyzer.judge(memes), strict=True))
         ]
 
@@ -61,3 +75,110 @@ def judge(items: Iterable[Item], analyzer: Analyzer, options: Options) -> Iterat
                 else:
                     yield replace(row, id=item.name), usable
             give_back_memory()
+
+
+@dataclass(frozen=True)
+class Done:
+    """A written shard: its number, the number of its memes, and how many of them have an error."""
+
+    number: int
+    memes: int
+    errors: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker does with a shard: judge its memes and write the rows."""
+
+    output: Output
+    options: Options
+    profile: str = "auto"
+    threads: int = 0
+
+    def __call__(self, shard: Shard) -> Done:
+        """Judge a shard and write it. A second call leaves the same file."""
+        rows = [row for row, _ in judge(shard.items(), load_analyzer(self.profile, self.threads), self.options)]
+        self.output.write(shard.number, rows)
+        return Done(shard.number, len(rows), sum(row.status == "error" for row in rows))
+
+
+def threads_per_worker(workers: int) -> int:
+    """Threads for each worker, so that together they use each core once."""
+    return max(1, (os.cpu_count() or 1) // workers)
+
+
+def run(shards: Sequence[Shard], work: Work, *, workers: int = 1) -> Iterator[Done]:
+    """Every shard once on this machine, in the order in which they finish.
+
+    If a worker dies (killed, out of memory), the unfinished shards are started again with new workers. Raises
+    `PartUnavailable` after `MAX_TRIES` times.
+    """
+    if workers <= 1:
+        yield from map(work, shards)
+        return
+    remaining = {shard.number: shard for shard in shards}
+    for _ in range(MAX_TRIES):
+        try:
+            with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+                for future in as_completed([pool.submit(work, shard) for shard in remaining.values()]):
+                    done = future.result()
+                    del remaining[done.number]
+                    yield done
+            return
+        except BrokenProcessPool:
+            continue
+    raise PartUnavailable(
+        f"A worker ended {MAX_TRIES} times before its shard was done, most likely for want of memory: "
+        "run the same command with fewer --workers, and it goes on where it stopped."
+    )
+
+
+class Judge:
+    """An actor of Ray. Its analyzer is loaded with the first shard."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Judge the shards of a batch (one, pickled); columns with the fields of `Done`."""
+        done = [asdict(self.work(pickle.loads(shard))) for shard in batch["shard"]]
+        return {name: [fields[name] for fields in done] for name in ("number", "memes", "errors")}
+
+
+def run_on_ray(
+    shards: Sequence[Shard], work: Work, *, address: str, actors: int, cpus: float = 1, gpus: float = 0
+) -> Iterator[Done]:
+    """Every shard once on a Ray cluster, in the order in which they finish: Ray Data's `map_batches` over a pool of actors.
+
+    Raises `BadInput` if the cluster is missing or too small, and `PartUnavailable` if Ray is not installed. One core stays
+    free for Ray Data's reader: if the actors take all of them, it never gets its turn.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise PartUnavailable("Ray is not installed: run pip install -r requirements-ray.txt.") from error
+    # a cluster of one machine, or one that shares this folder, runs the code where it lies
+    is_local = address in ("local", "auto") or address.startswith(("127.0.0.1", "localhost"))
+    environment = None if is_local else {"working_dir": str(ROOT), "excludes": EXCLUDED}
+    try:
+        ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, runtime_env=environment)
+    except (ConnectionError, ValueError) as error:
+        raise BadInput(f"There is no Ray cluster at {address}: start one with `ray start --head`.") from error
+    cores = ray.cluster_resources().get("CPU", 0)
+    if actors * cpus > cores - 1:
+        raise BadInput(
+            f"The cluster has {cores:g} cores, and {actors} actors with {cpus:g} each would leave none for the reader: "
+            f"ask for at most {max(0, int((cores - 1) // cpus))} with --workers."
+        )
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    dataset = ray.data.from_items([{"shard": pickle.dumps(shard)} for shard in shards], override_num_blocks=len(shards))
+    finished = dataset.map_batches(
+        Judge,
+        fn_constructor_args=(work,),
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=2),
+        num_cpus=cpus,
+        num_gpus=gpus or None,
+    )
+    for row in finished.iter_rows():
+        yield Done(int(row["number"]), int(row["memes"]), int(row["errors"]))

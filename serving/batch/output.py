@@ -1,26 +1,29 @@
 """The output of a batch: a folder with one Parquet file for each shard, on any file system, so that an interrupted batch
-can be continued; then all shards together, if the user wants one file."""
+can be continued; then all shards together as Parquet, CSV or JSON lines, if the user wants one file."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, Any
 
 import fsspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.errors import BadInput
-from models.io.flat_row import Row
-from serving.batch import results
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from models.io.flat_row import COLUMNS, Row
 
 MANIFEST = "batch.json"
+NUMBERS = ("probability", "logit", "harm")
+FORMATS = ("parquet", "csv", "jsonl")
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute such a text instead of showing it
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,10 @@ class Output:
     address: str
     predictors: tuple[str, ...] = ()
 
-    def path(self, number: int) -> str:
-        """The file of a shard, on the address's file system."""
-        return f"{self._top()}/part-{number:06d}.parquet"
-
     def begin(self, manifest: Mapping[str, Any]) -> None:
         """Make the folder, or continue in it. Raises `BadInput` if it holds a batch with another manifest."""
         try:
-            fs, top = fsspec.core.url_to_fs(self.address)
+            fs, top = self._root()
         except (ImportError, ValueError) as error:
             raise BadInput(
                 f"{self.address} cannot be written ({error}): s3:// and gs:// need requirements-ray.txt."
@@ -54,41 +53,44 @@ class Output:
         if fs.exists(top) and fs.find(top):
             raise BadInput(f"{self.address} is not empty and holds no batch: name another folder.")
         fs.makedirs(top, exist_ok=True)
-        self._put(f"{top}/{MANIFEST}", json.dumps(dict(manifest), indent=1).encode())
+        self._put(MANIFEST, json.dumps(dict(manifest), indent=1).encode())
 
     def done(self) -> set[int]:
         """The numbers of the shards that are written."""
-        fs, top = fsspec.core.url_to_fs(self.address)
+        fs, top = self._root()
         names = (path.rpartition("/")[2] for path in fs.glob(f"{top}/part-*.parquet"))
         return {int(name[5:-8]) for name in names}
 
     def write(self, number: int, rows: Sequence[Row]) -> None:
         """One shard's rows."""
-        self._put(self.path(number), results.parquet(rows, self.predictors))
-
-    def tables(self, numbers: Sequence[int]) -> Iterator[pa.Table]:
-        """The shards, one after another."""
-        fs, _ = fsspec.core.url_to_fs(self.address)
-        for number in numbers:
-            with fs.open(self.path(number), "rb") as file:
-                yield pq.read_table(file)
+        buffer = io.BytesIO()
+        pq.write_table(table(rows, self.predictors), buffer, compression="zstd")
+        self._put(file_name(number), buffer.getvalue())
 
     def gather(self, numbers: Sequence[int], address: str, format_: str) -> int:
         """All shards into one file; returns the number of rows."""
+        fs, top = self._root()
+
+        def tables() -> Iterator[pa.Table]:
+            for number in numbers:
+                with fs.open(f"{top}/{file_name(number)}", "rb") as part:
+                    yield pq.read_table(part)
+
         with fsspec.open(address, "wb") as file:
-            return results.write(self.tables(numbers), format_, file, self.predictors)
+            return write(tables(), format_, file, self.predictors)
 
     def remove(self) -> None:
         """Delete the folder, once its shards are gathered into one file."""
-        fs, top = fsspec.core.url_to_fs(self.address)
+        fs, top = self._root()
         fs.rm(top, recursive=True)
 
-    def _top(self) -> str:
-        path: str = fsspec.core.url_to_fs(self.address)[1]
-        return path.rstrip("/")
+    def _root(self) -> tuple[fsspec.AbstractFileSystem, str]:
+        fs, top = fsspec.core.url_to_fs(self.address)
+        return fs, top.rstrip("/")
 
-    def _put(self, path: str, data: bytes) -> None:
-        fs, _ = fsspec.core.url_to_fs(self.address)
+    def _put(self, name: str, data: bytes) -> None:
+        fs, top = self._root()
+        path = f"{top}/{name}"
         if "file" not in fs.protocol:  # object stores show an object only once all of it is there
             fs.pipe_file(path, data)
             return
@@ -98,3 +100,51 @@ class Output:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)  # noqa: PTH105
+
+
+def file_name(number: int) -> str:
+    """The name of a shard's file."""
+    return f"part-{number:06d}.parquet"
+
+
+def table(rows: Iterable[Row], predictors: Sequence[str] = ()) -> pa.Table:
+    """Rows as a table; a further predictor's column is empty where the row has an error."""
+    return pa.Table.from_pylist([row.flat() for row in rows], schema(predictors))
+
+
+def schema(predictors: Sequence[str]) -> pa.Schema:
+    """The columns and their types."""
+    plain = [(name, pa.float64() if name in NUMBERS else pa.string()) for name in COLUMNS]
+    return pa.schema([*plain, *((name.replace("-", "_"), pa.string()) for name in predictors)])
+
+
+def to_bytes(format_: str, rows: Iterable[Row], predictors: Sequence[str] = ()) -> bytes:
+    """Rows as the bytes of a file in one of `FORMATS`."""
+    buffer = io.BytesIO()
+    write([table(rows, predictors)], format_, buffer, predictors)
+    return buffer.getvalue()
+
+
+def write(tables: Iterable[pa.Table], format_: str, file: IO[bytes], predictors: Sequence[str] = ()) -> int:
+    """All tables into one file; returns the number of rows. Only one table is in memory at a time."""
+    count, columns = 0, schema(predictors)
+    if format_ == "csv":
+        file.write(csv_line(columns.names).encode())
+    with pq.ParquetWriter(file, columns) if format_ == "parquet" else nullcontext() as writer:
+        for batch in tables:
+            count += batch.num_rows
+            if writer is not None:
+                writer.write_table(batch)
+                continue
+            for row in batch.to_pylist():
+                line = csv_line(row.values()) if format_ == "csv" else json.dumps(row, ensure_ascii=False) + "\n"
+                file.write(line.encode("utf-8", "replace"))
+    return count
+
+
+def csv_line(values: Iterable[Any]) -> str:
+    """One line. An apostrophe is put before a text that a spreadsheet would take for a formula."""
+    buffer = io.StringIO()
+    safe = ["'" + v if isinstance(v, str) and v.startswith(FORMULA_PREFIXES) else v for v in values]
+    csv.writer(buffer, lineterminator="\n").writerow(safe)
+    return buffer.getvalue()

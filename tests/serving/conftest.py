@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 
 from serving import api
 from serving.batch import __main__ as batch_command
-from serving.batch import local
+from serving.batch import judge
 from serving.settings import Settings
 from tests.conftest import drawn
 from tests.models.conftest import tiny, tiny_analyzer
@@ -98,7 +98,7 @@ def memes(tmp_path: Path) -> Path:
 def tiny_worker(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command's analyzer is one on tiny weights."""
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tiny.root))
-    local.load_analyzer.cache_clear()
+    judge.load_analyzer.cache_clear()
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:

@@ -21,10 +21,10 @@ import pytest
 from models.analysis import Caption, Meme
 from models.io.flat_row import Row
 from models.io.images import open_picture
-from serving.batch import local
-from serving.batch.judge import Options, judge
+from serving.batch import judge as workers
+from serving.batch.inputs import plan
+from serving.batch.judge import Options, Work, judge, run
 from serving.batch.output import Output
-from serving.batch.plan import plan
 from tests.conftest import drawn
 from tests.fakes import FakeAnalyzer, FakeReader
 from tests.serving.conftest import rows_of, run_batch
@@ -149,10 +149,10 @@ def test_a_folder_of_another_batch_is_not_written_into(
 def test_a_killed_worker_is_replaced_and_nothing_is_lost_or_doubled(
     tiny_worker: None, memes: Path, tmp_path: Path
 ) -> None:
-    whole = plan(str(memes), size=1)
+    shards = plan(str(memes), size=1)
     output = Output(str(tmp_path / "out"))
     output.begin({})
-    work = local.Work(output, Options(ocr=False), threads=1)
+    work = Work(output, Options(ocr=False), threads=1)
     killed: list[int] = []
 
     def kill() -> None:
@@ -163,7 +163,7 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost_or_doubled(
         os.kill(workers[0].pid, signal.SIGKILL)
         killed.append(workers[0].pid)
 
-    finished = local.run(whole.shards, work, workers=2)
+    finished = run(shards, work, workers=2)
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     done = [next(finished)]
@@ -178,7 +178,7 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost_or_doubled(
 
 
 def test_fifty_bad_files_in_a_thousand_give_a_thousand_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "load_analyzer", lambda profile, threads: FakeAnalyzer())
+    monkeypatch.setattr(workers, "load_analyzer", lambda profile, threads: FakeAnalyzer())
     folder = tmp_path / "many"
     folder.mkdir()
     broken = (b"", b"text", drawn()[:200], b"%PDF-1.7", drawn(kind="TIFF"))
@@ -206,7 +206,7 @@ def test_one_meme_that_fails_the_models_takes_no_other_with_it(
         return real(batch)
 
     monkeypatch.setattr(tiny_analyzer, "judge", failing)
-    (shard,) = plan(str(memes / "table.csv")).shards
+    (shard,) = plan(str(memes / "table.csv"))
     rows = [row for row, _ in judge(shard.items(), tiny_analyzer, Options(ocr=False))]
     assert [row.status for row in rows[:4]] == ["error", "ok", "error", "ok"]
     assert "went wrong" in rows[2].error
@@ -217,7 +217,7 @@ def test_the_ocr_reads_where_no_caption_is_given(
 ) -> None:
     reader = FakeReader()
     monkeypatch.setattr(tiny_analyzer, "reader", reader)
-    (shard,) = plan(str(memes / "table.csv")).shards
+    (shard,) = plan(str(memes / "table.csv"))
     rows = [row for row, _ in judge(shard.items(), tiny_analyzer, Options())]
     assert [(row.caption_source, row.caption) for row in rows[1:4]] == [
         ("override", "words of 1"),

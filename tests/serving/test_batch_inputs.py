@@ -15,10 +15,8 @@ import pytest
 
 from models.errors import BadInput
 from models.io.flat_row import Row
-from serving.batch import results
-from serving.batch.items import read_csv
-from serving.batch.output import Output
-from serving.batch.plan import plan
+from serving.batch.inputs import plan, read_csv
+from serving.batch.output import Output, to_bytes
 from tests.serving.conftest import run_batch
 
 
@@ -61,10 +59,10 @@ def test_a_table_with_semicolons_a_mark_and_line_breaks() -> None:
 
 def test_formulas_stay_text_in_a_spreadsheet() -> None:
     rows = [Row("=cmd()", "error", error="x"), Row("@a", "error", error="y"), Row("plain", "error", error="-z")]
-    with io.StringIO(results.to_bytes("csv", rows).decode()) as file:
+    with io.StringIO(to_bytes("csv", rows).decode()) as file:
         read = list(csv.DictReader(file))
     assert [(row["id"], row["error"]) for row in read] == [("'=cmd()", "x"), ("'@a", "y"), ("plain", "'-z")]
-    assert json.loads(results.to_bytes("jsonl", rows).splitlines()[0])["id"] == "=cmd()"
+    assert json.loads(to_bytes("jsonl", rows).splitlines()[0])["id"] == "=cmd()"
 
 
 def test_other_file_systems_are_read_and_written(tiny_worker: None, memes: Path) -> None:

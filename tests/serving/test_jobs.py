@@ -19,7 +19,6 @@ from PIL import Image
 from models.analysis import Meme
 from models.errors import BadInput, BadWeights, PartUnavailable
 from serving.batch import jobs as batches
-from serving.batch import uploads
 from serving.batch.jobs import Job, Jobs
 from serving.batch.judge import Options
 from tests.conftest import drawn
@@ -158,7 +157,7 @@ def test_what_cannot_be_taken_is_told_and_leaves_nothing_behind(
     temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = Jobs(BlockedAnalyzer)
-    monkeypatch.setattr(uploads, "MAX_MEMES", 3)
+    monkeypatch.setattr(batches, "MAX_MEMES", 3)
     for files, says in (
         ([("a.zip", b"no zip")], "damaged"),
         ([("a.zip", zipped(notes=b"x"))], "no meme"),

@@ -13,7 +13,7 @@ from models.analysis import Caption, Meme
 from models.classifiers.multitask import MultitaskModel
 from models.io.flat_row import Row
 from serving import predictors
-from serving.batch.items import Item
+from serving.batch.inputs import Item
 from serving.batch.judge import Options, judge
 from serving.work import MemeInput
 

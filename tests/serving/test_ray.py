@@ -14,11 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.errors import BadInput
-from serving.batch import on_ray
-from serving.batch.judge import Options
-from serving.batch.local import Work
+from serving.batch.inputs import digest, plan
+from serving.batch.judge import ROOT, Options, Work, run_on_ray
 from serving.batch.output import Output
-from serving.batch.plan import plan
 from tests.conftest import drawn
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ def cluster(tiny: Tiny) -> Iterator[None]:
     """Ray with three logical cores on this machine, whose workers find the tiny weights."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SUBTEXT_WEIGHTS", str(tiny.root))
-        patch.setenv("PYTHONPATH", str(on_ray.ROOT))
+        patch.setenv("PYTHONPATH", str(ROOT))
         patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         ray.init(num_cpus=CORES, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 1024**2)
         yield
@@ -75,14 +73,14 @@ def kill_an_actor(after: Path, killed: list[int]) -> None:
 def test_every_input_stands_in_the_output_once_though_an_actor_is_killed(
     cluster: None, memes: Path, tmp_path: Path
 ) -> None:
-    whole = plan(str(memes), size=SHARD)
+    shards = plan(str(memes), size=SHARD)
     output = Output(str(tmp_path / "out"))
-    output.begin({"input": whole.digest})
+    output.begin({"input": digest(shards)})
     killed: list[int] = []
     killer = threading.Thread(target=kill_an_actor, args=(tmp_path / "out", killed), daemon=True)
     killer.start()
     work = Work(output, Options(ocr=False), threads=1)
-    finished = list(on_ray.run(whole.shards, work, address="auto", actors=2))
+    finished = list(run_on_ray(shards, work, address="auto", actors=2))
     killer.join(10)
     assert len(killed) == 1, "no actor was killed: the batch was over too soon"
     assert sorted(done.number for done in finished) == list(range(MEMES // SHARD))
@@ -97,4 +95,4 @@ def test_every_input_stands_in_the_output_once_though_an_actor_is_killed(
 def test_actors_that_would_starve_the_reader_are_refused(cluster: None, memes: Path, tmp_path: Path) -> None:
     work = Work(Output(str(tmp_path / "out")), Options())
     with pytest.raises(BadInput, match="at most 2"):
-        next(on_ray.run(plan(str(memes)).shards, work, address="auto", actors=CORES))
+        next(run_on_ray(plan(str(memes)), work, address="auto", actors=CORES))
