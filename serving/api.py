@@ -1,7 +1,7 @@
 """The HTTP API: `uvicorn serving.api:app` runs it alone; app.py serves it beside the pages from one process.
 
 A meme goes through the same code as on the page and in the terminal, so all of them give the same numbers. docs/api.md
-lists the routes with examples, /api/openapi.json lists them for machines.
+lists the routes with examples, /api/schemas.json lists them for machines.
 """
 
 from __future__ import annotations
@@ -9,24 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
-from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route
 
-from models.analysis import Analysis, Stage
-from serving import intake, openapi, perspective, predictors, problems
+from models.analysis import Analysis, Harm, Meme, Stage, Verdict
+from serving import intake, perspective, predictors, problems, schemas
 from serving.guard import Guard
 from serving.problems import Overloaded, TooLarge
-from serving.responses import Health, Models, Predicted, Scores
-from serving.service import Service
+from serving.schemas import Health, Models, Predicted, Scores
+from serving.service import Metrics, Service
 from serving.settings import Settings
-from serving.telemetry import Metrics
-from serving.work import ANALYZE, SCORE, MemeInput, ScoreResult, try_call
+from serving.work import ANALYZE, SCORE, MemeInput, load_analyzer, try_call
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
@@ -49,8 +48,8 @@ about = APIRouter(tags=["the server"])
     "/analyze",
     summary="Everything about one meme",
     response_model=Analysis,
-    openapi_extra=openapi.meme_body(intake.Question),
-    responses=openapi.problems(401, 413, 415, 422, 429, 503),
+    openapi_extra=schemas.meme_body(intake.Question),
+    responses=schemas.problems(401, 413, 415, 422, 429, 503),
 )
 async def analyze(request: Request, service: CurrentService) -> JSONResponse:
     """The verdict with its reasons, emotions and attention: the JSON `subtext/1`, the same as the page's download."""
@@ -63,8 +62,8 @@ async def analyze(request: Request, service: CurrentService) -> JSONResponse:
     "/score",
     summary="Verdicts for many memes",
     response_model=Scores,
-    openapi_extra=openapi.json_body(intake.ScoreMany, openapi.MANY),
-    responses=openapi.problems(401, 413, 415, 422, 429, 503),
+    openapi_extra=schemas.json_body(intake.ScoreMany, schemas.TEXTS["memes"]),
+    responses=schemas.problems(401, 413, 415, 422, 429, 503),
 )
 async def score(request: Request, service: CurrentService) -> JSONResponse:
     """Batched; a meme that cannot be used is a result with its problem and takes none of the others with it."""
@@ -82,8 +81,8 @@ async def score(request: Request, service: CurrentService) -> JSONResponse:
     "/systems/{name}/predict",
     summary="The category that one system gives",
     response_model=Predicted,
-    openapi_extra=openapi.meme_body(intake.Meme),
-    responses=openapi.problems(401, 404, 413, 415, 422, 429, 503),
+    openapi_extra=schemas.meme_body(intake.Meme),
+    responses=schemas.problems(401, 404, 413, 415, 422, 429, 503),
 )
 async def predict(
     request: Request, service: CurrentService, name: Annotated[str, Path(examples=["text-emotions"])]
@@ -96,7 +95,7 @@ async def predict(
     return JSONResponse({"system": predictor.name, **asdict(prediction), **caption})
 
 
-@v1.get("/models", summary="What runs here", response_model=Models, responses=openapi.problems(401, 429, 503))
+@v1.get("/models", summary="What runs here", response_model=Models, responses=schemas.problems(401, 429, 503))
 async def models(service: CurrentService) -> JSONResponse:
     """The profile, its weights by SHA-256, and the systems that can be asked."""
     systems = [
@@ -113,7 +112,7 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@about.get("/ready", summary="Whether it can take memes", response_model=Health, responses=openapi.problems(503))
+@about.get("/ready", summary="Whether it can take memes", response_model=Health, responses=schemas.problems(503))
 async def ready(service: CurrentService) -> dict[str, str]:
     """200 once the models are loaded and while the queue has room."""
     service.check_ready()
@@ -128,16 +127,17 @@ async def metrics(service: CurrentService) -> Response:
     return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def score_entry(index: int, answer: ScoreResult | Exception) -> dict[str, Any]:
+def score_entry(index: int, answer: tuple[Meme, tuple[Verdict, Harm | None]] | Exception) -> dict[str, Any]:
     """One item of `/score`."""
     if isinstance(answer, Exception):
         return {"index": index, "problem": problems.problem(answer)}
+    meme, (verdict, harm) = answer
     return {
         "index": index,
-        "verdict": asdict(answer.verdict),
-        "harm": asdict(answer.harm) if answer.harm is not None else None,
-        "caption": answer.caption.text,
-        "caption_source": answer.caption.source,
+        "verdict": asdict(verdict),
+        "harm": asdict(harm) if harm is not None else None,
+        "caption": meme.caption.text,
+        "caption_source": meme.caption.source,
     }
 
 
@@ -155,26 +155,18 @@ def create(settings: Settings | None = None, load: Callable[[], Analyzer] | None
         title="Subtext",
         version=VERSION,
         description="Reads a meme: is it hateful, how sure is that, what emotions does it carry, and what moved the answer.",
-        openapi_url="/api/openapi.json",
+        openapi_url="/api/schemas.json",
         docs_url=None,  # FastAPI's page of documentation loads its scripts from elsewhere
         redoc_url=None,
         lifespan=lambda app: app.state.service.running(),
+        exception_handlers={HTTPException: problems.refuse},
         redirect_slashes=False,
     )
     app.state.service = Service(settings, load or load_analyzer, metrics)
     for router in (v1, perspective.router, about):
         app.include_router(router)
-    problems.install(app)
     app.add_middleware(Guard, settings=settings, metrics=metrics)
     return app
-
-
-@cache
-def load_analyzer() -> Analyzer:
-    """The models of this process, where no app shares its own."""
-    from models.analyzer import Analyzer
-
-    return Analyzer()
 
 
 def lifespan(api: FastAPI) -> Callable[[Any], AbstractAsyncContextManager[None]]:

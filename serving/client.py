@@ -18,7 +18,7 @@ from urllib3.util import Retry
 
 from models.analysis import Analysis
 from models.errors import SubtextError
-from serving.responses import Predicted, Score, Scores
+from serving.schemas import Predicted, Score, Scores
 
 RETRY_STATUSES = (429, 502, 503, 504)  # after these the same request may be sent again: nothing of it was done
 BACKOFF = 0.5  # seconds before the second try if the server names none, doubled each time

@@ -18,13 +18,13 @@ from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from serving import perspective, problems
 from serving.intake import JSON, MULTIPART, media_type
 from serving.problems import Overloaded, RateLimited, TooLarge, Unauthorized, WrongMedia
-from serving.telemetry import log
+from serving.service import log
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from serving.service import Metrics
     from serving.settings import Settings
-    from serving.telemetry import Metrics
 
 MEGABYTE = 1024**2
 QUIET = frozenset({"/health", "/ready", "/metrics"})  # called every few seconds by machines: counted, not logged

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from models.errors import BadPicture
@@ -112,35 +112,27 @@ async def _read_form(request: Request, model: type[Meme]) -> MemeInput:
         raise Unreadable(
             "The multipart body cannot be read: send one file named picture, and caption as a text field."
         ) from error
+    files = {name: value for name, value in form.multi_items() if isinstance(value, UploadFile)}
     try:
-        data = await _read_file(form)
+        data = await _read_file(files.get("picture"))
     finally:
         await form.close()
-    fields: dict[str, Any] = {
-        name: value for name, value in form.items() if not isinstance(value, UploadFile) and name != "picture"
-    }
+    if files and "picture" not in files:
+        raise Unreadable("The file is to be named picture.")
+    fields: dict[str, Any] = {name: value for name, value in form.items() if name not in files}
+    if "picture" in fields:
+        raise Unreadable("The field picture is text: send it as a file (with a file name), or use JSON with base64.")
     if "lenses" in fields:
         fields["lenses"] = [name for text in form.getlist("lenses") for name in str(text).split(",") if name]
     return replace(model.model_validate(fields).to_input(), data=data)
 
 
-async def _read_file(form: FormData) -> bytes | None:
-    files = [(name, value) for name, value in form.multi_items() if isinstance(value, UploadFile)]
-    if not files:
-        if "picture" in form:
-            raise Unreadable(
-                "The field picture is text: send it as a file (with a file name), or use JSON with base64."
-            )
+async def _read_file(file: UploadFile | None) -> bytes | None:
+    if file is None:
         return None
-    name, file = files[0]
-    if name != "picture":
-        raise Unreadable("The file is to be named picture.")
     if (file.size or 0) > MAX_BYTES:
         raise _picture_too_large()
-    data = await file.read()
-    if not data and not file.filename:
-        return None  # a browser's form whose file was left empty
-    return data
+    return await file.read() or (b"" if file.filename else None)  # None: a browser's form whose file was left empty
 
 
 def _picture_too_large() -> TooLarge:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.io.captions import MAX_CHARACTERS, normalize
 from serving import problems
-from serving.openapi import json_body
+from serving.schemas import TEXTS, json_body
 from serving.service import Service
 from serving.work import SCORE, MemeInput
 
@@ -116,28 +116,14 @@ class Failed(BaseModel):
     error: Failure
 
 
-EXAMPLE = {
-    "comment": {"text": "I love Mondays"},
-    "requestedAttributes": {"TOXICITY": {}, "IDENTITY_ATTACK": {}},
-    "languages": ["en"],
-    "doNotStore": True,
-}
-
-
 @router.post(
     f"{PREFIX}comments:analyze",
     summary="Score a comment, asked and answered as the closing toxicity service does",
     description=__doc__,
     response_model=AnalyzedComment,
-    openapi_extra=json_body(AnalyzeComment, EXAMPLE),
+    openapi_extra=json_body(AnalyzeComment, TEXTS["comment"]),
     responses={
-        status: {"description": description, "model": Failed}
-        for status, description in {
-            400: "A comment or attribute that cannot be used",
-            401: "A key is needed",
-            429: "Too many requests",
-            503: "More to do than can be done",
-        }.items()
+        int(status): {"description": text, "model": Failed} for status, text in TEXTS["perspective_problems"].items()
     },
 )
 async def analyze_comment(request: Request) -> JSONResponse:
@@ -145,8 +131,8 @@ async def analyze_comment(request: Request) -> JSONResponse:
     comment = _parse(await request.body())
     text = comment.comment.text
     service: Service = request.app.state.service
-    result = await service.answer(request, SCORE, MemeInput(caption=text))
-    score = Value(value=result.verdict.probability)
+    _, (verdict, _) = await service.answer(request, SCORE, MemeInput(caption=text))
+    score = Value(value=verdict.probability)
     answer = AnalyzedComment(
         attributeScores={
             name: Attribute(spanScores=[Span(begin=0, end=len(text), score=score)], summaryScore=score)

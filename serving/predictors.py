@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -17,13 +18,14 @@ from models.analysis import Emotion, Meme, Status
 from models.errors import nearest
 from models.io.captions import normalize
 from serving.problems import NoSystem
-from serving.responses import Answered
+from serving.schemas import Answered
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
     from models.classifiers.multitask import Answer, MultitaskModel
     from models.encoders.base import Encoder
 
+VERDICTS = ("hateful", "needs_review", "not_hateful")
 # Loaded multitask models by encoder, so that they are released together with it.
 _loaded: WeakKeyDictionary[Encoder, dict[str, MultitaskModel]] = WeakKeyDictionary()
 _lock = threading.Lock()
@@ -56,7 +58,16 @@ class Predictor:
 
 def registry(analyzer: Analyzer) -> Mapping[str, Predictor]:
     """All predictors by name. Multitask models read the tokens of profile `mini`: with another profile they are missing."""
-    predictors = [_hate(analyzer), _harm(analyzer), _text_emotions(analyzer), _face_expressions(analyzer)]
+    from models.emotions import expressions, text
+
+    both = "picture, words"
+    own: tuple[tuple[str, str, str, tuple[str, ...], Callable[..., list[Prediction]]], ...] = (
+        ("hate", "Does it attack people for what they are? The app's verdict.", both, VERDICTS, _hate),
+        ("harm", "Would HarMeme's annotators call it harmful?", both, ("harmful", "not_harmful"), _harm),
+        ("text-emotions", "The emotion that the words carry (GoEmotions).", "words", text.LABELS, _text_emotions),
+        ("face-expressions", "The expression of the largest face (FER-2013).", "picture", expressions.LABELS, _faces),
+    )
+    predictors = [Predictor(*fields, partial(predict, analyzer)) for *fields, predict in own]
     if analyzer.info.name == "mini":
         predictors += _multitask(analyzer)
     return {predictor.name: predictor for predictor in predictors}
@@ -71,60 +82,40 @@ def choose(predictors: Mapping[str, Predictor], name: str) -> Predictor:
     return predictors[name]
 
 
-def _hate(analyzer: Analyzer) -> Predictor:
-    def predict(memes: Sequence[Meme]) -> list[Prediction]:
-        return [
-            Prediction("ok", v.label, (Emotion("hateful", v.probability, v.bands.hateful_from, v.label == "hateful"),))
-            for v in analyzer.score(memes)
-        ]
-
-    summary = "Does it attack people for what they are? The app's verdict."
-    return Predictor("hate", summary, "picture, words", ("hateful", "needs_review", "not_hateful"), predict)
+def _hate(analyzer: Analyzer, memes: Sequence[Meme]) -> list[Prediction]:
+    return [
+        Prediction("ok", v.label, (Emotion("hateful", v.probability, v.bands.hateful_from, v.label == "hateful"),))
+        for v in analyzer.score(memes)
+    ]
 
 
-def _harm(analyzer: Analyzer) -> Predictor:
-    def predict(memes: Sequence[Meme]) -> list[Prediction]:
-        threshold, predictions = analyzer.threshold("harm"), []
-        for harm in analyzer.harm(memes):
-            harmful = harm.probability >= threshold
-            score = Emotion("harmful", harm.probability, threshold, harmful)
-            predictions.append(Prediction("ok", "harmful" if harmful else "not_harmful", (score,)))
-        return predictions
-
-    summary = "Would HarMeme's annotators call it harmful?"
-    return Predictor("harm", summary, "picture, words", ("harmful", "not_harmful"), predict)
+def _harm(analyzer: Analyzer, memes: Sequence[Meme]) -> list[Prediction]:
+    threshold = analyzer.threshold("harm")
+    probs = [harm.probability for harm in analyzer.harm(memes)]
+    scores = [Emotion("harmful", prob, threshold, prob >= threshold) for prob in probs]
+    return [Prediction("ok", "harmful" if score.present else "not_harmful", (score,)) for score in scores]
 
 
-def _text_emotions(analyzer: Analyzer) -> Predictor:
-    from models.emotions.text import LABELS
-
-    def predict(memes: Sequence[Meme]) -> list[Prediction]:
-        predictions = []
-        for emotions in analyzer.text_emotions([meme.caption.text for meme in memes]):
-            likeliest = max(emotions.scores, key=lambda score: score.probability, default=None)
-            category = likeliest.label if likeliest is not None else ""
-            predictions.append(Prediction(emotions.status, category, emotions.scores, emotions.detail))
-        return predictions
-
-    return Predictor("text-emotions", "The emotion that the words carry (GoEmotions).", "words", LABELS, predict)
+def _text_emotions(analyzer: Analyzer, memes: Sequence[Meme]) -> list[Prediction]:
+    predictions = []
+    for emotions in analyzer.text_emotions([meme.caption.text for meme in memes]):
+        likeliest = max(emotions.scores, key=lambda score: score.probability, default=None)
+        category = likeliest.label if likeliest is not None else ""
+        predictions.append(Prediction(emotions.status, category, emotions.scores, emotions.detail))
+    return predictions
 
 
-def _face_expressions(analyzer: Analyzer) -> Predictor:
-    from models.emotions.expressions import LABELS
-
-    def predict(memes: Sequence[Meme]) -> list[Prediction]:
-        predictions = []
-        for emotions in map(analyzer.faces, memes):
-            if not emotions.faces:
-                predictions.append(Prediction(emotions.status, detail=emotions.detail))
-                continue
-            expressions = emotions.faces[0].expressions  # the largest face's, the likeliest first
-            category = expressions[0].label
-            scores = tuple(Emotion(e.label, e.probability, 0.0, e.label == category) for e in expressions)
-            predictions.append(Prediction("ok", category, scores))
-        return predictions
-
-    return Predictor("face-expressions", "The expression of the largest face (FER-2013).", "picture", LABELS, predict)
+def _faces(analyzer: Analyzer, memes: Sequence[Meme]) -> list[Prediction]:
+    predictions = []
+    for emotions in map(analyzer.faces, memes):
+        if not emotions.faces:
+            predictions.append(Prediction(emotions.status, detail=emotions.detail))
+            continue
+        expressions = emotions.faces[0].expressions  # the largest face's, the likeliest first
+        category = expressions[0].label
+        scores = tuple(Emotion(e.label, e.probability, 0.0, e.label == category) for e in expressions)
+        predictions.append(Prediction("ok", category, scores))
+    return predictions
 
 
 def _multitask(analyzer: Analyzer) -> list[Predictor]:
@@ -156,21 +147,21 @@ def _multitask_predictor(name: str, model: MultitaskModel) -> Predictor:
         f"{target.name}: {label}" if len(targets) > 1 else label for target in targets for label in target.classes
     )
 
-    def missing(meme: Meme) -> Prediction | None:
-        """The prediction for a meme that has nothing of what the model reads, else None."""
+    nothing = Prediction(
+        "no_text" if model.reads("text") else "no_image"
+    )  # for a meme that has nothing of what it reads
+
+    def is_usable(meme: Meme) -> bool:
         has_text = bool(normalize(meme.caption.text).text)
-        if (model.reads("image") and meme.image is not None) or (model.reads("text") and has_text):
-            return None
-        return Prediction("no_text" if model.reads("text") else "no_image")
+        return (model.reads("image") and meme.image is not None) or (model.reads("text") and has_text)
 
     def predict(memes: Sequence[Meme]) -> list[Prediction]:
-        unusable = [missing(meme) for meme in memes]
-        usable = [meme for meme, prediction in zip(memes, unusable, strict=True) if prediction is None]
+        usable = [meme for meme in memes if is_usable(meme)]
         if not usable:
-            return [prediction for prediction in unusable if prediction is not None]
+            return [nothing] * len(memes)
         logits = model.logits([meme.image for meme in usable], [meme.caption.text for meme in usable])
         answers = iter(model.answers(logits))
-        return [prediction or _multitask_prediction(next(answers)) for prediction in unusable]
+        return [_multitask_prediction(next(answers)) if is_usable(meme) else nothing for meme in memes]
 
     names = ", ".join(target.name.replace("_", " ") for target in targets)
     summary = f"A trained system ({', '.join(model.tasks)}): {names}."

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import Request
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
 
 from models.errors import BadInput, SubtextError, user_message
 
@@ -25,11 +23,12 @@ class Refused(SubtextError):
     status = HTTPStatus.BAD_REQUEST
     retry_after: int | None = None
 
+    def __init_subclass__(cls, status: HTTPStatus | None = None) -> None:
+        cls.status = status or cls.status
 
-class Overloaded(Refused):
+
+class Overloaded(Refused, status=HTTPStatus.SERVICE_UNAVAILABLE):
     """The server has more work than it can do."""
-
-    status = HTTPStatus.SERVICE_UNAVAILABLE
 
     def __init__(self, reason: str, retry_after: int = 1) -> None:
         super().__init__(f"{reason} Send the same again after {retry_after} s.")
@@ -40,44 +39,32 @@ class DeadlineExceeded(Overloaded):
     """The request was accepted, and its time ran out before it was done."""
 
 
-class RateLimited(Overloaded):
+class RateLimited(Overloaded, status=HTTPStatus.TOO_MANY_REQUESTS):
     """This caller sent too many requests."""
 
-    status = HTTPStatus.TOO_MANY_REQUESTS
 
-
-class TooLarge(Refused):
+class TooLarge(Refused, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
     """The body has more bytes than one request may."""
 
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
-
-class WrongMedia(Refused):
+class WrongMedia(Refused, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE):
     """The body's media type is not read here."""
 
-    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
-
-class Unreadable(Refused):
+class Unreadable(Refused, status=HTTPStatus.UNPROCESSABLE_ENTITY):
     """The body does not fit the schema; `errors` says where."""
-
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
 
     def __init__(self, sentence: str, errors: Sequence[Mapping[str, Any]] = ()) -> None:
         super().__init__(sentence)
         self.errors = list(errors)
 
 
-class Unauthorized(Refused):
+class Unauthorized(Refused, status=HTTPStatus.UNAUTHORIZED):
     """A key is needed, and none or a wrong one was sent."""
 
-    status = HTTPStatus.UNAUTHORIZED
 
-
-class NoSystem(Refused):
+class NoSystem(Refused, status=HTTPStatus.NOT_FOUND):
     """There is no predictor of that name."""
-
-    status = HTTPStatus.NOT_FOUND
 
 
 def problem(error: BaseException) -> dict[str, Any]:
@@ -131,23 +118,13 @@ def invalid(errors: Sequence[Mapping[str, Any]]) -> Unreadable:
     return Unreadable(f"The request does not fit what is documented in /api/openapi.json ({first}).", problems)
 
 
-def install(app: FastAPI) -> None:
-    """Put what FastAPI itself refuses into this form; errors that we raise pass on to the guard."""
-
-    async def http(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
-        detail = {
-            404: "There is nothing at this address: /api/openapi.json lists what there is.",
-            405: "This address does not take that method: /api/openapi.json lists which it does.",
-        }.get(error.status_code, str(error.detail))
-        return JSONResponse(_body(error.status_code, detail), error.status_code, error.headers, MEDIA_TYPE)
-
-    async def validation(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
-        return response(invalid(error.errors()))
-
-    app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(RequestValidationError, validation)
+async def refuse(_: Request, error: Any) -> JSONResponse:
+    """What FastAPI itself refuses (an `HTTPException`) in this form; errors that we raise pass on to the guard."""
+    detail = {
+        404: "There is nothing at this address: /api/openapi.json lists what there is.",
+        405: "This address does not take that method: /api/openapi.json lists which it does.",
+    }.get(error.status_code, str(error.detail))
+    return JSONResponse(_body(error.status_code, detail), error.status_code, error.headers, MEDIA_TYPE)
 
 
 def _body(status: int, detail: str) -> dict[str, Any]:

@@ -18,8 +18,6 @@ from typing import Any
 
 from serving.problems import DeadlineExceeded, Overloaded
 
-Run = Callable[[Hashable, Sequence[Any]], Sequence[Any]]
-Observe = Callable[[Sequence[float]], None]
 SMOOTHING = 0.2  # weight of the newest batch in the moving average of an item's time
 
 
@@ -41,12 +39,12 @@ class WorkQueue:
 
     def __init__(
         self,
-        run: Run,
+        run: Callable[[Any, Sequence[Any]], Sequence[Any]],
         *,
         max_length: int,
         workers: int = 1,
-        batch_size: Callable[[Hashable], int] = lambda _: 1,
-        observe: Observe = lambda _: None,
+        batch_size: Callable[[Any], int] = lambda _: 1,
+        observe: Callable[[Sequence[float]], None] = lambda _: None,
     ) -> None:
         self.max_length, self.workers = max_length, workers
         self._run, self._batch_size, self._observe = run, batch_size, observe

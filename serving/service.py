@@ -1,22 +1,27 @@
-"""What the routes share: the analyzer, the queue before it, and whether it is ready."""
+"""What the routes share: the analyzer, the queue before it, whether it is ready, and what an operator sees of it: a line of
+JSON for each request, and Prometheus metrics. Neither has a caption, a picture, a file's name or a key: the fields that are
+logged are named one by one."""
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
+from models.analysis import Stage
 from models.errors import SubtextError
 from models.runtime.memory import give_back_memory
 from serving import predictors, work
 from serving.predictors import Predictor
 from serving.problems import Overloaded, sentence
 from serving.queue import WorkQueue
-from serving.telemetry import Metrics, add_log_fields, log
 from serving.work import ANALYZE, MemeInput
 
 if TYPE_CHECKING:
@@ -24,6 +29,63 @@ if TYPE_CHECKING:
     from serving.settings import Settings
 
 OCR_BATCH_SIZE = 4  # reading takes a third of a second each: a longer batch would keep its first meme waiting
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+structlog.configure(
+    logger_factory=lambda *_: structlog.PrintLogger(
+        sys.stderr
+    ),  # made for each line: a test or a server may replace it
+    processors=[
+        structlog.contextvars.merge_contextvars,  # the request's id
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.JSONRenderer(),
+    ],
+)
+log = structlog.get_logger()
+
+
+class Metrics:
+    """The metrics of one API, in a registry of their own, so that two APIs in a process do not share them."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+
+        def seconds(name: str, text: str, labels: Sequence[str] = ()) -> Histogram:
+            return Histogram(name, text, labels, buckets=BUCKETS_S, registry=registry)
+
+        self.requests = Counter(
+            "subtext_requests", "Requests by route and status", ("route", "status"), registry=registry
+        )
+        self.seconds = seconds("subtext_request_seconds", "From the first byte to the answer", ("route",))
+        self.memes = Counter("subtext_memes", "Memes answered, by kind of work", ("kind",), registry=registry)
+        self.queue_wait = seconds("subtext_queue_wait_seconds", "Time in the queue")
+        self.batch_size = Histogram(
+            "subtext_batch_size", "Memes computed together", buckets=(1, 2, 4, 8, 16, 32), registry=registry
+        )
+        self.stage = seconds("subtext_stage_seconds", "Stages of the analysis", ("stage",))
+        self.queue = Gauge("subtext_queue_length", "Memes that wait or are computed", registry=registry)
+        self.ready = Gauge("subtext_ready", "1 once the models are loaded", registry=registry)
+
+    def observe_batch(self, waited_s: Sequence[float]) -> None:
+        """One batch of the queue: the seconds that each of its items waited."""
+        for value in waited_s:
+            self.queue_wait.observe(value)
+        self.batch_size.observe(len(waited_s))
+
+    def observe_stages(self, stages: Iterable[Stage]) -> None:
+        """The times of one analysis."""
+        for stage in stages:
+            self.stage.labels(stage.name).observe((stage.ms or 0.0) / 1000)
+
+
+def add_log_fields(request: Request, **fields: float | str) -> None:
+    """Add numbers and names to the request's line in the log."""
+    state = request.scope.setdefault("state", {})
+    state.setdefault("log_fields", {}).update(fields)
 
 
 class Service:
@@ -31,7 +93,7 @@ class Service:
 
     def __init__(self, settings: Settings, load: Callable[[], Analyzer], metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
-        self._load = load
+        self.analyzer = load  # anew for each call, in a worker thread: the app may have switched to another profile
         self.ready = False
         self.failure = ""
         self.queue = WorkQueue(
@@ -48,10 +110,6 @@ class Service:
         """Raises `Overloaded` as long as the models are not loaded."""
         if not self.ready:
             raise Overloaded(self.failure or "The models are being loaded.", 30 if self.failure else 2)
-
-    def analyzer(self) -> Analyzer:
-        """Loaded anew for each call, in a worker thread: the app may have switched to another profile."""
-        return self._load()
 
     async def predictors(self) -> Mapping[str, Predictor]:
         """Those of the analyzer that runs."""
@@ -102,14 +160,14 @@ class Service:
             return self.settings.deadline_s
         return min(self.settings.deadline_s, seconds) if seconds > 0 else self.settings.deadline_s
 
-    def _run(self, kind: Hashable, items: Sequence[Any]) -> Sequence[Any]:
+    def _run(self, kind: tuple[str, bool], items: Sequence[MemeInput]) -> Sequence[Any]:
         try:
-            return work.run(kind, items, self.analyzer())
+            return work.run(kind[0], items, self.analyzer())
         finally:
             give_back_memory()  # else each worker thread keeps the memory of its largest batch
 
-    def _batch_size(self, kind: Hashable) -> int:
-        name, needs_ocr = kind if isinstance(kind, tuple) else (kind, False)
+    def _batch_size(self, kind: tuple[str, bool]) -> int:
+        name, needs_ocr = kind
         if name == ANALYZE:
             return 1
         return OCR_BATCH_SIZE if needs_ocr else self.settings.at_once

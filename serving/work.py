@@ -4,11 +4,12 @@ line use too, so that all of them give the same numbers."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from models.analysis import Analysis, Caption, Harm, Meme, Stage, Status, Verdict
+from models.analysis import Analysis, Caption, Meme, Stage, Status
 from models.errors import PartUnavailable
 from models.io import captions
 from models.io.images import open_picture
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 
 ANALYZE, SCORE = "analyze", "score"
 T = TypeVar("T")
+
+
+@cache
+def load_analyzer(profile: str = "auto", threads: int = 0) -> Analyzer:
+    """The analyzer of this process, where no app shares its own."""
+    from models.analyzer import Analyzer
+
+    return Analyzer(profile, threads=threads)
 
 
 @dataclass(frozen=True)
@@ -38,15 +47,6 @@ class MemeInput:
     def needs_ocr(self) -> bool:
         """Whether the OCR has to read the picture, which takes by far the longest."""
         return self.ocr and self.caption is None and self.data is not None
-
-
-@dataclass(frozen=True)
-class ScoreResult:
-    """A meme's short answer and the words that it rests on. `harm` is None where the profile has no such head."""
-
-    verdict: Verdict
-    harm: Harm | None
-    caption: Caption
 
 
 def load_meme(item: MemeInput, analyzer: Analyzer) -> tuple[Meme, tuple[Stage, ...]]:
@@ -80,25 +80,19 @@ def analyze(item: MemeInput, analyzer: Analyzer) -> Analysis:
     return replace(analysis, stages=(*stages, *analysis.stages))
 
 
-def run(kind: Hashable, items: Sequence[MemeInput], analyzer: Analyzer) -> list[Any]:
+def run(name: str, items: Sequence[MemeInput], analyzer: Analyzer) -> list[Any]:
     """One answer or exception for each item, in order: what a worker of the queue runs.
 
-    kind: the name of the work (`analyze`, `score` or the name of a predictor), or a tuple that begins with it.
+    name: of the work: `analyze` (an `Analysis`), `score` (the meme with its verdict and harm) or that of a predictor (the meme
+    with its `Prediction`).
     """
-    name = kind[0] if isinstance(kind, tuple) else kind
     if name == ANALYZE:
         return [try_call(analyze, item, analyzer) for item in items]
     memes = [try_call(lambda item: load_meme(item, analyzer)[0], item) for item in items]
-    if name == SCORE:
-        return answer_each(memes, lambda usable: score(usable, analyzer))
-    predictor = predictors.choose(predictors.registry(analyzer), str(name))
-    return answer_each(memes, lambda usable: list(zip(usable, predictor.predict(usable), strict=True)))
-
-
-def score(memes: Sequence[Meme], analyzer: Analyzer) -> list[ScoreResult]:
-    """The short answers of many memes."""
-    answers = zip(memes, analyzer.judge(memes), strict=True)
-    return [ScoreResult(verdict, harm, meme.caption) for meme, (verdict, harm) in answers]
+    predict: Callable[[Sequence[Meme]], Sequence[Any]] = analyzer.judge
+    if name != SCORE:
+        predict = predictors.choose(predictors.registry(analyzer), name).predict
+    return answer_each(memes, lambda usable: list(zip(usable, predict(usable), strict=True)))
 
 
 def answer_each(

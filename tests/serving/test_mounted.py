@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from benchmarks import serve
+from benchmarks import common
 from components.shared import engine
 from models.analysis import Analysis
 from serving.client import Client
@@ -26,7 +26,7 @@ def test_pages_and_api_share_one_analyzer() -> None:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.served.state.service._load is engine.analyzer
+    assert module.served.state.service.analyzer is engine.analyzer
     assert module.app.script_path == ROOT / "app.py"
 
 
@@ -35,7 +35,7 @@ def test_app_api_and_terminal_give_the_same_numbers(tmp_path: Path) -> None:
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, encoding="utf-8").stdout
     terminal = Analysis.from_dict(json.loads(printed))
     log = tmp_path / "said"
-    with log.open("wb") as said, serve.app(said) as (address, _):
+    with log.open("wb") as said, common.app(said) as (address, _):
         wait_until(lambda: requests.get(f"{address}/ready", timeout=30).ok, 180)
         with Client(address) as client:
             served = client.analyze(MEME, explain=False)
