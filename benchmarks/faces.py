@@ -15,13 +15,14 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import milliseconds, options, report, validation_rows
 from models.analysis import Box
-from models.emotions.faces import FaceDetector
+from models.emotions.faces import FaceDetector, iou
 
 DATASETS = ("harmeme", "religious_hateful", "oasis", "flickr8k")
 TIMED = "harmeme"
@@ -75,16 +76,7 @@ def pictures(name: str, limit: int) -> list[Image.Image]:
 
 def matches(boxes: list[Box], others: list[Box]) -> list[Box]:
     """Those of `boxes` that overlap one of the others by half (IoU)."""
-    return [box for box in boxes if any(iou(box, other) >= 0.5 for other in others)]
-
-
-def iou(first: Box, second: Box) -> float:
-    """Intersection over union."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    intersection = max(0.0, width) * max(0.0, height)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
-    return intersection / (sum(areas) - intersection)
+    return [box for box in boxes if others and (iou(np.array(box), np.array(others)) >= 0.5).any()]
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def suppress(boxes: np.ndarray, confidences: np.ndarray, limit: float) -> list[i
     while candidates.size:
         best, candidates = int(candidates[0]), candidates[1:]
         survivors.append(best)
-        candidates = candidates[_overlap(boxes[best], boxes[candidates]) < limit]
+        candidates = candidates[iou(boxes[best], boxes[candidates]) < limit]
     return survivors
 
 
@@ -144,7 +144,7 @@ def _letterbox(image: Image.Image, size: int) -> tuple[np.ndarray, float]:
     return pixels, scale
 
 
-def _overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+def iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Intersection over union of one box (4,) with each of (n, 4)."""
     sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
     shared = np.prod(np.clip(sides, 0, None), axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -34,6 +35,6 @@ def test_recall_is_counted_against_what_both_references_find(monkeypatch: pytest
 
 
 def test_iou() -> None:
-    assert faces.iou(NEAR, NEAR) == 1.0
-    assert faces.iou(NEAR, FAR) == 0.0
-    assert faces.iou((0, 0, 2, 2), (1, 0, 3, 2)) == pytest.approx(1 / 3)
+    boxes = np.array([NEAR, FAR, (0, 0, 2, 2), (1, 0, 3, 2)])
+    assert faces.iou(boxes[0], boxes[:2]).tolist() == [1.0, 0.0]
+    assert faces.iou(boxes[2], boxes[3:]) == pytest.approx(1 / 3)
