@@ -1,7 +1,7 @@
 """The HTTP API: `uvicorn serving.api:app` runs it alone; app.py serves it beside the pages from one process.
 
 A meme goes through the same code as on the page and in the terminal, so all of them give the same numbers. docs/api.md
-lists the routes with examples, /api/schemas.json lists them for machines.
+lists the routes with examples, /api/openapi.json lists them for machines.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def create(settings: Settings | None = None, load: Callable[[], Analyzer] | None
         title="Subtext",
         version=VERSION,
         description="Reads a meme: is it hateful, how sure is that, what emotions does it carry, and what moved the answer.",
-        openapi_url="/api/schemas.json",
+        openapi_url="/api/openapi.json",
         docs_url=None,  # FastAPI's page of documentation loads its scripts from elsewhere
         redoc_url=None,
         lifespan=lambda app: app.state.service.running(),

@@ -244,8 +244,8 @@ def read_table(name: str, path: Path) -> Iterator[Ref | ParquetSlice]:
     if sum(map(len, slices)) > MAX_MEMES:
         raise BadInput(f"The table has more rows than the {MAX_MEMES:,} memes that the page takes: give fewer at once.")
     for number, row in enumerate(file.read(columns=list(columns)).to_pylist(), 1):
-        name, image, caption = map(inputs.by_role(row, columns).get, inputs.COLUMNS)
-        yield Ref(str(name or image or f"row-{number}"), image or None, None if caption is None else str(caption))
+        row_name, image, caption = map(inputs.by_role(row, columns).get, inputs.COLUMNS)
+        yield Ref(str(row_name or image or f"row-{number}"), image or None, None if caption is None else str(caption))
 
 
 def merge_neighbours(shards: Sequence[Shard]) -> list[Shard]:
