@@ -67,7 +67,10 @@ def registry(analyzer: Analyzer) -> Mapping[str, Predictor]:
         ("text-emotions", "The emotion that the words carry (GoEmotions).", "words", text.LABELS, _text_emotions),
         ("face-expressions", "The expression of the largest face (FER-2013).", "picture", expressions.LABELS, _faces),
     )
-    predictors = [Predictor(*fields, partial(predict, analyzer)) for *fields, predict in own]
+    predictors = [
+        Predictor(name, summary, reads, labels, partial(predict, analyzer))
+        for name, summary, reads, labels, predict in own
+    ]
     if analyzer.info.name == "mini":
         predictors += _multitask(analyzer)
     return {predictor.name: predictor for predictor in predictors}
