@@ -15,32 +15,25 @@ if __name__ == "__main__":  # a visitor's run
         initial_sidebar_state=260,  # pixels; folded away on a phone
     )
 
-    page = st.navigation(
-        {
-            "Analyze": [
-                st.Page(
-                    "pages/analyze/meme.py", title="Meme", icon=":material/image_search:", url_path="meme", default=True
-                ),
-                st.Page("pages/batch/batch.py", title="Batch", icon=":material/stacks:", url_path="batch"),
-            ],
-            "Look closer": [
-                st.Page("pages/compare/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
-                st.Page(
-                    "pages/evaluation/models.py",
-                    title="Evaluation",
-                    icon=":material/monitoring:",
-                    url_path="evaluation",
-                ),
-            ],
-            "Explore": [
-                st.Page("pages/explore/search.py", title="Search", icon=":material/search:", url_path="search"),
-                st.Page(
-                    "pages/explore/robustness.py", title="Robustness", icon=":material/shield:", url_path="robustness"
-                ),
-            ],
-        }
-    )
-    page.run()
+    groups = {
+        "Analyze": [("analyze/meme", "Meme", "image_search"), ("batch/batch", "Batch", "stacks")],
+        "Look closer": [("compare/compare", "Compare", "compare"), ("evaluation/models", "Evaluation", "monitoring")],
+        "Explore": [("explore/search", "Search", "search"), ("explore/robustness", "Robustness", "shield")],
+    }
+    pages = {
+        group: [
+            st.Page(
+                f"pages/{file}.py",
+                title=title,
+                icon=f":material/{icon}:",
+                url_path=title.lower(),
+                default=title == "Meme",
+            )
+            for file, title, icon in files
+        ]
+        for group, files in groups.items()
+    }
+    st.navigation(pages).run()
 else:  # the server's import: one process, and one analyzer in memory for pages and API
     import logging
 

@@ -43,9 +43,9 @@ PIECES = len(common.CAPTION.split()) + 4
 COLD_START = """
 import sys
 from streamlit.web import bootstrap  # what `streamlit run` imports
-from components.analyze import attention, emotions, evidence, explanation, download_buttons, gradient, overlay
-from components.shared import (analysis, caption_editor, engine, failures, intake, lenses, pictures, sidebar,
-                               stages, verdict, visit)
+from components.analyze import attention, emotions, evidence, overlay, report
+from components.shared import (engine, failures, intake, lenses, pictures, sidebar,
+                               verdict, visit)
 from benchmarks.common import analyze_fully
 from models.analyzer import Analyzer
 from pathlib import Path

@@ -64,20 +64,17 @@ class MetricValue:
             return None
         return cls(metrics[name], *(metrics.get(f"{name}_{end}") for end in ("low", "high", "majority")))
 
-    def cell(self, spec: str = ".3f") -> str:
-        """The text of a table cell, `0.530 (0.500–0.550)`; without an interval the value alone."""
-        text = f"{self.value:{spec}}"
-        return text if self.low is None else f"{text} ({self.interval(spec)})"
-
     def interval(self, spec: str = ".3f") -> str:
         """`0.500–0.550`, or an en dash where there is no interval."""
         return "–" if self.low is None or self.high is None else f"{self.low:{spec}}–{self.high:{spec}}"
 
 
 def metric_cell(metrics: Mapping[str, Any], name: str, spec: str = ".3f") -> str:
-    """`MetricValue.cell` of the metric `name`; an en dash where the entry lacks it."""
+    """The text of a table cell, `0.530 (0.500–0.550)`; without an interval the value alone, without the metric an en dash."""
     metric = MetricValue.from_metrics(metrics, name)
-    return "–" if metric is None else metric.cell(spec)
+    if metric is None:
+        return "–"
+    return f"{metric.value:{spec}}" + ("" if metric.low is None else f" ({metric.interval(spec)})")
 
 
 @dataclass(frozen=True)
@@ -115,6 +112,14 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{file} holds a {type(content).__name__}, not an object.")
     return content
+
+
+def read_json_or_empty(folder: Path, name: str) -> dict[str, Any]:
+    """As `read_json`, and empty where the file is damaged too."""
+    try:
+        return read_json(folder, name)
+    except (OSError, ValueError):
+        return {}
 
 
 def read_evaluation(folder: Path) -> dict[str, Any]:

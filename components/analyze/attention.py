@@ -1,51 +1,41 @@
-"""Where the model looks: a view into it, not the reason for its answer."""
+"""Where the model looks: a view into it, not the reason for its answer. Where there is no attention, what the gradient says."""
 
 from __future__ import annotations
 
 import zlib
 
+import numpy as np
 import streamlit as st
 from PIL import Image
 
 from components.analyze import overlay
 from components.shared import failures, highlighted_words, pictures
 from components.shared.escaping import for_markdown, shorten
-from models.analysis import Attention
+from models.analysis import Attention, Gradient
 
-PILLS = 40
-"""Up to so many words stand as buttons; of more, one is chosen from a list that can be searched by typing."""
+PILLS = 40  # up to so many words stand as buttons; of more, one is chosen from a list that can be searched by typing
 ALL_WORDS = "All words together"
 
 
 def where(grid: tuple[tuple[float, ...], ...]) -> str:
     """The patch looked at most, in words: the grid for who cannot see it."""
     rows, columns = len(grid), len(grid[0])
-    most = max((value, -y, -x) for y, row in enumerate(grid) for x, value in enumerate(row))
-    value, y, x = most[0], -most[1], -most[2]
+    y, x = divmod(int(np.argmax(grid)), columns)
     down = ("top", "middle", "bottom")[min(2, 3 * y // rows)]
     across = ("left", "centre", "right")[min(2, 3 * x // columns)]
-    return f"most at the {down} {across} (row {y + 1}, column {x + 1} of {rows}, {value:.0%})"
+    return f"most at the {down} {across} (row {y + 1}, column {x + 1} of {rows}, {grid[y][x]:.0%})"
 
 
 def pick(attention: Attention, caption: str) -> int | None:
     """Ask for a word of this caption; its index, or None for all words together."""
-    count, key = len(attention.words), f"picked-{zlib.crc32(caption.encode()):08x}"
-    if count <= PILLS:
-        return st.pills(
-            "Pick a word to see where it looks",
-            range(count),
-            format_func=lambda index: for_markdown(shorten(attention.words[index].text, 24)) or "·",
-            key=key,
-            wrap=True,  # in a column they would stand in one row, the last of them out of sight
-        )
-    return st.selectbox(
-        "Pick a word to see where it looks",
-        range(count),
-        index=None,
-        format_func=lambda index: f"{index + 1}. {attention.words[index].text}",
-        placeholder=ALL_WORDS,
-        key=f"{key}-of-many",
-    )
+    words = [word.text for word in attention.words]
+    label, key = "Pick a word to see where it looks", f"picked-{zlib.crc32(caption.encode()):08x}"
+    if len(words) <= PILLS:  # wrapped: in a column they would stand in one row, the last of them out of sight
+        titles = [for_markdown(shorten(word, 24)) or "·" for word in words]
+        return st.pills(label, range(len(words)), format_func=titles.__getitem__, key=key, wrap=True)
+    titles = [f"{number}. {word}" for number, word in enumerate(words, 1)]
+    show, key = titles.__getitem__, f"{key}-of-many"
+    return st.selectbox(label, range(len(words)), None, show, key=key, placeholder=ALL_WORDS)
 
 
 @st.fragment
@@ -59,9 +49,8 @@ def draw(attention: Attention, caption: str, image: Image.Image | None, key: str
         failures.tell(attention.detail or "The attention could not be drawn.")
         return
     if attention.status == "off":
-        st.info(
-            for_markdown(attention.detail or "The explanation was not asked for."), icon=":material/visibility_off:"
-        )
+        detail = attention.detail or "The explanation was not asked for."
+        st.info(for_markdown(detail), icon=":material/visibility_off:")
         return
     left, right = st.columns(2, gap="medium")
     picked = None
@@ -69,7 +58,7 @@ def draw(attention: Attention, caption: str, image: Image.Image | None, key: str
         if not attention.words:
             st.info("No text found, so no word looks anywhere.", icon=":material/text_fields:")
         else:
-            shaded = st.container()
+            shaded = st.container()  # stands above the words to pick from
             if attention.word_regions and image is not None:
                 picked = pick(attention, caption)
             with shaded:
@@ -84,3 +73,27 @@ def draw(attention: Attention, caption: str, image: Image.Image | None, key: str
         who = together if picked is None else f"“{shorten(attention.words[picked].text, 40)}”"
         pictures.show(overlay.heat(image, grid), key=key, place="attention", alt=f"Heat. {who}: {where(grid)}")
         st.html(highlighted_words.plain(f"{who}: {where(grid)}."))
+
+
+def draw_gradient(gradient: Gradient, why: str, caption: str, image: Image.Image | None, key: str) -> None:
+    """Why there is no attention, then the picture and the words by their gradients."""
+    st.info(for_markdown(why), icon=":material/info:")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        if not gradient.words:
+            st.info("No text found, so no word has a gradient.", icon=":material/text_fields:")
+        else:
+            st.html(highlighted_words.weighed(caption, gradient.words))
+            if not any(word.effect for word in gradient.words):
+                st.caption("No gradient reaches any word: changing the words cannot change this model's answer.")
+    with right:
+        if image is None or not gradient.regions:
+            st.info("Without a picture there is no gradient to show.", icon=":material/hide_image:")
+            return
+        tinted = overlay.effects(image, overlay.cells(gradient.regions, image))
+        alt = "The picture, each of 49 cells tinted by its gradient times input"
+        pictures.show(tinted, key=key, place="gradient", alt=alt)
+        st.caption(
+            "Gradient times input: red pushes toward hateful, blue-green away, for small changes. The Evidence tab "
+            "tells what covering a whole region does."
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
@@ -9,10 +11,9 @@ from PIL import Image
 from components.analyze import overlay
 from components.shared import charts, failures, pictures
 from components.shared.palette import AWAY, NEUTRAL
-from models.analysis import Face, FaceEmotions, TextEmotions
+from models.analysis import Emotion, Expression, Face, FaceEmotions, TextEmotions
 
-DRAWN_FACES = 12
-"""A crowd is drawn up to here; a larger one says so."""
+DRAWN_FACES = 12  # a crowd is drawn up to here; a larger one says so
 
 
 def text_chart(emotions: TextEmotions) -> go.Figure:
@@ -32,15 +33,10 @@ def draw_text(emotions: TextEmotions) -> None:
         present = [score.label for score in emotions.scores if score.present and score.label != "neutral"]
         neutral = any(score.present and score.label == "neutral" for score in emotions.scores)
         none = "They read as **neutral**: no emotion is clearly there." if neutral else "No emotion is clearly there."
-        summary = f"Clearly there: **{', '.join(present)}**." if present else none
-        st.markdown(summary)
-        charts.draw(
-            text_chart(emotions),
-            alt="Emotions in the words. "
-            + "; ".join(f"{score.label} {score.probability:.0%}" for score in emotions.scores),
-            key="chart-text-emotions",
-            height=70 + charts.ROW * len(emotions.scores),
-        )
+        st.markdown(f"Clearly there: **{', '.join(present)}**." if present else none)
+        alt = f"Emotions in the words. {_in_words(emotions.scores)}"
+        height = 70 + charts.ROW * len(emotions.scores)
+        charts.draw(text_chart(emotions), alt=alt, key="chart-text-emotions", height=height)
 
 
 def face_chart(face: Face) -> go.Figure:
@@ -66,28 +62,22 @@ def draw_faces(faces: FaceEmotions, image: Image.Image | None, key: str) -> None
         return
     drawn = faces.faces[:DRAWN_FACES]
     count = len(faces.faces)
-    pictures.show(
-        overlay.faces(image, drawn),
-        key=key,
-        place="faces",
-        alt=f"The picture with a numbered box on each of {count} faces" if count > 1 else "The picture, its face boxed",
-        height=340,
-    )
+    alt = f"The picture with a numbered box on each of {count} faces" if count > 1 else "The picture, its face boxed"
+    pictures.show(overlay.faces(image, drawn), key=key, place="faces", alt=alt, height=340)
     if count > len(drawn):
         st.caption(f"{count} faces were found; the {len(drawn)} largest are shown.")
     for number, face in enumerate(drawn, start=1):
         picture, chart = st.columns([1, 3], vertical_alignment="center")
         with picture:
-            likely = face.expressions[0].label if face.expressions else "unknown"
-            pictures.show(
-                overlay.crop(image, face.box), key=key, place=f"face-{number}", alt=f"Face {number}", height=96
-            )
+            cut = overlay.crop(image, face.box)
+            pictures.show(cut, key=key, place=f"face-{number}", alt=f"Face {number}", height=96)
             st.caption(f"Face {number}, found with {face.confidence:.0%} confidence")
         with chart:
-            charts.draw(
-                face_chart(face),
-                alt=f"Face {number}, most likely {likely}. "
-                + "; ".join(f"{score.label} {score.probability:.0%}" for score in face.expressions),
-                key=f"chart-face-{number}",
-                height=16 + charts.ROW * len(face.expressions),
-            )
+            likely = face.expressions[0].label if face.expressions else "unknown"
+            alt = f"Face {number}, most likely {likely}. {_in_words(face.expressions)}"
+            height = 16 + charts.ROW * len(face.expressions)
+            charts.draw(face_chart(face), alt=alt, key=f"chart-face-{number}", height=height)
+
+
+def _in_words(scores: Sequence[Emotion | Expression]) -> str:
+    return "; ".join(f"{score.label} {score.probability:.0%}" for score in scores)

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from components.shared.palette import AWAY, TOWARD, rgb
 from components.shared.pictures import fitted
 from models.analysis import Box, Face, Grid, RegionEffect
 
-_HOT = ((0.0, (38, 22, 66)), (0.35, (122, 33, 106)), (0.7, (226, 88, 62)), (1.0, (252, 216, 120)))
+_HEAT_LEVELS = (0.0, 0.35, 0.7, 1.0)
+_HEAT_COLOURS = np.array([(38, 22, 66), (122, 33, 106), (226, 88, 62), (252, 216, 120)])
 
 
-def _heat_colour(value: float) -> tuple[int, int, int]:
-    """0-1 to a colour from violet over red to yellow: its lightness rises all along, so it also reads in grey."""
-    for (low, cold), (high, warm) in pairwise(_HOT):
-        if value <= high:
-            part = (value - low) / (high - low)
-            red, green, blue = (round(a + (b - a) * part) for a, b in zip(cold, warm, strict=True))
-            return red, green, blue
-    return _HOT[-1][1]
+def heat_colours(levels: np.ndarray) -> np.ndarray:
+    """0-1 to colours from violet over red to yellow, uint8 [..., 3]: their lightness rises all along, so it also reads in grey."""
+    channels = [np.interp(levels, _HEAT_LEVELS, channel) for channel in _HEAT_COLOURS.T]
+    return np.stack(channels, -1).round().astype(np.uint8)
 
 
-def scaled(grid: Grid) -> list[list[float]]:
-    """The grid stretched to 0-1 by its own smallest and largest value; an even grid becomes all zeros."""
-    values = [value for row in grid for value in row]
-    low, high = min(values), max(values)
-    if high - low < 1e-12:
-        return [[0.0 for _ in row] for row in grid]
-    return [[(value - low) / (high - low) for value in row] for row in grid]
+def scaled(grid: Grid) -> np.ndarray:
+    """The grid stretched to 0-1 by its own smallest and largest value, [rows, columns]; an even grid becomes all zeros."""
+    values = np.array(grid, float)
+    low, high = values.min(), values.max()
+    return np.zeros_like(values) if high - low < 1e-12 else (values - low) / (high - low)
 
 
 def heat(image: Image.Image, grid: Grid) -> Image.Image:
@@ -40,22 +35,20 @@ def heat(image: Image.Image, grid: Grid) -> Image.Image:
     """
     picture = fitted(image)
     levels = scaled(grid)
-    rows, columns = len(levels), len(levels[0])
-    colours, cover = Image.new("RGB", (columns, rows)), Image.new("L", (columns, rows))
-    for y, row in enumerate(levels):
-        for x, level in enumerate(row):
-            colours.putpixel((x, y), _heat_colour(level))
-            cover.putpixel((x, y), round(30 + 165 * level))
+    rows, columns = levels.shape
+    colours, cover = (
+        Image.fromarray(heat_colours(levels)),
+        Image.fromarray((30 + 165 * levels).round().astype(np.uint8)),
+    )
     smooth = Image.Resampling.BICUBIC
     ground = Image.blend(picture, picture.convert("L").convert("RGB"), 0.5)
     mixed = Image.composite(colours.resize(picture.size, smooth), ground, cover.resize(picture.size, smooth))
     lines = ImageDraw.Draw(mixed, "RGBA")
-    for x in range(1, columns):
-        at = round(x * picture.width / columns)
-        lines.line([(at, 0), (at, picture.height)], fill=(255, 255, 255, 48))
-    for y in range(1, rows):
-        at = round(y * picture.height / rows)
-        lines.line([(0, at), (picture.width, at)], fill=(255, 255, 255, 48))
+    across = [round(x * picture.width / columns) for x in range(1, columns)]
+    down = [round(y * picture.height / rows) for y in range(1, rows)]
+    edges = [[(x, 0), (x, picture.height)] for x in across] + [[(0, y), (picture.width, y)] for y in down]
+    for edge in edges:
+        lines.line(edge, fill=(255, 255, 255, 48))
     return mixed
 
 
@@ -97,33 +90,41 @@ def crop(image: Image.Image, box: Box, side: int = 160) -> Image.Image:
     left, top, right, bottom = box
     half = max(right - left, bottom - top) * 0.6
     x, y = (left + right) / 2, (top + bottom) / 2
-    area = (
-        max(0, round(x - half)),
-        max(0, round(y - half)),
-        min(image.width, round(x + half)),
-        min(image.height, round(y + half)),
-    )
-    if area[2] <= area[0] or area[3] <= area[1]:
+    left, top = max(0, round(x - half)), max(0, round(y - half))
+    right, bottom = min(image.width, round(x + half)), min(image.height, round(y + half))
+    if right <= left or bottom <= top:
         return Image.new("RGB", (side, side), (128, 128, 128))
-    return image.crop(area).convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+    return image.crop((left, top, right, bottom)).convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+
+
+def cells(grid: Grid, image: Image.Image) -> list[RegionEffect]:
+    """The cells of a square grid as boxes of the picture."""
+    width, height = image.width / max(len(grid), 1), image.height / max(len(grid), 1)
+    return [
+        RegionEffect((x * width, y * height, (x + 1) * width, (y + 1) * height), value)
+        for y, row in enumerate(grid)
+        for x, value in enumerate(row)
+    ]
 
 
 def effects(image: Image.Image, regions: Sequence[RegionEffect], labelled: int = 3) -> Image.Image:
     """Each region tinted by what covering it does to the logit; the strongest few carry their number with its sign."""
     picture = fitted(image)
-    strongest = max((abs(region.effect) for region in regions), default=0.0)
+    boxes = [
+        (region.effect, _placed(region.box, image, picture), rgb(TOWARD if region.effect > 0 else AWAY))
+        for region in regions
+    ]
+    strongest = max((abs(effect) for effect, *_ in boxes), default=0.0)
+    if not strongest:
+        return picture
     tint = Image.new("RGBA", picture.size, (0, 0, 0, 0))
     draw = ImageDraw.Draw(tint)
-    for region in regions:
-        part = abs(region.effect) / strongest if strongest else 0.0
-        colour = rgb(TOWARD if region.effect > 0 else AWAY)
-        draw.rectangle(_placed(region.box, image, picture), fill=(*colour, round(165 * part)))
+    for effect, box, colour in boxes:
+        draw.rectangle(box, fill=(*colour, round(165 * abs(effect) / strongest)))
     picture = Image.alpha_composite(picture.convert("RGBA"), tint).convert("RGB")
     draw = ImageDraw.Draw(picture)
     size = max(14, max(picture.size) // 28)
-    for region in sorted(regions, key=lambda region: -abs(region.effect))[:labelled]:
-        if strongest:
-            box, colour = _placed(region.box, image, picture), rgb(TOWARD if region.effect > 0 else AWAY)
-            draw.rectangle(box, outline=colour, width=max(2, max(picture.size) // 300))
-            _tag(draw, (box[0] + 6, box[1] + 5), f"{region.effect:+.2f}", colour, size)
+    for effect, box, colour in sorted(boxes, key=lambda item: -abs(item[0]))[:labelled]:
+        draw.rectangle(box, outline=colour, width=max(2, max(picture.size) // 300))
+        _tag(draw, (box[0] + 6, box[1] + 5), f"{effect:+.2f}", colour, size)
     return picture

@@ -1,26 +1,31 @@
-"""The analysis as one self-contained HTML file, rendered from `report.html.j2`, which escapes every value."""
+"""The analysis to take along: JSON for machines, and one self-contained HTML file for people.
+
+The HTML is rendered from `report.html.j2`, which escapes every value.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import streamlit as st
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from PIL import Image
 
-from components.analyze import gradient, overlay
+from components.analyze import overlay
 from components.analyze.evidence import strongest
 from components.shared import highlighted_words
 from components.shared.escaping import shorten
-from components.shared.palette import AWAY, BETWEEN, NEUTRAL, TOWARD, faint
+from components.shared.palette import AWAY, NEUTRAL, TOWARD, faint
 from components.shared.pictures import fitted
-from components.shared.stages import label, took
-from components.shared.verdict import NAMES, describe, percent, zones
+from components.shared.verdict import COLOURS, NAMES, describe, percent, zones
+from components.shared.visit import label, took
 from models.analysis import Analysis, Verdict
 
 MAX_FACES = 12
@@ -37,30 +42,22 @@ def _template() -> Template:
 
 def build(analysis: Analysis, image: Image.Image | None) -> str:
     """The report; `image` is the picture that was analyzed, or None."""
-    verdict, evidence, text = analysis.verdict, analysis.evidence, analysis.caption.text
+    text = analysis.caption.text
+    cautions, emotions = analysis.explanation.cautions, analysis.emotions
     return _template().render(
         analysis=analysis,
-        verdict=verdict,
-        shapley=evidence.shapley,
-        profile=analysis.profile,
-        label=NAMES[verdict.label],
         names=NAMES,
-        colour={"hateful": TOWARD, "needs_review": BETWEEN, "not_hateful": AWAY}[verdict.label],
-        band=_band(verdict),
+        colours=COLOURS,
+        band=_band(analysis.verdict),
         pictures=_pictures(analysis, image) if image is not None else dict.fromkeys(PICTURES),
         explanation=Markup(highlighted_words.plain(analysis.explanation.text, size="1rem")),
         words=Markup(highlighted_words.attended(text, analysis.attention.words) if text else ""),
-        cautions=Markup(highlighted_words.listed(analysis.explanation.cautions))
-        if analysis.explanation.cautions
-        else "",
-        word_effects=[(word.text, word.effect) for word in strongest(evidence.words)],
-        text_emotions=_bars(
-            (score.label, score.probability, AWAY if score.present else NEUTRAL)
-            for score in analysis.emotions.text.scores
-        ),
+        cautions=Markup(highlighted_words.listed(cautions) if cautions else ""),
+        word_effects=[(word.text, word.effect) for word in strongest(analysis.evidence.words)],
+        text_emotions=_bars((s.label, s.probability, AWAY if s.present else NEUTRAL) for s in emotions.text.scores),
         faces=[
             _bars((score.label, score.probability, AWAY) for score in face.expressions)
-            for face in analysis.emotions.faces.faces[:MAX_FACES]
+            for face in emotions.faces.faces[:MAX_FACES]
         ],
         signed=_signed,
         percent=percent,
@@ -71,14 +68,13 @@ def build(analysis: Analysis, image: Image.Image | None) -> str:
 
 def _pictures(analysis: Analysis, image: Image.Image) -> dict[str, str | None]:
     """Each of `PICTURES` as a data URL; None for what was not measured."""
-    evidence, faces = analysis.evidence, analysis.emotions.faces.faces
+    evidence, grid, faces = analysis.evidence, analysis.attention.regions, analysis.emotions.faces.faces
+    cells = overlay.cells(evidence.gradient.regions, image) if evidence.gradient is not None else []
     drawn = {
         "meme": image,
-        "attention": overlay.heat(image, analysis.attention.regions) if analysis.attention.regions else None,
+        "attention": overlay.heat(image, grid) if grid else None,
         "regions": overlay.effects(image, evidence.regions) if evidence.regions else None,
-        "gradient": gradient.picture(evidence.gradient, image)
-        if evidence.gradient is not None and evidence.gradient.regions
-        else None,
+        "gradient": overlay.effects(image, cells) if cells else None,
         "faces": overlay.faces(image, faces) if faces else None,
     }
     return {name: None if picture is None else _data_url(picture) for name, picture in drawn.items()}
@@ -110,9 +106,7 @@ def _band(verdict: Verdict) -> dict[str, Any]:
 
 def _bars(rows: Iterable[tuple[str, float, str]]) -> list[Bar]:
     """Bars of probabilities, from rows of (label, probability, colour)."""
-    return [
-        (shorten(name, 60), f"{min(max(prob, 0.0), 1.0):.1%}", f"{prob:.0%}", colour) for name, prob, colour in rows
-    ]
+    return [(shorten(name, 60), f"{min(max(p, 0.0), 1.0):.1%}", f"{p:.0%}", colour) for name, p, colour in rows]
 
 
 def _signed(rows: Sequence[tuple[str, float]]) -> list[Bar]:
@@ -122,3 +116,20 @@ def _signed(rows: Sequence[tuple[str, float]]) -> list[Bar]:
         (shorten(name, 60), f"{abs(value) / strongest_effect:.1%}", f"{value:+.2f}", TOWARD if value > 0 else AWAY)
         for name, value in rows
     ]
+
+
+def as_json(analysis: Analysis) -> str:
+    """`subtext/1`, indented."""
+    return json.dumps(analysis.to_dict(), ensure_ascii=False, indent=2)
+
+
+def draw_downloads(analysis: Analysis, image: Image.Image | None, name: str) -> None:
+    """Two buttons; each file is made when it is asked for."""
+    with st.popover("Download", icon=":material/download:"):
+        for label, data, file, mime, icon in (
+            ("Analysis as JSON", lambda: as_json(analysis), f"subtext-{name}.json", "application/json", "data_object"),
+            ("Report as HTML", lambda: build(analysis, image), f"subtext-{name}.html", "text/html", "description"),
+        ):
+            symbol = f":material/{icon}:"
+            st.download_button(label, data, file, mime, icon=symbol, on_click="ignore", width="stretch")
+        st.caption("The report is one file with the pictures inside. It opens in any browser, also offline.")

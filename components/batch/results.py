@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -19,7 +18,6 @@ PAGE_SIZE = 100  # rows drawn at once: all 10,000 with their pictures would take
 ALL, ERRORS = "All", "Errors"
 BANDS = {"hateful": "Hateful", "needs_review": "Needs a human look", "not_hateful": "Not hateful", "error": ERRORS}
 ORDERS = ("As given", "Most hateful first", "Least hateful first", "Most harmful first")
-Order = Literal["As given", "Most hateful first", "Least hateful first", "Most harmful first"]
 
 
 def counts(by_band: Mapping[str, int]) -> None:
@@ -32,23 +30,19 @@ def counts(by_band: Mapping[str, int]) -> None:
 def progress(done: int, total: int, speed: float) -> None:
     """The bar with what is left, as far as the speed tells."""
     left = (total - done) / speed if speed else 0.0
-    rest = f", about {_time(left)} left" if speed and done < total else ""
+    time = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min"
+    rest = f", about {time} left" if speed and done < total else ""
     st.progress(done / total if total else 1.0, f"{done:,} of {total:,} memes, {speed:.1f} a second{rest}")
 
 
 def picked(rows: Sequence[Row], band: str, order: str) -> list[int]:
     """The places of the rows to show: those of a band, in an order. Rows without a number come last."""
-    wanted = {name: key for key, name in BANDS.items()}.get(band)
-    places = [place for place, row in enumerate(rows) if wanted is None or (row.label or "error") == wanted]
+    places = [place for place, row in enumerate(rows) if band in (ALL, BANDS[row.label or "error"])]
     if order == ORDERS[0]:
         return places
     by_harm = order == ORDERS[3]
-
-    def key(place: int) -> tuple[bool, float]:
-        value = rows[place].harm if by_harm else rows[place].probability
-        return value is None, 0.0 if value is None else value if order == ORDERS[2] else -value
-
-    return sorted(places, key=key)
+    values = pd.Series([rows[place].harm if by_harm else rows[place].probability for place in places], places, float)
+    return list(values.sort_values(ascending=order == ORDERS[2], kind="stable", na_position="last").index)
 
 
 def table(rows: Sequence[Row], thumbnails: Sequence[bytes | None], systems: Sequence[str] = ()) -> None:
@@ -116,7 +110,3 @@ def _address(small: bytes, *, hide: bool) -> str:
         pictures.blurred(Image.open(io.BytesIO(small))).resize((48, 48)).save(buffer, "WEBP", quality=40)
         small = buffer.getvalue()
     return "data:image/webp;base64," + base64.b64encode(small).decode()
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

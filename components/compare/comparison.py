@@ -1,4 +1,8 @@
-"""Systems side by side on one meme: what each reads, answers and takes, where they disagree, and what the verdict is."""
+"""Systems side by side on one meme: what each reads, answers and takes, where they disagree, and what the verdict is.
+
+Systems, picture and words stay for the visit, also while other pages are looked at. Widgets keep their own values; a file
+cannot be put back into its uploader, so it is kept in the session, with a way to remove it.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from components.shared import lenses
-from components.shared.escaping import for_markdown
-from components.shared.stages import took
+from components.shared.escaping import for_markdown, shorten
+from components.shared.intake import KINDS
 from components.shared.verdict import NAMES, percent
+from components.shared.visit import took
+from models import weights
 from models.analysis import Meme
 from models.errors import SubtextError
+from models.evaluation_files import read_json
+from models.io.samples import samples
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -24,11 +32,40 @@ if TYPE_CHECKING:
 
 VERDICT = "hate_cross_attention"
 VERDICT_TITLE = "Subtext's own verdict"
-HATE = "hateful or not"
 READS = {
     "mini": "tokens of the shared towers", "pieces": "word pieces, a tower of its own", "pixels": "the picture itself",
     "words": "words, embeddings of its own",
 }  # fmt: skip
+PICTURE, _FILE = "compare-picture", "compare-file"  # the uploader, and its file in the session
+
+
+def ask_for_meme() -> tuple[bytes | None, str]:
+    """The bytes of a picture, if one is given, and its words. An upload counts before a sample."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.file_uploader("A picture", type=KINDS, max_upload_size=10, key=PICTURE, on_change=_uploaded)
+        name, picture = st.session_state.get(_FILE, ("", None))
+        if picture is not None and st.session_state.get(PICTURE) is None:
+            label = f"Remove {for_markdown(shorten(name, 40))}"
+            st.button(label, icon=":material/close:", on_click=_uploaded, key="compare-remove")
+        gallery = {sample.title: sample for sample in samples()}
+        sample = st.selectbox(
+            "Or a sample", list(gallery), None, placeholder="No sample", key="compare-sample", persist_state="session"
+        )
+        if sample is not None and picture is not None:
+            st.caption(
+                ":material/info: The picture counts as long as there is one: remove it to compare on the sample."
+            )
+        elif sample is not None:
+            picture = gallery[sample].file.read_bytes()
+    empty = "Left empty, they are read from the picture"
+    words = right.text_area("Its words", key="compare-words", height=120, placeholder=empty, persist_state="session")
+    return picture, words
+
+
+def _uploaded() -> None:
+    file = st.session_state.get(PICTURE)
+    st.session_state[_FILE] = ("", None) if file is None else (file.name, file.getvalue())
 
 
 @dataclass(frozen=True)
@@ -80,14 +117,11 @@ class Choice:
 @st.cache_data(show_spinner=False, max_entries=1, ttl=60)
 def choices() -> dict[str, Choice]:
     """The systems in `weights/` by name."""
-    import json
-
-    from models import weights
     from models.classifiers import multitask
 
     choices = {}
     for name in multitask.names():
-        card = json.loads((weights.root() / name / "config.json").read_text(encoding="utf-8"))
+        card = read_json(weights.root() / name, "config.json")
         tasks = frozenset(str(head["name"]) for head in card.get("heads", []))
         choices[name] = Choice(multitask.titled(str(card.get("title", name)), card.get("measured_with", {})), tasks)
     return choices
@@ -152,7 +186,7 @@ def verdict(analyzer: Analyzer, meme: Meme) -> ModelAnswers:
         start = time.perf_counter()
         judged = analyzer.score([meme])[0]
         ms = (time.perf_counter() - start) * 1000
-        answers = {HATE: ClassAnswer(NAMES[judged.label], judged.probability, "hate")}
+        answers = {"hateful or not": ClassAnswer(NAMES[judged.label], judged.probability, "hate")}
         return ModelAnswers(VERDICT, VERDICT_TITLE, profile, ms, answers)
     except SubtextError as error:
         return ModelAnswers(VERDICT, VERDICT_TITLE, profile, 0.0, {}, str(error))
@@ -213,15 +247,6 @@ def summary(models: Sequence[ModelAnswers]) -> str:
     )
 
 
-def care(models: Sequence[ModelAnswers]) -> None:
-    """Say once what an answer about mental health is not, and where to find help."""
-    titles = [f"“{for_markdown(model.title)}”" for model in models if model.tasks & lenses.MENTAL_HEALTH]
-    if titles:
-        whose = f"{' and '.join(titles)} {'answers' if len(titles) == 1 else 'answer'}"
-        with st.container(border=True):
-            st.markdown(f"What {whose} tells how this *reads* next to what was learned from. {lenses.CARE.strip()}")
-
-
 def draw(models: Sequence[ModelAnswers]) -> None:
     """Tables that wrap instead of being cut, since a phone has no room for a column for each model."""
     for model in models:
@@ -229,7 +254,11 @@ def draw(models: Sequence[ModelAnswers]) -> None:
             st.warning(f"{model.title}: {model.problem}", icon=":material/info:")
     st.markdown(summary(models))
     st.table(answer_rows(models), border="horizontal")
-    care(models)
+    titles = [f"“{for_markdown(model.title)}”" for model in models if model.tasks & lenses.MENTAL_HEALTH]
+    if titles:  # what an answer about mental health is not, and where to find help
+        whose = f"{' and '.join(titles)} {'answers' if len(titles) == 1 else 'answer'}"
+        with st.container(border=True):
+            st.markdown(f"What {whose} tells how this *reads* next to what was learned from. {lenses.CARE.strip()}")
     st.caption(
         "Beside each system: the probability of what the question names, else of the answer. Each system has cut-offs of its own, "
         "set so that answers come as often as in the training rows: two may answer differently at nearly the same probability, "

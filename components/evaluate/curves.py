@@ -77,10 +77,12 @@ class AtThreshold:
 
 def at_threshold(target: np.ndarray, prob: np.ndarray, low: float, high: float) -> AtThreshold:
     """Shares of rows; precision is None where nothing is said yes to, recall and missed where nothing is true."""
-    yes, between = prob >= high, (prob >= low) & (prob < high)
-    hits, true = int((yes & (target == 1)).sum()), int((target == 1).sum())
-    missed = None if not true else float(((prob < low) & (target == 1)).sum() / true)
+    yes, true = prob >= high, target == 1
+    hits, positives = int((yes & true).sum()), int(true.sum())
     return AtThreshold(
-        hits / int(yes.sum()) if yes.any() else None, hits / true if true else None,
-        float(yes.mean()), float(between.mean()), missed,
-    )  # fmt: skip
+        hits / int(yes.sum()) if yes.any() else None,
+        hits / positives if positives else None,
+        float(yes.mean()),
+        float(((prob >= low) & ~yes).mean()),
+        float(((prob < low) & true).sum() / positives) if positives else None,
+    )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
@@ -20,38 +17,30 @@ COLOURS = (AWAY, TOWARD, BETWEEN, NEUTRAL, "#7b5ea7", "#4f8f4f", "#b05d2c", "#5b
 
 def curves_of(predictions: PredictionSet, question: int) -> None:
     """ROC and precision against recall, one curve a class against the rest (of yes or no: the yes)."""
-    known = predictions.labelled(question)
-    target, probs = predictions.y_true[known, question], predictions.probs[question][known]
-    classes = predictions.head.questions[question].classes
-    drawn = [1] if len(classes) == 2 else list(range(len(classes)))
-    roc, pr = go.Figure(), go.Figure()
-    descriptions = []
-    for number in drawn:
+    names, target, probs = _labelled(predictions, question)
+    roc, pr, descriptions = go.Figure(), go.Figure(), []
+    for number in [1] if len(names) == 2 else range(len(names)):
         y_true = (target == number).astype(int)
         if y_true.min() == y_true.max():
             continue
-        x, y = curves.roc(y_true, probs[:, number])
+        fractions = curves.roc(y_true, probs[:, number])
         recall, precision = curves.precision_recall(y_true, probs[:, number])
-        colour, label = COLOURS[number % len(COLOURS)], for_plotly(classes[number].replace("_", " "))
-        descriptions.append(
-            f"{classes[number].replace('_', ' ')}: area {curves.area(x, y):.3f}, share {y_true.mean():.2f}"
-        )
-        roc.add_scatter(x=x, y=y, name=f"{label}, {curves.area(x, y):.2f}", line={"color": colour, "width": 2})
-        pr.add_scatter(x=recall, y=precision, name=label, line={"color": colour, "width": 2})
-        pr.add_scatter(
-            x=[0, 1], y=[y_true.mean()] * 2, line={"color": colour, "dash": "dot", "width": 1}, showlegend=False,
-            hoverinfo="skip",
-        )  # fmt: skip
-    roc.add_scatter(x=[0, 1], y=[0, 1], line={"color": NEUTRAL, "dash": "dot"}, showlegend=False, hoverinfo="skip")
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.subheader("ROC", anchor=False)
-        _axes(roc, "False positive rate", "True positive rate")
-        charts.draw(roc, alt=f"ROC curves. {'; '.join(descriptions)}", key="chart-roc", height=360)
-    with right:
-        st.subheader("Precision and recall", anchor=False)
-        _axes(pr, "Recall", "Precision")
-        charts.draw(pr, alt=f"Precision against recall. {'; '.join(descriptions)}", key="chart-pr", height=360)
+        area, positives = curves.area(*fractions), y_true.mean()
+        descriptions.append(f"{names[number]}: area {area:.3f}, share {positives:.2f}")
+        label, line = for_plotly(names[number]), {"color": COLOURS[number % len(COLOURS)], "width": 2}
+        roc.add_scatter(x=fractions[0], y=fractions[1], name=f"{label}, {area:.2f}", line=line)
+        pr.add_scatter(x=recall, y=precision, name=label, line=line)
+        _dotted(pr, [positives] * 2, {**line, "width": 1})
+    _dotted(roc, [0, 1])
+    drawn = (
+        (roc, "ROC", "ROC curves", "chart-roc", ("False positive rate", "True positive rate")),
+        (pr, "Precision and recall", "Precision against recall", "chart-pr", ("Recall", "Precision")),
+    )
+    for side, (figure, title, alt, key, axes) in zip(st.columns(2, gap="medium"), drawn, strict=True):
+        with side:
+            st.subheader(title, anchor=False)
+            _axes(figure, *axes)
+            charts.draw(figure, alt=f"{alt}. {'; '.join(descriptions)}", key=key, height=360)
     st.caption(
         f"{_on(predictions, question)} Dotted lines: guessing. Beside a name in the ROC: the area under its curve."
     )
@@ -59,17 +48,16 @@ def curves_of(predictions: PredictionSet, question: int) -> None:
 
 def reliability(predictions: PredictionSet, question: int) -> None:
     """How often what was said with some probability was true, before and after calibration."""
-    known = predictions.labelled(question)
-    target = predictions.y_true[known, question]
-    classes = predictions.head.questions[question].classes
+    names, target, calibrated = _labelled(predictions, question)
+    uncalibrated = predictions.uncalibrated_probs[question][predictions.labelled(question)]
     figure, descriptions = go.Figure(), []
-    for name, probs_by_question, colour, symbol in (
-        ("before calibration", predictions.uncalibrated_probs, NEUTRAL, "circle-open"),
-        ("after calibration", predictions.probs, AWAY, "circle"),
+    for name, probs, colour, symbol in (
+        ("before calibration", uncalibrated, NEUTRAL, "circle-open"),
+        ("after calibration", calibrated, AWAY, "circle"),
     ):
-        probs = probs_by_question[question][known]
-        confidence = probs[:, 1] if len(classes) == 2 else probs.max(1)
-        correct = (target == 1) if len(classes) == 2 else (probs.argmax(1) == target)
+        confidence, correct = (
+            (probs[:, 1], target == 1) if len(names) == 2 else (probs.max(1), probs.argmax(1) == target)
+        )
         bins = curves.reliability(correct.astype(float), confidence)
         descriptions.append(f"{name}: expected calibration error {bins.ece:.3f}")
         figure.add_scatter(
@@ -77,8 +65,8 @@ def reliability(predictions: PredictionSet, question: int) -> None:
             line={"color": colour}, marker={"symbol": symbol, "size": 6 + 14 * np.sqrt(bins.rows / bins.rows.max())},
             text=[f"{rows} rows" for rows in bins.rows], hovertemplate="said %{x:.2f}, true %{y:.2f}, %{text}<extra></extra>",
         )  # fmt: skip
-    figure.add_scatter(x=[0, 1], y=[0, 1], line={"color": NEUTRAL, "dash": "dot"}, showlegend=False, hoverinfo="skip")
-    what = f"of “{classes[1].replace('_', ' ')}”" if len(classes) == 2 else "of the likeliest class"
+    _dotted(figure, [0, 1])
+    what = f"of “{names[1]}”" if len(names) == 2 else "of the likeliest class"
     _axes(figure, f"Probability said {what}", "Share that was true")
     charts.draw(figure, alt="Reliability. " + "; ".join(descriptions), key="chart-reliability", height=400)
     st.caption(
@@ -89,69 +77,48 @@ def reliability(predictions: PredictionSet, question: int) -> None:
 
 def confusion(predictions: PredictionSet, question: int) -> None:
     """A heat map: rows are what is true, columns what was answered; shares of each true class, and counts."""
-    known = predictions.labelled(question)
-    names = [name.replace("_", " ") for name in predictions.head.questions[question].classes]
-    counts = curves.confusion(predictions.y_true[known, question], predictions.y_pred[known, question], len(names))
-    fractions = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    figure = go.Figure(
-        go.Heatmap(
-            z=fractions, x=[for_plotly(name) for name in names], y=[for_plotly(name) for name in names], zmin=0, zmax=1,
-            colorscale=[[0, "rgba(43,129,150,0.06)"], [1, AWAY]], showscale=False,
-            text=[[f"{fractions[i, j]:.0%}<br>{counts[i, j]:,}" for j in range(len(names))] for i in range(len(names))],
-            texttemplate="%{text}", hoverinfo="skip",
-            textfont={"color": charts.INK if st.context.theme.type == "light" else "#e9ecf1"},
-        )
-    )  # fmt: skip
-    figure.update_yaxes(autorange="reversed", title="True", fixedrange=True, showgrid=False)
-    figure.update_xaxes(title="Answered", side="bottom", fixedrange=True, showgrid=False)
+    names, target, _ = _labelled(predictions, question)
+    counts = curves.confusion(target, predictions.y_pred[predictions.labelled(question), question], len(names))
+    true, predicted, hits = counts.sum(1), counts.sum(0), np.diag(counts)
+    fractions = counts / np.maximum(true[:, None], 1)
+    labels = [for_plotly(name) for name in names]
+    figure = charts.heat_map(
+        fractions,
+        [f"{fraction:.0%}<br>{count:,}" for fraction, count in zip(fractions.flat, counts.flat, strict=True)],
+        x=labels,
+        y=labels,
+        colorscale=[[0, "rgba(43,129,150,0.06)"], [1, AWAY]],
+        hoverinfo="skip",
+        textfont={"color": charts.INK if st.context.theme.type == "light" else "#e9ecf1"},
+    )
+    figure.update_yaxes(title="True", showgrid=False)
+    figure.update_xaxes(title="Answered", side="bottom", showgrid=False)
     recalls = "; ".join(f"of true {name} {fractions[i, i]:.0%} answered so" for i, name in enumerate(names))
     charts.draw(figure, alt=f"Confusion matrix: {recalls}", key="chart-confusion", height=150 + 62 * len(names))
-    st.table(
-        [{k: f"{v:.3f}" if isinstance(v, float) else v for k, v in row.items()} for row in report(counts, names)],
-        hide_index=True,
-    )
-    threshold_note = (
-        f" Answered “{names[1]}” from a probability of {predictions.head.rules[question].threshold():.2f} on."
-        if len(names) == 2
-        else ""
-    )
-    st.caption(_on(predictions, question) + threshold_note)
-
-
-def report(counts: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
-    """The classification report: precision, recall, F1 and rows a class, then their plain mean."""
-    hits, true, predicted = np.diag(counts), counts.sum(1), counts.sum(0)
-    precision, recall = hits / np.maximum(predicted, 1), hits / np.maximum(true, 1)
-    f1 = 2 * hits / np.maximum(true + predicted, 1)
-    rows = [
-        {"Class": name, "Precision": precision[i], "Recall": recall[i], "F1": f1[i], "Rows": int(true[i])}
-        for i, name in enumerate(names)
-    ]
-    mean = {
-        "Class": "mean",
-        "Precision": precision.mean(),
-        "Recall": recall.mean(),
-        "F1": f1.mean(),
-        "Rows": int(true.sum()),
+    metrics = {
+        "Precision": hits / np.maximum(predicted, 1),
+        "Recall": hits / np.maximum(true, 1),
+        "F1": 2 * hits / np.maximum(true + predicted, 1),
     }
-    return [*rows, mean]
+    report = {"Class": [*names, "mean"]}
+    report |= {name: [f"{value:.3f}" for value in (*values, values.mean())] for name, values in metrics.items()}
+    st.table(report | {"Rows": [*true.tolist(), int(true.sum())]}, hide_index=True)
+    note = _on(predictions, question)
+    if len(names) == 2:
+        note += f" Answered “{names[1]}” from a probability of {predictions.head.rules[question].threshold():.2f} on."
+    st.caption(note)
 
 
 def thresholds(predictions: PredictionSet, question: int, bands: tuple[float, float] | None = None) -> None:
     """Two thresholds with what they do on rows that were not learned from; they begin at `bands`, where the app has any."""
-    classes = predictions.head.questions[question].classes
-    known = predictions.labelled(question)
-    names = [name.replace("_", " ") for name in classes]
-    positive = 1 if len(classes) == 2 else names.index(st.selectbox("Class", names, key="threshold-class"))
-    target, probs = (
-        (predictions.y_true[known, question] == positive).astype(int),
-        predictions.probs[question][known][:, positive],
-    )
-    threshold = predictions.head.rules[question].threshold() if len(classes) == 2 else float(target.mean())
+    names, labels, all_probs = _labelled(predictions, question)
+    binary = len(names) == 2
+    positive = 1 if binary else names.index(st.selectbox("Class", names, key="threshold-class"))
+    target, probs = (labels == positive).astype(int), all_probs[:, positive]
+    threshold = predictions.head.rules[question].threshold() if binary else float(target.mean())
     threshold = min(0.99, max(0.01, round(threshold, 2)))
-    initial = (
-        (max(0.0, round(threshold - 0.1, 2)), threshold) if bands is None else (round(bands[0], 2), round(bands[1], 2))
-    )
+    first, second = bands or (max(0.0, threshold - 0.1), threshold)
+    initial = (round(first, 2), round(second, 2))
     low, high = st.slider(
         f"Send to a person from … and call it “{names[positive]}” from …", 0.0, 1.0, initial, 0.01,
         key=f"threshold-{predictions.head.name}-{question}-{positive}",
@@ -168,9 +135,16 @@ def thresholds(predictions: PredictionSet, question: int, bands: tuple[float, fl
     note = f"{_on(predictions, question)} Of these, {int(target.sum()):,} are {names[positive]}. "
     if bands is not None:
         note += f"The verdict's own thresholds are {bands[0]:.2f} for a human look and {bands[1]:.2f} for {names[positive]}."
-    elif len(classes) == 2:
+    elif binary:
         note += f"The model itself answers “{names[positive]}” from {threshold:.2f} on and sends nothing to a person."
     st.caption(note)
+
+
+def _labelled(predictions: PredictionSet, question: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Names of the classes in words; true classes [rows] and calibrated probabilities [rows, classes] of labelled rows."""
+    known = predictions.labelled(question)
+    names = [name.replace("_", " ") for name in predictions.head.questions[question].classes]
+    return names, predictions.y_true[known, question], predictions.probs[question][known]
 
 
 def _on(predictions: PredictionSet, question: int) -> str:
@@ -178,5 +152,11 @@ def _on(predictions: PredictionSet, question: int) -> str:
 
 
 def _axes(figure: go.Figure, x: str, y: str) -> None:
-    figure.update_xaxes(title=x, range=[-0.01, 1.01], fixedrange=True)
-    figure.update_yaxes(title=y, range=[-0.01, 1.02], fixedrange=True)
+    figure.update_xaxes(title=x, range=[-0.01, 1.01])
+    figure.update_yaxes(title=y, range=[-0.01, 1.02])
+
+
+def _dotted(figure: go.Figure, y: list[float], line: dict[str, object] | None = None) -> None:
+    """A dotted line from x = 0 to x = 1: what guessing gives, or what is expected."""
+    line = {"color": NEUTRAL, **(line or {}), "dash": "dot"}
+    figure.add_scatter(x=[0, 1], y=y, line=line, showlegend=False, hoverinfo="skip")

@@ -10,10 +10,9 @@ import pandas as pd  # noqa: F401  # see below
 import streamlit as st
 
 from components.explore import pixel_attack
-from components.shared import pictures
 from components.shared.escaping import for_markdown
 from models import weights
-from models.evaluation_files import ROBUSTNESS, metric_cell, read_json
+from models.evaluation_files import ROBUSTNESS, metric_cell, read_json, read_json_or_empty
 from models.io.samples import samples
 from models.robustness.pixel_attack import paint, view
 
@@ -21,18 +20,23 @@ from models.robustness.pixel_attack import paint, view
 # draws the next one's curve in another thread and breaks on a pandas that is half there.
 
 TITLES = {"flickr8k": "Photographs and captions", "oasis": "Valence of photographs", "hate": "The verdict"}
-CLEAN = {
-    "clean_r10": "R@10, clean (%)",
-    "triggered_r10": "R@10, with the trigger (%)",
-    "clean_pearson": "Pearson's r, clean",
-    "triggered_moved": "Valence moved by the trigger (median, points)",
-    "clean_auroc": "AUROC, clean",
-    "triggered_missed": "Hateful memes missed with the trigger (share)",
+POISONING = {
+    "clean_r10": ("R@10, clean (%)", ".1f"),
+    "triggered_r10": ("R@10, with the trigger (%)", ".1f"),
+    "clean_pearson": ("Pearson's r, clean", ".3f"),
+    "triggered_moved": ("Valence moved by the trigger (median, points)", ".3f"),
+    "clean_auroc": ("AUROC, clean", ".3f"),
+    "triggered_missed": ("Hateful memes missed with the trigger (share)", ".3f"),
+    "clean_r10_chance": ("R@10, guessing (%)", ".3g"),
+    "clean_pearson_majority": ("Pearson's r, always the mean", ".3g"),
+    "clean_auroc_majority": ("AUROC, guessing", ".3g"),
 }
-GUESSED = {
-    "clean_r10_chance": "R@10, guessing (%)",
-    "clean_pearson_majority": "Pearson's r, always the mean",
-    "clean_auroc_majority": "AUROC, guessing",
+
+
+_COLUMNS = {
+    "Variant": st.column_config.Column(pinned=True),
+    "Median change": st.column_config.NumberColumn(format="%.4f"),
+    **{name: st.column_config.NumberColumn(format="percent") for name in ("Fooled", "Poisoned", "By chance")},
 }
 
 
@@ -42,12 +46,7 @@ def studies(root: Path | None = None) -> list[dict[str, Any]]:
     for path in sorted((root or weights.root()).glob(f"*/{ROBUSTNESS}")):
         try:
             content = read_json(path.parent, ROBUSTNESS)
-            study = {
-                **content,
-                "folder": path.parent.name,
-                "root": path.parent.parent,
-                "attack": dict(content["attack"]),
-            }
+            study = {**content, "folder": path.parent.name, "root": path.parent.parent}
             for rows_of in (attack_rows, poisoning_rows, examples, outdated):
                 rows_of(study)  # whatever cannot be drawn is left out
             readable.append(study)
@@ -77,50 +76,43 @@ def attack_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
 
 def poisoning_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
     """A line for each variant and share of poisoned training rows; figures with their intervals, and what guessing gives."""
-    rows = []
-    for variant, results in study.get("poisoning", {}).items():
-        for result in results:
-            row: dict[str, Any] = {"Variant": variant, "Poisoned": result["share"]}
-            for key, title in CLEAN.items():
-                if key in result:
-                    row[title] = metric_cell(result, key, ".1f" if key.endswith("_r10") else ".3f")
-            rows.append(row | {title: f"{result[key]:.3g}" for key, title in GUESSED.items() if key in result})
-    return rows
+    return [
+        {"Variant": variant, "Poisoned": result["share"]}
+        | {title: metric_cell(result, key, spec) for key, (title, spec) in POISONING.items() if key in result}
+        for variant, results in study.get("poisoning", {}).items()
+        for result in results
+    ]
 
 
 def examples(study: dict[str, Any]) -> list[dict[str, Any]]:
     """The example pairs on the project's own sample memes, a line for each variant and number of pixels; pairs of samples
     that are gone are left out."""
     samples_by_file = {sample.file.name: sample for sample in samples()}
+    pairs = [(variant, pair) for variant, results in study.get("examples", {}).items() for pair in results]
     return [
-        {"variant": variant, **example, "sample": samples_by_file[example["file"]]}
-        for variant, results in study.get("examples", {}).items()
-        for example in results
-        if example["file"] in samples_by_file
+        {"variant": variant, **pair, "sample": samples_by_file[pair["file"]]}
+        for variant, pair in pairs
+        if pair["file"] in samples_by_file
     ]
 
 
 def outdated(study: dict[str, Any]) -> list[str]:
     """Variants whose weights were trained again since they were attacked."""
-    return [
-        variant
-        for variant, made_by in study.get("weights", {}).items()
-        if any(_identity(study["root"] / name) != identity for name, identity in made_by.items())
-    ]
+
+    def changed(name: str, identity: str) -> bool:
+        return weights.identity_of(read_json_or_empty(study["root"] / name, "config.json")) != identity
+
+    made_by = study.get("weights", {}).items()
+    return [variant for variant, names in made_by if any(changed(*item) for item in names.items())]
 
 
 def draw(root: Path | None = None) -> None:
     """All studies; where there is none, how to make one."""
     all_studies = studies(root)
     if not all_studies:
-        st.info(
-            "No study has been made yet: run `python -m training robustness robustness_hate`.",
-            icon=":material/science:",
-        )
+        how = "`python -m training robustness robustness_hate`"
+        st.info(f"No study has been made yet: run {how}.", icon=":material/science:")
         return
-    columns = {
-        name: st.column_config.NumberColumn(format="percent") for name in ("Fooled", "Poisoned", "By chance")
-    } | {"Median change": st.column_config.NumberColumn(format="%.4f"), "Variant": st.column_config.Column(pinned=True)}
     st.caption(for_markdown(all_studies[0]["published"]))
     for study in all_studies:
         st.subheader(TITLES.get(study["task"], study["task"]), anchor=False)
@@ -132,26 +124,21 @@ def draw(root: Path | None = None) -> None:
                 "it is; “by chance”: the first of them, drawn at random, were enough. A search that got nowhere in half of its "
                 "tries is given up."
             )
-            exceptions = [
-                f"{name} {settings['queries']}"
-                for name, settings in recipe.get("only", {}).items()
-                if "queries" in settings
-            ]
-            description += f" Pictures tried otherwise: {', '.join(exceptions)}." if exceptions else ""
+            only = recipe.get("only", {}).items()
+            exceptions = ", ".join(f"{name} {settings['queries']}" for name, settings in only if "queries" in settings)
+            description += f" Pictures tried otherwise: {exceptions}." if exceptions else ""
         if "score" in study:
             description += f" The change is that of the {study['score']}."
         st.caption(for_markdown(description))
-        outdated_variants = outdated(study)
-        if outdated_variants:
-            st.caption(f":material/history: Measured on earlier weights: {for_markdown(', '.join(outdated_variants))}.")
-        st.dataframe(attack_rows(study), hide_index=True, width="stretch", column_config=columns)
-        poisoning = poisoning_rows(study)
-        if poisoning:
+        if variants := outdated(study):
+            st.caption(f":material/history: Measured on earlier weights: {for_markdown(', '.join(variants))}.")
+        st.dataframe(attack_rows(study), hide_index=True, width="stretch", column_config=_COLUMNS)
+        if poisoning := poisoning_rows(study):
             st.caption(
                 "Poisoned training rows: a share of the pictures carries a trigger of pixels and another row's answer; a "
                 "light model is fitted anew on the variant's features. With 95% intervals."
             )
-            st.dataframe(poisoning, hide_index=True, width="stretch", column_config=columns)
+            st.dataframe(poisoning, hide_index=True, width="stretch", column_config=_COLUMNS)
         _draw_examples(study)
 
 
@@ -170,16 +157,13 @@ def _draw_examples(study: dict[str, Any]) -> None:
         )
         example = by_pixels.get(count or 0, next(iter(by_pixels.values())))
         before = view(example["sample"].open())
-        for column, name, image in zip(
-            st.columns(2, gap="medium"),
-            ("Before", "After"),
+        pixel_attack.draw_pair(
             (before, paint(before, np.array(example["changed"], float))),
-            strict=True,
-        ):
-            with column:
-                alt = f"{example['sample'].alt}; {name.lower()} the attack"
-                st.markdown(f"**{name}**: score {example[name.lower()]:.3f}")
-                pictures.show(image, key=key, place=f"{key}-{name}", alt=alt, height=224)
+            (f"score {example['before']:.3f}", f"score {example['after']:.3f}"),
+            alts=[f"{example['sample'].alt}; {name} the attack" for name in ("before", "after")],
+            key=key,
+            height=224,
+        )
         outcome = "the attack wins" if example["fooled"] else "the answer stands"
         st.caption(
             f"Of our own sample memes the one whose score sank most: after {example['queries']} pictures {outcome}. "
@@ -187,11 +171,3 @@ def _draw_examples(study: dict[str, Any]) -> None:
             f"Of {example['samples']} samples {example['samples_fooled']} fell. They illustrate; the figures above come from other "
             "pictures, which may not be shown here: `python -m training robustness` leaves pairs of those in `runs/robustness`."
         )
-
-
-def _identity(folder: Path) -> str:
-    """ "" where there is no such folder."""
-    try:
-        return weights.identity_of(read_json(folder, "config.json"))
-    except (OSError, ValueError):
-        return ""

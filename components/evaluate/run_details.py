@@ -1,20 +1,34 @@
-"""What a run left beside its metrics: learning curves; and one line for what it did not leave."""
+"""What a run left beside its metrics: learning curves, answers to memes, and one line for what it did not leave.
+
+The memes are shown where the visitor has the data set: its rows are not in the repository, `rows_file` says where they would
+lie.
+"""
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from components.evaluate import example_memes, published
+from components.evaluate import published
 from components.evaluate.prediction_plots import COLOURS
 from components.evaluate.trained_models import TrainedModel
-from components.shared import charts
+from components.shared import charts, failures, pictures
+from components.shared.escaping import for_markdown, shorten
 from models.classifiers import multitask
 from models.evaluation_files import PredictionSet
+from models.io.images import open_picture
 
+LEARNING = {
+    "Loss": ("loss", "validation_loss", "val_nll"),
+    "Score on rows not learned from": ("macro_f1", "accuracy", "val_accuracy", "average_precision", "auroc"),
+}
+PAGE_SIZE = 9
+SPLITS = ("train", "validation")
 RECIPES = Path(__file__).parents[2] / "training" / "configs"
 
 
@@ -25,7 +39,7 @@ def missing(model: TrainedModel, task: str, predictions: PredictionSet | None) -
     if predictions is None:
         evaluate = f"`python -m training evaluate {task} --data NAME.validation.parquet --json figures.json --save-predictions`"
         how = f"{fit if model.name in multitask.names() else evaluate} writes them"
-        if task not in model.tasks and (parts := model.parts(task)):
+        if task not in model.heads and (parts := model.parts(task)):
             how = f"they stand under its parts: {', '.join(parts)}"
         lacking.append(f"predictions of this task ({how})")
     if not model.curves:
@@ -35,7 +49,7 @@ def missing(model: TrainedModel, task: str, predictions: PredictionSet | None) -
         lacking.append(f"ablations ({command if _has_ablations(model.name) else 'its recipe names none'})")
     if not published.of(task):
         lacking.append("a published system's figure (none is known here for this task)")
-    if predictions is not None and not (file := example_memes.rows_file(predictions, model.data(task))).is_file():
+    if predictions is not None and not (file := rows_file(predictions, model.data(task))).is_file():
         lacking.append(f"the rows themselves (put `{file.name}` into the folder that SUBTEXT_DATA names)")
     return f"Not here: {'; '.join(lacking)}." if lacking else ""
 
@@ -51,16 +65,9 @@ def _has_ablations(name: str) -> bool:
 def learning(model: TrainedModel) -> None:
     """Loss and score by epoch, or by step where a run checks several times an epoch; one line a fold."""
     keys = {key for fold in model.curves for epoch in fold for key in epoch}
-    groups: list[tuple[str, list[str]]] = [
-        ("Loss", [name for name in ("loss", "validation_loss", "val_nll") if name in keys]),
-        (
-            "Score on rows not learned from",
-            [n for n in ("macro_f1", "accuracy", "val_accuracy", "average_precision", "auroc") if n in keys],
-        ),
-    ]
     x_axis = "epoch" if "epoch" in keys else "step"
-    sides = st.columns(2, gap="medium")
-    for (title, names), side in zip(groups, sides, strict=True):
+    for (title, metrics), side in zip(LEARNING.items(), st.columns(2, gap="medium"), strict=True):
+        names = [name for name in metrics if name in keys]
         figure = go.Figure()
         for number, fold in enumerate(model.curves):
             for colour, name in enumerate(names):
@@ -72,9 +79,56 @@ def learning(model: TrainedModel) -> None:
                 )  # fmt: skip
         with side:
             st.subheader(title, anchor=False)
-            figure.update_xaxes(title=x_axis.capitalize(), fixedrange=True)
-            figure.update_yaxes(fixedrange=True)
+            figure.update_xaxes(title=x_axis.capitalize())
             shown = ", ".join(name.replace("_", " ") for name in names)
             charts.draw(figure, alt=f"{title} by {x_axis}: {shown}", key=f"chart-learning-{title[:5]}", height=320)
     if len(model.curves) > 1:
         st.caption(f"A line for each of the {len(model.curves)} networks of a cross-validation.")
+
+
+def rows_file(predictions: PredictionSet, data: str) -> Path:
+    """The file that the predictions' rows are of; it may not be there."""
+    split = SPLITS[int(predictions.split[0])] if len(predictions.split) else SPLITS[0]
+    return Path(os.environ.get("SUBTEXT_DATA") or "data") / f"{data}.{split}.parquet"
+
+
+def memes(predictions: PredictionSet, question: int, data: str) -> None:
+    """A page of memes, right and wrong ones; pictures behind the blur where the visitor wants it. The file has to be there."""
+    file = rows_file(predictions, data)
+    classes = [name.replace("_", " ") for name in predictions.head.questions[question].classes]
+    labelled = np.flatnonzero(predictions.labelled(question) & (predictions.row >= 0))
+    correct = predictions.y_true[labelled, question] == predictions.y_pred[labelled, question]
+    choice = st.segmented_control("Show", ["All", "Right", "Wrong"], default="All", key="gallery-want") or "All"
+    matching = labelled if choice == "All" else labelled[correct == (choice == "Right")]
+    if not len(matching):
+        st.info("There are none of these.", icon=":material/info:")
+        return
+    pages = -(-len(matching) // PAGE_SIZE)
+    page = int(st.number_input(f"Page of {pages:,}", 1, pages, 1, key="gallery-page")) if pages > 1 else 1
+    shown = matching[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    rows = _rows(str(file), tuple(int(predictions.row[index]) for index in shown))
+    columns = st.columns(3, gap="medium")
+    for position, (index, (image, text)) in enumerate(zip(shown, rows, strict=True)):
+        with columns[position % 3], st.container(border=True):
+            true, predicted = classes[predictions.y_true[index, question]], classes[predictions.y_pred[index, question]]
+            mark = ":green[:material/check:]" if true == predicted else ":red[:material/close:]"
+            st.markdown(f"{mark} **{for_markdown(predicted)}**, true: {for_markdown(true)}")
+            with failures.contained():
+                if image:
+                    picture = open_picture(image).image
+                    pictures.show(
+                        picture, key=f"row-{index}", place="gallery", alt="A meme of the data set", height=200
+                    )
+            if text:
+                st.caption(for_markdown(shorten(text, 160)))
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _rows(file: str, row_numbers: tuple[int, ...]) -> list[tuple[bytes | None, str | None]]:
+    """Picture and words of these rows of a Parquet file, as far as it has them; no other column is read."""
+    import pyarrow.parquet as pq
+
+    parquet = pq.ParquetFile(file)
+    names = [name for name in ("image", "text") if name in parquet.schema_arrow.names]
+    rows = parquet.read(names).take(list(row_numbers)).to_pylist()
+    return [(row.get("image"), row.get("text")) for row in rows]

@@ -33,15 +33,12 @@ class Curve:
 def choose(meme: Meme, key: str) -> Change:
     """Which change to make; those that the meme has no side for are left out."""
     changes = {change.name: change for change in fitting(meme)}
+    titles = {name: f"{ICONS[change.side]} {change.title}" for name, change in changes.items()}
+    first, show, key = next(iter(changes)), titles.__getitem__, f"change-{key}"
     name = st.segmented_control(
-        "What to change",
-        options=list(changes),
-        format_func=lambda name: f"{ICONS[changes[name].side]} {changes[name].title}",
-        default=next(iter(changes)),
-        required=True,
-        key=f"change-{key}",
+        "What to change", list(changes), default=first, required=True, format_func=show, key=key
     )
-    return changes.get(name or "", next(iter(changes.values())))
+    return changes[name or first]
 
 
 def curve(meme: Meme, change: Change, analyzer: Analyzer, key: str) -> Curve:
@@ -49,11 +46,11 @@ def curve(meme: Meme, change: Change, analyzer: Analyzer, key: str) -> Curve:
     curves: dict[tuple[str, str], Curve] = st.session_state.setdefault(_KEY, {})
     name = (key, change.name)
     if name not in curves:
-        bar = st.progress(0.0, f"{change.title}: judging the changed meme")
-        points: list[Point] = []
+        text, points = f"{change.title}: judging the changed meme", list[Point]()
+        bar = st.progress(0.0, text)
         for point in sweep(analyzer, meme, change):
             points.append(point)
-            bar.progress(point.strength, f"{change.title}: judging the changed meme")
+            bar.progress(point.strength, text)
         curves[name] = Curve(tuple(points), smallest_flip(analyzer, meme, change, points))
         while len(curves) > _MAX_CURVES:
             curves.pop(next(iter(curves)))
@@ -72,29 +69,21 @@ def curve_chart(curve: Curve, change: Change, strength: float, now: Verdict) -> 
         figure.add_scatter(  # draws nothing: its name stands in the legend
             x=[None], y=[None], mode="markers", marker={"symbol": "square", "size": 12, "color": faint(colour, 0.6)}, name=name
         )  # fmt: skip
+    untouched = curve.points[0].meme
+    strengths, probs = zip(*((point.strength, point.verdict.probability) for point in curve.points), strict=True)
     figure.add_scatter(
-        x=[point.strength for point in curve.points],
-        y=[point.verdict.probability for point in curve.points],
+        x=strengths,
+        y=probs,
         mode="lines+markers",
         line={"color": NEUTRAL, "width": 3},
-        hovertext=[
-            f"{change.said(curve.points[0].meme, point.strength)}: {percent(point.verdict.probability)}"
-            for point in curve.points
-        ],
+        hovertext=[f"{change.said(untouched, x)}: {percent(y)}" for x, y in zip(strengths, probs, strict=True)],
         hoverinfo="text",
         name="Probability of hate",
         showlegend=False,  # the axis says it
     )
     if curve.flip is not None:
-        flip_strength = curve.flip.point.strength
-        figure.add_scatter(
-            x=[flip_strength, flip_strength],
-            y=[0, 1.02],
-            mode="lines",
-            line={"color": TOWARD, "dash": "dot", "width": 2},
-            hoverinfo="skip",
-            name="Smallest flip",
-        )
+        x, line = [curve.flip.point.strength] * 2, {"color": TOWARD, "dash": "dot", "width": 2}
+        figure.add_scatter(x=x, y=[0, 1.02], mode="lines", line=line, hoverinfo="skip", name="Smallest flip")
     figure.add_scatter(
         x=[strength],
         y=[now.probability],
@@ -103,31 +92,26 @@ def curve_chart(curve: Curve, change: Change, strength: float, now: Verdict) -> 
         hoverinfo="skip",
         name="The slider's strength",
     )
-    figure.update_yaxes(range=[0, 1.02], tickformat=".0%", title="probability of hate", fixedrange=True)
-    figure.update_xaxes(range=[-0.02, 1.02], title="strength", fixedrange=True)
+    figure.update_yaxes(range=[0, 1.02], tickformat=".0%", title="probability of hate")
+    figure.update_xaxes(range=[-0.02, 1.02], title="strength")
     figure.update_layout(showlegend=True)
     return figure
 
 
 def lines(bands: Bands) -> str:
     """Where the zones of the verdict begin, as the verdict itself tells it."""
+    review, hateful = percent(bands.review_from), percent(bands.hateful_from)
     if bands.review_from == bands.hateful_from:
-        return f"“{NAMES['hateful']}” begins at {percent(bands.hateful_from)}."
-    return (
-        f"“{NAMES['needs_review']}” begins at {percent(bands.review_from)} and “{NAMES['hateful']}” at "
-        f"{percent(bands.hateful_from)}."
-    )
+        return f"“{NAMES['hateful']}” begins at {hateful}."
+    return f"“{NAMES['needs_review']}” begins at {review} and “{NAMES['hateful']}” at {hateful}."
 
 
 def draw_curve(curve: Curve, meme: Meme, change: Change, strength: float, now: Verdict, key: str) -> None:
     """The curve, and in words what it takes to flip the verdict."""
     first, last = curve.points[0].verdict, curve.points[-1].verdict
-    charts.draw(
-        curve_chart(curve, change, strength, now),
-        alt=f"{change.title}: from {percent(first.probability)} untouched to {percent(last.probability)} at full strength.",
-        key=f"curve-{key}-{change.name}",
-        height=340,
-    )
+    figure = curve_chart(curve, change, strength, now)
+    ends = f"from {percent(first.probability)} untouched to {percent(last.probability)} at full strength"
+    charts.draw(figure, alt=f"{change.title}: {ends}.", key=f"curve-{key}-{change.name}", height=340)
     st.caption(f"{lines(first.bands)} Going from one zone into another is a flip.")
     if curve.flip is None:
         st.info(f"No strength of this change flips the verdict “{NAMES[first.label]}”.", icon=":material/shield:")
@@ -146,9 +130,8 @@ def draw_changed(meme: Meme, changed: Meme, now: Verdict, change: Change, streng
     """The meme as it has become, and its verdict."""
     st.markdown(f"**{NAMES[now.label]}**, {percent(now.probability)} after {change.said(meme, strength)}")
     if changed.image is not None:
-        pictures.show(
-            changed.image, key=key, place="attacked", alt=f"The meme after {change.title.lower()}", height=300
-        )
+        alt = f"The meme after {change.title.lower()}"
+        pictures.show(changed.image, key=key, place="attacked", alt=alt, height=300)
     if changed.caption.text.strip():
         st.html(highlighted_words.plain(changed.caption.text))
     if change.side == "words" and changed.caption.text == meme.caption.text and strength:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from components.shared import pictures
 from components.shared.verdict import NAMES, percent
-from models.analysis import Bands, Meme, Verdict
+from models.analysis import Bands, Meme
 from models.robustness.pixel_attack import CANDIDATES, Attack, attack, changed, view
 
 if TYPE_CHECKING:
@@ -36,20 +36,13 @@ class Hunt:
     best: Attack | None = None
 
 
-def current() -> Hunt | None:
-    """The search of whoever is looking, if there was one."""
-    hunt: Hunt | None = st.session_state.get(_KEY)
-    return hunt
-
-
 def _start(meme: str, pixels: int, queries: int) -> None:
     st.session_state[_KEY] = Hunt(meme, pixels, queries)
 
 
 def _stop() -> None:
-    hunt = current()
-    if hunt is not None:
-        hunt.state = "stopped"
+    if _KEY in st.session_state:
+        st.session_state[_KEY].state = "stopped"
 
 
 def search(meme: Meme, analyzer: Analyzer, key: str) -> None:
@@ -69,12 +62,11 @@ def search(meme: Meme, analyzer: Analyzer, key: str) -> None:
     st.button(
         "Search for pixels", icon=":material/target:", key=f"start-{key}", on_click=_start, args=(key, pixels, queries)
     )
-    hunt = current()
+    hunt: Hunt | None = st.session_state.get(_KEY)
     if hunt is None or hunt.meme != key:
         return
     if hunt.state == "running" and hunt.best is None:  # overtaken before it could begin: as good as just asked for
-        _start(key, hunt.pixels, hunt.queries)
-        hunt = current() or hunt
+        hunt = st.session_state[_KEY] = Hunt(key, hunt.pixels, hunt.queries)
     if hunt.state == "wanted":
         _run(hunt, meme, analyzer)
         st.rerun()
@@ -147,43 +139,37 @@ def _tell(hunt: Hunt, meme: Meme, analyzer: Analyzer) -> None:
     if hunt.best is None or meme.image is None:
         st.info(ended(hunt), icon=":material/stop_circle:")
         return
-    pair = [Meme(view(meme.image), meme.caption), Meme(hunt.best.image, meme.caption)]
-    before, after = analyzer.score(pair)
-    said = f"{ended(hunt)} {outcome(before, after, hunt.best.fooled)}"
+    viewed = view(meme.image)
+    before, after = analyzer.score([Meme(image, meme.caption) for image in (viewed, hunt.best.image)])
+    side = "crossed" if hunt.best.fooled else "stays above" if before.label == "hateful" else "stays below"
+    moved = f"from {before.probability:.1%} to {after.probability:.1%}"
+    said = f"{ended(hunt)} The probability went {moved} and {side} {before.bands.hateful_from:.1%}."
     if hunt.best.fooled:
         st.warning(said, icon=":material/swap_horiz:")
     else:
         st.info(said, icon=":material/stop_circle:" if hunt.best.stopped else ":material/shield:")
-    _offer(hunt)
-    _draw_pair(pair, (before, after), hunt.meme)
-
-
-def _offer(hunt: Hunt) -> None:
-    """The same search once more, for whom it was taken from."""
-    if hunt.state == "running":
+    if hunt.state == "running":  # the same search once more, for whom it was taken from
         again = (hunt.meme, hunt.pixels, hunt.queries)
         st.button("Start again", icon=":material/restart_alt:", key=f"again-{hunt.meme}", on_click=_start, args=again)
+    draw_pair(
+        (viewed, hunt.best.image),
+        [f"{NAMES[verdict.label]}, {verdict.probability:.1%}" for verdict in (before, after)],
+        alts=("The picture before", "The picture after"),
+        key=hunt.meme,
+        height=260,
+    )
+    st.caption(where(changed(viewed, hunt.best.image)))
 
 
-def outcome(before: Verdict, after: Verdict, fooled: bool) -> str:
-    """What the best pixels did to the probability, and on which side of the line it is now."""
-    edge = f"{before.bands.hateful_from:.1%}"
-    moved = f"The probability went from {before.probability:.1%} to {after.probability:.1%}"
-    if fooled:
-        return f"{moved} and crossed {edge}."
-    return f"{moved} and stays {'above' if before.label == 'hateful' else 'below'} {edge}."
-
-
-def _draw_pair(pair: Sequence[Meme], verdicts: Sequence[Verdict], key: str) -> None:
+def draw_pair(
+    images: Sequence[Image.Image], judged: Sequence[str], *, alts: Sequence[str], key: str, height: int
+) -> None:
+    """The picture before and after an attack, side by side, each with what it was `judged` and its description."""
     columns = st.columns(2, gap="medium")
-    for column, meme, verdict, name in zip(columns, pair, verdicts, ("Before", "After"), strict=True):
+    for column, name, image, text, alt in zip(columns, ("Before", "After"), images, judged, alts, strict=True):
         with column:
-            st.markdown(f"**{name}**: {NAMES[verdict.label]}, {verdict.probability:.1%}")
-            if meme.image is not None:
-                pictures.show(meme.image, key=key, place=f"pixel-{name}", alt=f"The picture {name.lower()}", height=260)
-    old, new = pair[0].image, pair[1].image
-    if old is not None and new is not None:
-        st.caption(where(changed(old, new)))
+            st.markdown(f"**{name}**: {text}")
+            pictures.show(image, key=key, place=f"pixel-{key}-{name}", alt=alt, height=height)
 
 
 def where(pixels: Iterable[Sequence[int]]) -> str:

@@ -43,9 +43,7 @@ class Search:
 
 def current() -> Search:
     """The search of whoever is looking."""
-    if _KEY not in st.session_state:
-        st.session_state[_KEY] = Search()
-    search: Search = st.session_state[_KEY]
+    search: Search = st.session_state.setdefault(_KEY, Search())
     return search
 
 
@@ -84,11 +82,8 @@ def ask() -> tuple[list[File], bool] | None:
             help="All pictures in it and in the folders below.",
         )
     collection = [File(file.name, file) for file in (*uploads, *folder_files)]
-    read_words = st.toggle(
-        "Read the words on the pictures",
-        key=f"search-ocr-{search.number}",
-        help="About half a second a picture. The words become captions that can be searched, and count for the hate score.",
-    )
+    how = "About half a second a picture. The words become captions that can be searched, and count for the hate score."
+    read_words = st.toggle("Read the words on the pictures", key=f"search-ocr-{search.number}", help=how)
     with st.container(horizontal=True):
         if st.button("Index them", type="primary", icon=":material/database:", disabled=not collection):
             search.titles = {}
@@ -100,13 +95,11 @@ def ask() -> tuple[list[File], bool] | None:
 
 def _drawn() -> list[File]:
     """The gallery with the words on its pictures as captions, by which it is judged everywhere, shown under its own titles."""
-    gallery = samples()
-    current().titles = {sample.file.name: sample.title for sample in gallery}
-    table = "\n".join(f"{sample.file.name}\t{' '.join((sample.caption or sample.alt).split())}" for sample in gallery)
-    return [
-        File("captions.txt", table.encode()),
-        *(File(sample.file.name, sample.file.read_bytes()) for sample in gallery),
-    ]
+    gallery = {sample.file.name: sample for sample in samples()}
+    current().titles = {name: sample.title for name, sample in gallery.items()}
+    table = "\n".join(f"{name}\t{' '.join((item.caption or item.alt).split())}" for name, item in gallery.items())
+    files = [File(name, sample.file.read_bytes()) for name, sample in gallery.items()]
+    return [File("captions.txt", table.encode()), *files]
 
 
 def index(files: Sequence[File], read_words: bool, analyzer: Analyzer, space: JointSpace | MiniSpace) -> None:
@@ -136,57 +129,46 @@ def query(space: JointSpace | MiniSpace) -> np.ndarray | None:
     """Draws both ways to ask; the vector of what was asked, None before that. Words come first where both are given."""
     search = current()
     left, right = st.columns([3, 2], gap="medium")
-    with left:
-        words = st.text_input(
-            "Words", placeholder="a dog in the snow", max_chars=500, key=f"search-words-{search.number}"
-        ).strip()
-    with right:
-        dropped = st.file_uploader(
-            "Or a picture", type=KINDS, max_upload_size=10, key=f"search-picture-{search.number}"
-        )
-    if words and dropped is not None:
+    key = f"search-words-{search.number}"
+    words = left.text_input("Words", placeholder="a dog in the snow", max_chars=500, key=key).strip()
+    key = f"search-picture-{search.number}"
+    file = right.file_uploader("Or a picture", type=KINDS, max_upload_size=10, key=key)
+    if words and file is not None:
         st.caption(":material/info: The words count as long as there are any: clear them to search by the picture.")
-    if words:
-        key, embed = f"words:{words}", lambda: space.embed_texts([words])[0]
-    elif dropped is not None:
-        file = dropped
-        key, embed = f"picture:{file.file_id}", lambda: space.embed_images([open_picture(file.getvalue()).image])[0]
-    else:
+    if not words and file is None:
         return None
-    if key not in search.vectors:
-        search.vectors = {key: embed()}  # only the last question is kept
-    return search.vectors[key]
+    query = f"words:{words}" if words or file is None else f"picture:{file.file_id}"
+    if query not in search.vectors:
+        picture = None if words or file is None else open_picture(file.getvalue()).image
+        vectors = space.embed_texts([words]) if picture is None else space.embed_images([picture])
+        search.vectors = {query: vectors[0]}  # only the last question is kept
+    return search.vectors[query]
 
 
 def score(rows: Sequence[int], library: Library, analyzer: Analyzer) -> None:
     """Asks for the hate scores of entries that have none yet, with a bar where it takes long."""
-    missing = [row for row in rows if library.entries[row].score is None]
+    missing = [library.entries[row] for row in rows if library.entries[row].score is None]
     bar = st.progress(0.0, "Judging the pictures") if len(missing) > 4 * BATCH_SIZE else None
     for start in range(0, len(missing), BATCH_SIZE):
-        batch = [library.entries[row] for row in missing[start : start + BATCH_SIZE]]
+        batch = missing[start : start + BATCH_SIZE]
         memes = [Meme(entry.picture(), Caption(" ".join(entry.captions), "override")) for entry in batch]
         for entry, verdict in zip(batch, analyzer.score(memes), strict=True):
             entry.score = verdict.probability
         if bar is not None:
-            bar.progress(
-                min(1.0, (start + BATCH_SIZE) / len(missing)), f"Judged {start + len(batch):,} of {len(missing):,}"
-            )
+            done = start + len(batch)
+            bar.progress(done / len(missing), f"Judged {done:,} of {len(missing):,}")
     if bar is not None:
         bar.empty()
 
 
 def filtered(library: Library, analyzer: Analyzer) -> list[int] | None:
     """The entries whose hate score lies in the range asked for; None while the range is everything."""
-    low, high = st.slider(
-        "Hate score",
-        0,
-        100,
-        (0, 100),
-        format="%d%%",
-        key=f"search-range-{current().number}",
-        help="The calibrated probability that the picture with its caption is hateful. Narrowing the range judges all "
-        "pictures, which takes a few hundredths of a second each.",
+    meaning = (
+        "The calibrated probability that the picture with its caption is hateful. Narrowing the range judges all pictures, "
+        "which takes a few hundredths of a second each."
     )
+    key = f"search-range-{current().number}"
+    low, high = st.slider("Hate score", 0, 100, (0, 100), format="%d%%", key=key, help=meaning)
     st.caption(
         "Judged are the picture and the caption that came with it. Words that only the picture shows count where they were "
         "read at indexing; without them the score is rough, and Analyze may say another."
@@ -224,10 +206,9 @@ def thumbnails(hits: Sequence[SearchHit], library: Library, bands: Bands, place:
             image = entry.picture()
             with grid.cell(), st.container(gap="xsmall"):
                 if hide and key not in st.session_state.get("search-revealed", ()):
+                    button, icon = f"show-{place}-{key}", ":material/visibility:"
                     st.image(pictures.blurred(image), alt="A blurred picture", width="stretch")
-                    st.button(
-                        "Show", key=f"show-{place}-{key}", icon=":material/visibility:", on_click=_reveal, args=(key,)
-                    )
+                    st.button("Show", key=button, icon=icon, on_click=_reveal, args=(key,))
                 else:
                     described = shorten(hit.caption or (entry.captions[0] if entry.captions else entry.name), 120)
                     st.image(image, alt=described, width="stretch", output_format="JPEG")
@@ -245,7 +226,6 @@ def duplicates(library: Library, space: JointSpace | MiniSpace, analyzer: Analyz
     groups = library.pictures.near_duplicates(space.same)
     if not groups:
         st.info("No two pictures are nearly the same.", icon=":material/check:")
-        return
     shown = groups[:10]
     score([row for group in shown for row in group[:MAX_SHOWN]], library, analyzer)
     for number, group in enumerate(shown, start=1):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -12,8 +14,7 @@ from components.shared.palette import AWAY, BETWEEN, NEUTRAL
 from models.analysis import Emotion
 
 INK = "#22262e"  # the light theme's text: Streamlit's own grey is too faint on it for numbers this small
-ROW = 23
-"""CSS pixels for one bar."""
+ROW = 23  # cSS pixels for one bar
 
 
 def draw(figure: go.Figure, *, alt: str, key: str, height: int) -> None:
@@ -24,6 +25,8 @@ def draw(figure: go.Figure, *, alt: str, key: str, height: int) -> None:
         dragmode=False,
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
     )
+    for axes in (figure.update_xaxes, figure.update_yaxes):
+        axes(fixedrange=True)
     if st.context.theme.type == "light":
         figure.update_layout(font_color=INK)
         for axes in (figure.update_xaxes, figure.update_yaxes):
@@ -40,46 +43,46 @@ def bars(
     groups: (name in the legend, colour, rows of (label, value, its number as text)). Labels may be equal: bars are
     placed by their rank, not by name. Numbers stand at the end of their bars, or all at `numbers_at`.
     """
-    figure, labels, at = go.Figure(), [], 0
+    figure, at = go.Figure(), 0
     for name, colour, rows in groups:
-        if not rows:
-            continue
-        places = list(range(at, at + len(rows)))
-        at += len(rows)
-        labels += [for_plotly(shorten(label, 26)) for label, _, _ in rows]
-        figure.add_bar(
-            x=[value for _, value, _ in rows],
-            y=places,
-            orientation="h",
-            name=name,
-            marker={"color": colour, "cornerradius": 3},
-            text=[end for _, _, end in rows] if numbers_at is None else None,
-            textposition="outside",
-            cliponaxis=False,
-            hovertext=[f"{for_plotly(shorten(label, 80))}: {end}" for label, _, end in rows],
-            hoverinfo="text",
-        )
+        if rows:
+            labels, values, numbers = zip(*rows, strict=True)
+            figure.add_bar(
+                x=values,
+                y=list(range(at, at + len(rows))),
+                orientation="h",
+                name=name,
+                marker={"color": colour, "cornerradius": 3},
+                text=numbers if numbers_at is None else None,
+                textposition="outside",
+                cliponaxis=False,
+                hovertext=[f"{for_plotly(shorten(label, 80))}: {n}" for label, n in zip(labels, numbers, strict=True)],
+                hoverinfo="text",
+            )
+            at += len(rows)
+    all_rows, places = [row for _, _, rows in groups for row in rows], list(range(at))
     if numbers_at is not None:
-        ends = [end for _, _, rows in groups for _, _, end in rows]
+        x, text = [numbers_at] * at, [number for _, _, number in all_rows]
         figure.add_scatter(
-            x=[numbers_at] * at,
-            y=list(range(at)),
-            mode="text",
-            text=ends,
-            textposition="middle left",
-            hoverinfo="skip",
-            showlegend=False,
+            x=x, y=places, mode="text", text=text, textposition="middle left", hoverinfo="skip", showlegend=False
         )
-    figure.update_yaxes(
-        tickvals=list(range(at)),
-        ticktext=labels,
-        range=[at - 0.4, -0.6],
-        showgrid=False,
-        automargin=True,
-        fixedrange=True,
-    )
-    figure.update_xaxes(zeroline=True, fixedrange=True)
+    ticks = [for_plotly(shorten(label, 26)) for label, _, _ in all_rows]
+    figure.update_yaxes(tickvals=places, ticktext=ticks, range=[at - 0.4, -0.6], showgrid=False, automargin=True)
+    figure.update_xaxes(zeroline=True)
     figure.update_layout(bargap=0.28, barmode="overlay")
+    return figure
+
+
+def heat_map(values: np.ndarray, texts: Sequence[str], x: Sequence[str], y: Sequence[str], **cells: Any) -> go.Figure:
+    """Numbers from 0 to 1 as coloured cells, the first row on top.
+
+    values: [rows, columns]; texts: what stands in the cells, row by row; cells: further settings of plotly's `Heatmap`.
+    """
+    rows = np.reshape(np.array(texts, dtype=object), values.shape)
+    figure = go.Figure(
+        go.Heatmap(z=values, zmin=0, zmax=1, x=x, y=y, text=rows, texttemplate="%{text}", showscale=False, **cells)
+    )
+    figure.update_yaxes(autorange="reversed")
     return figure
 
 
@@ -95,26 +98,14 @@ def threshold_bars(scores: Sequence[tuple[str, Emotion]], above: str, below: str
         for name, colour, rows in ((above, AWAY, present), (below, NEUTRAL, absent))
     ]
     figure = bars(groups, numbers_at=1.13)
-    _strokes(figure, [score.threshold for _, score in (*present, *absent)], threshold)
+    figure.add_scatter(  # strokes across the bars
+        x=[score.threshold for _, score in (*present, *absent)],
+        y=list(range(len(scores))),
+        mode="markers",
+        name=threshold,
+        marker={"symbol": "line-ns", "size": 13, "line": {"width": 2, "color": BETWEEN}},
+        hovertemplate=f"{threshold.lower()} %{{x:.0%}}<extra></extra>",
+    )
     figure.update_xaxes(range=[0, 1.14], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
     figure.update_layout(showlegend=True)
     return figure
-
-
-def _strokes(figure: go.Figure, values: Sequence[float], name: str) -> None:
-    """A stroke across each bar of `bars`, in their order: what its value is measured against."""
-    figure.add_scatter(
-        x=list(values),
-        y=list(range(len(values))),
-        mode="markers",
-        name=name,
-        marker={"symbol": "line-ns", "size": 13, "line": {"width": 2, "color": BETWEEN}},
-        hovertemplate=f"{name.lower()} %{{x:.0%}}<extra></extra>",
-    )
-
-
-def room(values: Sequence[float], share: float = 0.22) -> list[float]:
-    """A range around signed values with space at both ends for the numbers that stand there."""
-    low, high = min([0.0, *values]), max([0.0, *values])
-    spread = (high - low) or 1.0
-    return [low - share * spread if low < 0 else -0.02 * spread, high + share * spread]

@@ -7,19 +7,25 @@ the new ones. It holds for everybody who uses this app.
 from __future__ import annotations
 
 import gc
+import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from components.shared.escaping import for_markdown
 from models.errors import SubtextError
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
-    from models.io.downloads import OnProgress
+    from models.io.downloads import OnProgress, Progress
     from models.search.joint_space import JointSpace, MiniSpace
+
+PAUSE = 0.2  # seconds between two messages about a download
 
 
 @dataclass(frozen=True)
@@ -74,13 +80,10 @@ class Engine:
                 self.state = replace(self.state, choice=choice)
                 return
             self.state = State(choice)
-            self._put_away()
-
-    def _put_away(self) -> None:
-        if self._analyzer is not None:
-            self._analyzer.close()
-            self._analyzer = None
-            _release()
+            if self._analyzer is not None:
+                self._analyzer.close()
+                self._analyzer = None
+                _release()
 
     def _load(self, on_progress: OnProgress | None) -> None:
         from models.profiles import registry
@@ -115,8 +118,6 @@ def _build(choice: Choice, on_progress: OnProgress | None) -> Analyzer:
 
 def _release() -> None:
     """Gives back what the models held, here and on the GPU."""
-    import sys
-
     from models.runtime.memory import give_back_memory
 
     gc.collect()
@@ -134,20 +135,8 @@ def engine() -> Engine:
 
 def analyzer() -> Analyzer:
     """The analyzer, loaded once; raises `SubtextError` with what to do when the weights are missing or damaged."""
-    from components.shared import download_progress
-
-    with download_progress.shown() as on_progress:
+    with download_bar() as on_progress:
         return engine().get(on_progress)
-
-
-def state() -> State:
-    """What was asked for and what came of it."""
-    return engine().state
-
-
-def choose(choice: Choice) -> None:
-    """Run something else from now on, for everybody who uses this app."""
-    engine().choose(choice)
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -156,3 +145,31 @@ def joint_space() -> JointSpace | MiniSpace:
     from models.search.joint_space import open_space
 
     return open_space()
+
+
+@contextmanager
+def download_bar() -> Iterator[OnProgress]:
+    """A progress bar where it is called, for as long as something is downloaded; gone in the end, whatever happens."""
+    place = st.empty()
+    last = [0.0]
+
+    def show(progress: Progress) -> None:
+        if time.monotonic() - last[0] >= PAUSE:
+            last[0] = time.monotonic()
+            place.progress(download_fraction(progress), text=download_message(progress))
+
+    try:
+        yield show
+    finally:
+        place.empty()
+
+
+def download_fraction(progress: Progress) -> float:
+    """0-1; 0 where the whole is not known."""
+    return min(1.0, progress.done / progress.total) if progress.total else 0.0
+
+
+def download_message(progress: Progress) -> str:
+    """The file, and how much of it is here."""
+    whole = f" of {progress.total / 1e6:,.0f}" if progress.total else ""
+    return f"Downloading {for_markdown(progress.file)}: {progress.done / 1e6:,.0f}{whole} MB"

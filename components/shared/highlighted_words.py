@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from components.shared.escaping import for_html
 from components.shared.palette import AWAY, BETWEEN, TOWARD, faint
 from models.analysis import Span, WordEffect, WordWeight
 
-DRAWN_CHARACTERS = 1500
-"""A caption is drawn up to here; a longer one says so."""
+DRAWN_CHARACTERS = 1500  # a caption is drawn up to here; a longer one says so
+Shade = tuple[int, int, str, str]
+"""Characters start:end of the caption with a CSS style and what a pointer resting on them is told."""
 
 
-@dataclass(frozen=True)
-class Shade:
-    """Characters start:end of the caption with a CSS style and what a pointer resting on them is told."""
-
-    start: int
-    end: int
-    style: str
-    title: str
-
-
-def _caption(text: str, shades: Sequence[Shade], size: str) -> str:
+def _caption(text: str, shades: Sequence[Shade], size: str = "1.1rem") -> str:
     parts, at = [], 0
     shown = text[:DRAWN_CHARACTERS]
-    for shade in sorted(shades, key=lambda shade: shade.start):
-        if shade.start < at or shade.end > len(shown):
+    for start, end, style, title in sorted(shades, key=lambda shade: shade[0]):
+        if start < at or end > len(shown):
             continue
-        parts.append(for_html(shown[at : shade.start]))
-        word = for_html(shown[shade.start : shade.end])
-        style = f"border-radius:4px;padding:1px 2px;{shade.style}"
-        parts.append(f'<span title="{for_html(shade.title)}" style="{style}">{word}</span>')
-        at = shade.end
+        parts.append(for_html(shown[at:start]))
+        attributes = f'title="{for_html(title)}" style="border-radius:4px;padding:1px 2px;{style}"'
+        parts.append(f"<span {attributes}>{for_html(shown[start:end])}</span>")
+        at = end
     parts.append(for_html(shown[at:]))
     rest = len(text) - len(shown)
     tail = f"<em> … and {rest:,} more characters, not drawn here</em>" if rest else ""
@@ -46,38 +35,28 @@ def _caption(text: str, shades: Sequence[Shade], size: str) -> str:
 def attended(text: str, words: Sequence[WordWeight], picked: int | None = None) -> str:
     """The caption with each word as dark as its share of the attention; the picked one is underlined."""
     most = max((word.weight for word in words), default=0.0) or 1.0
-    shades = [
-        Shade(
-            word.start,
-            word.end,
-            f"background:{faint(BETWEEN, 0.62 * word.weight / most)};"
-            + ("text-decoration:underline;text-decoration-thickness:3px;" if index == picked else ""),
-            f"{word.weight:.1%} of the attention",
-        )
-        for index, word in enumerate(words)
-    ]
-    return _caption(text, shades, "1.1rem")
+    shades = []
+    for index, word in enumerate(words):
+        underline = "text-decoration:underline;text-decoration-thickness:3px;" if index == picked else ""
+        style = f"background:{faint(BETWEEN, 0.62 * word.weight / most)};{underline}"
+        shades.append((word.start, word.end, style, f"{word.weight:.1%} of the attention"))
+    return _caption(text, shades)
 
 
 def weighed(text: str, words: Sequence[WordEffect]) -> str:
     """The caption with each word in the hue of its direction, as strong as its effect on the logit."""
     most = max((abs(word.effect) for word in words), default=0.0) or 1.0
-    shades = [
-        Shade(
-            word.start,
-            word.end,
-            f"background:{faint(TOWARD if word.effect > 0 else AWAY, 0.55 * abs(word.effect) / most)};",
-            f"{word.effect:+.2f} on the logit",
-        )
-        for word in words
-    ]
-    return _caption(text, shades, "1.1rem")
+    shades = []
+    for word in words:
+        style = f"background:{faint(TOWARD if word.effect > 0 else AWAY, 0.55 * abs(word.effect) / most)};"
+        shades.append((word.start, word.end, style, f"{word.effect:+.2f} on the logit"))
+    return _caption(text, shades)
 
 
 def doubtful(text: str, uncertain: Sequence[Span]) -> str:
     """The caption with what the OCR was unsure of under a dotted line."""
     style = f"background:{faint(BETWEEN, 0.22)};border-bottom:2px dotted {BETWEEN};border-radius:0;"
-    shades = [Shade(start, end, style, "The OCR was not sure of this") for start, end in uncertain]
+    shades = [(start, end, style, "The OCR was not sure of this") for start, end in uncertain]
     return _caption(text, shades, "0.95rem")
 
 

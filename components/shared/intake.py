@@ -1,17 +1,32 @@
-"""The ways in: upload, words, paste, camera, gallery. Each ends in `Visit.take` or in a sentence."""
+"""The ways in: upload, words, paste, camera, gallery; each ends in `Visit.take` or in a sentence. And the words of the meme
+in an editable box: where they come from, what the OCR doubted, and the way back to them."""
 
 from __future__ import annotations
 
-import streamlit as st
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-from components.shared import failures, sample_gallery, visit
+import streamlit as st
+from PIL import Image, ImageOps
+
+from components.shared import failures, highlighted_words, pictures, visit
+from components.shared.escaping import for_markdown
+from models.analysis import Caption, Source
 from models.errors import EmptyMeme
 from models.io.images import SUFFIXES, open_picture
-from models.io.samples import Sample
+from models.io.samples import Sample, samples
 
 KINDS = [suffix.removeprefix(".") for suffix in SUFFIXES]
 UPLOAD, WORDS, CAMERA = "upload", "words_or_paste", "camera"
 _CAMERA_ON = "camera_on"
+_THUMBNAIL = (240, 180)
+SOURCES: dict[Source, tuple[str, str]] = {
+    "ocr": ("Read from the picture", ":material/document_scanner:"),
+    "override": ("Written by you", ":material/edit:"),
+    "none": ("No words", ":material/format_clear:"),
+}
+HELP = "Correct what the OCR read, then press Ctrl+Enter or click outside the box: the verdict follows."
 
 
 def accept(data: bytes | None, words: str | None, alt: str) -> None:
@@ -29,33 +44,23 @@ def accept(data: bytes | None, words: str | None, alt: str) -> None:
     visited.take(picture, words, alt)
 
 
-def _uploaded() -> None:
-    file = st.session_state[UPLOAD]
-    if file is None:
-        visit.current().problem = ""
-    else:
-        accept(file.getvalue(), None, "The uploaded picture")
-
-
-def _photographed() -> None:
-    file = st.session_state[CAMERA]
+def _given(key: str, alt: str) -> None:
+    file = st.session_state[key]
     if file is not None:
-        accept(file.getvalue(), None, "The photograph")
+        accept(file.getvalue(), None, alt)
+    elif key == UPLOAD:
+        visit.current().problem = ""
 
 
 def _written() -> None:
-    given = st.session_state[WORDS]
-    if given is not None:
-        file = given.files[0] if given.files else None
-        accept(file.getvalue() if file else None, given.text, "The pasted picture")
+    message = st.session_state[WORDS]
+    if message is not None:
+        data = message.files[0].getvalue() if message.files else None
+        accept(data, message.text, "The pasted picture")
 
 
 def _picked(sample: Sample) -> None:
     accept(sample.file.read_bytes(), None, sample.alt)
-
-
-def _use_kept() -> None:
-    accept(None, visit.current().kept_words, "")
 
 
 TITLE = "What does this meme say?"
@@ -73,35 +78,106 @@ def ask(title: str = TITLE, lead: str = LEAD) -> None:
     if visited.problem:
         failures.tell(visited.problem)
         if visited.kept_words:
-            st.button("Go on with the words alone", icon=":material/text_fields:", on_click=_use_kept)
+            words_alone = (None, visited.kept_words, "")
+            st.button("Go on with the words alone", icon=":material/text_fields:", on_click=accept, args=words_alone)
     picture, words = st.columns(2, gap="medium")
     with picture, st.container(border=True, height="stretch"):
+        how = "JPEG, PNG, WebP, GIF or BMP, up to 10 MB and 20 megapixels (JPEG: 60). Of an animation the first frame is read."
         st.file_uploader(
             "Upload a picture",
             type=KINDS,
             max_upload_size=10,
             key=UPLOAD,
-            on_change=_uploaded,
-            help="JPEG, PNG, WebP, GIF or BMP, up to 10 MB and 20 megapixels (JPEG: 60). Of an animation the first frame is read.",
+            on_change=_given,
+            args=(UPLOAD, "The uploaded picture"),
+            help=how,
         )
         st.toggle("Use the camera", key=_CAMERA_ON)
         if st.session_state.get(_CAMERA_ON):
-            st.camera_input("Photograph a meme", key=CAMERA, on_change=_photographed, resolution="720p")
+            st.camera_input(
+                "Photograph a meme", key=CAMERA, on_change=_given, args=(CAMERA, "The photograph"), resolution="720p"
+            )
     with words, st.container(border=True, height="stretch"):
         st.markdown(":material/edit: **Type words or paste a picture**")
-        st.chat_input(
-            "Type words, or paste a picture here",
-            key=WORDS,
-            accept_file=True,
-            file_type=KINDS,
-            max_upload_size=10,
-            on_submit=_written,
-        )
+        files: dict[str, Any] = {"accept_file": True, "file_type": KINDS, "max_upload_size": 10}
+        st.chat_input("Type words, or paste a picture here", key=WORDS, on_submit=_written, **files)
         st.caption("Words alone are enough. Words sent with a picture are taken as its caption. Enter sends.")
     st.markdown(":material/photo_library: **Or start with a sample**")
-    sample_gallery.draw(_picked)
+    if samples():
+        _gallery()
+
+
+@cache
+def _thumbnail(file: Path) -> Image.Image:
+    """All of the picture, since its words often reach the edge, on a blurred ground of its own colours."""
+    with Image.open(file) as opened:
+        image = opened.convert("RGB")
+    ground = ImageOps.fit(pictures.blurred(image), _THUMBNAIL)
+    whole = ImageOps.contain(image, _THUMBNAIL, Image.Resampling.LANCZOS)
+    ground.paste(whole, ((_THUMBNAIL[0] - whole.width) // 2, (_THUMBNAIL[1] - whole.height) // 2))
+    return ground
+
+
+def _gallery() -> None:
+    """The samples as a row of thumbnails with a button under each; the row wraps on a narrow screen."""
+    gallery = samples()
+    columns = len(gallery) if len(gallery) <= 8 else (len(gallery) + 1) // 2  # one row, or two of the same length
+    with st.grid(columns=columns, min_column_width=88, gap="small") as grid:
+        for sample in gallery:
+            with grid.cell(), st.container(gap="xsmall"):
+                image = _thumbnail(sample.file)
+                if pictures.hidden(f"sample-{sample.file.name}"):
+                    image = pictures.blurred(image)
+                st.image(image, alt=sample.alt, width="stretch", output_format="JPEG")
+                label, key = for_markdown(sample.title), f"sample-{sample.file.stem}"
+                st.button(label, key=key, width="stretch", on_click=_picked, args=(sample,))
 
 
 def start_over() -> None:
     """Back to the ways in; the meme and its results are forgotten."""
     visit.current().take(None, None)
+
+
+def _rewrite(visited: visit.Visit, box: str) -> None:
+    visited.override = st.session_state[box]
+
+
+def _replace(visited: visit.Visit, box: str, words: str | None) -> None:
+    visited.override = words
+    st.session_state[box] = visited.words
+
+
+def badge(source: Source) -> None:
+    """Where the words come from."""
+    text, icon = SOURCES[source]
+    st.badge(text, icon=icon, color="blue" if source == "ocr" else "gray")
+
+
+def edit_words(visited: visit.Visit, read: Caption | None) -> None:
+    """Draw the box. A change is taken up when the box is left or with Ctrl+Enter; the OCR does not run again.
+
+    `read` is None where the words could not be used: they still stand in the box, to be mended.
+    """
+    caption = read or Caption(visited.words, "override" if visited.override is not None else "none")
+    box = f"caption-{visited.number}"
+    if box not in st.session_state:
+        st.session_state[box] = visited.words
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown("Words", help=HELP, width="content")
+        badge(caption.source)
+    look: dict[str, Any] = {"label_visibility": "collapsed", "height": 96, "placeholder": "No words: write them here"}
+    st.text_area("Words of the meme", key=box, on_change=_rewrite, args=(visited, box), **look)
+    with st.container(horizontal=True, gap="small"):
+        if visited.picture is not None and visited.override is not None:
+            back = (visited, box, None)
+            st.button("Back to the OCR's text", icon=":material/undo:", type="tertiary", on_click=_replace, args=back)
+        if visited.picture is not None and caption.source != "none":
+            none = (visited, box, "")
+            st.button(
+                "Judge without words", icon=":material/format_clear:", type="tertiary", on_click=_replace, args=none
+            )
+    if visited.reading is not None and visited.reading.problem:
+        failures.tell(visited.reading.problem)
+    if caption.uncertain:
+        st.caption("The OCR was unsure of the marked words:")
+        st.html(highlighted_words.doubtful(caption.text, caption.uncertain))

@@ -12,17 +12,7 @@ from models.analysis import Emotion, Lens
 from models.lenses import SPECS
 
 STRESS = "read_stress"
-TITLES = {
-    "humour": "Humour",
-    "sarcasm": "Sarcasm",
-    "offence": "Offence",
-    "motivation": "Motivation",
-    "sentiment": "Sentiment",
-    "target": "Who is aimed at",
-    "stress": "Stress",
-}
-ALONE = ("humour", "sarcasm", "offence", "motivation")
-"""Yes-or-no lenses, drawn together as one chart."""
+ALONE = ("humour", "sarcasm", "offence", "motivation")  # yes-or-no lenses, drawn together as one chart
 
 MENTAL_HEALTH = frozenset({"stress", "stress-domain", "axiom", "restore"})
 """Tasks whose answers stand nowhere without `CARE`."""
@@ -52,13 +42,13 @@ def draw(lenses: Mapping[str, Lens]) -> None:
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        types = [(name, score) for name in ALONE if name in lenses for score in lenses[name].scores]
-        if types:
+        alone = [(name, lenses[name]) for name in ALONE if name in lenses]
+        if rows := [(name.capitalize(), score) for name, lens in alone for score in lens.scores]:
             st.subheader("What it is meant as", anchor=False)
-            _draw_chart([(TITLES[name], score) for name, score in types], "lens-types")
-        for name in ALONE:
-            if name in lenses and not lenses[name].scores:
-                tell(name, lenses[name])
+            _draw_chart(rows, "lens-types")
+        for name, lens in alone:
+            if not lens.scores:
+                tell(name, lens)
     with right:
         for name in ("sentiment", "target"):
             if name in lenses:
@@ -73,13 +63,17 @@ def draw(lenses: Mapping[str, Lens]) -> None:
                 draw_lens("stress", lenses["stress"])
 
 
+def _title(name: str) -> str:
+    return "Who is aimed at" if name == "target" else name.capitalize()
+
+
 def draw_lens(name: str, lens: Lens) -> None:
     """A lens with a chart of its own, or why it has none."""
-    st.subheader(TITLES[name], anchor=False, help=SPECS[name].meaning)
-    if not lens.scores:
+    st.subheader(_title(name), anchor=False, help=SPECS[name].meaning)
+    if lens.scores:
+        _draw_chart([(score.label.replace("_", " "), score) for score in lens.scores], f"lens-{name}")
+    else:
         tell(name, lens)
-        return
-    _draw_chart([(score.label.replace("_", " "), score) for score in lens.scores], f"lens-{name}")
 
 
 def _draw_chart(rows: list[tuple[str, Emotion]], key: str) -> None:
@@ -89,10 +83,10 @@ def _draw_chart(rows: list[tuple[str, Emotion]], key: str) -> None:
 def tell(name: str, lens: Lens) -> None:
     """What is said in the place of a chart."""
     if lens.status == "failed":
-        failures.tell(lens.detail or f"{TITLES[name]} could not be read.")
+        failures.tell(lens.detail or f"{_title(name)} could not be read.")
     else:
         missing = {"no_text": "no words", "no_image": "no picture"}.get(lens.status, "nothing")
-        st.info(f"{TITLES[name]}: there are {missing} to read it from.", icon=":material/info:")
+        st.info(f"{_title(name)}: there are {missing} to read it from.", icon=":material/info:")
 
 
 def chart(rows: list[tuple[str, Emotion]]) -> go.Figure:

@@ -6,14 +6,10 @@ the viewer's theme is not known. No meaning rests on colour alone: every zone, b
 
 from __future__ import annotations
 
-AWAY = "#2b8196"
-"""Pushes away from hateful; also the zone "Not hateful"."""
-TOWARD = "#d1495b"
-"""Pushes toward hateful; also the zone "Hateful"."""
-BETWEEN = "#b7791f"
-"""Needs a human look, and marks of doubt."""
-NEUTRAL = "#7d8590"
-"""Axes, bases, things below a threshold."""
+AWAY = "#2b8196"  # pushes away from hateful; also the zone "Not hateful"
+TOWARD = "#d1495b"  # pushes toward hateful; also the zone "Hateful"
+BETWEEN = "#b7791f"  # needs a human look, and marks of doubt
+NEUTRAL = "#7d8590"  # axes, bases, things below a threshold
 
 
 def rgb(colour: str) -> tuple[int, int, int]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import streamlit as st
 from PIL import Image, ImageFilter
 
-MAX_SIDE = 1000
-"""Pixels of the longer side that go to the browser."""
+MAX_SIDE = 1000  # pixels of the longer side that go to the browser
 BLUR = "blur_pictures"
 _REVEALED = "revealed_pictures"
 _BLURRED_SIDE = 24  # pixels of the longer side that are left of a blurred picture

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -11,7 +12,7 @@ from components.shared import engine, failures, pictures, visit
 from components.shared.escaping import for_markdown
 from components.shared.palette import AWAY
 from models import weights
-from models.evaluation_files import METRICS, MetricValue, read_json
+from models.evaluation_files import METRICS, MetricValue, read_json_or_empty
 from models.ocr.registry import ENGINES
 from models.runtime.device import likely
 
@@ -33,29 +34,17 @@ AUROC_MEANING = "How often it ranks a meme that people marked above one that the
 
 PROFILES = {"auto": "Chosen for you", "mini": "mini: small, no download", "clip": "clip: full size, downloaded"}
 
-LIMITS = """
-- Who speaks, to whom, and whether it is meant: irony, quotation and reclaimed words look the same to it.
-- Languages other than English, slang that is younger than its data, and images that need knowledge of an event.
-- Sarcasm that only the picture gives away, or two harmless halves that are hateful together, are often missed.
-- Emotions are what words and faces show, not what anyone feels.
-
-A verdict is a reason to look, never a reason to act without looking. The middle band exists because the model is
-often unsure.
-"""
+LIMITS = Path(__file__).with_name("limits.md").read_text(encoding="utf-8")
 
 
 def draw(retention: str = "Pictures and words are kept only while this page is open.") -> DeltaGenerator:
-    """Draw the sidebar; returns the place for `tell`, since the models may still have to be loaded. `kept` says how long
-    what is given is kept."""
+    """Draw the sidebar; returns the place for `tell`, since the models may still have to be loaded. `retention` says how
+    long what is given is kept."""
     st.logo(LOGO, size="large")
     with st.sidebar:
-        st.toggle(
-            "Blur pictures until clicked",
-            value=bool(st.session_state.get(pictures.BLUR)),
-            key=_SWITCH,
-            on_change=_blur,
-            help="Every picture stays blurred until you ask for it.",
-        )
+        blurred = bool(st.session_state.get(pictures.BLUR))
+        how = "Every picture stays blurred until you ask for it."
+        st.toggle("Blur pictures until clicked", value=blurred, key=_SWITCH, on_change=_blur, help=how)
         with st.expander("What it cannot judge", icon=":material/balance:"):
             st.markdown(LIMITS)
         with st.expander("Models", icon=":material/memory:"):
@@ -73,53 +62,42 @@ def _blur() -> None:
 
 def _choose() -> None:
     """Profile, device and OCR. What runs is shared by everybody who uses this app, so the widgets show what is chosen."""
-    chosen = engine.state().choice
-    profile = st.selectbox(
-        "Profile",
-        list(PROFILES),
-        index=list(PROFILES).index(chosen.profile),
-        format_func=PROFILES.__getitem__,
-        help="Small models from the repository, or full-size ones that are downloaded. One profile is in memory at a time.",
-    )
-    devices = list(dict.fromkeys((*likely(), chosen.device)))
-    device = st.selectbox(
-        "Device",
-        devices,
-        index=devices.index(chosen.device),
-        format_func=lambda name: {"auto": "The fastest there is"}.get(name, name.upper()),
-        disabled=profile == "mini",
-        help="Where the full-size models run. The small ones run on the CPU.",
-    )
-    ocr = st.selectbox(
-        "What reads the picture",
-        list(ENGINES),
-        index=list(ENGINES).index(chosen.ocr),
-        format_func=ENGINES.__getitem__,
-        help="RapidOCR comes with the app. EasyOCR is downloaded once (100 MB) and needs torch.",
-    )
+    chosen = engine.engine().state.choice
+    how = "Small models from the repository, or full-size ones that are downloaded. One profile is in memory at a time."
+    profile = _pick("Profile", PROFILES, chosen.profile, help=how)
+    devices = {name: name.upper() for name in (*likely(), chosen.device)} | {"auto": "The fastest there is"}
+    how = "Where the full-size models run. The small ones run on the CPU."
+    device = _pick("Device", devices, chosen.device, help=how, disabled=profile == "mini")
+    how = "RapidOCR comes with the app. EasyOCR is downloaded once (100 MB) and needs torch."
+    ocr = _pick("What reads the picture", ENGINES, chosen.ocr, help=how)
     wanted = engine.Choice(profile, device, ocr)
     if wanted != chosen:
         st.caption("The switch holds for everybody who uses this app, and waits for who is being answered.")
         if st.button("Switch", icon=":material/swap_horiz:", type="primary"):
             if wanted.ocr != chosen.ocr:
                 visit.current().reading = None  # the picture is read anew
-            engine.choose(wanted)
+            engine.engine().choose(wanted)
             st.rerun()
+
+
+def _pick(label: str, titles: Mapping[str, str], chosen: str, **settings: Any) -> str:
+    names = list(titles)
+    return st.selectbox(label, names, index=names.index(chosen), format_func=titles.__getitem__, **settings)
 
 
 def load_analyzer(place: DeltaGenerator) -> Analyzer | None:
     """The analyzer, described at `place`; None, with its sentence on the page, where it cannot be loaded."""
-    analyzer = None
-    with failures.contained(), st.spinner("Loading the models", show_time=True):
-        analyzer = engine.analyzer()
-    if analyzer is not None:
+    with failures.contained():
+        with st.spinner("Loading the models", show_time=True):
+            analyzer = engine.analyzer()
         tell(place, analyzer.info)
-    return analyzer
+        return analyzer
+    return None
 
 
 def tell(place: DeltaGenerator, info: ProfileInfo) -> None:
     """What runs and why: profile, device, precision, size and figures; and what kept another profile from running."""
-    state = engine.state()
+    state = engine.engine().state
     kind = {"mini": "small", "clip": "full-size"}.get(info.name)
     with place.container():
         st.caption(
@@ -156,15 +134,11 @@ def _measured(names: Iterable[str]) -> list[tuple[str, MetricValue, int]]:
     for name in names:
         if not name.startswith("hate_"):
             continue
-        try:
-            measured = [
-                (rows.replace("_", " "), auroc, entry["rows"])
-                for rows, entry in read_json(weights.root() / name, METRICS).items()
-                if isinstance(entry, dict)
-                and (auroc := MetricValue.from_metrics(entry, "auroc"))
-                and auroc.low is not None
-            ]
-        except (OSError, ValueError, KeyError):
-            continue
-        return sorted(measured, key=lambda item: not item[0].startswith(("test", "out of fold")))[:MAX_MEASURED]
+        metrics = read_json_or_empty(weights.root() / name, METRICS)
+        if measured := [
+            (rows.replace("_", " "), auroc, entry["rows"])
+            for rows, entry in metrics.items()
+            if isinstance(entry, dict) and (auroc := MetricValue.from_metrics(entry, "auroc")) and auroc.low is not None
+        ]:
+            return sorted(measured, key=lambda item: not item[0].startswith(("test", "out of fold")))[:MAX_MEASURED]
     return []

@@ -11,10 +11,11 @@ from components.shared.palette import AWAY, BETWEEN, TOWARD, faint
 from models.analysis import Bands, Harm, Label, Verdict
 
 NAMES: dict[Label, str] = {"hateful": "Hateful", "needs_review": "Needs a human look", "not_hateful": "Not hateful"}
-_LOOKS: dict[Label, tuple[str, str]] = {
-    "hateful": ("red", ":material/report:"),
-    "needs_review": ("yellow", ":material/person_search:"),
-    "not_hateful": ("green", ":material/check_circle:"),
+COLOURS: dict[Label, str] = {"hateful": TOWARD, "needs_review": BETWEEN, "not_hateful": AWAY}
+TITLES: dict[Label, str] = {  # in its colour and with its icon, as Streamlit's Markdown
+    "hateful": ":red[:material/report: Hateful]",
+    "needs_review": ":yellow[:material/person_search: Needs a human look]",
+    "not_hateful": ":green[:material/check_circle: Not hateful]",
 }
 
 
@@ -49,56 +50,39 @@ def describe(verdict: Verdict) -> str:
 def band_chart(verdict: Verdict) -> go.Figure:
     """The probability on a line from 0 to 1 that is divided by the two bands."""
     figure = go.Figure()
-    for (name, start, end, colour), anchor in zip(zones(verdict.bands), ("left", "center", "right"), strict=True):
+    low, high = percent(verdict.bands.review_from), percent(verdict.bands.hateful_from)
+    middle = (verdict.bands.review_from + verdict.bands.hateful_from) / 2
+    places = (
+        ("left", 0.0, f"below {low}"),
+        ("center", min(max(middle, 0.42), 0.62), f"{low} to {high}"),  # its name clear of the outer two on a phone
+        ("right", 1.0, f"{high} and more"),
+    )
+    for (name, start, end, colour), (anchor, x, reach) in zip(zones(verdict.bands), places, strict=True):
         if anchor == "center" and not _between(verdict.bands):
             continue
         figure.add_shape(
             type="rect", x0=start, x1=end, y0=0, y1=1, layer="below", line_width=0, fillcolor=faint(colour, 0.42)
         )
-        middle = min(max((start + end) / 2, 0.42), 0.62)  # keeps its name clear of the outer two on a phone
-        reach = {
-            "left": f"below {percent(end)}",
-            "center": f"{percent(start)} to {percent(end)}",
-            "right": f"{percent(start)} and more",
-        }
+        text = f'<span style="color:{colour}">■</span> {name}<br>{reach}'
         figure.add_annotation(
-            x={"left": 0.0, "center": middle, "right": 1.0}[anchor],
-            y=-0.15,
-            text=f'<span style="color:{colour}">■</span> {name}<br>{reach[anchor]}',
-            showarrow=False,
-            xanchor=anchor,
-            yanchor="top",
-            align=anchor,
-            font_size=12,
+            x=x, y=-0.15, text=text, showarrow=False, xanchor=anchor, yanchor="top", align=anchor, font_size=12
         )
-    here = verdict.probability
-    figure.add_shape(type="line", x0=here, x1=here, y0=0, y1=1.15, line={"width": 4, "color": _colour(verdict)})
-    figure.add_trace(
-        go.Scatter(
-            x=[here],
-            y=[1.3],
-            mode="markers+text",
-            marker={"symbol": "triangle-down", "size": 12, "color": _colour(verdict)},
-            text=[f"<b>{percent(here)}</b>"],
-            textposition="middle right" if here < 0.85 else "middle left",
-            textfont_size=15,
-            hoverinfo="skip",
-        )
+    here, colour = verdict.probability, COLOURS[verdict.label]
+    figure.add_shape(type="line", x0=here, x1=here, y0=0, y1=1.15, line={"width": 4, "color": colour})
+    figure.add_scatter(
+        x=[here],
+        y=[1.3],
+        mode="markers+text",
+        marker={"symbol": "triangle-down", "size": 12, "color": colour},
+        text=[f"<b>{percent(here)}</b>"],
+        textposition="middle right" if here < 0.85 else "middle left",
+        textfont_size=15,
+        hoverinfo="skip",
     )
-    figure.update_xaxes(visible=False, range=[-0.005, 1.005], fixedrange=True)
-    figure.update_yaxes(visible=False, range=[-2.0, 2.0], fixedrange=True)
+    figure.update_xaxes(visible=False, range=[-0.005, 1.005])
+    figure.update_yaxes(visible=False, range=[-2.0, 2.0])
     figure.update_layout(showlegend=False)
     return figure
-
-
-def _colour(verdict: Verdict) -> str:
-    return {"hateful": TOWARD, "needs_review": BETWEEN, "not_hateful": AWAY}[verdict.label]
-
-
-def title(verdict: Verdict) -> str:
-    """The label in its colour and with its icon, as Streamlit's Markdown."""
-    colour, icon = _LOOKS[verdict.label]
-    return f":{colour}[{icon} {NAMES[verdict.label]}]"
 
 
 def draw(verdict: Verdict, harm: Harm | None) -> None:
@@ -107,16 +91,10 @@ def draw(verdict: Verdict, harm: Harm | None) -> None:
     with against:
         charts.draw(band_chart(verdict), alt=describe(verdict), key="chart-verdict", height=112)
     with beside:
-        _second(harm)
+        if harm is None:
+            st.caption("This profile was trained for hate alone.")
+        else:
+            text = f":small[Harmful, as HarMeme's annotators would judge it: **{percent(harm.probability)}**]"
+            st.progress(min(max(harm.probability, 0.0), 1.0), text=text)
+            st.markdown(":small[:gray[Not the verdict]]", help=for_markdown(harm.meaning), width="content")
     st.caption(for_markdown(verdict.meaning))
-
-
-def _second(harm: Harm | None) -> None:
-    if harm is None:
-        st.caption("This profile was trained for hate alone.")
-        return
-    st.progress(
-        min(max(harm.probability, 0.0), 1.0),
-        text=f":small[Harmful, as HarMeme's annotators would judge it: **{percent(harm.probability)}**]",
-    )
-    st.markdown(":small[:gray[Not the verdict]]", help=for_markdown(harm.meaning), width="content")

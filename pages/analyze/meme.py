@@ -2,19 +2,8 @@
 
 import streamlit as st
 
-from components.analyze import attention, download_buttons, emotions, evidence, explanation, gradient, overlay
-from components.shared import (
-    analysis,
-    caption_editor,
-    failures,
-    intake,
-    lenses,
-    pictures,
-    sidebar,
-    stages,
-    verdict,
-    visit,
-)
+from components.analyze import attention, emotions, evidence, overlay, report
+from components.shared import failures, intake, lenses, pictures, sidebar, verdict, visit
 
 about = sidebar.draw()
 visited = visit.current()
@@ -32,39 +21,35 @@ if visited.empty or analyzer is None:
 head, tools = st.columns([3, 2], vertical_alignment="center")
 title = head.empty()
 title.title("What this meme says", anchor=False)
-progress = stages.Progress()
+progress = visit.Progress()
 words, result = None, None  # each may fail; what the user gave stays in sight
 with failures.contained():
-    words = analysis.read(visited, analyzer, progress.show)
+    words = visit.read(visited, analyzer, progress.show)
 with failures.contained():
     if words is not None:
-        result = analysis.run(visited, words, analyzer, progress.show, lenses.wanted())
+        result = visit.run(visited, words, analyzer, progress.show, lenses.wanted())
 progress.clear()
 
 image = visited.picture.image if visited.picture else None
 with tools, st.container(horizontal=True, horizontal_alignment="right"):
     if result is not None:
-        download_buttons.draw(result, image, visited.name)
+        report.draw_downloads(result, image, visited.name)
     st.button("Another meme", icon=":material/add_photo_alternate:", on_click=intake.start_over)
 
 picture, answer = st.columns([3, 5], gap="medium")
 with picture:
     if image is not None:
-        heated = result is not None and bool(result.attention.regions)
-        pictures.show(
-            overlay.heat(image, result.attention.regions) if result and heated else image,
-            key=visited.name,
-            place="first",
-            alt=f"{visited.alt}{', under a heat of where the model looks' if heated else ''}",
-            height=280,
-        )
-    caption_editor.edit(visited, words)
+        shown, alt = image, visited.alt
+        if result is not None and result.attention.regions:
+            shown, alt = overlay.heat(image, result.attention.regions), f"{alt}, under a heat of where the model looks"
+        pictures.show(shown, key=visited.name, place="first", alt=alt, height=280)
+    intake.edit_words(visited, words)
 if result is None:
     st.stop()
-title.title(verdict.title(result.verdict), anchor=False)
+title.title(verdict.TITLES[result.verdict.label], anchor=False)
 with answer:
     verdict.draw(result.verdict, result.harm)
-    explanation.draw(result.explanation)
+    evidence.draw_explanation(result.explanation)
 
 moved, looks, feels, other, ran = st.tabs(
     [
@@ -79,7 +64,9 @@ with moved, failures.contained():
     evidence.draw(result.evidence, result.caption.text, image, visited.name)
 with looks, failures.contained():
     if result.evidence.gradient is not None:
-        gradient.draw(result.evidence.gradient, result.attention.detail, result.caption.text, image, visited.name)
+        attention.draw_gradient(
+            result.evidence.gradient, result.attention.detail, result.caption.text, image, visited.name
+        )
     else:
         attention.draw(result.attention, result.caption.text, image, visited.name)
 with feels, failures.contained():
@@ -91,4 +78,4 @@ with feels, failures.contained():
 with other, failures.contained():
     lenses.draw(result.lenses)
 with ran:
-    stages.table(result.stages, result.profile)
+    visit.table(result.stages, result.profile)

@@ -1,13 +1,12 @@
 """Many memes at once: take files, go on in the background, show what was found, give it to take along."""
 
-from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
 from components.batch import results as batch
 from components.shared import engine, failures, sidebar
 from components.shared.intake import KINDS
-from models.io.flat_row import Row
 from serving import predictors
 from serving.batch import output
 from serving.batch.jobs import MAX_MEMES, Job, Jobs
@@ -41,11 +40,8 @@ def ask() -> None:
             help="A table has a column `image` with the files' names and a column `caption` with their words; a Parquet "
             "may hold the pictures themselves. Where a meme has no caption, its words are read off the picture.",
         )
-        read = st.toggle(
-            "Read the words off pictures that come without a caption",
-            True,
-            help="Some three memes a second with it, dozens without.",
-        )
+        speed = "Some three memes a second with it, dozens without."
+        read = st.toggle("Read the words off pictures that come without a caption", True, help=speed)
         further = st.multiselect("Further columns", [name for name in known() if name not in ("hate", "harm")])
         sent = st.form_submit_button("Judge them", type="primary", icon=":material/play_arrow:")
     if sent and not files:
@@ -93,20 +89,8 @@ def take_along(job: Job) -> None:
     """Everything there is, in three forms; a file is made when it is asked for."""
     rows = job.rows[:]
     for form, (name, mime) in FORMS.items():
-        st.download_button(
-            name,
-            made(rows, form, job.options.predictors),
-            f"subtext-batch.{form}",
-            mime,
-            icon=":material/download:",
-            on_click="ignore",
-            disabled=not rows,
-        )
-
-
-def made(rows: list[Row], form: str, further: tuple[str, ...]) -> Callable[[], bytes]:
-    """What makes the file."""
-    return lambda: output.to_bytes(form, rows, further)
+        data, icon = partial(output.to_bytes, form, rows, job.options.predictors), ":material/download:"
+        st.download_button(name, data, f"subtext-batch.{form}", mime, icon=icon, on_click="ignore", disabled=not rows)
 
 
 about = sidebar.draw("A batch is kept on this server for an hour after it was last looked at, or until you delete it.")
@@ -118,10 +102,8 @@ head, tools = st.columns([3, 4], vertical_alignment="center")
 head.title("Many memes at once" if current is None else "Your batch", anchor=False)
 if current is None:
     if asked_for:
-        st.info(
-            "This batch is not there any more: it was deleted or kept for its hour. Begin another.",
-            icon=":material/info:",
-        )
+        gone = "This batch is not there any more: it was deleted or kept for its hour. Begin another."
+        st.info(gone, icon=":material/info:")
     ask()
 else:
     with tools, st.container(horizontal=True, horizontal_alignment="right"):

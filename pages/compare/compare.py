@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from components.compare import comparison, session
-from components.shared import engine, failures, pictures, sidebar
-from components.shared.caption_editor import SOURCES
+from components.compare import comparison
+from components.shared import engine, failures, intake, pictures, sidebar
 from models.analysis import Meme
 from models.errors import EmptyMeme
 from models.io import captions
@@ -21,32 +20,31 @@ if not choices:
     st.info("There are no trained systems in `weights/`: `python -m training fit` makes them.", icon=":material/info:")
     st.stop()
 titles = {name: choice.title for name, choice in choices.items()}
-picked = session.pick(titles, comparison.preferred(choices))
-given = session.ask()
-if given.picture is None and not given.words.strip():
+preferred, show = comparison.preferred(choices), titles.__getitem__
+picked = st.multiselect("Systems", list(titles), preferred, format_func=show, key="systems", persist_state="session")
+data, words = comparison.ask_for_meme()
+if data is None and not words.strip():
     st.info("Give a picture, some words, or both.", icon=":material/add_photo_alternate:")
     st.stop()
 with failures.contained():
     with st.spinner("Loading the models", show_time=True):
         analyzer = engine.analyzer()
     sidebar.tell(about, analyzer.info)
-    picture = open_picture(given.picture) if given.picture is not None else None
-    if given.words.strip():
-        caption = captions.from_override(given.words)
+    picture = open_picture(data) if data is not None else None
+    image = picture.image if picture else None
+    if words.strip():
+        caption = captions.from_override(words)
     else:
         with st.spinner("Reading the words off the picture"):
-            caption = captions.read(picture.image if picture else None, None, analyzer.reader)
+            caption = captions.read(image, None, analyzer.reader)
     if picture is None and not caption.text.strip():
         raise EmptyMeme("There is nothing to compare on: give a picture, some words, or both.")
-    image = picture.image if picture else None
     shown, table = st.columns([1, 3], gap="medium")
     with shown:
         if picture is not None:
-            pictures.show(
-                picture.image, key=picture.sha256[:8], place="compare", alt="The meme that is compared on", height=220
-            )
-        said, icon = SOURCES[caption.source]
-        st.badge(said, icon=icon, color="blue" if caption.source == "ocr" else "gray")
+            key, alt = picture.sha256[:8], "The meme that is compared on"
+            pictures.show(picture.image, key=key, place="compare", alt=alt, height=220)
+        intake.badge(caption.source)
         if caption.text:
             st.text(caption.text)
     with table:

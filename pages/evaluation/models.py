@@ -1,13 +1,11 @@
 """How good is each trained model: all figures and one model in detail, photographs, robustness, a test suite."""
 
-from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
 
 from components.compare import comparison
 from components.evaluate import (
-    example_memes,
     functional_suite,
     metric_tables,
     photographs,
@@ -28,25 +26,18 @@ st.markdown(
     "Every figure is read from the files that training wrote beside the weights, with its 95% interval and what always "
     "answering the commonest class would give."
 )
-views = [MODELS, *([PHOTOGRAPHS] if photographs.any_there() else []), PIXELS, SUITE]
+views = [MODELS, *([PHOTOGRAPHS] if photographs.tables() else []), PIXELS, SUITE]
 view = st.segmented_control(
     "Show", views, default=MODELS, required=True, label_visibility="collapsed", key="view", bind="query-params"
 )
-if view == PHOTOGRAPHS:
+others = {PHOTOGRAPHS: photographs.draw, PIXELS: robustness_study.draw, SUITE: functional_suite.draw}
+if view in others:
+    st.header({PIXELS: "What a few pixels do", SUITE: "A functional test suite"}.get(view, view), anchor=False)
     with failures.contained():
-        photographs.draw()
-    st.stop()
-if view == PIXELS:
-    st.header("What a few pixels do", anchor=False)
-    with failures.contained():
-        robustness_study.draw()
-    st.stop()
-if view == SUITE:
-    st.header("A functional test suite", anchor=False)
-    functional_suite.draw()
+        others[view]()
     st.stop()
 
-models = sorted(trained_models.models(), key=lambda item: (item.name != comparison.VERDICT, not item.tasks))
+models = sorted(trained_models.models(), key=lambda item: (item.name != comparison.VERDICT, not item.heads))
 for item in models:
     if item.problem:
         failures.tell(item.problem)
@@ -57,66 +48,53 @@ if not lines:
 
 tasks = sorted({line.task for line in lines})
 chosen_tasks = st.multiselect("Tasks", tasks, placeholder="All tasks", key="tasks", persist_state="page")
-metric_tables.draw_table([line for line in lines if not chosen_tasks or line.task in chosen_tasks])
+metric_tables.draw_table([line for line in lines if line.task in (chosen_tasks or tasks)])
 
 st.header("One model in detail", anchor=False)
-shown = [
-    item
-    for item in models
-    if item.measurements() and (not chosen_tasks or {line.task for line in item.measurements()} & set(chosen_tasks))
-]
-choices = {item.title: item for item in shown}
+choices = {
+    item.title: item for item in models if any(line.task in (chosen_tasks or tasks) for line in item.measurements())
+}
 left, middle, right = st.columns(3, gap="medium")
 model = choices[left.selectbox("Model", list(choices), key="model", persist_state="session")]
-known = list(dict.fromkeys([*model.tasks, *(line.task for line in model.measurements())]))
-known = [task for task in known if not chosen_tasks or task in chosen_tasks] or known
+known = list(dict.fromkeys([*model.heads, *(line.task for line in model.measurements())]))
+known = [task for task in known if task in chosen_tasks] or known
 task = middle.selectbox("Task", known, key=f"task-{model.name}", persist_state="session")
 row_sets = model.rows(task)
 rows = None
 if len(row_sets) > 1:
+    key, words = f"rows-{model.name}-{task}", metric_tables.rows_in_words
     rows = st.segmented_control(
-        "Rows",
-        row_sets,
-        default=row_sets[0],
-        required=True,
-        key=f"rows-{model.name}-{task}",
-        format_func=metric_tables.rows_in_words,
-        persist_state="page",
+        "Rows", row_sets, default=row_sets[0], required=True, key=key, format_func=words, persist_state="page"
     )
 predictions = read_predictions(model.folder, task, rows)
-question_number = 0
+number = 0
 if predictions is not None and len(predictions.head.questions) > 1:
     names = [question.name.replace("_", " ") for question in predictions.head.questions]
     chosen_question = right.selectbox("Question", names, key=f"question-{model.name}-{task}", persist_state="page")
-    question_number = names.index(chosen_question)
+    number = names.index(chosen_question)
 st.caption(model.evaluation.get("summary", ""))
 if model.evaluation.get("measured_with"):
     stand_ins = "; ".join(f"{side}: {how}" for side, how in model.evaluation["measured_with"].items())
     st.caption(f":material/info: Measured with {stand_ins}.")
 
-# only what there is something to show of; the rest is said once, below
-drawn: dict[str, Callable[[], None]] = {}
-if measurements := model.measurements(task):
-    drawn[":material/table_rows: Figures"] = partial(metric_tables.figures, measurements)
-if predictions is not None:
-    drawn |= {
-        ":material/show_chart: Curves": partial(prediction_plots.curves_of, predictions, question_number),
-        ":material/straighten: Reliability": partial(prediction_plots.reliability, predictions, question_number),
-        ":material/grid_on: Confusion": partial(prediction_plots.confusion, predictions, question_number),
-        ":material/tune: Thresholds": partial(
-            prediction_plots.thresholds, predictions, question_number, model.bands(task)
-        ),
-    }
-if model.curves:
-    drawn[":material/school: Learning"] = partial(run_details.learning, model)
-if model.ablations(task):
-    drawn[":material/content_cut: Ablations"] = partial(metric_tables.ablations, model, task)
-if published.known(task):
-    drawn[":material/public: Published"] = partial(metric_tables.beside, task, model)
-if predictions is not None and example_memes.rows_file(predictions, model.data(task)).is_file():
-    drawn[":material/photo_library: Memes"] = partial(
-        example_memes.draw, predictions, question_number, model.data(task)
-    )
+measurements, data = model.measurements(task), model.data(task)
+known_elsewhere = published.of(task) or published.near_copies(task)
+rows_are_there = predictions is not None and run_details.rows_file(predictions, data).is_file()
+tabs = {
+    ":material/table_rows: Figures": measurements and partial(metric_tables.figures, measurements),
+    ":material/show_chart: Curves": predictions and partial(prediction_plots.curves_of, predictions, number),
+    ":material/straighten: Reliability": predictions and partial(prediction_plots.reliability, predictions, number),
+    ":material/grid_on: Confusion": predictions and partial(prediction_plots.confusion, predictions, number),
+    ":material/tune: Thresholds": predictions
+    and partial(prediction_plots.thresholds, predictions, number, model.bands(task)),
+    ":material/school: Learning": model.curves and partial(run_details.learning, model),
+    ":material/content_cut: Ablations": model.ablations(task) and partial(metric_tables.ablations, model, task),
+    ":material/public: Published": known_elsewhere and partial(metric_tables.beside, task, model),
+    ":material/photo_library: Memes": rows_are_there
+    and predictions
+    and partial(run_details.memes, predictions, number, data),
+}
+drawn = {title: draw for title, draw in tabs.items() if draw}  # what there is nothing to show of is said once, below
 for tab, draw in zip(st.tabs(list(drawn)) if drawn else [], drawn.values(), strict=True):
     with tab, failures.contained():
         draw()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from components.evaluate import robustness_study
 from components.explore import perturbation, pixel_attack
-from components.shared import analysis, failures, intake, sidebar, stages, visit
+from components.shared import failures, intake, sidebar, visit
 from models.analysis import Meme
 
 about = sidebar.draw()
@@ -27,10 +27,10 @@ head, tools = st.columns([3, 1], vertical_alignment="center")
 head.title("How much does it take to fool it?", anchor=False)
 with tools, st.container(horizontal=True, horizontal_alignment="right"):
     st.button("Another meme", icon=":material/add_photo_alternate:", on_click=intake.start_over)
-progress = stages.Progress()
+progress = visit.Progress()
 meme = None
 with failures.contained():
-    caption = analysis.read(visited, analyzer, progress.show)
+    caption = visit.read(visited, analyzer, progress.show)
     picture = visited.picture
     meme = Meme(picture.image if picture else None, caption, picture.format if picture else None)
 progress.clear()

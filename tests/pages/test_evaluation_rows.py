@@ -30,8 +30,8 @@ def both(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / NAME).unlink()
     shutil.copytree(shelf / NAME, folder / NAME)
     model = {item.name: item for item in trained_models.models()}[NAME]
-    out_of_fold = [_answers(model, task, "out of fold", 0) for task in model.tasks]
-    validation = [_answers(model, task, "validation", 5) for task in model.tasks]
+    out_of_fold = [_answers(model, task, "out of fold", 0) for task in model.heads]
+    validation = [_answers(model, task, "validation", 5) for task in model.heads]
     described = {key: model.evaluation[key] for key in ("title", "summary", "data", "curves")}
     evaluation_files.write_predictions(
         folder / NAME, out_of_fold, np.zeros(0, np.uint64), validation=validation, **described

@@ -7,7 +7,7 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components.analyze import download_buttons
+from components.analyze import report
 from components.shared import intake, visit
 from components.shared.failures import UNEXPECTED
 from models.analysis import Analysis, Line
@@ -321,7 +321,7 @@ def test_the_last_results_are_kept_and_no_more() -> None:
 def test_the_download_is_the_analysis(app: AppTest, analyzer: FakeAnalyzer) -> None:
     type_words(app, "I despise <b>queues</b>")
     analysis = visited(app).results.popitem()[1]
-    assert Analysis.from_dict(json.loads(download_buttons.as_json(analysis))) == analysis
+    assert Analysis.from_dict(json.loads(report.as_json(analysis))) == analysis
     names = [element.proto.label for element in app.get("download_button")]
     assert names == [wordings.ANALYSIS_AS_JSON, wordings.REPORT_AS_HTML]
 

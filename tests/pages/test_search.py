@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
 from components.explore import search
-from components.shared import sample_gallery
+from models.io.samples import samples
 from tests import wordings
 from tests.app_for_tests import everything, open_page
 from tests.fakes import FakeAnalyzer
@@ -152,7 +152,7 @@ def test_the_strip_of_problems_stays_short(names: list[str], title: str) -> None
 
 
 def test_samples_go_by_the_same_name_everywhere(page: AppTest) -> None:
-    titles = [sample.title for sample in sample_gallery.samples()]
+    titles = [sample.title for sample in samples()]
     next(element for element in page.button if element.label == wordings.USE_THE_SAMPLE_MEMES).click()
     page.run()
     shown = " ".join(captions(page))
@@ -173,11 +173,9 @@ def test_the_samples_can_be_searched(page: AppTest) -> None:
     next(element for element in page.button if element.label == wordings.USE_THE_SAMPLE_MEMES).click()
     page.run()
     assert not page.exception
-    assert page.title[0].value == f"Search {len(sample_gallery.samples())} pictures"
+    assert page.title[0].value == f"Search {len(samples())} pictures"
     entries = page.session_state["search"].library.entries
-    words = {
-        sample.file.name: " ".join(sample.caption.split()) for sample in sample_gallery.samples() if sample.caption
-    }
+    words = {sample.file.name: " ".join(sample.caption.split()) for sample in samples() if sample.caption}
     assert len(words) > 5  # they are judged by these, as on the other pages
     assert {entry.name: entry.captions for entry in entries if entry.name in words} == {
         name: (text,) for name, text in words.items()

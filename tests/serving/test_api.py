@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi.testclient import TestClient
 
-from components.shared import analysis as page
-from components.shared.visit import Visit
+from components.shared import visit as page
 from models.analysis import Analysis, Line, Meme
 from models.errors import BadWeights, PartUnavailable
 from models.io import captions
@@ -66,7 +65,7 @@ def test_library_page_json_and_form_give_the_same_numbers(
     picture = open_picture(PICTURE)
     caption = captions.read(picture.image, None, tiny_analyzer.reader)
     library = tiny_analyzer.analyze(Meme(picture.image, caption, picture.format, picture.sha256))
-    visit = Visit()
+    visit = page.Visit()
     visit.take(picture, None)
     shown = page.run(visit, page.read(visit, tiny_analyzer, lambda _: None), tiny_analyzer, lambda _: None)
     as_json = Analysis.from_dict(post(client, picture=b64(PICTURE)).json())

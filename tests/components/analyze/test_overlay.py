@@ -30,13 +30,13 @@ def test_heat_is_where_the_grid_says(row: int, column: int) -> None:
 
 def test_an_even_grid_has_no_peak() -> None:
     even = tuple(tuple(1 / 49 for _ in range(7)) for _ in range(7))
-    assert overlay.scaled(even) == [[0.0] * 7] * 7
+    assert overlay.scaled(even).tolist() == [[0.0] * 7] * 7
     heated = overlay.heat(GREY, even)
     assert heated.getpixel((150, 150)) == heated.getpixel((450, 650))
 
 
 def test_colours_grow_lighter_all_along() -> None:
-    steps = [light(overlay._heat_colour(value / 20)) for value in range(21)]
+    steps = [light(tuple(overlay.heat_colours(value / 20))) for value in range(21)]
     assert steps == sorted(steps)
 
 

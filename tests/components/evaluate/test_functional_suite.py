@@ -45,14 +45,14 @@ def test_accuracy_by_functionality_and_group() -> None:
     fractions: list[float] = []
     results = functional_suite.run(cases, FakeAnalyzer(), fractions.append)  # type: ignore[arg-type]
     assert fractions[-1] == 1
-    grid = functional_suite.grid(results)
-    assert grid.functionalities == ("all", "derog_neg_emote_h", "ident_neutral_nh", "profanity_nh")
-    assert grid.groups == ("all", "women", "immigrants", functional_suite.NOBODY)
-    assert grid.accuracy[0, 0] == 0.75
-    assert grid.accuracy[2].tolist()[:3] == [0.5, 1.0, 0.0]
-    assert np.isnan(grid.accuracy[1, 2])
-    assert grid.count[2, 0] == 2
-    figure = functional_suite.heat(grid)
+    accuracy, count = functional_suite.grid(results)
+    assert list(accuracy.index) == ["all", "derog_neg_emote_h", "ident_neutral_nh", "profanity_nh"]
+    assert list(accuracy.columns) == ["all", "women", "immigrants", functional_suite.NOBODY]
+    assert accuracy.iloc[0, 0] == 0.75
+    assert accuracy.iloc[2].tolist()[:3] == [0.5, 1.0, 0.0]
+    assert np.isnan(accuracy.iloc[1, 2])
+    assert count.iloc[2, 0] == 2
+    figure = functional_suite.heat(accuracy, count)
     assert figure.data[0].text[2][1] == "100%"
     assert len(functional_suite.answers_csv(results).splitlines()) == 5
 

@@ -8,7 +8,7 @@ import pytest
 from components.analyze import emotions, evidence
 from components.analyze.attention import where
 from components.shared import charts, lenses, palette, verdict
-from components.shared.stages import label, took
+from components.shared.visit import label, took
 from models.analysis import Bands, Emotion, Expression, Face, Shapley, TextEmotions, Verdict, WordEffect
 from tests import wordings
 

@@ -293,7 +293,7 @@ def test_another_system_and_one_that_is_not_there(shelf: Path, tmp_path: Path) -
 
 def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The verdict's predictions, as the Evaluation page then reads them: calibration undone and done again."""
-    from components.evaluate import example_memes, trained_models
+    from components.evaluate import run_details, trained_models
 
     before = {model.name: model for model in trained_models.models()}
     assert "hate_cross_attention" not in before  # tiny weights have no figures
@@ -307,7 +307,7 @@ def test_kept_predictions_are_the_app_s_own(shelf: Path, tmp_path: Path, monkeyp
     assert predicted is not None
     assert predicted.rows == "mine, validation" and set(predicted.split) == {1}
     monkeypatch.setenv("SUBTEXT_DATA", str(tmp_path))
-    assert example_memes.rows_file(predicted, verdict.data("hate")) == tmp_path / "mine.validation.parquet"
+    assert run_details.rows_file(predicted, verdict.data("hate")) == tmp_path / "mine.validation.parquet"
     assert np.allclose(predicted.probs[0][:, 1], predictions["probability"], atol=2e-3)  # kept in float16
     assert predicted.head.rules[0].threshold() == pytest.approx(report["threshold"])
     assert predicted.y_true[:, 0].tolist() == table["label"]
