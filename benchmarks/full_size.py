@@ -135,8 +135,8 @@ def write_models(folder: Path) -> None:
     import transformers as hf
     from safetensors.torch import save_file
 
-    from models.emotions import roberta, vit
     from models.emotions.expressions import LABELS as EXPRESSIONS
+    from models.emotions.pretrained import ROBERTA, VIT
     from models.emotions.text import LABELS as EMOTIONS
 
     torch.manual_seed(0)
@@ -147,7 +147,7 @@ def write_models(folder: Path) -> None:
     save_file(tensors, clip / "open_clip_model.safetensors")
     del model, tensors
 
-    words = folder / roberta.REPO.id
+    words = folder / ROBERTA.id
     words.mkdir(parents=True)
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     letters = [chr(point) for point in (*range(33, 127), 288)]
@@ -157,7 +157,7 @@ def write_models(folder: Path) -> None:
     settings = hf.RobertaConfig(**ROBERTA, **_labels(EMOTIONS))
     hf.RobertaForSequenceClassification(settings).half().save_pretrained(words)
 
-    faces = folder / vit.REPO.id
+    faces = folder / VIT.id
     hf.ViTForImageClassification(hf.ViTConfig(**_labels(EXPRESSIONS))).half().save_pretrained(faces)
     hf.ViTImageProcessor(image_mean=[0.5] * 3, image_std=[0.5] * 3).save_pretrained(faces)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from models.emotions import roberta, vit
 from models.emotions.expressions import LABELS as EXPRESSIONS
+from models.emotions.pretrained import ROBERTA, VIT
 from models.emotions.text import LABELS as EMOTIONS
 
 CLIP = {
@@ -101,8 +101,8 @@ def write_vit(folder: Path) -> Path:
 def write_all(folder: Path) -> Path:
     """All three where `SUBTEXT_MODELS` would have them."""
     write_clip(folder / "org" / "clip")
-    write_roberta(folder / roberta.REPO.id)
-    write_vit(folder / vit.REPO.id)
+    write_roberta(folder / ROBERTA.id)
+    write_vit(folder / VIT.id)
     return folder
 
 

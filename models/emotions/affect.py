@@ -67,9 +67,8 @@ class Looker:
             for name, temperature in TEMPERATURES.items():
                 scores = outputs[-1] / temperature
                 powers = np.exp(scores - scores.max(1, keepdims=True))
-                features[f"{name}_{side}"] = np.sqrt(
-                    (powers / powers.sum(1, keepdims=True)).mean(0)
-                )  # Hellinger's distance
+                probs = powers / powers.sum(1, keepdims=True)
+                features[f"{name}_{side}"] = np.sqrt(probs.mean(0))  # Hellinger's distance
         return features
 
 
@@ -80,31 +79,29 @@ class AffectReader:
         """Raises `BadWeights` where the folder is missing or damaged."""
         self.card = weights.card("picture_emotions")
         self._looker = Looker(self.card, threads=threads)
-        arrays = {name: np.asarray(weights.tensor(self.card, name), np.float32) for name in self._names()}
-        self._projections = [(arrays[f"{group}.mean"], arrays[f"{group}.axes"]) for group in GROUPS]
-        self._known = [arrays[f"{group}.known"] for group in GROUPS]
-        self._weights, self._settings = arrays["weights"], self.card.setting("kernel")
+        self._groups = {
+            group: [self._array(f"{group}.{part}") for part in ("mean", "axes", "known")] for group in GROUPS
+        }
+        self._weights, self._settings = self._array("weights"), self.card.setting("kernel")
         self._middle = float(self.card.setting("arousal_middle"))
 
-    @staticmethod
-    def _names() -> list[str]:
-        return ["weights", *(f"{group}.{part}" for group in GROUPS for part in ("mean", "axes", "known"))]
+    def _array(self, name: str) -> np.ndarray:
+        return np.asarray(weights.tensor(self.card, name), np.float32)
 
     def read(self, images: Sequence[Image.Image]) -> list[Affect]:
         """One answer a picture."""
         affects = []
         for image in images:
             features = self._looker.look(image)
-            rows = [
-                ((features[group] - mean) @ axes)[None]
-                for group, (mean, axes) in zip(GROUPS, self._projections, strict=True)
-            ]
+            rows = [((features[group] - mean) @ axes)[None] for group, (mean, axes, _) in self._groups.items()]
+            known = [vectors for _, _, vectors in self._groups.values()]
             ratings = []
-            for number, name in enumerate(("valence", "arousal")):
+            for name, row_weights in zip(("valence", "arousal"), self._weights, strict=True):
                 setting = self._settings[name]
-                similarities = kernel(rows, self._known, setting["scales"], setting["gamma"])[0]
-                ratings.append(float(np.clip(setting["offset"] + similarities @ self._weights[number], 1, 7)))
-            affects.append(Affect(ratings[0], ratings[1], name_of(ratings[0], ratings[1], self._middle)))
+                similarities = kernel(rows, known, setting["scales"], setting["gamma"])[0]
+                ratings.append(float(np.clip(setting["offset"] + similarities @ row_weights, 1, 7)))
+            valence, arousal = ratings
+            affects.append(Affect(valence, arousal, name_of(valence, arousal, self._middle)))
         return affects
 
 

@@ -13,7 +13,6 @@ from PIL import Image
 from models import weights
 from models.analysis import Expression
 from models.errors import BadWeights
-from models.weights import Card
 
 LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 SIDE = 48  # pixels; FER-2013's own size
@@ -49,9 +48,9 @@ class ExpressionClassifier:
     >>> [best, *others] = classifier.predict([crop_face(picture, box)])[0]
     """
 
-    def __init__(self, card: Card | None = None, *, threads: int = 0) -> None:
+    def __init__(self, *, threads: int = 0) -> None:
         """`threads` 0 means one a core; raises `BadWeights` where the folder is missing, damaged or unfit."""
-        self.card = card or weights.card("face_expressions")
+        self.card = weights.card("face_expressions")
         config = self.card.config
         if tuple(config.get("labels", ())) != LABELS or config.get("side") != SIDE:
             raise BadWeights(
@@ -62,22 +61,21 @@ class ExpressionClassifier:
 
     def predict(self, faces: Sequence[Image.Image]) -> list[tuple[Expression, ...]]:
         """For each face all seven expressions, most likely first; their probabilities add up to 1."""
-        predictions = []
-        for row in self.probabilities(faces):
-            order = np.argsort(-row, kind="stable")
-            predictions.append(tuple(Expression(LABELS[index], float(row[index])) for index in order))
-        return predictions
+        return [expressions_from(probs, LABELS) for probs in self.probabilities(faces)]
 
     def probabilities(self, faces: Sequence[Image.Image]) -> np.ndarray:
         """(N, 7), columns in the order of `LABELS`: the mean over the face and its mirror image, at the temperature."""
-        pieces = [self._logits(faces[start : start + BATCH_SIZE]) for start in range(0, len(faces), BATCH_SIZE)]
-        logits = np.concatenate(pieces) if pieces else np.zeros((0, len(LABELS)), np.float32)
+        logits = np.zeros((len(faces), len(LABELS)), np.float32)
+        for start in range(0, len(faces), BATCH_SIZE):
+            pixels = np.stack([prepare(face) for face in faces[start : start + BATCH_SIZE]])  # (n, 1, 48, 48)
+            both = np.concatenate([pixels, pixels[..., ::-1]])  # (2n, 1, 48, 48)
+            outputs = self._session.run(["logits"], {"faces": both})[0]
+            logits[start : start + BATCH_SIZE] = outputs.reshape(2, len(pixels), len(LABELS)).mean(axis=0)
         scaled = logits / self._temperature
         powers = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
         return powers / powers.sum(axis=1, keepdims=True)
 
-    def _logits(self, faces: Sequence[Image.Image]) -> np.ndarray:
-        pixels = np.stack([prepare(face) for face in faces])  # (n, 1, 48, 48)
-        both = np.concatenate([pixels, pixels[..., ::-1]])  # (2n, 1, 48, 48)
-        logits = self._session.run(["logits"], {"faces": both})[0]
-        return logits.reshape(2, len(faces), len(LABELS)).mean(axis=0)
+
+def expressions_from(probs: np.ndarray, labels: Sequence[str]) -> tuple[Expression, ...]:
+    """A face's expressions from probabilities [labels], most likely first."""
+    return tuple(Expression(labels[index], float(probs[index])) for index in np.argsort(-probs, kind="stable"))

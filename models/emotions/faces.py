@@ -1,4 +1,4 @@
-"""Finding faces with CenterFace (Xu et al. 2019, arXiv:1911.03599) on onnxruntime, and cutting them out.
+"""Faces of a picture and their expressions: found with CenterFace (Xu et al. 2019, arXiv:1911.03599), cut out, and read.
 
 CenterFace answers, for every fourth pixel in both directions, how likely a face is centred there, how tall and wide it
 would be and how far its centre lies from the grid point. Decoding follows the authors' code
@@ -14,14 +14,17 @@ import numpy as np
 from PIL import Image
 
 from models import weights
-from models.analysis import Box
-from models.errors import BadWeights
+from models.analysis import Box, Face, FaceEmotions
+from models.emotions.expressions import ExpressionClassifier
 
 if TYPE_CHECKING:
     import onnxruntime
 
+    from models.emotions.pretrained import VitExpressions
+
 STRIDE = 4  # pixels between two points of the output grid
 MULTIPLE = 32  # both sides of the network's input must be divisible by this
+MAX_FACES = 12  # the largest ones; a crowd has no expressions that could be read
 
 
 @dataclass(frozen=True)
@@ -54,24 +57,16 @@ class FaceDetector:
         self.settings = settings
 
     @classmethod
-    def load(cls, name: str = "face_detector", *, size: int | None = None, threads: int = 0) -> FaceDetector:
-        """The detector in `weights/NAME`, run as its config.json says; `size` overrides the input size.
+    def load(cls, *, size: int | None = None, threads: int = 0) -> FaceDetector:
+        """The detector in `weights/face_detector`, run as its config.json says; `size` overrides the input size.
 
         Raises `BadWeights` where the folder is missing, damaged or does not fit; `threads` 0 means one a core.
         """
-        card = weights.card(name)
-        try:
-            settings = DetectorSettings(
-                size=size or card.config["size"],
-                threshold=card.config["threshold"],
-                nms=card.config["nms"],
-                smallest=card.config["smallest"],
-            )
-        except KeyError as error:
-            raise BadWeights(
-                f"weights/{name}/config.json lacks {error}: {weights.RESTORE.format(name=name)}."
-            ) from error
-        return cls(weights.session(card, "model.onnx", threads=threads), settings)
+        card = weights.card("face_detector")
+        settings = {key: card.setting(key) for key in ("size", "threshold", "nms", "smallest")}
+        if size is not None:
+            settings["size"] = size
+        return cls(weights.session(card, "model.onnx", threads=threads), DetectorSettings(**settings))
 
     def detect(self, image: Image.Image) -> list[tuple[Box, float]]:
         """Boxes in pixels of `image` with their confidence (0-1), the largest face first."""
@@ -82,8 +77,9 @@ class FaceDetector:
         survivors = suppress(boxes, confidences, self.settings.nms)
         boxes, confidences = boxes[survivors], confidences[survivors]
 
-        shorter = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-        order = sorted(np.flatnonzero(shorter >= self.settings.smallest), key=lambda face: -_area(boxes[face]))
+        sides = boxes[:, 2:] - boxes[:, :2]  # (n, 2)
+        faces = np.flatnonzero(sides.min(1) >= self.settings.smallest)
+        order = faces[np.argsort(-sides[faces].prod(1), kind="stable")]
         return [(_box(boxes[face]), float(confidences[face])) for face in order]
 
 
@@ -144,18 +140,35 @@ def _letterbox(image: Image.Image, size: int) -> tuple[np.ndarray, float]:
     return pixels, scale
 
 
+def _box(edges: np.ndarray) -> Box:
+    left, top, right, bottom = map(float, edges)
+    return left, top, right, bottom
+
+
 def iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Intersection over union of one box (4,) with each of (n, 4)."""
     sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
     shared = np.prod(np.clip(sides, 0, None), axis=1)
-    union = _area(box) + np.prod(others[:, 2:] - others[:, :2], axis=1) - shared
+    union = np.prod(box[2:] - box[:2]) + np.prod(others[:, 2:] - others[:, :2], axis=1) - shared
     return shared / np.maximum(union, 1e-9)
 
 
-def _area(box: np.ndarray) -> float:
-    return float((box[2] - box[0]) * (box[3] - box[1]))
+class FaceReader:
+    """Thread-safe. `expressions` takes the place of the network in `weights/face_expressions`."""
 
+    def __init__(self, expressions: ExpressionClassifier | VitExpressions | None = None, *, threads: int = 0) -> None:
+        self._detector = FaceDetector.load(threads=threads)
+        self._expressions = expressions or ExpressionClassifier(threads=threads)
+        self.cards: tuple[weights.Card, ...] = (weights.card("face_detector"),)
+        if isinstance(self._expressions, ExpressionClassifier):
+            self.cards += (self._expressions.card,)
 
-def _box(row: np.ndarray) -> Box:
-    left, top, right, bottom = (float(edge) for edge in row)
-    return left, top, right, bottom
+    def read(self, image: Image.Image | None) -> FaceEmotions:
+        """`no_image` without a picture, `no_face` where none is found."""
+        if image is None:
+            return FaceEmotions("no_image")
+        boxes = self._detector.detect(image)[:MAX_FACES]
+        if not boxes:
+            return FaceEmotions("no_face")
+        expressions = self._expressions.predict([crop_face(image, box) for box, _ in boxes])
+        return FaceEmotions("ok", tuple(Face(*boxed, faces) for boxed, faces in zip(boxes, expressions, strict=True)))

@@ -53,15 +53,10 @@ class PeopleReader:
         """One answer a person: the whole RGB picture, and the person cut out of it."""
         people = []
         for start in range(0, len(contexts), BATCH_SIZE):
-            inputs = {
-                name: np.stack(
-                    [preprocess(image, SIDE) for image in images[start : start + BATCH_SIZE]]
-                )  # (B, 3, 224, 224)
-                for name, images in (("context", contexts), ("body", bodies))
-            }
-            logits, ratings, vectors = self._session.run(["categories", "continuous", "vector"], inputs)
-            for logit, rating, vector in zip(logits, ratings, vectors, strict=True):
-                probs = tuple(sigmoid(logit).tolist())
-                valence, arousal, dominance = np.clip(rating, 1, 10).tolist()
-                people.append(PersonEmotions(probs, valence, arousal, dominance, vector))
+            batch = {"context": contexts[start : start + BATCH_SIZE], "body": bodies[start : start + BATCH_SIZE]}
+            pixels = {name: np.stack([preprocess(image, SIDE) for image in batch[name]]) for name in batch}
+            outputs = self._session.run(["categories", "continuous", "vector"], pixels)
+            for logits, ratings, vector in zip(*outputs, strict=True):
+                valence, arousal, dominance = np.clip(ratings, 1, 10).tolist()
+                people.append(PersonEmotions(tuple(sigmoid(logits).tolist()), valence, arousal, dominance, vector))
         return people

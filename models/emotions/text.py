@@ -11,7 +11,6 @@ from models.analysis import Emotion, TextEmotions
 from models.errors import BadWeights
 from models.io.captions import normalize
 from models.tokenizers.wordpieces import Vocabulary, WordPieces
-from models.weights import Card
 
 LABELS = (
     "admiration", "amusement", "anger", "annoyance", "approval", "caring", "confusion", "curiosity", "desire",
@@ -24,8 +23,8 @@ BATCH_SIZE = 16
 class TextEmotionClassifier:
     """Thread-safe."""
 
-    def __init__(self, vocabulary: Vocabulary, card: Card | None = None, *, threads: int = 0) -> None:
-        self.card = card or weights.card("text_emotions")
+    def __init__(self, vocabulary: Vocabulary, *, threads: int = 0) -> None:
+        self.card = weights.card("text_emotions")
         if self.card.setting("vocabulary") != vocabulary.card.identity:
             raise BadWeights(
                 f"weights/{self.card.name} was trained on other word pieces than those in weights/{vocabulary.card.name}: "
@@ -41,8 +40,8 @@ class TextEmotionClassifier:
         blank = [not normalize(text).text for text in texts]
         probabilities = self.probabilities(self._vocabulary.look_up(texts))
         return [
-            TextEmotions("no_text") if empty else TextEmotions("ok", self._scores(row))
-            for empty, row in zip(blank, probabilities, strict=True)
+            TextEmotions("no_text") if empty else emotions_from(probs, self.labels, self.thresholds)
+            for empty, probs in zip(blank, probabilities, strict=True)
         ]
 
     def probabilities(self, pieces: WordPieces) -> np.ndarray:
@@ -52,9 +51,10 @@ class TextEmotionClassifier:
             (logits[rows],) = self._session.run(["logits"], inputs)
         return 1 / (1 + np.exp(-logits))
 
-    def _scores(self, row: np.ndarray) -> tuple[Emotion, ...]:
-        scores = [
-            Emotion(label, float(p), float(t), bool(p >= t))
-            for label, p, t in zip(self.labels, row, self.thresholds, strict=True)
-        ]
-        return tuple(sorted(scores, key=lambda score: (not score.present, -score.probability)))
+
+def emotions_from(probs: np.ndarray, labels: Sequence[str], thresholds: Sequence[float] | np.ndarray) -> TextEmotions:
+    """A caption's emotions from probabilities [labels]: those present first, then by falling probability."""
+    scores = [
+        Emotion(label, float(p), float(t), bool(p >= t)) for label, p, t in zip(labels, probs, thresholds, strict=True)
+    ]
+    return TextEmotions("ok", tuple(sorted(scores, key=lambda score: (not score.present, -score.probability))))

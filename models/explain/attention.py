@@ -1,6 +1,6 @@
 """The fusion's own attention, word pieces put together to words: a view of the model, not the reason for its answer.
 
-Attention need not tell what moved an answer (Jain and Wallace 2019), which is what `occlusion` measures.
+Attention need not tell what moved an answer (Jain and Wallace 2019), which is what `evidence` measures.
 """
 
 from __future__ import annotations
@@ -21,40 +21,21 @@ def draw(fused: Fused, caption: str, spans: Sequence[Span], *, has_image: bool) 
         return Attention("off", detail=fused.unattended)
     to_regions = fused.attention.words[0].mean(0)  # (W, P): each word piece over the patches
     to_words = fused.attention.regions[0].mean(0)  # (P, W): each patch over the word pieces
-    if not len(spans):
+    if not spans:
         return Attention("no_text", regions=_grid(to_regions[0]) if has_image else ())
-    owners = _owners(caption, spans)
     shares = to_words.mean(0)[: len(spans)]
-    words, grids = [], []
-    for (text, start, end), pieces in owners:
-        words.append((text, start, end, float(shares[pieces].sum())))
-        if has_image:
-            grids.append(_grid(to_regions[pieces].mean(0)))
+    words, grids, looks = [], [], list[int]()
+    for text, start, end in split_words(caption):
+        pieces = [number for number, (first, last) in enumerate(spans) if first < end and last > start]
+        if pieces:  # words beyond the cut have none and are left out
+            words.append((text, start, end, float(shares[pieces].sum())))
+            grids.append(_grid(to_regions[pieces].mean(0)) if has_image else ())
+            looks += pieces
     total = sum(weight for *_, weight in words) or 1.0
     weights = tuple(WordWeight(text, start, end, weight / total) for text, start, end, weight in words)
     if not has_image:
         return Attention("no_image", words=weights)
-    looks = [piece for _, pieces in owners for piece in pieces] or list(range(len(spans)))
-    return Attention("ok", weights, _grid(to_regions[looks].mean(0)), tuple(grids))
-
-
-def _owners(caption: str, spans: Sequence[Span]) -> list[tuple[tuple[str, int, int], list[int]]]:
-    """Each word that the model read with the indices of its pieces; words beyond the cut have none and are left out."""
-    owners = []
-    piece = 0
-    for word in split_words(caption):
-        _, start, end = word
-        while piece < len(spans) and spans[piece][1] <= start:
-            piece += 1
-        pieces = []
-        at = piece
-        while at < len(spans) and (spans[at][0] < end or spans[at] == (0, 0)):
-            if spans[at][1] > start:
-                pieces.append(at)
-            at += 1
-        if pieces:
-            owners.append((word, pieces))
-    return owners
+    return Attention("ok", weights, _grid(to_regions[looks or slice(len(spans))].mean(0)), tuple(grids))
 
 
 def _grid(row: np.ndarray) -> Grid:

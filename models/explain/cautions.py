@@ -4,88 +4,55 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 
 from models.analysis import Analysis, Verdict
-from models.explain.facts import Ledger
+from models.explain.facts import SENTENCES, Ledger
 from models.io.captions import normalize
 
 NEAR = 0.05  # of probability; closer than this to a threshold, small changes may turn the label
 FOREIGN = 0.3  # of the letters; more of them outside the Latin script, and the words are hardly English
 TINY = 48  # pixels of the shorter side: less than the faces that the expressions were learned from
-ENOUGH_WORDS = 8  # so long a caption without one of the words below is hardly English
+ENOUGH_WORDS = 8  # so long a caption without a common word is hardly English
 
-_COMMON_TEXT = """
-a about all am an and are as at be been but by can do don't for from get go had has have he her him his
-how i if i'm in is it it's its just like me my no not of off on one or our out she so that the their them
-then there they this to up us was we what when who why will with you your
-"""
-_COMMON = frozenset(_COMMON_TEXT.split())
+_COMMON = frozenset(SENTENCES["common_words"].split())
 _QUOTED = re.compile(r"[\"“”«»„]|(?:^|\s)['‘][^'’]+['’](?:\s|$)")
 _PLAYFUL = frozenset({"amusement", "joy", "excitement"})
 
 
 def closing(analysis: Analysis) -> str:
     """The last sentence of the text."""
+    text = analysis.caption.text
     unknown = ["who is speaking and to whom", "whether irony is meant", "what came before"]
     if analysis.image is None:
         unknown.append("which picture would stand beside the words")
-    sentence = f"The model cannot know {', '.join(unknown[:-1])} or {unknown[-1]}"
-    if foreign(analysis.caption.text):
-        return f"{sentence}, and it learned from English, which these words may not be."
-    if not analysis.caption.text.strip():
-        return f"{sentence}, and without words it has little to go by."
-    if wordless(analysis.caption.text):
-        return f"{sentence}, and signs without letters tell it little."
-    return f"{sentence}, and it learned from English only."
+    reasons = {"foreign": foreign(text), "blank": not text.strip(), "wordless": wordless(text), "english": True}
+    reason = SENTENCES["closing"][next(name for name, holds in reasons.items() if holds)]
+    return f"The model cannot know {', '.join(unknown[:-1])} or {unknown[-1]}, and {reason}."
 
 
-def cautions(analysis: Analysis, ledger: Ledger) -> Iterator[str]:
+def cautions(analysis: Analysis, ledger: Ledger) -> tuple[str, ...]:
     """One sentence or two each, the ones about this meme first."""
-    text = analysis.caption.text
+    image, caption, text = analysis.image, analysis.caption, analysis.caption.text
     band, _, distance = nearest_band(analysis.verdict)
-    if distance < NEAR:
-        shown = distance_shown(analysis.verdict, band)
-        away = f" ({ledger.plain(f'verdict.distance_to.{band}', shown)} away)" if shown else ""
-        yield f"The score lies close to a threshold{away}: a small change to the meme may turn the label."
-    if foreign(text):
-        yield (
-            "These words seem not to be English. The model was trained on English: for other languages a high score "
-            "may be as wrong as a low one."
-        )
-    if wordless(text):
-        yield (
-            "There is not one letter in these words. The model was trained on sentences: emoji, numbers and signs by themselves "
-            "can move the score without meaning anything."
-        )
-    if analysis.image is not None and min(analysis.image.width, analysis.image.height) < TINY:
-        yield "The picture is very small: there is little in it to be seen, and the score says little about it."
-    if analysis.image is None:
-        yield "Only words were given. Beside a picture the same words can mean something else."
-    elif not text.strip():
-        yield (
-            "Only a picture was read. Pictures without words are judged less reliably than words: symbols, gestures "
-            "and known persons are mostly not recognised."
-        )
-    if analysis.caption.source == "ocr" and analysis.caption.uncertain:
-        yield "Some words may have been misread from the picture. Correct them, and the score is computed anew."
-    if _QUOTED.search(text):
-        yield "The words hold a quotation. Words that are quoted to be contradicted may be read as if they were meant."
-    if any(score.present and score.label in _PLAYFUL for score in analysis.emotions.text.scores):
-        yield "The words sound playful. Jokes can carry hate and irony can look like it: the model tells neither well."
-    elif text.strip():
-        yield "Irony and sarcasm are often read literally."
-    if analysis.emotions.faces.faces:
-        yield "An expression is what a face looks like in this picture, not what the person feels."
-    if analysis.evidence.words or analysis.evidence.regions:
-        yield (
-            "The effects tell what moves this model, not what the meme means: without a word or a part the rest may be "
-            "something nobody would post."
-        )
-    yield (
-        "The model does not know who is speaking and to whom. Words taken back by the people they once attacked can "
-        "look like an attack, and hints that only insiders understand can look harmless."
-    )
+    shown = distance_shown(analysis.verdict, band) if distance < NEAR else 0
+    away = f" ({ledger.plain(f'verdict.distance_to.{band}', shown)} away)" if shown else ""
+    playful = any(score.present and score.label in _PLAYFUL for score in analysis.emotions.text.scores)
+    applies = {
+        "near": distance < NEAR,
+        "foreign": foreign(text),
+        "wordless": wordless(text),
+        "tiny": image is not None and min(image.width, image.height) < TINY,
+        "no_picture": image is None,
+        "no_words": image is not None and not text.strip(),
+        "uncertain": caption.source == "ocr" and caption.uncertain,
+        "quotation": _QUOTED.search(text),
+        "playful": playful,
+        "irony": text.strip() and not playful,
+        "faces": analysis.emotions.faces.faces,
+        "effects": analysis.evidence.words or analysis.evidence.regions,
+        "speaker": True,
+    }
+    return tuple(SENTENCES["cautions"][name].format(away=away) for name, holds in applies.items() if holds)
 
 
 def wordless(text: str) -> bool:

@@ -12,11 +12,15 @@ a value that follows from others:
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Sized
+from pathlib import Path
+from typing import Any
 
 from models.analysis import Fact
 
+SENTENCES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("sentences.toml").read_text(encoding="utf-8"))
 MAX_QUOTE = 32  # characters
 _JOINER = "\u200d"
 _SHOWN = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": ""}  # by Unicode category; all others as they are
@@ -35,9 +39,9 @@ class Ledger:
         return tuple(Fact(name, value) for name, value in self._facts.items())
 
     def plain(self, name: str, value: float) -> str:
-        """Two decimals: 0.81."""
+        """Two decimals: 0.81, never -0.00."""
         self._facts[name] = value
-        return two_decimals(value)
+        return f"{value:z.2f}"
 
     def signed(self, name: str, value: float) -> str:
         """Two decimals with their sign, for what moved a score: +1.20."""
@@ -55,12 +59,6 @@ class Ledger:
         for place, match in enumerate(_NUMBER.finditer(shown)):
             self._facts[f"{name}.number[{place}]"] = float(match[0])
         return f"“{shown}”"
-
-
-def two_decimals(value: float) -> str:
-    """0.81; never -0.00."""
-    printed = f"{value:.2f}"
-    return "0.00" if printed == "-0.00" else printed
 
 
 def shortened(text: str) -> str:

@@ -1,8 +1,4 @@
-"""What the fusions share: the projection of a side, a learned token where it is absent, and their output.
-
-A fusion is a torch module `forward(image, image_mask, text, text_mask) -> State`; tokens are float (B, N, width), masks
-bool (B, N), True = a real token, and a row whose mask is all False lacks that side. Heads come after it.
-"""
+"""What the fusions share: the projection of a side, a learned token where it is absent, and their output."""
 
 from __future__ import annotations
 
@@ -62,6 +58,30 @@ class Side(nn.Module):
         """(B, N, width_in) and mask (B, N) to (B, width)."""
         pooled: Tensor = self.pool(*self(tokens, mask))
         return pooled
+
+
+class SideFusion(nn.Module):
+    """A fusion of projected sides: `forward(image, image_mask, text, text_mask) -> State`. Heads come after it.
+
+    Tokens are float (B, N, width), masks bool (B, N), True = a real token; a row whose mask is all False lacks that side.
+    """
+
+    image: Side | None
+    text: Side | None
+
+    def __init__(self, settings: SideSettings) -> None:
+        super().__init__()
+        self.settings, self.fused_width = settings, settings.width
+        width, dropout = settings.width, settings.dropout
+        self.image = None if settings.image_width is None else Side(settings.image_width, width, dropout)
+        self.text = None if settings.text_width is None else Side(settings.text_width, width, dropout)
+
+    def pooled(
+        self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Each side on its own (B, width); None where the fusion has no such side."""
+        image_state = None if self.image is None else self.image.pooled(image, image_mask)
+        return image_state, None if self.text is None else self.text.pooled(text, text_mask)
 
 
 def both(settings: SideSettings, fusion: str) -> tuple[int, int]:

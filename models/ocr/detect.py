@@ -25,10 +25,9 @@ UNCLIP_RATIO = 1.6  # DB predicts shrunken text; each side moves outward by area
 
 @dataclass(frozen=True)
 class TextBox:
-    """A rotated rectangle: corners [4, 2] (x, y) clockwise from the top left, and its mean score 0-1."""
+    """A rotated rectangle: corners [4, 2] (x, y) clockwise from the top left."""
 
     corners: np.ndarray
-    score: float
 
     @property
     def height(self) -> float:
@@ -42,9 +41,9 @@ class TextBox:
         return left, top, right, bottom
 
 
-def prepare(image: Image.Image, pixels: int = PIXELS) -> np.ndarray:
-    """The detector's input [1, 3, height, width] in -1..1, BGR; aspect kept, area about `pixels`."""
-    scale = min(math.sqrt(pixels / (image.width * image.height)), MAX_SIDE / max(image.size))
+def prepare(image: Image.Image) -> np.ndarray:
+    """The detector's input [1, 3, height, width] in -1..1, BGR; aspect kept, area about `PIXELS`."""
+    scale = min(math.sqrt(PIXELS / (image.width * image.height)), MAX_SIDE / max(image.size))
     width, height = (max(MULTIPLE, round(side * scale / MULTIPLE) * MULTIPLE) for side in image.size)
     array = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), np.float32)
     return np.ascontiguousarray(((array[:, :, ::-1] / 255 - 0.5) / 0.5).transpose(2, 0, 1)[None])
@@ -62,15 +61,13 @@ def find_boxes(text_map: np.ndarray, size: tuple[int, int]) -> list[TextBox]:
         if rectangle is None:
             continue
         sides = np.linalg.norm(rectangle - np.roll(rectangle, -1, axis=0), axis=1)[:2]
-        score = mean_inside(text_map, rectangle)
-        if min(sides) < 3 or score < BOX_THRESHOLD:
+        if min(sides) < 3 or mean_inside(text_map, rectangle) < BOX_THRESHOLD:
             continue
         unclipped = unclip(rectangle, float(sides.prod() * UNCLIP_RATIO / (2 * sides.sum())))
         corners = clockwise(unclipped * np.array([size[0] / width, size[1] / height]))
         corners = corners.clip(0, np.array(size) - 1)
-        if min(np.linalg.norm(corners[0] - corners[1]), np.linalg.norm(corners[0] - corners[3])) > 3:
-            boxes.append(TextBox(corners.astype(np.float32), score))
-    return boxes
+        boxes.append(TextBox(corners.astype(np.float32)))
+    return [box for box in boxes if box.height > 3]
 
 
 def blobs(mask: np.ndarray) -> list[np.ndarray]:
@@ -88,18 +85,11 @@ def blobs(mask: np.ndarray) -> list[np.ndarray]:
             run = parents[run]
         return run
 
-    first_of_row = np.searchsorted(rows, np.arange(mask.shape[0] + 1)).tolist()
-    begin, stop = starts.tolist(), ends.tolist()
-    for row in range(1, mask.shape[0]):
-        above, here = first_of_row[row - 1], first_of_row[row]
-        last_above, last_here = here, first_of_row[row + 1]
-        while above < last_above and here < last_here:
-            if begin[above] <= stop[here] and begin[here] <= stop[above]:  # touching, corners included
-                parents[root(here)] = root(above)
-            if stop[above] < stop[here]:
-                above += 1
-            else:
-                here += 1
+    runs_at = np.full((mask.shape[0] + 1, mask.shape[1] + 2), -1)  # the run of each pixel; a margin above and beside
+    for run, (row, start, end) in enumerate(zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True)):
+        runs_at[row + 1, start + 1 : end + 1] = run
+        for above in set(runs_at[row, start : end + 2].tolist()) - {-1}:  # touching, corners included
+            parents[root(run)] = root(above)
     members: dict[int, list[int]] = {}
     for run in range(len(rows)):
         members.setdefault(root(run), []).append(run)
@@ -129,21 +119,18 @@ def smallest_rectangle(points: np.ndarray) -> np.ndarray | None:
 def convex_hull(points: np.ndarray) -> np.ndarray:
     """Andrew's monotone chain: the hull [m, 2] of points [n, 2], without points on its edges."""
     ordered = sorted(set(map(tuple, points.tolist())))
-    if len(ordered) < 3:
-        return np.array(ordered, np.float64)
-
-    def half(sequence: list[tuple[float, ...]]) -> list[tuple[float, ...]]:
+    hull: list[tuple[float, ...]] = []
+    for sequence in (ordered, ordered[::-1]):
         chain: list[tuple[float, ...]] = []
         for x, y in sequence:
             while len(chain) >= 2:
-                (ax, ay), (bx, by) = chain[-2], chain[-1]
+                (ax, ay), (bx, by) = chain[-2:]
                 if (bx - ax) * (y - ay) > (by - ay) * (x - ax):
                     break
                 chain.pop()
             chain.append((x, y))
-        return chain[:-1]
-
-    return np.array(half(ordered) + half(ordered[::-1]), np.float64)
+        hull += chain[:-1]
+    return np.array(hull, np.float64)
 
 
 def mean_inside(text_map: np.ndarray, rectangle: np.ndarray) -> float:

@@ -10,7 +10,7 @@ import os
 import re
 import threading
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -21,26 +21,20 @@ from models.io import hub
 from models.io.captions import ReadLine, ReadWord
 from models.io.downloads import OnProgress
 from models.ocr import layout
+from models.runtime.device import choose
 from models.runtime.memory import give_back_memory
 
 LANGUAGES = ["en"]
 MIN_CONFIDENCE = 0.3  # of a line; EasyOCR's own scale, on which a legible line often has .5
 
 
-class EasyOcr(Protocol):
-    """The interface of EasyOCR's `Reader` that is used here."""
-
-    def readtext(self, image: np.ndarray) -> list[tuple[list[list[float]], str, float]]:
-        """Corners, text and confidence of each line of an RGB picture."""
-        ...
-
-
 class EasyReader:
-    """Reads words with EasyOCR. Safe to share: one picture at a time, the networks loaded at the first."""
+    """Reads words with EasyOCR. Safe to share: one picture at a time, the networks loaded at the first.
 
-    def __init__(
-        self, device: str = "auto", model: EasyOcr | None = None, on_progress: OnProgress | None = None
-    ) -> None:
+    `model` is EasyOCR's `Reader`: `readtext(pixels)` gives corners, text and confidence of each line.
+    """
+
+    def __init__(self, device: str = "auto", model: Any = None, on_progress: OnProgress | None = None) -> None:
         self.device, self.model, self.on_progress = device, model, on_progress
         self._lock = threading.Lock()
 
@@ -54,7 +48,7 @@ class EasyReader:
             finally:
                 give_back_memory()
         lines = [_line(corners, text, float(confidence)) for corners, text, confidence in results]
-        return list(layout.in_order([line for line in lines if line.text and line.confidence >= MIN_CONFIDENCE]))
+        return layout.in_order([line for line in lines if line.text and line.confidence >= MIN_CONFIDENCE])
 
 
 def load(device: str = "auto", on_progress: OnProgress | None = None) -> Any:
@@ -76,8 +70,6 @@ def load(device: str = "auto", on_progress: OnProgress | None = None) -> Any:
             raise BadWeights(
                 f"{file} is damaged or holds more than tensors: remove it and try again, or choose RapidOCR."
             ) from error
-    from models.runtime.device import choose
-
     target = choose(device).name
     try:
         return easyocr.Reader(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
-from typing import TypeVar
 
 from models.analysis import Box, Line
 from models.ocr.recognize import Reading, is_cjk
@@ -15,8 +14,6 @@ CJK_CONFIDENCE = 0.85  # of a line that is to be believed as Chinese, Japanese o
 CJK_SHARE = 0.5  # of its characters
 PARAGRAPH = 1.2  # line heights: a gap as high as this parts two blocks
 COLUMN = 1.5  # line heights: a gap as wide as this, through all lines of a block, parts two columns
-
-L = TypeVar("L", bound=Line)
 
 
 def believable(full: Reading, western: Reading) -> Reading | None:
@@ -36,14 +33,14 @@ def believable(full: Reading, western: Reading) -> Reading | None:
     return reading if said and reading.confidence >= least else None
 
 
-def in_order(lines: Sequence[L]) -> list[L]:
+def in_order(lines: Sequence[Line]) -> list[Line]:
     """Reading order by recursive cuts (XY-cut, Nagy and Seth 1984): paragraphs downward, columns, then rows.
 
     Paragraphs come first, so that a grid of panels is read row by row; columns are looked for inside a paragraph.
     """
     if len(lines) < 2:
         return list(lines)
-    height = median(box[3] - box[1] for box in (line.box for line in lines))
+    height = median(line.box[3] - line.box[1] for line in lines)
     blocks = _cut(lines, axis=1, gap=PARAGRAPH * height)
     if len(blocks) > 1:
         return [line for block in blocks for line in in_order(block)]
@@ -53,7 +50,7 @@ def in_order(lines: Sequence[L]) -> list[L]:
     return [line for row in _rows(lines) for line in row]
 
 
-def _cut(lines: Sequence[L], *, axis: int, gap: float) -> list[list[L]]:
+def _cut(lines: Sequence[Line], *, axis: int, gap: float) -> list[list[Line]]:
     """Groups along an axis (0 across, 1 down), parted by empty strips of at least `gap` pixels."""
     ordered = sorted(lines, key=lambda line: line.box[axis])
     groups = [[ordered[0]]]
@@ -66,14 +63,13 @@ def _cut(lines: Sequence[L], *, axis: int, gap: float) -> list[list[L]]:
     return groups
 
 
-def _rows(lines: Sequence[L]) -> list[list[L]]:
+def _rows(lines: Sequence[Line]) -> list[list[Line]]:
     """Lines side by side (overlapping by half of the lower one's height) form a row; each row from left to right."""
-    rows: list[list[L]] = []
+    rows: list[list[Line]] = []
     for line in sorted(lines, key=lambda line: line.box[1] + line.box[3]):
-        if rows and _beside(rows[-1][-1].box, line.box):
-            rows[-1].append(line)
-        else:
-            rows.append([line])
+        if not rows or not _beside(rows[-1][-1].box, line.box):
+            rows.append([])
+        rows[-1].append(line)
     return [sorted(row, key=lambda line: line.box[0]) for row in rows]
 
 

@@ -7,11 +7,12 @@ needs OpenCV, which costs 57 MB and a second, and fails where its full build is 
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -26,20 +27,6 @@ from models.runtime.memory import give_back_memory
 DETECTOR, RECOGNIZER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 MIN_HEIGHT = 7  # pixels of the picture as given; lower letters are not legible
 MAX_LINES = 80  # the largest ones: a page of newsprint is no meme and would take seconds
-
-
-class TextNetworks(Protocol):
-    """The two networks. `RapidReader` works with anything that answers like them."""
-
-    alphabet: recognize.Alphabet
-
-    def text_map(self, pixels: np.ndarray) -> np.ndarray:
-        """[1, 3, height, width] to the probability of text at each pixel, [height, width]."""
-        ...
-
-    def characters(self, pixels: np.ndarray) -> np.ndarray:
-        """[1, 3, 48, width] to the probability of each class in each column, [columns, classes]."""
-        ...
 
 
 class OnnxNetworks:
@@ -84,14 +71,10 @@ class OnnxNetworks:
 
 @dataclass
 class RapidReader:
-    """Reads words with PP-OCRv6 small. Safe to share: one picture at a time, the networks loaded at the first.
-
-    `pixels` is the area that the detector sees: its time is proportional to it.
-    """
+    """Reads words with PP-OCRv6 small. Safe to share: one picture at a time, the networks loaded at the first."""
 
     threads: int = 2
-    pixels: int = detect.PIXELS
-    networks: TextNetworks | None = None
+    networks: OnnxNetworks | None = None
 
     def __post_init__(self) -> None:
         if self.threads < 1:
@@ -104,15 +87,15 @@ class RapidReader:
             if self.networks is None:
                 self.networks = OnnxNetworks(self.threads)
             try:
-                return list(self._read(self.networks, image.convert("RGB")))
+                return self._read(self.networks, image.convert("RGB"))
             finally:
                 give_back_memory()
 
-    def _read(self, networks: TextNetworks, image: Image.Image) -> list[ReadLine]:
-        boxes = detect.find_boxes(networks.text_map(detect.prepare(image, self.pixels)), image.size)
+    def _read(self, networks: OnnxNetworks, image: Image.Image) -> list[Line]:
+        boxes = detect.find_boxes(networks.text_map(detect.prepare(image)), image.size)
         tall = [box for box in boxes if box.height >= MIN_HEIGHT]
         tall.sort(key=lambda box: box.height, reverse=True)
-        lines = []
+        lines: list[Line] = []
         for box in tall[:MAX_LINES]:
             probabilities = networks.characters(recognize.prepare(recognize.crop(image, box.corners)))
             full = networks.alphabet.decode(probabilities)
@@ -124,33 +107,23 @@ class RapidReader:
 
 def as_line(reading: recognize.Reading, box: Box) -> ReadLine:
     """A reading with its missing spaces put in; a word has the mean confidence of its characters."""
-    cuts = set(unglue(reading))
+    cuts = unglue(reading)
     text = ""
     words: list[ReadWord] = []
-    confidences: list[float] = []
-    start = 0
-    for at, character in enumerate((*reading.text, " ")):
-        if character.isspace() or at in cuts:
-            if confidences:
-                words.append(ReadWord(start, len(text), float(np.mean(confidences))))
-                confidences = []
-            if at == len(reading.text):
-                break
-            if text and not text.endswith(" "):
-                text += " "
-        if not character.isspace():
-            if not confidences:
-                start = len(text)
-            text += character
-            confidences.append(reading.confidences[at])
-    return ReadLine(text.rstrip(), reading.confidence, box, tuple(words))
+    for chunk in re.finditer(r"\S+", reading.text):
+        edges = [chunk.start(), *(cut for cut in cuts if chunk.start() < cut < chunk.end()), chunk.end()]
+        for start, end in pairwise(edges):
+            text += " " if text else ""
+            confidence = float(np.mean(reading.confidences[start:end]))
+            words.append(ReadWord(len(text), len(text) + end - start, confidence))
+            text += reading.text[start:end]
+    return ReadLine(text, reading.confidence, box, tuple(words))
 
 
 def model_file(name: str) -> Path:
     """A model inside the installed wheel of rapidocr, found without importing it."""
     spec = find_spec("rapidocr")
-    folders = [] if spec is None else list(spec.submodule_search_locations or ())
-    for folder in folders:
+    for folder in (spec and spec.submodule_search_locations) or ():
         path = Path(folder) / "models" / name
         if path.is_file():
             return path

@@ -13,6 +13,7 @@ import math
 import re
 from functools import cache
 from importlib.util import find_spec
+from itertools import accumulate, islice
 from pathlib import Path
 
 from models.ocr.recognize import Reading
@@ -51,9 +52,7 @@ def split(run: str, gaps: tuple[float, ...]) -> list[int]:
     n = len(run)
     evidence = [min(gap, SUREST) for gap in gaps]
     # joined[i]: cost of having no space before any of the letters 1..i-1
-    joined = [0.0, 0.0]
-    for i in range(1, n):
-        joined.append(joined[-1] - GAP_WEIGHT * math.log(1 - evidence[i]))
+    joined = [0.0, *accumulate((-GAP_WEIGHT * math.log(1 - gap) for gap in evidence[1:]), initial=0.0)]
     best = [0.0] + [math.inf] * n
     cut_before = [0] * (n + 1)
     for end in range(1, n + 1):
@@ -64,17 +63,15 @@ def split(run: str, gaps: tuple[float, ...]) -> list[int]:
             known = costs.get(lower[start:end]) if end - start <= MAX_WORD else None
             if known is None and not whole and end - start < 4:
                 continue  # two or three letters that are no word are never cut off
-            cost = known if known is not None else UNKNOWN + UNKNOWN_LETTER * (end - start)
+            cost = UNKNOWN + UNKNOWN_LETTER * (end - start) if known is None else known
             cost += joined[end] - joined[start + 1]
             cost += best[start] - (GAP_WEIGHT * math.log(evidence[start]) if start else 0.0)
             if cost < best[end]:
                 best[end], cut_before[end] = cost, start
-    cuts = []
-    at = cut_before[n]
-    while at > 0:
-        cuts.append(at)
-        at = cut_before[at]
-    return cuts[::-1]
+    cuts, at = list[int](), n
+    while at := cut_before[at]:
+        cuts.insert(0, at)
+    return cuts
 
 
 @cache
@@ -84,11 +81,7 @@ def word_costs() -> dict[str, float]:
     if spec is None or spec.origin is None:
         return {}
     path = Path(spec.origin).parent / "wordninja" / "wordninja_words.txt.gz"
-    words: list[str] = []
     with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            if len(words) == WORDS_KEPT:
-                break
-            words.append(line.strip().lower())
+        words = [line.strip().lower() for line in islice(lines, WORDS_KEPT)]
     scale = math.log(len(words))
     return {word: math.log((rank + 1) * scale) for rank, word in enumerate(words) if len(word) > 1 or word in "ai"}

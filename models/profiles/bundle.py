@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from models import weights
 from models.analysis import Gradient, Meme, ProfileInfo, TextEmotions
 from models.classifiers.hate import HateClassifier
-from models.emotions.face_pipeline import FaceReader
+from models.emotions.faces import FaceReader
 from models.emotions.text import TextEmotionClassifier
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, BadWeights, PartUnavailable, SubtextError, load_or_error, require
@@ -102,8 +102,7 @@ def _clip(device_name: str, threads: int, on_progress: OnProgress | None) -> Mod
     target = device.choose(device_name)
     verdict = (_trained if head == registry.HEAD else _legacy_checkpoint)(target, threads, on_progress)
 
-    from models.emotions.roberta import RobertaEmotions
-    from models.emotions.vit import VitExpressions
+    from models.emotions.pretrained import RobertaEmotions, VitExpressions
 
     placed, parameters, identities = [verdict.placed], verdict.parameters, dict(verdict.weights)
     text_emotions = load_or_error(lambda: RobertaEmotions(target, on_progress))
@@ -113,7 +112,7 @@ def _clip(device_name: str, threads: int, on_progress: OnProgress | None) -> Mod
         if isinstance(model, RobertaEmotions | VitExpressions):
             placed.append(model.placed)
             parameters += model.parameters
-            identities[model.repo] = model.identity
+            identities[model.repo.id] = model.repo.revision
     if isinstance(faces, FaceReader):
         parameters += sum(card.parameters for card in faces.cards)
         identities |= {card.name: card.identity for card in faces.cards}

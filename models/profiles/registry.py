@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from models import weights
-from models.emotions import roberta, vit
+from models.emotions.pretrained import ROBERTA, VIT
 from models.errors import BadInput, BadWeights, SubtextError, load_or_error, suggest
 from models.io import hub
 from models.legacy_checkpoint.convert import LEGACY_CHECKPOINT, checkpoint_path
@@ -90,7 +90,7 @@ def missing() -> list[str]:
 
     Raises `BadWeights` where the head's card is damaged.
     """
-    repos = [roberta.REPO, vit.REPO]
+    repos = [ROBERTA, VIT]
     if head() == HEAD:
         try:
             config: dict[str, Any] = json.loads((weights.root() / HEAD / "config.json").read_text(encoding="utf-8"))

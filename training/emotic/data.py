@@ -5,11 +5,11 @@ The frozen network runs once for each person and variant; its features are cache
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from PIL import Image
 from torch import Tensor
@@ -18,7 +18,7 @@ from models.emotions.people import CONTINUOUS
 from models.encoders.mini import SIDE
 from models.errors import BadInput
 from training.datasets.emotic import CATEGORIES
-from training.retrieval.stages import stage_features
+from training.retrieval.data import stage_features
 
 FILES = ("context.npy", "body.npy", "categories.npy", "continuous.npy")
 HINT = "make it with `python -m training convert-emotic Annotations.mat PICTURES {folder}`"
@@ -53,19 +53,18 @@ def read_people(folder: str | Path, split: str, limit: int | None = None) -> Peo
         raise BadInput(f"{folder} lacks {', '.join(missing)}: {hint}.")
     try:
         arrays = [np.load(folder / name, mmap_mode="r") for name in names[:-1]]
-        with (folder / f"{split}.csv").open(encoding="utf-8", newline="") as file:
-            pictures = [row["picture"] for row in csv.DictReader(file)]
-    except (OSError, ValueError, KeyError, UnicodeDecodeError) as error:
+        pictures = pd.read_csv(folder / names[-1], dtype=str, keep_default_na=False)["picture"].to_numpy(str)
+    except (OSError, ValueError, KeyError) as error:  # a damaged table is a ValueError
         raise BadInput(f"{folder} has a damaged file of the split {split} ({error}): {hint}.") from error
     context, body, categories, continuous = arrays
     widths = [array.shape[-1] for array in arrays]
     if len({len(item) for item in (*arrays, pictures)}) > 1 or widths != [3, 3, len(CATEGORIES), len(CONTINUOUS)]:
         raise BadInput(f"The files of the split {split} in {folder} do not fit each other: {hint} again.")
-    if not pictures:
+    if not len(pictures):
         raise BadInput(f"The split {split} in {folder} holds no people: {hint} from all pictures.")
-    numbers = np.unique(np.array(pictures), return_inverse=True)[1]
+    numbers = np.unique(pictures, return_inverse=True)[1]
     return People(
-        context[:limit], body[:limit], *(np.array(item[:limit]) for item in (categories, continuous, numbers))
+        context[:limit], body[:limit], *(np.array(array[:limit]) for array in (categories, continuous, numbers))
     )
 
 

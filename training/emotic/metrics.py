@@ -58,19 +58,15 @@ def _average_precisions(
     y_true: np.ndarray, scores: np.ndarray, pictures: np.ndarray, resamples: int
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Values, and (R,) resampled values, of the mean and of each category that somebody has."""
-    columns = {category_key(CATEGORIES[column]): column for column in np.flatnonzero(y_true.any(0))}
+    columns = np.flatnonzero(y_true.any(0))
+    pairs = {category_key(CATEGORIES[column]): (y_true[:, column], scores[:, column]) for column in columns}
     picture_of = np.unique(pictures, return_inverse=True)[1]
 
     def resampled(counts: np.ndarray) -> dict[str, np.ndarray]:
         people = counts[:, picture_of]  # (R, N): everybody in a picture is drawn with it
-        precisions = {
-            name: bootstrap.average_precision(people, y_true[:, column], scores[:, column])
-            for name, column in columns.items()
-        }
+        precisions = {name: bootstrap.average_precision(people, *pair) for name, pair in pairs.items()}
         return {MEAN: np.nanmean([*precisions.values()], axis=0), **precisions}
 
-    values = {
-        name: float(average_precision_score(y_true[:, column], scores[:, column])) for name, column in columns.items()
-    }
+    values = {name: float(average_precision_score(*pair)) for name, pair in pairs.items()}
     mean = {MEAN: float(np.mean([*values.values()]))}
     return mean | values, bootstrap.resample(resampled, int(picture_of.max()) + 1, resamples=resamples)

@@ -22,8 +22,7 @@ from training.backbones.sentences import WIDTH
 from training.datasets.emotic import CATEGORIES
 from training.engine.losses import info_nce
 from training.retrieval.data import pad, tokenize
-from training.retrieval.model import ContrastiveModel, Standardizer, TextTower
-from training.retrieval.stages import STAGES_WIDTH, Stages
+from training.retrieval.model import STAGES_WIDTH, ContrastiveModel, Stages, Standardizer, TextTower
 
 HIDDEN = 768
 OUTPUTS = len(CATEGORIES) + len(CONTINUOUS)

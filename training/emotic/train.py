@@ -64,11 +64,10 @@ def fit(args: argparse.Namespace) -> None:
     splits = {name: data.read_people(folder, name, args.limit) for name in names}
     if not splits["validation"].categories.any():
         raise BadInput(f"No person of the validation split in {folder} has a category: an epoch cannot be chosen.")
+    variants = dict.fromkeys(splits, 1) | {"train": config.variants}
     features = {
-        name: data.person_features(
-            people, out / "cache", variants=config.variants if name == "train" else 1, seed=config.seed
-        )
-        for name, people in splits.items()
+        name: data.person_features(splits[name], out / "cache", variants=variants[name], seed=config.seed)
+        for name in splits
     }
     torch.manual_seed(config.seed)
     joint = JointModel(encode_descriptions(), config.dropout, config.scale, config.hardness)
@@ -78,8 +77,7 @@ def fit(args: argparse.Namespace) -> None:
     train(late, features, splits, config)
     (out / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
     report = compare(joint, late, features[names[-1]][0], splits[names[-1]], names[-1])
-    counts = {name: len(people) for name, people in splits.items()}
-    write(joint, report, config, history, counts)
+    write(joint, report, config, history, {name: len(people) for name, people in splits.items()})
 
 
 def train(
@@ -103,7 +101,7 @@ def train(
             losses = model.losses(data.batch(features["train"], people, rows, rng))
             loss = torch.stack([loss_weights[name] * value for name, value in losses.items()]).sum()
             optimize(loss, optimizer, schedule, MAX_NORM)
-            logged.append({name: value.item() for name, value in {"loss": loss, **losses}.items()})
+            logged.append({"loss": loss.item(), **{name: value.item() for name, value in losses.items()}})
         logits, _ = predict(model, features["validation"][0])
         score = metrics.category_metrics(validation.categories, logits, validation.pictures, resamples=1)[MEAN]
         means = {name: round(float(np.mean([losses[name] for losses in logged])), 5) for name in logged[0]}
@@ -118,10 +116,7 @@ def train(
 def predict(model: EmoticModel, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logits (N, 26) and ratings (N, 3) of all people; leaves the model in its evaluation state."""
     model.eval()
-    batches = [
-        model(torch.from_numpy(features[start : start + BATCH_SIZE].astype(np.float32)))
-        for start in range(0, len(features), BATCH_SIZE)
-    ]
+    batches = [model(batch.float()) for batch in torch.from_numpy(features).split(BATCH_SIZE)]
     logits, ratings = (torch.cat(outputs).numpy() for outputs in zip(*batches, strict=True))
     return logits, np.clip(ratings, 1, 10)  # as `PeopleReader` predicts
 
@@ -139,45 +134,34 @@ def compare(joint: JointModel, late: LateFusion, features: np.ndarray, people: P
     return report | {f"emotic, {split}, joint minus baseline": rows | gain}
 
 
-def card(report: Metrics, counts: dict[str, int]) -> str:
-    """In Markdown, from the metrics of the joint model, of the baseline and of their difference, in this order."""
+def write(
+    model: JointModel, report: Metrics, config: EmoticConfig, history: list[dict[str, float]], counts: dict[str, int]
+) -> None:
+    """Writes the folder with its card and checks that it can be read.
+
+    `report` holds the metrics of the joint model, of the baseline and of their difference, in this order.
+    """
     (test_set, joint), (_, late), (_, gain) = report.items()
     names = {MEAN: "mean average precision"} | {category_key(name): name for name in CATEGORIES}
     names |= {f"{name}_mae": f"{name}, mean absolute error" for name in CONTINUOUS}
     names |= {f"{name}_pearson": f"{name}, Pearson's r" for name in CONTINUOUS}
-    return render_card(NAME, test_set=test_set, joint=joint, baseline=late, gain=gain, names=names, people=counts)
-
-
-def write(
-    joint: JointModel, report: Metrics, config: EmoticConfig, history: list[dict[str, float]], counts: dict[str, int]
-) -> None:
-    """Writes the folder with its card and checks that it can be read."""
     axes = {name: {0: "batch"} for name in ("context", "body")}
-    graph = weights_folder.trace(
-        PersonForExport(joint),
-        [torch.randn(2, 3, SIDE, SIDE) for _ in axes],
-        names=list(axes),
-        outputs=["categories", "continuous", "vector"],
-        dynamic=axes,
-    )
+    pixels, outputs = [torch.randn(2, 3, SIDE, SIDE) for _ in axes], ("categories", "continuous", "vector")
+    graph = weights_folder.trace(PersonForExport(model), pixels, names=list(axes), outputs=outputs, dynamic=axes)
+    mean, std = IMAGENET_MEAN.tolist(), IMAGENET_STD.tolist()
     weights_folder.write(
         NAME,
         config={
             "kind": "people in photographs: EMOTIC's categories and ratings from a joint space",
-            "preprocessing": {
-                "side": SIDE,
-                "mean": IMAGENET_MEAN.tolist(),
-                "std": IMAGENET_STD.tolist(),
-                "resize": "squash, bicubic",
-            },
+            "preprocessing": {"side": SIDE, "mean": mean, "std": std, "resize": "squash, bicubic"},
             "labels": list(CATEGORIES),
             "ratings": list(CONTINUOUS),
             "width": 512,
-            "temperature": round(1 / joint.scale().item(), 4),
+            "temperature": round(1 / model.scale().item(), 4),
             "recipe": asdict(config),
         },
         metrics={**report, "curves": history},
-        readme=card(report, counts),
+        readme=render_card(NAME, test_set=test_set, joint=joint, baseline=late, gain=gain, names=names, people=counts),
         graph=graph,
         bits=8,
     )

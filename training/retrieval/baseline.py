@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
+from training.engine.schedules import optimize
 from training.metrics import retrieval
 from training.metrics.retrieval import Ranks
 from training.retrieval.data import Pairs
@@ -28,34 +29,24 @@ class LateFusion(nn.Module):
 
     def __init__(self, image_width: int, text_width: int, dropout: float = 0.2) -> None:
         super().__init__()
-        self.standardize_images, self.standardize_texts = Standardizer(image_width), Standardizer(text_width)
-        self.image, self.text = nn.Linear(image_width, HIDDEN), nn.Linear(text_width, HIDDEN)
+        self.image, self.text = (
+            nn.Sequential(Standardizer(width), nn.Linear(width, HIDDEN), nn.ReLU())
+            for width in (image_width, text_width)
+        )
         self.hidden, self.dropout, self.head = nn.Linear(2 * HIDDEN, HIDDEN), nn.Dropout(dropout), nn.Linear(HIDDEN, 1)
-
-    def embed_images(self, images: Tensor) -> Tensor:
-        """(B, image width) to (B, 256)."""
-        return relu(self.image(self.standardize_images(images)))
-
-    def embed_texts(self, texts: Tensor) -> Tensor:
-        """(B, text width) to (B, 256)."""
-        return relu(self.text(self.standardize_texts(texts)))
 
     def forward(self, images: Tensor, texts: Tensor) -> Tensor:
         """(B, image width) and (B, text width) to (B,)."""
-        both = torch.cat([self.embed_images(images), self.embed_texts(texts)], dim=-1)
+        both = torch.cat([self.image(images), self.text(texts)], dim=-1)  # (B, 512)
         return self.head(self.dropout(relu(self.hidden(both))))[..., 0]
 
     @torch.no_grad()
     def all_pairs(self, images: np.ndarray, texts: np.ndarray) -> np.ndarray:
         """(N, image width) and (M, text width) to the logits of all pairs [N, M]; each side's half is computed once."""
         self.eval()
-        left = (
-            self.embed_images(torch.as_tensor(images, dtype=torch.float32)) @ self.hidden.weight[:, :HIDDEN].T
-        )  # (N, H)
-        right = (
-            self.embed_texts(torch.as_tensor(texts, dtype=torch.float32)) @ self.hidden.weight[:, HIDDEN:].T
-            + self.hidden.bias
-        )  # (M, H)
+        of_images, of_texts = self.hidden.weight.split(HIDDEN, dim=1)
+        left = self.image(torch.as_tensor(images, dtype=torch.float32)) @ of_images.T  # (N, H)
+        right = self.text(torch.as_tensor(texts, dtype=torch.float32)) @ of_texts.T + self.hidden.bias  # (M, H)
         return torch.stack([relu(row + right) @ self.head.weight[0] + self.head.bias for row in left]).numpy()
 
 
@@ -73,8 +64,9 @@ def train(
     model = LateFusion(images.shape[1], texts.shape[1])
     all_images, all_texts = (torch.as_tensor(side, dtype=torch.float32) for side in (images, texts))
     owners = torch.from_numpy(owner)
-    model.standardize_images.fit(all_images)
-    model.standardize_texts.fit(all_texts)
+    standardizers = [module for module in model.modules() if isinstance(module, Standardizer)]
+    for standardizer, features in zip(standardizers, (all_images, all_texts), strict=True):
+        standardizer.fit(features)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
     for _ in range(epochs):
         model.train()
@@ -85,9 +77,7 @@ def train(
             logits = model(all_images[shown], all_texts[batch].repeat(1 + NEGATIVES, 1))
             targets = torch.zeros(len(shown))
             targets[: len(batch)] = 1.0
-            optimizer.zero_grad()
-            binary_cross_entropy_with_logits(logits, targets).backward()
-            optimizer.step()
+            optimize(binary_cross_entropy_with_logits(logits, targets), optimizer)
         if on_epoch is not None:
             on_epoch(model)
     return model

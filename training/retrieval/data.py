@@ -6,27 +6,34 @@ once for each caption; training starts from its states after the frozen half.
 
 from __future__ import annotations
 
+import functools
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 from transformers import AutoTokenizer
 
+from models.io.images import preprocess
 from models.tokenizers.base import length_batches
+from training.backbones.pretrained import efficientnet
 from training.backbones.sentences import WIDTH, minilm_folder
 from training.datasets.base import Row
-from training.features.cache import cached_arrays
-from training.retrieval.model import FROZEN_WIDTH, IMAGE_SIZE, TEXT_WIDTH, TextTower
-from training.retrieval.stages import PLAIN, stage_features
+from training.export import weights_folder
+from training.features.cache import cached_arrays, cached_rows
+from training.retrieval.model import FROZEN_WIDTH, IMAGE_SIZE, STAGES_WIDTH, TEXT_WIDTH, Stages, TextTower
 
 BATCH_SIZE = 128  # captions
+IMAGE_BATCH_SIZE = 4
+PLAIN, MIRRORED = 0, 1  # variants of an image; from 2 on they are random crops
 MAX_PIECES = 40  # word pieces of a caption in training
 
 
@@ -49,10 +56,6 @@ class CaptionFeatures:
         mask = pad_sequence([torch.ones(len(row), dtype=torch.long) for row in states], batch_first=True)
         return pad_sequence(states, batch_first=True), mask, self.means[torch.as_tensor(captions), :FROZEN_WIDTH]
 
-    def lengths(self, captions: Sequence[int]) -> np.ndarray:
-        """Word pieces of each of these captions."""
-        return np.diff(self.starts)[np.asarray(captions)]
-
     def draw(self, photos: np.ndarray, rng: np.random.Generator) -> list[int]:
         """A random caption of each of these photographs."""
         first, last = np.searchsorted(self.owner, photos), np.searchsorted(self.owner, photos, side="right")
@@ -66,9 +69,6 @@ class Pairs:
     photos: Tensor
     captions: CaptionFeatures
 
-    def __len__(self) -> int:
-        return self.photos.shape[1]
-
     @property
     def plain_photos(self) -> Tensor:
         """Features of the photographs as they are, float32 (N, 1712)."""
@@ -76,7 +76,7 @@ class Pairs:
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, list[int]]:
         """At most `size` photographs (B, 1712), each in a random variant, and the number of a caption of each."""
-        rows = rng.permutation(len(self))[:size]
+        rows = rng.permutation(self.photos.shape[1])[:size]
         captions = self.captions.draw(rows, rng)
         return self.photos[rng.integers(len(self.photos), size=len(rows)), rows], captions
 
@@ -122,7 +122,7 @@ def encode_with_trained_tower(
     text: TextTower, features: CaptionFeatures, captions: Sequence[int], batch_size: int = BATCH_SIZE
 ) -> Tensor:
     """Vectors (B, 512) of captions by the tower as it is now. Captions of like length go together, which saves padding."""
-    batches = [*length_batches(features.lengths(captions), batch_size)]
+    batches = [*length_batches(np.diff(features.starts)[np.asarray(captions)], batch_size)]
     vectors = torch.cat([text(*features.batch([captions[row] for row in batch])).float() for batch in batches])
     return vectors[torch.from_numpy(np.argsort(np.concatenate(batches)))]
 
@@ -134,6 +134,70 @@ def photo_features(rows: Sequence[Row], cache: Path, *, variants: int, seed: int
     def image(row: int) -> Image.Image:
         return Image.open(io.BytesIO(data[row])).convert("RGB")
 
-    return torch.from_numpy(
-        stage_features([image], len(data), data, cache, variants=variants, size=IMAGE_SIZE, seed=seed)
-    )
+    features = stage_features([image], len(data), data, cache, variants=variants, size=IMAGE_SIZE, seed=seed)
+    return torch.from_numpy(features)
+
+
+def stage_features(
+    views: Sequence[Callable[[int], Image.Image]],
+    rows: int,
+    key: Sequence[str | bytes],
+    cache: Path,
+    *,
+    variants: int,
+    size: int,
+    seed: int,
+) -> np.ndarray:
+    """Features float16 [variants, rows, 1712 per view], computed once for each `key`, which identifies the images.
+
+    Each of `views` gives the image of a row. Variant 0 is the image itself, 1 its mirror image, the rest are random crops;
+    `size` is the side in pixels at which the network sees it.
+    """
+
+    def blocks(variant: int) -> Iterator[np.ndarray]:
+        session = stages_session(size)
+        for start in tqdm(range(0, rows, IMAGE_BATCH_SIZE), desc=f"features, variant {variant}", disable=None):
+            batch, features = range(start, min(start + IMAGE_BATCH_SIZE, rows)), []
+            for number, view in enumerate(views):
+                images = [augment(view(row), variant, size, (seed, row, number)) for row in batch]
+                pixels = np.stack([preprocess(image, size) for image in images])
+                features.append(session.run(None, {"pixels": pixels})[0])
+            yield np.concatenate(features, axis=1)
+
+    full_key, shape = [f"{size} {seed}", *key], (rows, STAGES_WIDTH * len(views))
+
+    def features_of(variant: int) -> np.ndarray:
+        name = f"stages-{variant}"
+        return cached_rows(cache, name, full_key, lambda: blocks(variant), shape=shape, dtype=np.float16)
+
+    return np.stack([features_of(variant) for variant in range(variants)])
+
+
+def augment(image: Image.Image, variant: int, size: int, seed: tuple[int, ...]) -> Image.Image:
+    """The image itself, its mirror image, or a random crop of 60% to all of it, mirrored half of the time."""
+    if variant == PLAIN:
+        return image
+    if variant == MIRRORED:
+        return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    rng = np.random.default_rng((variant, *seed))
+    area, shape = rng.uniform(0.6, 1.0), np.exp(rng.uniform(-0.2, 0.2))
+    width, height = min(1.0, (area * shape) ** 0.5), min(1.0, (area / shape) ** 0.5)
+    left, top = rng.uniform(0, 1 - width) * image.width, rng.uniform(0, 1 - height) * image.height
+    box = (left, top, left + width * image.width, top + height * image.height)
+    image = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else image
+
+
+@functools.cache
+def stages_session(size: int) -> onnxruntime.InferenceSession:
+    """The frozen stages on pixels (B, 3, size, size): on a CPU onnxruntime runs them several times faster than torch."""
+    graph = export_pixels(Stages(efficientnet()), size, "features")
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(graph.SerializeToString(), options)
+
+
+def export_pixels(module: nn.Module, size: int, output: str) -> onnx.ModelProto:
+    """The graph of a module on `pixels` (B, 3, size, size) with one output."""
+    example = [torch.randn(2, 3, size, size)]
+    return weights_folder.trace(module, example, names=["pixels"], outputs=[output], dynamic={"pixels": {0: "batch"}})

@@ -11,6 +11,7 @@ both directions with a learned temperature (van den Oord et al. 2018; Radford et
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,16 +20,33 @@ from transformers import AutoModel
 
 from models.encoders.base import JOINT
 from models.fusion.base import masked_mean
-from training.backbones.pretrained import efficientnet
 from training.backbones.sentences import WIDTH, minilm_folder
-from training.retrieval.stages import STAGES_WIDTH, Stages
 
 IMAGE_SIZE = 320  # pixels
+CHANNELS = (112, 320, 1280)  # of the fifth and the seventh stage and of the head of EfficientNet-Lite0
+STAGES_WIDTH = sum(CHANNELS)
 FROZEN_LAYERS = 3  # of MiniLM's six
 POOLED_LAYERS = (0, 2, 4, 6)  # after which layers the mean token is read; 0 is the embeddings
 TEXT_WIDTH = len(POOLED_LAYERS) * WIDTH
 FROZEN_WIDTH = sum(layer <= FROZEN_LAYERS for layer in POOLED_LAYERS) * WIDTH
 MAX_SCALE = 100.0  # of the inverse temperature, as in CLIP
+
+
+class Stages(nn.Module):
+    """The frozen network, read after three of its stages."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        blocks = list(network.blocks)
+        self.low = nn.Sequential(network.conv_stem, network.bn1, *blocks[:5])
+        self.middle = nn.Sequential(*blocks[5:])
+        self.head = nn.Sequential(network.conv_head, network.bn2)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Pixels (B, 3, S, S) to the means of the three stages over the picture, side by side (B, 1712)."""
+        low = self.low(pixels)
+        middle = self.middle(low)
+        return torch.cat([stage.mean((2, 3)) for stage in (low, middle, self.head(middle))], dim=1)
 
 
 class Standardizer(nn.Module):
@@ -100,9 +118,8 @@ class TextTower(nn.Module):
         the first 768 stay as they are in training.
         """
         states = self.tower(attention_mask=mask, output_hidden_states=True, **inputs).hidden_states
-        return states[FROZEN_LAYERS], torch.cat(
-            [masked_mean(states[layer].float(), mask) for layer in POOLED_LAYERS], dim=-1
-        )
+        means = [masked_mean(states[layer].float(), mask) for layer in POOLED_LAYERS]
+        return states[FROZEN_LAYERS], torch.cat(means, dim=-1)
 
     def forward(self, states: Tensor, mask: Tensor, frozen_means: Tensor) -> Tensor:
         """States after the frozen half (B, W, 384), mask, and the mean tokens up to it (B, 768) to unit vectors (B, 512)."""
@@ -122,11 +139,6 @@ class JointModel(ContrastiveModel):
     def __init__(self, dropout_image: float = 0.4, dropout_text: float = 0.1, scale: float = 20.0) -> None:
         super().__init__(scale)
         self.image, self.text = Projection(STAGES_WIDTH, dropout_image), TextTower(dropout_text)
-
-
-def image_for_export(projection: Projection) -> nn.Module:
-    """pixels (B, 3, 320, 320) to `vector` (B, 512)."""
-    return nn.Sequential(Stages(efficientnet()), projection)
 
 
 class TextForExport(nn.Module):

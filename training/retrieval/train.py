@@ -11,30 +11,37 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 from tqdm import tqdm
 
+from models import weights
+from models.io.images import open_picture
+from models.search.joint_space import JointSpace
+from training.backbones.pretrained import efficientnet, export_words, write_vocabulary
 from training.config import load_config, overrides_of
-from training.datasets.base import data_folder
+from training.datasets.base import Row, data_folder
 from training.datasets.flickr8k import FLICKR8K
 from training.engine.losses import symmetric_info_nce
 from training.engine.schedules import cosine_with_warmup, moving_average, optimize
+from training.export import weights_folder
+from training.export.cards import render_card
 from training.metrics import retrieval
 from training.metrics.retrieval import Ranks
 from training.retrieval import baseline
-from training.retrieval.data import Pairs, encode_captions, encode_with_trained_tower, photo_features
-from training.retrieval.export import write
-from training.retrieval.model import JointModel
+from training.retrieval.data import Pairs, encode_captions, encode_with_trained_tower, export_pixels, photo_features
+from training.retrieval.model import IMAGE_SIZE, JointModel, Stages, TextForExport
 
 MAX_NORM = 5.0  # of the gradient
 PROJECTIONS = 1  # keeps the random numbers of the first stage apart from those of the second
+FALSE_PAIRS = 1e-5  # fraction of pairs of different photographs that may be called near-duplicates
 
 
 @dataclass(frozen=True)
@@ -66,19 +73,16 @@ def fit(args: argparse.Namespace) -> None:
     folder, out = data_folder(args.data), Path(args.out)
     torch.manual_seed(config.seed)
     model = JointModel(config.dropout_image, config.dropout_text, config.scale)
-    rows = {split: FLICKR8K.load(split, folder)[0][: args.limit] for split in ("train", "validation")}
-    pairs = {
-        split: Pairs(
-            photo_features(
-                rows[split], out / "cache", variants=config.variants if split == "train" else 1, seed=config.seed
-            ),
-            encode_captions(model.text, [row.details["captions"] for row in rows[split]], out / "cache"),
-        )
-        for split in rows
-    }
-    baseline_ranks = baseline.best_ranks(pairs["train"], pairs["validation"], seed=config.seed)
-    model = train(model, pairs["train"], pairs["validation"], config, out, args.resume)
-    write(model, baseline_ranks, asdict(config), pairs["validation"], rows["validation"])
+    pairs = []
+    for split, variants in (("train", config.variants), ("validation", 1)):
+        rows = FLICKR8K.load(split, folder)[0][: args.limit]
+        photos = photo_features(rows, out / "cache", variants=variants, seed=config.seed)
+        captions = [row.details["captions"] for row in rows]
+        pairs.append(Pairs(photos, encode_captions(model.text, captions, out / "cache")))
+    training, validation = pairs
+    baseline_ranks = baseline.best_ranks(training, validation, seed=config.seed)
+    model = train(model, training, validation, config, out, args.resume)
+    write(model, baseline_ranks, config, validation, rows)
 
 
 def train(
@@ -163,3 +167,51 @@ def rank(model: JointModel, pairs: Pairs) -> Ranks:
     with torch.autocast("cpu", torch.bfloat16):
         text = encode_with_trained_tower(model.text, pairs.captions, range(len(pairs.captions.owner)))
     return retrieval.ranks((images @ text.T).numpy(), pairs.captions.owner)
+
+
+def write(
+    model: JointModel, baseline_ranks: Ranks, config: JointConfig, validation: Pairs, rows: Sequence[Row]
+) -> None:
+    """Writes both folders, then their metrics on the validation rows by the graphs that ship."""
+    write_vocabulary()
+    shared = {"width": 512, "temperature": round(1 / model.scale().item(), 4), "recipe": asdict(config)}
+    images: dict[str, Any] = {
+        "kind": "EfficientNet-Lite0 in a joint space of pictures and words",
+        "preprocessing": {**weights.card("mini_picture").setting("preprocessing"), "side": IMAGE_SIZE},
+        "same": near_duplicate_threshold(model, validation),
+    }
+    vocabulary = weights.card("mini_vocabulary").identity
+    texts: dict[str, Any] = {"kind": "MiniLM-L6 in a joint space of pictures and words", "vocabulary": vocabulary}
+    image_graph = export_pixels(nn.Sequential(Stages(efficientnet()), model.image), IMAGE_SIZE, "vector")
+    text_graph = export_words(TextForExport(model.text), ("vector",))
+    folders = {"joint_picture": (images, image_graph), "joint_words": (texts, text_graph)}
+    for name, (settings, graph) in folders.items():
+        weights_folder.write(name, config=settings | shared, metrics={}, readme="", graph=graph, bits=8)
+    shipped = ranks_as_shipped(rows)
+    joint, late = retrieval.metrics(shipped), retrieval.metrics(baseline_ranks)
+    gain = retrieval.difference(shipped, baseline_ranks)
+    metrics = {
+        "flickr8k, validation (stop chosen on these rows)": {"rows": len(rows), **joint},
+        "flickr8k, validation, baseline (separate embeddings, late combination)": {"rows": len(rows), **late},
+        "flickr8k, validation, joint minus baseline": {"rows": len(rows), **gain},
+    }
+    for name in folders:
+        readme = render_card(name, joint=joint, baseline=late, gain=gain)
+        weights_folder.report(name, metrics=metrics, readme=readme)
+
+
+@torch.no_grad()
+def near_duplicate_threshold(model: JointModel, pairs: Pairs) -> float:
+    """The cosine that all but one in 100,000 pairs of different photographs stay below."""
+    vectors = model.image(pairs.plain_photos)
+    cosines = (vectors @ vectors.T).numpy()[np.triu_indices(len(vectors), 1)]
+    return round(float(np.quantile(cosines, 1 - FALSE_PAIRS)), 3) if len(cosines) else 1.0
+
+
+def ranks_as_shipped(rows: Sequence[Row]) -> Ranks:
+    """Ranks by the graphs that ship, in 8 bits, through the app's own code."""
+    space = JointSpace()
+    images = space.embed_images([open_picture(row.image or b"").image for row in rows])
+    texts = space.embed_texts([caption for row in rows for caption in row.details["captions"]])
+    owner = np.repeat(np.arange(len(rows)), [len(row.details["captions"]) for row in rows])
+    return retrieval.ranks(images @ texts.T, owner)

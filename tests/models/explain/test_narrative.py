@@ -30,8 +30,7 @@ from models.analysis import (
     WordWeight,
 )
 from models.explain.facts import Ledger, joined, shortened
-from models.explain.narrative import write
-from models.explain.reasons import place
+from models.explain.narrative import place, write
 from tests.models.explain.generated import analyses, cells, verdict
 from tests.models.explain.measured import assert_measured
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from models.analysis import Span
-from models.explain.occlusion import MAX_SIDE, region_effects, word_effects
+from models.explain.evidence import MAX_SIDE, region_effects, word_effects
 
 WEIGHTS = {"hate": 2.0, "love": -3.0, "mondays": 0.5}
 RED = (255, 0, 0)

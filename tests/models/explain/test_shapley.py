@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.analysis import Shapley
-from models.explain.shapley import two_player
+from models.explain.evidence import two_player
 
 logits = st.floats(-20, 20)
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines may be busy

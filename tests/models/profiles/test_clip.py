@@ -17,8 +17,7 @@ from PIL import Image
 from models.analysis import Analysis, Caption, Meme
 from models.analyzer import CPU_FALLBACK, Analyzer
 from models.emotions.expressions import LABELS as EXPRESSIONS
-from models.emotions.roberta import RobertaEmotions
-from models.emotions.vit import VitExpressions
+from models.emotions.pretrained import RobertaEmotions, VitExpressions
 from models.encoders.clip import ClipEncoder, ClipSource
 from models.errors import BadInput, BadWeights, PartUnavailable
 from models.legacy_checkpoint.convert import checkpoint_path

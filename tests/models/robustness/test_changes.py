@@ -12,7 +12,8 @@ from PIL import Image
 from models.analysis import Bands, Caption, Meme, Verdict
 from models.errors import BadInput
 from models.io.captions import normalize
-from models.robustness.sweep import CHANGES, Change, fitting, smallest_flip, sweep
+from models.robustness.changes import CHANGES, Change, fitting
+from models.robustness.sweep import smallest_flip, sweep
 
 WORDS = "These people are wonderful neighbours and bake exciting bread"
 SMALL = Image.fromarray(np.random.default_rng(0).integers(256, size=(5, 7, 3), dtype=np.uint8))
@@ -38,7 +39,7 @@ class Counting:
         return Verdict(label, probability, 0.0, Bands(0.4, 0.6), "")
 
 
-CUT = Change("cut", "Cut", "words", "letters", words=lambda text, s, _: text[: round(len(text) * (1 - s))] or "x")
+CUT = Change("cut", "Cut", "words", "letters", lambda text, s, _: text[: round(len(text) * (1 - s))] or "x")
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=lambda change: change.name)

@@ -23,7 +23,7 @@ from training.datasets.emotic import CATEGORIES
 from training.emotic import data, metrics
 from training.emotic.model import DESCRIPTIONS, align
 from training.engine.losses import info_nce
-from training.retrieval import stages
+from training.retrieval import data as retrieval_data
 
 # What is drawn: the colour of the person tells the categories, and how pleasant it is.
 KINDS = {
@@ -132,7 +132,7 @@ def test_features_are_cached_for_the_next_run(trained: TrainedEmotic, monkeypatc
     def never(size: int) -> None:
         raise AssertionError("the features are cached")
 
-    monkeypatch.setattr(stages, "stages_session", never)
+    monkeypatch.setattr(retrieval_data, "stages_session", never)
     people = data.read_people(trained.folder, "validation")
     features = data.person_features(people, trained.out / "cache", variants=1, seed=7)
     assert features.shape == (1, 9, 2 * 1712) and np.isfinite(features).all()

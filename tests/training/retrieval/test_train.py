@@ -13,8 +13,7 @@ import torch
 from training.config import load_config
 from training.metrics import retrieval
 from training.retrieval.data import Pairs, encode_captions, encode_with_trained_tower, pad, tokenize
-from training.retrieval.model import JointModel, TextForExport, TextTower
-from training.retrieval.stages import STAGES_WIDTH
+from training.retrieval.model import STAGES_WIDTH, JointModel, TextForExport, TextTower
 from training.retrieval.train import JointConfig, rank, train
 
 

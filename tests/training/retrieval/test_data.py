@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.retrieval import stages
-from training.retrieval.stages import STAGES_WIDTH, augment, stage_features
+from training.retrieval import data
+from training.retrieval.data import augment, stage_features
+from training.retrieval.model import STAGES_WIDTH
 
 
 class Session:
@@ -33,7 +34,7 @@ def split_image(left: int) -> Image.Image:
 
 def test_each_image_is_run_once_in_each_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = Session()
-    monkeypatch.setattr(stages, "stages_session", lambda size: session)
+    monkeypatch.setattr(data, "stages_session", lambda size: session)
     views = [lambda row: split_image(40 * row), lambda row: split_image(250)]
     for _ in range(2):
         features = stage_features(views, 5, ["key"], tmp_path, variants=2, size=16, seed=0)
