@@ -19,7 +19,7 @@ from tests import weights_for_tests
 from tests.built_once import built_once
 from training.backbones import mini
 from training.metrics import classification
-from training.multitask import builder, config, export
+from training.multitask import config, export, model
 from training.multitask.config import FusionConfig
 
 NAMES = ("memotion_gmu", "memotion_bilstm", "mental_health_target", "mental_health_stress")
@@ -60,9 +60,9 @@ def write(name: str, cache: Path) -> list[Head]:
     settings = replace(settings, fusion=fusion, linear_branch=None)
     if settings.text is not None and settings.text.finetune:
         settings = replace(settings, text=replace(settings.text, finetune=False))
-    made = builder.build(settings, cache)
-    if made.text is not None:
-        made.text.learn_words(["we love the good people", "we love mondays"])
+    made = model.build(settings, cache)
+    if text := made.encoders.get("text"):
+        text.learn_words(["we love the good people", "we love mondays"])
     heads = [replace(head, rules=tuple(_rule(len(q.classes)) for q in head.questions)) for head in made.heads]
     torch.manual_seed(len(name))
     networks = [made.network().eval() for _ in range(2)]

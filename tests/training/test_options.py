@@ -96,10 +96,19 @@ def test_options_of_fit(
     if isinstance(after, str):
         assert f"--{option.replace('_', '-')}" in after
         assert after.rstrip().endswith(".")
+        assert after.startswith("Leave out "), "it would be refused only when the runs named before it have trained"
     else:
         assert after != before
         if option in {"data", "resume", "limit", "devices", "strategy", "model", "pretrained", "revision", "device"}:
             assert f"args.{option}" in inspect.getsource(module)
+
+
+def test_of_several_runs_none_begins_when_one_refuses_an_option(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(importlib.import_module(MULTITASK), "fit", lambda _: pytest.fail("a run began"))
+    assert cli.main(["fit", "memotion_gmu", "joint_emotic", "--folds", "3"]) == 2
+    assert capsys.readouterr().err == "Leave out --folds: joint_emotic does not use them.\n"
 
 
 @pytest.mark.parametrize("task", [*registry.TASKS, "memotion_gmu"])

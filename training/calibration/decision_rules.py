@@ -9,7 +9,7 @@ recall, and unlike a search over thresholds it has nothing to overfit to the noi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -100,12 +100,15 @@ def split_by_head(heads: Sequence[Head], targets: Targets) -> list[Targets]:
     return [targets[:, end - len(head.questions) : end] for head, end in zip(heads, ends, strict=True)]
 
 
+def by_head(heads: Sequence[Head], logits: Targets, targets: Targets) -> Iterator[tuple[Head, Targets, Targets]]:
+    """Each head with its columns of logits (N, all logits) and of targets (M, all targets)."""
+    head_logits = (logits[:, where] for where in columns(heads))
+    return zip(heads, head_logits, split_by_head(heads, targets), strict=True)
+
+
 def cross_fit_rules(
     heads: Sequence[Head], logits: np.ndarray, targets: np.ndarray, fold: np.ndarray
 ) -> list[list[Head]]:
     """For each fold the heads with rules from the rows of the other folds; fold int (N,) counts from 0."""
-    by_head = list(zip(heads, columns(heads), split_by_head(heads, targets), strict=True))
-    return [
-        [fit_rules(head, logits[fold != number][:, where], target[fold != number]) for head, where, target in by_head]
-        for number in range(int(fold.max()) + 1)
-    ]
+    folds = [fold != number for number in range(int(fold.max()) + 1)]
+    return [[fit_rules(*each) for each in by_head(heads, logits[others], targets[others])] for others in folds]

@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from models import evaluation_files, weights
 from models.classifiers.heads import columns
@@ -31,12 +30,11 @@ from models.evaluation_files import UNKNOWN
 from models.ocr.rapid import RapidReader
 from training.datasets import registry as datasets
 from training.datasets.base import Row, require_columns
-from training.metrics import classification
-from training.metrics.classification import TargetPredictions
+from training.metrics.classification import TargetPredictions, multi_target_by_name
 from training.multitask import config
 from training.tasks import registry
 from training.tasks.base import OFFICIAL_SUFFIXES, EvalOptions, EvalResult, HeadTask, Task
-from training.tasks.inputs import image_and_text
+from training.tasks.inputs import batched, image_and_text
 
 UNSEEN, LEARNED = -1, -2  # in place of a fold: no network was trained on the row, all were
 MAX_PROBLEMS_PRINTED = 5
@@ -159,13 +157,7 @@ def predict(model: MultitaskModel, tasks: Sequence[HeadTask], rows: Sequence[Row
             target.name: TargetPredictions(y_true[labelled, number], probs[number][labelled], y_pred[number][labelled])
             for number, target in enumerate(targets)
         }
-        result.metrics = classification.multi_target(list(measured.values()))
-        if len(targets) > 1:
-            for name, values in measured.items():
-                metrics = classification.multi_target([values])
-                result.metrics |= {
-                    f"macro_f1_{name}{end}": metrics[f"macro_f1{end}"] for end in ("", "_low", "_high", "_majority")
-                }
+        result.metrics = multi_target_by_name(measured, "macro_f1_{name}{end}")
     return result
 
 
@@ -215,12 +207,11 @@ def _logits(
     Only a batch of pictures is decoded at once.
     """
     reader = RapidReader() if options.captions == "ocr" else None
-    batches: list[np.ndarray] = []
     unreadable: list[str] = []
-    with tqdm(total=len(rows), disable=None, unit="row") as bar:
-        for start in range(0, len(rows), BATCH_SIZE):
-            batch = [image_and_text(row, options, reader, unreadable) for row in rows[start : start + BATCH_SIZE]]
-            notes["without_input"] += sum(image is None and not text.strip() for image, text in batch)
-            batches.append(model.logits([image for image, _ in batch], [text for _, text in batch]))
-            bar.update(len(batch))
-    return np.concatenate(batches, axis=1), unreadable
+
+    def predict(batch: Sequence[Row]) -> np.ndarray:
+        shown = [image_and_text(row, options, reader, unreadable) for row in batch]
+        notes["without_input"] += sum(image is None and not text.strip() for image, text in shown)
+        return model.logits([image for image, _ in shown], [text for _, text in shown]).swapaxes(0, 1)
+
+    return np.stack(batched(iter(rows), predict, len(rows), BATCH_SIZE), axis=1), unreadable

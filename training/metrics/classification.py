@@ -15,13 +15,10 @@ Fractions of what is displayed (`review_rate`, ...) have no baseline.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, roc_auc_score
-from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
 
 from training.metrics import bootstrap
 from training.metrics.bootstrap import RESAMPLES, Statistics
@@ -55,7 +52,6 @@ def binary(
     labelled 0 whose verdict is hateful.
     """
     true, prob = np.asarray(y_true, int), np.asarray(probs, float)
-    pred = (prob >= threshold).astype(int)
     rates: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # values, and the mask of the rows that they are averaged over
     if verdicts is not None:
         all_rows, hateful = np.ones(len(true), bool), np.asarray(verdicts) == "hateful"
@@ -64,28 +60,17 @@ def binary(
         if (true == 0).any():
             rates["false_alarm_rate"] = (hateful, true == 0)
 
-    def scores(prob: np.ndarray, pred: np.ndarray) -> Metrics:
-        return {
-            **_accuracy_and_f1(true, pred),
-            "brier": brier_score_loss(true, prob, pos_label=1),
-            "ece": binary_calibration_error(torch.from_numpy(prob), torch.from_numpy(true), n_bins=BINS).item(),
-            **_auroc(true[:, None], prob[:, None]),
-        }
+    def statistics(prob: np.ndarray, pred: np.ndarray) -> Statistics:
+        labels = _one_hot(true, 2), _one_hot(pred, 2)
+        return _statistics(*labels, prob[:, None], true[:, None], (prob - true) ** 2, (prob, true))
 
-    def resampled(counts: np.ndarray) -> dict[str, np.ndarray]:
-        return {
-            "accuracy": bootstrap.mean(counts, true == pred),
-            **bootstrap.f1_scores(counts, _one_hot(true, 2), _one_hot(pred, 2), count_absent=False),
-            "brier": bootstrap.mean(counts, (prob - true) ** 2),
-            "ece": bootstrap.ece(counts, prob, true, BINS),
-            "auroc": bootstrap.auroc(counts, true, prob),
-            **{name: bootstrap.mean(counts, values, mask) for name, (values, mask) in rates.items()},
-        }
+    measured = statistics(prob, (prob >= threshold).astype(int))
 
-    frequency = true.mean()
-    majority = scores(np.full(len(true), frequency), np.full(len(true), int(frequency > 0.5)))
-    values = scores(prob, pred) | {name: values[mask].mean() for name, (values, mask) in rates.items()}
-    return _report(values, majority, resampled, len(true), resamples)
+    def with_rates(counts: np.ndarray) -> dict[str, np.ndarray]:
+        return measured(counts) | {name: bootstrap.mean(counts, *values) for name, values in rates.items()}
+
+    frequency = np.full(len(true), true.mean())
+    return _report(with_rates, statistics(frequency, (frequency > 0.5).astype(int)), len(true), resamples)
 
 
 def single_label(
@@ -107,45 +92,39 @@ def single_label(
 
 def multi_target(targets: Sequence[TargetPredictions], *, resamples: int = RESAMPLES) -> Metrics:
     """The plain mean over several targets of the same N rows, each with its own number of classes."""
+    commonest = []
+    for y_true, probs, _ in targets:
+        frequencies = np.tile(_one_hot(y_true, probs.shape[1]).mean(0), (len(y_true), 1))
+        commonest.append(_one_target(y_true, frequencies, frequencies.argmax(1)))
     each = [_one_target(*target) for target in targets]
-    names = [name for name in each[0][0] if all(name in values for values, _, _ in each)]
-
-    def mean(metrics: Sequence[Metrics]) -> Metrics:
-        return {name: float(np.mean([values[name] for values in metrics])) for name in names}
-
-    def resampled(counts: np.ndarray) -> dict[str, np.ndarray]:
-        drawn = [statistics(counts) for _, _, statistics in each]
-        return {name: np.mean([values[name] for values in drawn], axis=0) for name in names}
-
-    values, majority = mean([values for values, _, _ in each]), mean([majority for _, majority, _ in each])
-    return _report(values, majority, resampled, len(targets[0].y_true), resamples)
+    return _report(_mean_of(each), _mean_of(commonest), len(targets[0].y_true), resamples)
 
 
-def _one_target(y_true: np.ndarray, probs: np.ndarray, y_pred: np.ndarray) -> tuple[Metrics, Metrics, Statistics]:
-    """The metrics of one target, those of its commonest class, and the function that resamples them."""
-    classes = probs.shape[1]
-    one_hot = _one_hot(y_true, classes)
+def multi_target_by_name(targets: Mapping[str, TargetPredictions], key: str) -> Metrics:
+    """`multi_target`, and for several targets the macro-F1 of each, such as `macro_f1_low:humour` for "macro_f1{end}:{name}"."""
+    metrics = multi_target(list(targets.values()))
+    for name, target in targets.items() if len(targets) > 1 else ():
+        own = multi_target([target])
+        for end in ("", "_low", "_high", "_majority"):
+            metrics[key.format(name=name, end=end)] = own[f"macro_f1{end}"]
+    return metrics
 
-    def scores(probs: np.ndarray, y_pred: np.ndarray) -> Metrics:
-        p, y = torch.from_numpy(probs), torch.from_numpy(y_true)
-        return {
-            **_accuracy_and_f1(y_true, y_pred),
-            "brier": ((probs - one_hot) ** 2).sum(1).mean(),
-            "ece": multiclass_calibration_error(p, y, num_classes=classes, n_bins=BINS).item(),
-            **_auroc(one_hot, probs),
-        }
 
-    def resampled(counts: np.ndarray) -> dict[str, np.ndarray]:
-        return {
-            "accuracy": bootstrap.mean(counts, y_true == y_pred),
-            **bootstrap.f1_scores(counts, one_hot, _one_hot(y_pred, classes), count_absent=False),
-            "brier": bootstrap.mean(counts, ((probs - one_hot) ** 2).sum(1)),
-            "ece": bootstrap.ece(counts, probs.max(1), y_true == probs.argmax(1), BINS),
-            "auroc": _resampled_mean_auroc(counts, one_hot, probs),
-        }
+def _one_target(y_true: np.ndarray, probs: np.ndarray, y_pred: np.ndarray) -> Statistics:
+    one_hot = _one_hot(y_true, probs.shape[1])
+    calibration = probs.max(1), y_true == probs.argmax(1)
+    brier = ((probs - one_hot) ** 2).sum(1)
+    return _statistics(one_hot, _one_hot(y_pred, probs.shape[1]), probs, one_hot, brier, calibration)
 
-    frequencies = np.tile(one_hot.mean(0), (len(y_true), 1))
-    return scores(probs, y_pred), scores(frequencies, frequencies.argmax(1)), resampled
+
+def _mean_of(targets: Sequence[Statistics]) -> Statistics:
+    """The mean over the targets of each metric that all of them have."""
+
+    def statistics(counts: np.ndarray) -> dict[str, np.ndarray]:
+        each = [target(counts) for target in targets]
+        return {name: np.mean([values[name] for values in each], axis=0) for name in each[0]}
+
+    return statistics
 
 
 def multi_label(
@@ -159,53 +138,60 @@ def multi_label(
     y_pred = (probs >= np.asarray(thresholds)).astype(int)
     rows, labels = y_true.shape
 
-    def scores(probs: np.ndarray, y_pred: np.ndarray) -> Metrics:
-        p, y = torch.from_numpy(probs).flatten(), torch.from_numpy(y_true).flatten()
-        return {
-            **_accuracy_and_f1(y_true, y_pred),
-            "brier": ((probs - y_true) ** 2).mean(),
-            "ece": binary_calibration_error(p, y, n_bins=BINS).item(),
-            **_auroc(y_true, probs),
-        }
-
-    def resampled(counts: np.ndarray) -> dict[str, np.ndarray]:
-        return {
-            "accuracy": bootstrap.mean(counts, (y_true == y_pred).all(1)),
-            **bootstrap.f1_scores(counts, y_true, y_pred, count_absent=True),
-            "brier": bootstrap.mean(counts, ((probs - y_true) ** 2).mean(1)),
-            "ece": bootstrap.ece(counts, probs, y_true, BINS),
-            "auroc": _resampled_mean_auroc(counts, y_true, probs),
-        }
+    def statistics(probs: np.ndarray, y_pred: np.ndarray) -> Statistics:
+        brier = ((probs - y_true) ** 2).mean(1)
+        return _statistics(y_true, y_pred, probs, y_true, brier, (probs, y_true), count_absent=True)
 
     frequencies = y_true.mean(0)
     commonest = np.tile(np.arange(labels) == frequencies.argmax(), (rows, 1)).astype(int)
-    majority = scores(np.tile(frequencies, (rows, 1)), commonest)
-    return _report(scores(probs, y_pred), majority, resampled, rows, resamples)
+    majority = statistics(np.tile(frequencies, (rows, 1)), commonest)
+    return _report(statistics(probs, y_pred), majority, rows, resamples)
 
 
-def _report(values: Metrics, majority: Metrics, statistics: Statistics, rows: int, resamples: int) -> Metrics:
-    """The metrics of all rows, each followed by its interval and its baseline."""
+def _statistics(
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    probs: np.ndarray,
+    positive: np.ndarray,
+    brier: np.ndarray,
+    calibration: tuple[np.ndarray, np.ndarray],
+    *,
+    count_absent: bool = False,
+) -> Statistics:
+    """The metrics of (N, C) labels and predicted labels 0/1.
+
+    AUROC is that of probs (N, K) against `positive` (N, K); `brier` (N,) is the squared error of each row; `calibration` are
+    confidences and whether each was right, as `bootstrap.ece` takes them.
+    """
+
+    def statistics(counts: np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            "accuracy": bootstrap.mean(counts, (labels == predicted).all(1)),
+            **bootstrap.f1_scores(counts, labels, predicted, count_absent=count_absent),
+            "brier": bootstrap.mean(counts, brier),
+            "ece": bootstrap.ece(counts, *calibration, BINS),
+            "auroc": _mean_auroc(counts, positive, probs),
+        }
+
+    return statistics
+
+
+def _report(statistics: Statistics, majority: Statistics, rows: int, resamples: int) -> Metrics:
+    """The metrics of all rows, each followed by its interval and its baseline; those of all rows count each row once."""
+    once = np.ones((1, rows))
+    values, baseline = statistics(once), majority(once)
     drawn = bootstrap.resample(statistics, rows, resamples=resamples)
     report: Metrics = {}
     for name, value in values.items():
-        report |= metric_entry(name, value, drawn[name], majority=majority.get(name))
+        if not np.isnan(value[0]):
+            baselines = {"majority": baseline[name][0]} if name in baseline else {}
+            report |= metric_entry(name, value[0], drawn[name], **baselines)
     return report
 
 
-def _accuracy_and_f1(y_true: np.ndarray, y_pred: np.ndarray) -> Metrics:
-    f1 = {f"{kind}_f1": f1_score(y_true, y_pred, average=kind, zero_division=0) for kind in ("macro", "weighted")}
-    return {"accuracy": accuracy_score(y_true, y_pred), **f1}
-
-
-def _auroc(y_true: np.ndarray, probs: np.ndarray) -> Metrics:
-    """The mean over the (N, C) labels that have both answers; nothing where there is none."""
-    mask = _has_both(y_true)
-    return {"auroc": roc_auc_score(y_true[:, mask], probs[:, mask])} if mask.any() else {}
-
-
-def _resampled_mean_auroc(counts: np.ndarray, y_true: np.ndarray, probs: np.ndarray) -> np.ndarray:
+def _mean_auroc(counts: np.ndarray, y_true: np.ndarray, probs: np.ndarray) -> np.ndarray:
     """(R,) means over the labels that have both answers among all rows; a resample without one leaves it out."""
-    labels = np.flatnonzero(_has_both(y_true))
+    labels = np.flatnonzero((y_true.min(0) == 0) & (y_true.max(0) == 1))
     if not len(labels):
         return np.full(len(counts), np.nan)
     each = np.array([bootstrap.auroc(counts, y_true[:, label], probs[:, label]) for label in labels])  # (labels, R)
@@ -217,8 +203,3 @@ def _resampled_mean_auroc(counts: np.ndarray, y_true: np.ndarray, probs: np.ndar
 def _one_hot(class_numbers: np.ndarray, classes: int) -> np.ndarray:
     """(N,) class numbers as (N, C) 0/1."""
     return np.eye(classes, dtype=int)[class_numbers]
-
-
-def _has_both(y_true: np.ndarray) -> np.ndarray:
-    """(C,) whether a column of (N, C) has rows with 0 and rows with 1."""
-    return (y_true.min(0) == 0) & (y_true.max(0) == 1)

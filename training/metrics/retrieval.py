@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,29 +57,23 @@ def metrics(ranked: Ranks, *, resamples: int = RESAMPLES) -> dict[str, float]:
     """The flat dict described above."""
     images, captions = len(ranked.image), len(ranked.owner)
     captions_of = np.bincount(ranked.owner, minlength=images)
-    over_captions = _mean_over_captions(ranked)
+    hits = {**_hits(ranked), "matching_accuracy": ranked.nearer}
     median_ranks = {"image_to_text_median_rank": (ranked.image, np.arange(images)),
                     "text_to_image_median_rank": (ranked.text, ranked.owner)}  # fmt: skip
 
     def resampled(counts: np.ndarray) -> dict[str, np.ndarray]:
-        return {
-            **{f"image_to_text_r{k}": 100 * bootstrap.mean(counts, ranked.image <= k) for k in RECALL_AT},
-            **{f"text_to_image_r{k}": 100 * over_captions(counts, ranked.text <= k) for k in RECALL_AT},
-            "matching_accuracy": 100 * over_captions(counts, ranked.nearer),
-            **{name: _weighted_median(counts, *pair) for name, pair in median_ranks.items()},
-        }
+        medians = {name: _weighted_median(counts, *pair) for name, pair in median_ranks.items()}
+        return _percent(counts, hits, ranked.owner) | medians
 
-    values, chance = {}, {}
-    for k in RECALL_AT:
-        values[f"image_to_text_r{k}"] = 100 * (ranked.image <= k).mean()
-        chance[f"image_to_text_r{k}"] = 100 * float((1.0 - _chance_of_no_hit(captions, captions_of, k)).mean())
-    for k in RECALL_AT:
-        values[f"text_to_image_r{k}"] = 100 * float((ranked.text <= k).mean())
-        chance[f"text_to_image_r{k}"] = 100 * min(1.0, k / images)
-    values["matching_accuracy"], chance["matching_accuracy"] = 100 * float(ranked.nearer.mean()), 50.0
-    values |= {name: float(np.median(rank)) for name, (rank, _) in median_ranks.items()}
-    chance["image_to_text_median_rank"] = _median_of_first_own(captions, captions_of)
-    chance["text_to_image_median_rank"] = (images + 1) / 2
+    values = {name: 100 * hit.mean() for name, hit in hits.items()}
+    values |= {name: np.median(rank) for name, (rank, _) in median_ranks.items()}
+    chance = {
+        **{f"image_to_text_r{k}": 100 * (1.0 - _chance_of_no_hit(captions, captions_of, k)).mean() for k in RECALL_AT},
+        **{f"text_to_image_r{k}": 100 * min(1.0, k / images) for k in RECALL_AT},
+        "matching_accuracy": 50.0,
+        "image_to_text_median_rank": _median_of_first_own(captions, captions_of),
+        "text_to_image_median_rank": (images + 1) / 2,
+    }
     drawn = bootstrap.resample(resampled, images, resamples=resamples)
     report: dict[str, float] = {}
     for name, value in values.items():
@@ -90,38 +84,38 @@ def metrics(ranked: Ranks, *, resamples: int = RESAMPLES) -> dict[str, float]:
 def difference(ours: Ranks, theirs: Ranks, *, resamples: int = RESAMPLES) -> dict[str, float]:
     """The recalls of `ours` minus those of `theirs` on the same rows, in percent, with the interval of the paired
     bootstrap over images."""
-    over_captions = _mean_over_captions(ours)
-    gains = {}
-    for k in RECALL_AT:
-        gains[f"image_to_text_r{k}"] = (ours.image <= k).astype(float) - (theirs.image <= k)
-        gains[f"text_to_image_r{k}"] = (ours.text <= k).astype(float) - (theirs.text <= k)
-
-    def resampled(counts: np.ndarray) -> dict[str, np.ndarray]:
-        means = {True: bootstrap.mean, False: over_captions}
-        return {name: 100 * means[name.startswith("image")](counts, gain) for name, gain in gains.items()}
-
-    drawn = bootstrap.resample(resampled, len(ours.image), resamples=resamples)
+    their_hits = _hits(theirs)
+    gains = {name: hit.astype(float) - their_hits[name] for name, hit in _hits(ours).items()}
+    rows = len(ours.image)
+    drawn = bootstrap.resample(lambda counts: _percent(counts, gains, ours.owner), rows, resamples=resamples)
     report: dict[str, float] = {}
     for name, gain in gains.items():
-        report |= metric_entry(name, 100 * float(gain.mean()), drawn[name])
+        report |= metric_entry(name, 100 * gain.mean(), drawn[name])
     return report
 
 
 def recalls(ranked: Ranks) -> dict[str, float]:
     """The six recalls in percent, without intervals: the score by which an epoch is chosen."""
+    return {name: round(100 * float(hit.mean()), 2) for name, hit in _hits(ranked).items()}
+
+
+def _hits(ranked: Ranks) -> dict[str, np.ndarray]:
+    """Each recall as bool values of all images [N] or all captions [M]."""
     directions = (("image_to_text", ranked.image), ("text_to_image", ranked.text))
-    return {f"{name}_r{k}": round(100 * float((rank <= k).mean()), 2) for name, rank in directions for k in RECALL_AT}
+    return {f"{name}_r{k}": rank <= k for name, rank in directions for k in RECALL_AT}
 
 
-def _mean_over_captions(ranked: Ranks) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """(R,) means of values [M] over captions, from counts (R, N) of images: a caption is drawn with its image."""
-    captions_of = np.bincount(ranked.owner, minlength=len(ranked.image))
-
-    def mean(counts: np.ndarray, values: np.ndarray) -> np.ndarray:
-        sums = np.bincount(ranked.owner, weights=values.astype(float), minlength=len(captions_of))
-        return (counts @ sums) / (counts @ captions_of)
-
-    return mean
+def _percent(counts: np.ndarray, values: Mapping[str, np.ndarray], owner: np.ndarray) -> dict[str, np.ndarray]:
+    """(R,) means in percent over images, or over captions, from counts (R, N) of images: a caption is drawn with its image."""
+    captions_of = np.bincount(owner, minlength=counts.shape[1])
+    means = {}
+    for name, value in values.items():
+        if name.startswith("image_to_text"):
+            means[name] = 100 * bootstrap.mean(counts, value)
+        else:
+            sums = np.bincount(owner, weights=value.astype(float), minlength=counts.shape[1])
+            means[name] = 100 * ((counts @ sums) / (counts @ captions_of))
+    return means
 
 
 def _weighted_median(counts: np.ndarray, values: np.ndarray, owner: np.ndarray) -> np.ndarray:

@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 
 from models import evaluation_files, weights
-from training.multitask import data, manifest
+from training.multitask import data, manifest, train
 from training.multitask.config import MultitaskConfig, load
 
 Metrics = dict[str, Any]
-Keys = dict[
-    tuple[Any, ...], np.ndarray
-]  # of the training rows, by what they depend on: a model and its ablations share them
+Keys = dict[tuple[Any, ...], np.ndarray]
+"""Of the training rows, by what they depend on: a model and its ablations share them."""
 
 
 def compare(args: argparse.Namespace) -> str:
@@ -35,8 +34,10 @@ def compare(args: argparse.Namespace) -> str:
         if args.ablations:
             ablations = {each: _metrics_of(config.ablated(each), args, keys) for each in config.ablations}
             metrics |= {f"{name}, {ablation}": values for ablation, values in ablations.items()}
-            if not _is_dry_run(args) and _same_rows(weights.folder(name), config, args, keys):
-                save_ablations(name, ablations)
+            folder = weights.folder(name)
+            if folder.is_dir() and not _is_dry_run(args) and _same_rows(folder, config, args, keys):
+                named = [{"name": ablation, "figures": values} for ablation, values in ablations.items()]
+                evaluation_files.update_evaluation(folder, ablations=named)
     if args.json:
         Path(args.json).parent.mkdir(parents=True, exist_ok=True)
         Path(args.json).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
@@ -57,8 +58,6 @@ def _metrics_of(config: MultitaskConfig, args: argparse.Namespace, keys: Keys, *
         metrics = evaluation_files.read_json(folder, evaluation_files.METRICS)
         if metrics and _same_rows(folder, config, args, keys):
             return metrics
-    from training.multitask import train
-
     return train.run(config, args.data, out, train.RunOptions(limit=args.limit, ship=ship and not dry_run))
 
 
@@ -68,16 +67,9 @@ def _same_rows(folder: Path, config: MultitaskConfig, args: argparse.Namespace, 
         return True
     depends_on = config.data, config.tasks, config.image is None
     if depends_on not in keys:
-        keys[depends_on] = np.sort(data.read_rows(config, args.data, limit=args.limit).train_keys())
+        rows = data.read_rows(config, args.data, limit=args.limit)
+        keys[depends_on] = np.sort(rows.keys(rows.training))
     return np.array_equal(np.sort(evaluation_files.learned_keys(folder)), keys[depends_on])
-
-
-def save_ablations(name: str, ablations: dict[str, Metrics]) -> None:
-    """Writes the ablations beside the metrics of the model, where it has been trained."""
-    folder = weights.folder(name)
-    if folder.is_dir():
-        named = [{"name": ablation, "figures": metrics} for ablation, metrics in ablations.items()]
-        evaluation_files.update_evaluation(folder, ablations=named)
 
 
 def table(metrics_by_model: dict[str, Metrics]) -> str:

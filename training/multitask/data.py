@@ -1,52 +1,47 @@
-"""The rows of a multitask model with their targets and prepared inputs, and their folds."""
+"""The rows of a multitask model with their targets, their folds, and batches of their prepared inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+import lightning as L
 import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler
 
 from models import evaluation_files
 from models.errors import BadInput
 from models.evaluation_files import UNKNOWN
 from models.tokenizers.words import cleaned
+from training.backbones.base import TokenStore
 from training.datasets import registry as datasets
 from training.datasets.base import Row, usable_rows
 from training.engine.folds import group_folds, group_holdout, stratified_group_folds
-from training.multitask.builder import ModelBuilder
 from training.multitask.config import MultitaskConfig, ScheduleConfig
-from training.multitask.datamodule import Prepared
+from training.multitask.model import ModelBuilder
 from training.tasks import registry as tasks
 
 TRAIN, VALIDATION = 0, 1
 SPLITS = ("train", "validation")
+BUCKET_BATCHES = 16  # batches that are sorted by length together
+VALIDATION_FACTOR = 4  # validation batches are this much larger
 
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Rows that have a label for at least one task: `split` int [rows], `target` int64 [rows, all targets]."""
+    """Rows that have a label for at least one task, training rows first.
+
+    `split` int [rows] is TRAIN or VALIDATION; `target` int64 [rows, all targets].
+    """
 
     rows: list[Row]
     split: np.ndarray
     target: np.ndarray
     problems: list[str]
-
-    def train_keys(self) -> np.ndarray:
-        """`evaluation_files.row_key` of the training rows, uint64."""
-        return row_keys([row for row, split in zip(self.rows, self.split, strict=True) if split == TRAIN])
-
-
-@dataclass(frozen=True)
-class MultitaskData:
-    """All rows of a model, training rows first, with their prepared inputs; `split` is TRAIN or VALIDATION."""
-
-    rows: list[Row]
-    split: np.ndarray
-    prepared: Prepared
-    problems: list[str] = field(default_factory=list)
 
     @property
     def training(self) -> np.ndarray:
@@ -60,7 +55,51 @@ class MultitaskData:
 
     def keys(self, rows: np.ndarray) -> np.ndarray:
         """`evaluation_files.row_key` of these rows, uint64."""
-        return row_keys([self.rows[row] for row in rows])
+        return np.array(
+            [evaluation_files.row_key(self.rows[row].text, self.rows[row].image) for row in rows], np.uint64
+        )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The stores of the modalities that the model reads, which rows have them, and `target` int64 [rows, all targets]."""
+
+    image: TokenStore | None
+    text: TokenStore | None
+    has_image: np.ndarray
+    has_text: np.ndarray
+    target: np.ndarray
+    lengths: np.ndarray
+
+    def batch(self, rows: np.ndarray, modality_dropout: float = 0.0) -> dict[str, Tensor]:
+        """The inputs of `named_losses`; `modality_dropout` never takes a row's last modality."""
+        image = np.where(self.has_image[rows], rows, -1)
+        text = np.where(self.has_text[rows], rows, -1)
+        if modality_dropout and self.image is not None and self.text is not None:
+            dice = torch.rand(len(rows)).numpy()  # torch's generator: seeded with the rest, different in each process
+            image, text = (
+                np.where((dice < modality_dropout) & (text >= 0), -1, image),
+                np.where((dice >= 1 - modality_dropout) & (image >= 0), -1, text),
+            )
+        image_tokens, image_mask = _inputs(self.image, image)
+        text_tokens, text_mask = _inputs(self.text, text)
+        return {
+            "image": image_tokens, "image_mask": image_mask, "text": text_tokens, "text_mask": text_mask,
+            "target": torch.from_numpy(self.target[rows]),
+        }  # fmt: skip
+
+
+def _inputs(store: TokenStore | None, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    if store is None:
+        return torch.zeros(len(rows), 1, 1), torch.zeros(len(rows), 1, dtype=torch.bool)
+    return store.batch(rows)
+
+
+@dataclass(frozen=True)
+class MultitaskData(LabelledRows):
+    """The rows with their prepared inputs."""
+
+    prepared: Prepared
 
     def groups(self, rows: np.ndarray) -> np.ndarray:
         """The group of each of these rows; a row without one is a group of its own."""
@@ -78,7 +117,7 @@ def load(
 ) -> MultitaskData:
     """The rows of the folder, or the training rows given as `rows`, with prepared inputs and targets."""
     labelled = read_rows(builder.config, folder, limit=limit, rows=rows)
-    return MultitaskData(labelled.rows, labelled.split, prepare(builder, labelled), labelled.problems)
+    return MultitaskData(**vars(labelled), prepared=prepare(builder, labelled))
 
 
 def read_rows(
@@ -115,24 +154,18 @@ def read_rows(
     )  # fmt: skip
 
 
-def row_keys(rows: Sequence[Row]) -> np.ndarray:
-    """`evaluation_files.row_key` of each row, uint64."""
-    return np.array([evaluation_files.row_key(row.text, row.image) for row in rows], np.uint64)
-
-
 def prepare(builder: ModelBuilder, labelled: LabelledRows) -> Prepared:
     """Both modalities of these rows; an encoder that first learns from texts learns from those of training rows."""
     rows, config = labelled.rows, builder.config.text
     texts = [cleaned(row.text) if row.text and config and config.clean else row.text for row in rows]
-    image_store = text_store = None
-    if builder.image is not None:
-        image_store = builder.image.prepare([row.image for row in rows])
-    if builder.text is not None:
-        builder.text.learn_words([text for text, split in zip(texts, labelled.split, strict=True) if split == TRAIN])
-        text_store = builder.text.prepare(texts)
+    training_texts = [text for text, split in zip(texts, labelled.split, strict=True) if split == TRAIN]
+    stores = {}
+    for modality, encoder in builder.encoders.items():
+        encoder.learn_words(training_texts)
+        stores[modality] = encoder.prepare(texts if modality == "text" else [row.image for row in rows])
     return Prepared(
-        image_store,
-        text_store,
+        stores.get("image"),
+        stores.get("text"),
         np.array([row.image is not None for row in rows]),
         np.array([row.text is not None for row in rows]),
         labelled.target.astype(np.int64),
@@ -155,3 +188,62 @@ def fifths(data: MultitaskData, rows: np.ndarray, seed: int) -> np.ndarray:
     if len(np.unique(groups)) == 1:
         groups = np.arange(len(rows))
     return group_folds(groups, 5, np.random.default_rng(seed))
+
+
+class LengthBucketSampler(BatchSampler):
+    """Batches of rows of similar length, from buckets in whatever order `sampler` gives (Lightning may replace it)."""
+
+    def __init__(self, sampler: Sampler, batch_size: int, drop_last: bool, lengths: Sequence[int]) -> None:
+        super().__init__(sampler, batch_size, drop_last)
+        self.lengths = lengths
+
+    def __iter__(self) -> Iterator[list[int]]:
+        bucket: list[int] = []
+        for index in self.sampler:
+            bucket.append(index)
+            if len(bucket) == BUCKET_BATCHES * self.batch_size:
+                yield from self._batches(bucket)
+                bucket = []
+        yield from self._batches(bucket)
+
+    def _batches(self, bucket: list[int]) -> list[list[int]]:
+        by_length = sorted(bucket, key=lambda index: self.lengths[index])
+        batches = [by_length[start : start + self.batch_size] for start in range(0, len(by_length), self.batch_size)]
+        if len(batches) > 1 and len(batches[-1]) == 1 and self.batch_size > 2:  # batch norm learns nothing from one row
+            batches[-1].insert(0, batches[-2].pop())
+        if self.drop_last:
+            batches = [batch for batch in batches if len(batch) == self.batch_size]
+        return [batches[number] for number in torch.randperm(len(batches)).tolist()]
+
+
+class MultitaskDataModule(L.LightningDataModule):
+    """The loaders of a fold.
+
+    They are built in these hooks, and nowhere earlier, because Lightning records there what a batch sampler was built with:
+    over several devices it builds `LengthBucketSampler` again around each process's share of the rows.
+    """
+
+    def __init__(
+        self, data: Prepared, train_rows: np.ndarray, held_out_rows: np.ndarray, schedule: ScheduleConfig
+    ) -> None:
+        super().__init__()
+        self.data, self.train_rows, self.held_out_rows, self.schedule = data, train_rows, held_out_rows, schedule
+
+    def train_dataloader(self) -> DataLoader:
+        """The training rows in a new order each epoch, with modality dropout."""
+        rows, schedule = self.train_rows.tolist(), self.schedule
+        lengths = self.data.lengths[self.train_rows].tolist()
+        sampler = LengthBucketSampler(RandomSampler(rows), schedule.batch_size, False, lengths)
+        return DataLoader(
+            rows,
+            batch_sampler=sampler,
+            collate_fn=lambda batch: self.data.batch(np.asarray(batch), schedule.modality_dropout),
+        )
+
+    def val_dataloader(self) -> DataLoader:
+        """The held-out rows in their order."""
+        return DataLoader(
+            self.held_out_rows.tolist(),
+            batch_size=VALIDATION_FACTOR * self.schedule.batch_size,
+            collate_fn=lambda batch: self.data.batch(np.asarray(batch)),
+        )

@@ -1,4 +1,4 @@
-"""A trained multitask model as a folder of `weights/`: one graph of all its networks, which onnxruntime runs without torch."""
+"""What a run leaves: its own folder, and a folder of `weights/` with one graph of all networks, which needs no torch."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from typing import Any
 
 import onnx
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
-from models import weights
+from models import evaluation_files, weights
 from models.classifiers.heads import Head
 from models.encoders.base import GRID
 from training.backbones.base import Backbone
 from training.backbones.sentences import WIDTH
 from training.export import weights_folder
-from training.multitask.builder import ModelBuilder
-from training.multitask.model import MultitaskNetwork
+from training.export.cards import render_card
+from training.multitask.data import MultitaskData
+from training.multitask.evaluation import CrossValResult, Evaluation, confusion
+from training.multitask.model import ModelBuilder, MultitaskNetwork
 
 WORDS = "words.json"
 
@@ -58,7 +61,7 @@ class SingleModalityEnsemble(nn.Module):
 
 def graph(builder: ModelBuilder, networks: Sequence[MultitaskNetwork]) -> onnx.ModelProto:
     """Inputs `image`, `image_mask`, `text`, `text_mask`, as far as the model reads them; output `logits`."""
-    encoders = builder.encoders()
+    encoders = builder.encoders
     inputs: dict[str, Tensor] = {}
     axes: dict[str, dict[int, str]] = {}
     for modality, encoder in encoders.items():
@@ -68,7 +71,9 @@ def graph(builder: ModelBuilder, networks: Sequence[MultitaskNetwork]) -> onnx.M
     copies = [copy.deepcopy(network).eval() for network in networks]
     for network in copies:
         network.align = nn.ModuleDict()  # of use in training only
-    fronts = {name: front for name, encoder in encoders.items() if (front := encoder.front) is not None}
+    fronts: dict[str, nn.Module] = {
+        name: encoder.front for name, encoder in encoders.items() if encoder.front is not None
+    }
     module: nn.Module = Ensemble(copies, fronts)
     if len(encoders) == 1:
         module = SingleModalityEnsemble(module, next(iter(encoders)))  # type: ignore[arg-type]
@@ -95,7 +100,8 @@ def write(
     """Writes `weights/NAME/` with graph, tensors, configuration, metrics and card."""
     config = builder.config
     hashes = {}
-    words = builder.text and builder.text.words
+    text = builder.encoders.get("text")
+    words = text and text.words
     if words is not None:
         folder = weights.output_folder(config.name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +109,7 @@ def write(
         hashes[WORDS] = weights.sha256(folder / WORDS)
     inputs: dict[str, dict[str, Any]] = {
         modality: {"reads": encoder.input_kind, "encoder": encoder.spec.encoder, **encoder.card}
-        for modality, encoder in builder.encoders().items()
+        for modality, encoder in builder.encoders.items()
     }
     if config.text is not None and config.text.clean:
         inputs["text"]["clean"] = True
@@ -126,3 +132,51 @@ def write(
         graph=ensemble,
         bits=config.bits,
     )
+
+
+@rank_zero_only
+def write_run(
+    builder: ModelBuilder, data: MultitaskData, result: CrossValResult, evaluation: Evaluation, out: Path, *, ship: bool
+) -> None:
+    """Writes the run's folder, then, to `ship` it, the same with the networks' graph into `weights/NAME/`.
+
+    A model with an encoder that the app cannot run does not ship. The run is complete before the graph is made, which may fail.
+    """
+    config, metrics = builder.config, evaluation.metrics
+    readme = render_card(
+        "multitask",
+        config=config,
+        measured_with=builder.measured_with,
+        parameters=sum(parameter.numel() for parameter in result.networks[0].parameters()),
+        networks=len(result.networks),
+        trained_on_rows=metrics["trained_on_rows"],
+        tasks={name: values for name, values in metrics.items() if isinstance(values, dict) and "macro_f1" in values},
+    )
+    _write_evaluation(out, builder, data, result, evaluation)
+    confusions = {f"{each.head.name}, {each.rows}": confusion(each) for each in evaluation.predictions}
+    for name, content in (("metrics", metrics), ("config", asdict(config)), ("confusion", confusions)):
+        evaluation_files.write_json(out, f"{name}.json", content)
+    (out / "README.md").write_text(readme, encoding="utf-8")
+    if not ship:
+        return
+    if towers := [each.spec.encoder for each in builder.encoders.values() if each.input_kind == "hub"]:
+        reason = f"with {' and '.join(towers)}, which the app cannot run (it can run mini)"
+        print(f"Trained {reason}: all of it is in {out}, and weights/{config.name} stays as it was.")
+    else:
+        folder = write(builder, evaluation.heads, graph(builder, result.networks), metrics, readme)
+        _write_evaluation(folder, builder, data, result, evaluation)
+
+
+def _write_evaluation(
+    folder: Path, builder: ModelBuilder, data: MultitaskData, result: CrossValResult, evaluation: Evaluation
+) -> None:
+    """`evaluation.json` and `predictions.npz`; ablations that the folder has already are kept."""
+    config = builder.config
+    on_validation = [each for each in evaluation.predictions if each.rows == evaluation_files.VALIDATION]
+    others = [each for each in evaluation.predictions if each.rows != evaluation_files.VALIDATION]
+    before = {key: value for key, value in evaluation_files.read_evaluation(folder).items() if key == "ablations"}
+    evaluation_files.write_predictions(
+        folder, others, data.keys(data.training), validation=on_validation, **before,
+        title=config.title, summary=config.summary, data=config.data, measured_with=builder.measured_with,
+        curves=result.curves, problems=data.problems,
+    )  # fmt: skip

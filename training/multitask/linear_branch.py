@@ -19,7 +19,7 @@ from models.fusion.base import masked_mean
 from training.calibration.decision_rules import split_by_head
 from training.engine.linear_branch import LinearBranch
 from training.multitask.config import LinearBranchConfig
-from training.multitask.datamodule import Prepared
+from training.multitask.data import Prepared
 
 BATCH_SIZE = 256
 MIN_STD = 1e-4

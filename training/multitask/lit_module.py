@@ -13,13 +13,13 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
-from models.classifiers.heads import Head, columns
-from training.calibration.decision_rules import split_by_head
+from models.classifiers.heads import Head
+from training.calibration.decision_rules import by_head
 from training.engine import losses
 from training.engine.schedules import linear_with_warmup, step_every_batch
 from training.engine.trainer import LOG, Monitor, build_trainer, curve_by_epoch
 from training.multitask.config import MultitaskConfig
-from training.multitask.datamodule import MultitaskDataModule, Prepared
+from training.multitask.data import MultitaskDataModule, Prepared
 from training.multitask.model import MultitaskNetwork, named_losses
 
 LOG_EVERY_N_STEPS = 10
@@ -64,11 +64,9 @@ class LitMultitask(L.LightningModule):
         # Every process measures all rows, so that all stop alike; a few rows count twice where they do not share out evenly.
         logits, targets = (tensor.reshape(-1, tensor.shape[-1]) for tensor in self.all_gather(batches))
         metrics: dict[str, float] = {}
-        for head, where, target in zip(
-            self.tasks, columns(self.tasks), split_by_head(self.tasks, targets), strict=True
-        ):
-            loss = losses.loss(head, logits[:, where], target, self.class_weights[head.name])
-            by_name = {"validation_loss": float(loss), **_metrics(head, logits[:, where], target)}
+        for head, head_logits, target in by_head(self.tasks, logits, targets):
+            loss = losses.loss(head, head_logits, target, self.class_weights[head.name])
+            by_name = {"validation_loss": float(loss), **_metrics(head, head_logits, target)}
             metrics |= {f"{name}_{head.name}": value for name, value in by_name.items()}
         for name in ("validation_loss", "macro_f1", "accuracy"):
             metrics[name] = float(np.mean([metrics[f"{name}_{head.name}"] for head in self.tasks]))

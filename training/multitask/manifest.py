@@ -10,6 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from models import evaluation_files
 from models.errors import BadInput
 from training.multitask.config import MultitaskConfig
 
@@ -25,17 +28,15 @@ def describe(config: MultitaskConfig, measured_with: Mapping[str, str], limit: i
 def trained_settings(config: MultitaskConfig) -> dict[str, Any]:
     """The settings that the networks depend on, as JSON has them."""
     settings = {key: value for key, value in asdict(config).items() if key not in UNTRAINED}
-    plain: dict[str, Any] = json.loads(json.dumps(settings))
-    return plain
+    return dict(json.loads(json.dumps(settings)))
 
 
 def read(out: Path) -> dict[str, Any]:
     """The manifest of the run in this folder, empty where there is none that can be read."""
     try:
-        manifest: dict[str, Any] = json.loads((out / FILE).read_text(encoding="utf-8"))
+        return evaluation_files.read_json(out, FILE)
     except (OSError, ValueError):
         return {}
-    return manifest
 
 
 def check(out: Path, manifest: Mapping[str, Any]) -> None:
@@ -70,11 +71,5 @@ def begin(out: Path, manifest: Mapping[str, Any], *, resume: bool) -> None:
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by dotted name: {"schedule": {"epochs": 3}} as {"schedule.epochs": 3}, the configuration's without its name."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            prefix = "" if name == "config" else f"{name}."
-            flat |= {f"{prefix}{key}": inner for key, inner in _flat(value).items()}
-        else:
-            flat[name] = value
-    return flat
+    (flat,) = pd.json_normalize(dict(values)).to_dict("records")
+    return {str(name).removeprefix("config."): value for name, value in flat.items()}

@@ -1,20 +1,28 @@
-"""Encoders, fusion, linear branch and heads as one torch module, and its losses by name."""
+"""A multitask model: encoders, fusion, linear branch and heads as one torch module, and its losses by name."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from models.classifiers.heads import Head, columns
+from models.classifiers.heads import Head
+from models.fusion import registry as fusions
 from models.fusion.sides import State
-from training.calibration.decision_rules import split_by_head
+from training.backbones import registry as backbones
+from training.backbones.base import Backbone, BackboneUnavailable, Modality
+from training.calibration.decision_rules import by_head
 from training.engine import losses
 from training.engine.linear_branch import LinearBranch
-from training.multitask.config import ScheduleConfig
+from training.multitask.config import EncoderConfig, MultitaskConfig, ScheduleConfig
+from training.tasks import registry as tasks
 
+MEAN_TOKEN_INPUTS = {"mini", "pieces"}  # inputs that are tokens already, so that a linear branch can read their mean
 ALIGN_WIDTH = 64  # of the space in which the contrastive loss compares
 ALIGNED_PAIRS = (("image", "text"), ("image", "fused"), ("text", "fused"))
 
@@ -47,12 +55,6 @@ class MultitaskNetwork(nn.Module):
             for name, width_in in (("image", token_width), ("text", token_width), ("fused", width)):
                 self.align[name] = nn.Linear(width_in, ALIGN_WIDTH)
 
-    @torch.no_grad()
-    def zero_heads(self) -> None:
-        """Lets the network begin by adding nothing to its linear branch."""
-        for parameter in self.heads.parameters():
-            parameter.zero_()
-
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
         """Logits (B, all heads)."""
         return self.logits_and_state(image, image_mask, text, text_mask)[0]
@@ -71,6 +73,62 @@ class MultitaskNetwork(nn.Module):
         return torch.cat([head(fused) for head in self.heads], dim=-1).float() + branch, state
 
 
+@dataclass(frozen=True)
+class ModelBuilder:
+    """What the networks of all folds have in common: configuration, uncalibrated heads, and encoders by modality.
+
+    `measured_with` names each modality's encoder, or its stand-in.
+    """
+
+    config: MultitaskConfig
+    heads: tuple[Head, ...]
+    encoders: dict[Modality, Backbone]
+    measured_with: dict[str, str]
+
+    def network(self) -> MultitaskNetwork:
+        """A network with fresh fusion and heads; encoders start from their own weights."""
+        config, branch = self.config, None
+        widths = {modality: encoder.width for modality, encoder in self.encoders.items()}
+        fusion = fusions.build(config.fusion.name, widths.get("image"), widths.get("text"), config.fusion.options)
+        modules = {modality: copy.deepcopy(encoder.module) for modality, encoder in self.encoders.items()}
+        readable = [name for name, encoder in self.encoders.items() if encoder.input_kind in MEAN_TOKEN_INPUTS]
+        if config.linear_branch and readable:
+            branch = LinearBranch({name: widths[name] for name in readable}, sum(head.logits for head in self.heads))
+        sides = modules.get("image"), modules.get("text")
+        network = MultitaskNetwork(*sides, fusion, self.heads, branch, align=config.schedule.align_weight > 0)
+        if config.linear_branch and branch is not None and not config.linear_branch.after_training:
+            for parameter in network.heads.parameters():
+                nn.init.zeros_(parameter)  # the network begins by adding nothing to its linear branch
+        return network
+
+
+def build(config: MultitaskConfig, cache: Path) -> ModelBuilder:
+    """The model's encoders, or their fallbacks where they cannot be fetched, and its uncalibrated heads."""
+    encoders: dict[Modality, Backbone] = {}
+    measured_with: dict[str, str] = {}
+    sides: tuple[tuple[Modality, EncoderConfig | None], ...] = (("image", config.image), ("text", config.text))
+    for modality, spec in sides:
+        if spec is not None:
+            encoders[modality], measured_with[modality] = _encoder(modality, spec, cache)
+    heads = tuple(task.head for name in config.tasks for task in tasks.head_tasks(name))
+    return ModelBuilder(config, heads, encoders, measured_with)
+
+
+def _encoder(modality: Modality, config: EncoderConfig, cache: Path) -> tuple[Backbone, str]:
+    """The encoder, and its spec or what stands in for it, which is printed: hours of training follow."""
+    try:
+        encoder, measured_with = backbones.build(modality, config, cache), config.encoder
+    except BackboneUnavailable as error:
+        if config.fallback is None:
+            raise
+        print(error)
+        encoder = backbones.build(modality, config.fallback, cache)
+        how = "in its place" if encoder.pretrained else "from scratch"
+        measured_with = f"{config.fallback.encoder} {how} (the recipe's {config.encoder} could not be fetched)"
+    print(f"{'Pictures' if modality == 'image' else 'Words'} are measured with {measured_with}.", flush=True)
+    return encoder, measured_with
+
+
 def named_losses(
     network: MultitaskNetwork,
     batch: Mapping[str, Tensor],
@@ -81,8 +139,8 @@ def named_losses(
     """The losses of a batch: one a task, and `align` and `balance` where the schedule gives them a weight."""
     logits, state = network.logits_and_state(batch["image"], batch["image_mask"], batch["text"], batch["text_mask"])
     by_name = {
-        head.name: losses.loss(head, logits[:, where], target, class_weights[head.name], schedule.label_smoothing)
-        for head, where, target in zip(heads, columns(heads), split_by_head(heads, batch["target"]), strict=True)
+        head.name: losses.loss(head, head_logits, target, class_weights[head.name], schedule.label_smoothing)
+        for head, head_logits, target in by_head(heads, logits, batch["target"])
     }
     if schedule.align_weight and state.image is not None and state.text is not None:
         both = batch["image_mask"].any(1) & batch["text_mask"].any(1)
@@ -114,8 +172,3 @@ def balance(gates: Tensor) -> Tensor:
     """0 where all experts get the same share of the batch, up to experts - 1 (importance loss, Shazeer et al. 2017)."""
     importance = gates.float().mean(0)  # (experts,)
     return importance.var(unbiased=False) / importance.mean().square()
-
-
-def count_parameters(module: nn.Module) -> int:
-    """The number of parameters, trained or not."""
-    return sum(parameter.numel() for parameter in module.parameters())

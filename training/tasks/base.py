@@ -170,11 +170,6 @@ def unknown_label(row: Row, label: object, target: str, known: Iterable[object])
     return BadInput(f"Row {row.id}: {label!r} is no answer to {target}, which knows {', '.join(map(str, known))}.")
 
 
-def yes_or_no(name: str, no: str, yes: str) -> Question:
-    """A target of two classes, the positive one second."""
-    return Question(name, (no, yes))
-
-
 def label_names(row: Row, known: Sequence[str]) -> tuple[str, ...]:
     """The one label of a row, or its several; `BadInput` for one that is not known."""
     names = row.label if isinstance(row.label, tuple) else (row.label,)

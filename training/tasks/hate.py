@@ -17,6 +17,7 @@ from models.weights import Card
 from training.datasets.base import Row
 from training.datasets.harmeme import HARMEME
 from training.datasets.published import RELIGIOUS_HATEFUL
+from training.metrics import classification
 from training.tasks import inputs
 from training.tasks.base import AppTask, EvalOptions, EvalResult, threshold_rule
 
@@ -26,55 +27,32 @@ if TYPE_CHECKING:
 CLASSES = {"hate": ("not_hateful", "hateful"), "harm": ("not_harmful", "harmful")}
 
 
-def predict_hate(rows: Sequence[Row], options: EvalOptions, analyzer: Analyzer | None = None) -> EvalResult:
-    """Verdicts by the bands; accuracy and F1 are at the classifier's own threshold on the probability."""
-    analyzer = analyzer or inputs.load_analyzer(options.profile)
-    notes: Counter[str] = Counter()
-    verdicts = inputs.score_memes(inputs.memes(rows, options, analyzer.reader, notes), analyzer.score, len(rows))
-    predictions: dict[str, list[Any]] = {
-        "probability": [verdict.probability for verdict in verdicts],
-        "label": [verdict.label for verdict in verdicts],
-    }
-    return _measure(rows, predictions, analyzer.threshold("hate"), notes, predictions["label"])
+def predict(task: str, rows: Sequence[Row], options: EvalOptions, analyzer: Analyzer | None = None) -> EvalResult:
+    """`label` of `hate` is the verdict by the bands, that of `harm`, which has none, by the threshold on the probability.
 
-
-def predict_harm(rows: Sequence[Row], options: EvalOptions, analyzer: Analyzer | None = None) -> EvalResult:
-    """Without bands, so `label` is harmful or not_harmful by the threshold."""
-    analyzer = analyzer or inputs.load_analyzer(options.profile)
-    notes: Counter[str] = Counter()
-    harms = inputs.score_memes(inputs.memes(rows, options, analyzer.reader, notes), analyzer.harm, len(rows))
-    threshold = analyzer.threshold("harm")
-    predictions: dict[str, list[Any]] = {
-        "probability": [harm.probability for harm in harms],
-        "label": [CLASSES["harm"][harm.probability >= threshold] for harm in harms],
-    }
-    return _measure(rows, predictions, threshold, notes)
-
-
-def _measure(
-    rows: Sequence[Row],
-    predictions: dict[str, list[Any]],
-    threshold: float,
-    notes: Counter[str],
-    verdicts: Sequence[str] | None = None,
-) -> EvalResult:
-    """The predictions with their targets, and the metrics of the rows that have a label."""
-    from training.metrics import classification  # loads torch
-
+    Accuracy and F1 of both are at the threshold. Raises `BadInput` for a label that is neither 0 nor 1.
+    """
     for row in rows:
         if row.label not in {None, 0, 1}:
             raise BadInput(f"The column label must hold 0 or 1, but row {row.id} has {row.label!r}.")
-    result = EvalResult(
-        predictions | {"target": [row.label for row in rows]}, notes=notes, settings={"threshold": threshold}
-    )
+    analyzer = analyzer or inputs.load_analyzer(options.profile)
+    threshold, notes = analyzer.threshold(task), Counter[str]()
+    memes = inputs.memes(rows, options, analyzer.reader, notes)
+    if task == "hate":
+        verdicts = inputs.score_memes(memes, analyzer.score, len(rows))
+        probs, labels = [verdict.probability for verdict in verdicts], [verdict.label for verdict in verdicts]
+    else:
+        probs = [harm.probability for harm in inputs.score_memes(memes, analyzer.harm, len(rows))]
+        labels = [CLASSES["harm"][prob >= threshold] for prob in probs]
+    predictions: dict[str, list[Any]] = {"probability": probs, "label": labels, "target": [row.label for row in rows]}
+    result = EvalResult(predictions, notes=notes, settings={"threshold": threshold})
     labelled = [number for number, row in enumerate(rows) if row.label is not None]
     if labelled:
-        result.metrics = classification.binary(
-            [int(rows[number].label) for number in labelled],  # type: ignore[arg-type]  # 0 or 1, as checked above
-            [predictions["probability"][number] for number in labelled],
-            threshold=threshold,
-            verdicts=[verdicts[number] for number in labelled] if verdicts else None,
+        y_true, y_prob, shown = (
+            [column[number] for number in labelled] for column in (predictions["target"], probs, labels)
         )
+        verdicts_shown = shown if task == "hate" else None
+        result.metrics = classification.binary(y_true, y_prob, threshold=threshold, verdicts=verdicts_shown)
     return result
 
 
@@ -96,10 +74,14 @@ TASKS = (
         name="hate",
         title="Is a meme hateful",
         dataset=RELIGIOUS_HATEFUL,
-        predict=predict_hate,
+        predict=partial(predict, "hate"),
         head=partial(saved_head, "hate"),
     ),
     verdict_task(
-        name="harm", title="Is a meme harmful", dataset=HARMEME, predict=predict_harm, head=partial(saved_head, "harm")
+        name="harm",
+        title="Is a meme harmful",
+        dataset=HARMEME,
+        predict=partial(predict, "harm"),
+        head=partial(saved_head, "harm"),
     ),
 )

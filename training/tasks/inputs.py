@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from PIL import Image
@@ -23,16 +23,9 @@ if TYPE_CHECKING:
     from models.analyzer import Analyzer
 
 BATCH_SIZE = 32
+EMPTY_MEME = cast(Meme, SimpleNamespace(image=None, caption=Caption()))
+"""Has the two fields of a `Meme` that scoring reads. A `Meme` refuses to be empty; a row may be."""
 Item = TypeVar("Item")
-Prediction = TypeVar("Prediction")
-
-
-@dataclass(frozen=True)
-class EmptyMeme:
-    """Has the two fields of a `Meme` that scoring reads. A `Meme` refuses to be empty; a row may be."""
-
-    image: None = None
-    caption: Caption = field(default_factory=Caption)
 
 
 def load_analyzer(profile: str) -> Analyzer:
@@ -92,16 +85,14 @@ def images(rows: Sequence[Row], notes: Counter[str]) -> Iterator[tuple[int, Imag
             yield number, image
 
 
-def score_memes(
-    items: Iterator[Meme | None], score: Callable[[Sequence[Meme]], list[Prediction]], count: int
-) -> list[Prediction]:
+def score_memes(items: Iterator[Meme | None], score: Callable[[Sequence[Meme]], list[Any]], count: int) -> list[Any]:
     """One prediction for each row; rows with nothing share the prediction for an empty meme."""
-    empty: list[Prediction] = []
+    empty: list[Any] = []
 
-    def predict(batch: Sequence[Meme | None]) -> list[Prediction]:
+    def predict(batch: Sequence[Meme | None]) -> list[Any]:
         scored = iter(score([meme for meme in batch if meme is not None]))
         if None in batch and not empty:
-            empty.extend(score([cast(Meme, EmptyMeme())]))
+            empty.extend(score([EMPTY_MEME]))
         return [empty[0] if meme is None else next(scored) for meme in batch]
 
     return batched(items, predict, count)

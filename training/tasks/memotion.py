@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from models.classifiers.heads import Question
 from training.datasets.base import Row
 from training.datasets.memotion import ASPECTS, MEMOTION
-from training.tasks.base import HeadTask, TaskGroup, unknown_label, yes_or_no
+from training.tasks.base import HeadTask, TaskGroup, unknown_label
 
 SENTIMENTS = ("negative", "neutral", "positive")
 GRADES = ("very_negative", "negative", "neutral", "positive", "very_positive")
@@ -19,7 +20,7 @@ LEVELS = {
 }
 """Each aspect's levels from the lowest on."""
 COLUMNS = dict(zip(LEVELS, ASPECTS, strict=False))  # the column of `offence` is `offensive`
-MODEL = "memotion_gmu"
+declared: dict[str, Any] = {"dataset": MEMOTION, "model": "memotion_gmu"}
 
 
 def _level(row: Row, aspect: str) -> str | None:
@@ -55,11 +56,10 @@ def type_labels(row: Row) -> Sequence[str | None]:
 
 INTENSITIES = tuple(
     HeadTask(
+        **declared,
         name=f"memotion-{aspect}",
         title=f"How strong: {aspect}",
-        dataset=MEMOTION,
         columns=(COLUMNS[aspect],),
-        model=MODEL,
         kind="ordinal" if len(levels) > 2 else "binary",
         targets=(Question(aspect, levels),),
         labels=lambda row, aspect=aspect: [_level(row, aspect)],  # type: ignore[misc]
@@ -69,41 +69,37 @@ INTENSITIES = tuple(
 
 TASKS = (
     HeadTask(
+        **declared,
         name="memotion-sentiment",
         title="Overall sentiment of a meme",
-        dataset=MEMOTION,
         columns=("overall_sentiment",),
-        model=MODEL,
         kind="single",
         targets=(Question("sentiment", SENTIMENTS),),
         labels=sentiment_labels,
     ),
     HeadTask(
+        **declared,
         name="memotion-types",
         title="Is a meme meant to be funny, sarcastic, offensive, motivational",
-        dataset=MEMOTION,
         columns=tuple(COLUMNS.values()),
-        model=MODEL,
         kind="multi",
-        targets=tuple(yes_or_no(aspect, levels[0], aspect) for aspect, levels in LEVELS.items()),
+        targets=tuple(Question(aspect, (levels[0], aspect)) for aspect, levels in LEVELS.items()),
         labels=type_labels,
     ),
     TaskGroup(
+        **declared,
         name="memotion-intensity",
         title="How funny, sarcastic, offensive and motivational a meme is",
-        dataset=MEMOTION,
         columns=tuple(COLUMNS.values()),
-        model=MODEL,
         members=INTENSITIES,
     ),
     HeadTask(
+        **declared,
         name="memotion-polarity",
         title="Positive against negative; neutral memes are left out",
-        dataset=MEMOTION,
         columns=("overall_sentiment",),
-        model=MODEL,
         kind="binary",
-        targets=(yes_or_no("polarity", "negative", "positive"),),
+        targets=(Question("polarity", ("negative", "positive")),),
         labels=polarity_labels,
     ),
 )

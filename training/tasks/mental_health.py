@@ -1,4 +1,9 @@
-"""Mental-health memes: AxiOM (one anxiety category each) and RESTORE (any of the depression categories)."""
+"""What memes and posts say of mental health: stress (Dreaddit), anxiety (AxiOM), depression (RESTORE), and whom a meme harms.
+
+- Dreaddit (Turcan and McKeown 2019): stress in forum posts, and which of five domains of forums a post is from.
+- AxiOM: one anxiety category each. RESTORE: any of the depression categories.
+- HarMeme's `target` (Pramanick et al. 2021): whom a harmful meme is aimed at; nobody where it is not harmful.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,14 @@ from collections.abc import Sequence
 
 from models.classifiers.heads import Question
 from training.datasets.base import Row
+from training.datasets.dreaddit import DREADDIT
+from training.datasets.harmeme import HARMEME
 from training.datasets.mental_health import AXIOM, RESTORE
-from training.tasks.base import HeadTask, unknown_label, yes_or_no
+from training.tasks.base import HeadTask, unknown_label
 
+STRESS = {0: "no_stress", 1: "stress"}
+DOMAINS = ("abuse", "anxiety", "financial", "ptsd", "social")
+TARGETS = ("nobody", "individual", "organization", "community", "society")
 ANXIETY = (
     "nervousness", "lack_of_worry_control", "excessive_worry", "difficulty_relaxing", "restlessness", "irritability",
     "impending_doom",
@@ -29,9 +39,13 @@ def class_name(name: object) -> str:
     return MISSPELT.get(joined, joined)
 
 
-def anxiety_labels(row: Row) -> Sequence[str | None] | None:
-    """The one category."""
-    return None if row.label is None else [class_name(row.label)]
+def stress_labels(row: Row) -> Sequence[str | None] | None:
+    """The file has 0 and 1."""
+    if row.label is None:
+        return None
+    if row.label not in STRESS:
+        raise unknown_label(row, row.label, "stress", STRESS)
+    return [STRESS[row.label]]  # type: ignore[index]  # a key, as was looked up
 
 
 def depression_labels(row: Row) -> Sequence[str | None] | None:
@@ -45,7 +59,35 @@ def depression_labels(row: Row) -> Sequence[str | None] | None:
     return [name if name in names else f"not_{name}" for name in DEPRESSION]
 
 
+def target_labels(row: Row) -> Sequence[str | None] | None:
+    """Without a target: nobody where the row is labelled not harmful, unknown otherwise."""
+    target = row.details.get("target")
+    if isinstance(target, str) and target:
+        return [target]
+    return ["nobody"] if row.label == 0 else None
+
+
 TASKS = (
+    HeadTask(
+        name="stress",
+        title="Is a post written under stress",
+        dataset=DREADDIT,
+        columns=("stress",),
+        model="mental_health_stress",
+        kind="binary",
+        targets=(Question("stress", ("no_stress", "stress")),),
+        labels=stress_labels,
+    ),
+    HeadTask(
+        name="stress-domain",
+        title="Which of five domains a post is from",
+        dataset=DREADDIT,
+        columns=("domain",),
+        model="mental_health_domain",
+        kind="single",
+        targets=(Question("domain", DOMAINS),),
+        labels=lambda row: [row.details["domain"]] if row.details.get("domain") else None,
+    ),
     HeadTask(
         name="axiom",
         title="Which symptom of anxiety a meme shows",
@@ -54,7 +96,7 @@ TASKS = (
         model="mental_health_axiom",
         kind="single",
         targets=(Question("anxiety", ANXIETY),),
-        labels=anxiety_labels,
+        labels=lambda row: None if row.label is None else [class_name(row.label)],
     ),
     HeadTask(
         name="restore",
@@ -63,7 +105,17 @@ TASKS = (
         columns=("label",),
         model="mental_health_restore",
         kind="multi",
-        targets=tuple(yes_or_no(name, f"not_{name}", name) for name in DEPRESSION),
+        targets=tuple(Question(name, (f"not_{name}", name)) for name in DEPRESSION),
         labels=depression_labels,
+    ),
+    HeadTask(
+        name="target",
+        title="Whom a meme is aimed at",
+        dataset=HARMEME,
+        columns=("target",),
+        model="mental_health_target",
+        kind="single",
+        targets=(Question("target", TARGETS),),
+        labels=target_labels,
     ),
 )

@@ -79,11 +79,11 @@ def test_a_question_that_no_row_answers_stays_uncalibrated() -> None:
     logs, target = rows(600)
     head = Head("t", "multi", (Question("q", ("no", "q")), Question("r", ("no", "r"))))
     logits = logs[:, :2]
-    asked = np.stack([(target > 0).astype(int), np.full(600, UNKNOWN)], axis=1)
-    fitted = decision_rules.fit_rules(head, logits, asked)
+    targets = np.stack([(target > 0).astype(int), np.full(600, UNKNOWN)], axis=1)
+    fitted = decision_rules.fit_rules(head, logits, targets)
     assert fitted.rules[1] == decision_rules.Rule()
     assert fitted.rules[0] != decision_rules.Rule()
-    again = decision_rules.refit_offsets(fitted, logits, decision_rules.class_priors(asked, head))
+    again = decision_rules.refit_offsets(fitted, logits, decision_rules.class_priors(targets, head))
     assert again.rules[1] == decision_rules.Rule()
-    nested = decision_rules.cross_fit_rules([head], logits, asked, np.arange(600) % 2)
-    assert [one.rules[1] for [one] in nested] == [decision_rules.Rule()] * 2
+    nested = decision_rules.cross_fit_rules([head], logits, targets, np.arange(600) % 2)
+    assert [fitted_head.rules[1] for [fitted_head] in nested] == [decision_rules.Rule()] * 2

@@ -15,7 +15,7 @@ from models.emotions.affect import Affect
 from tests.conftest import drawn
 from tests.fakes import FakeSpace
 from training.cli import main
-from training.tasks import flickr8k, oasis
+from training.tasks import emotions, flickr8k
 
 COLOURS = {"red": (250, 5, 5), "green": (5, 250, 5), "blue": (5, 5, 250)}
 
@@ -62,7 +62,7 @@ def test_retrieval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_affect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oasis, "AffectReader", Bright)
+    monkeypatch.setattr(emotions, "AffectReader", Bright)
     images = [drawn(colour=(value, 0, 255 - value)) for value in (0, 60, 120, 180, 240)]
     report, predictions = run(
         "oasis",

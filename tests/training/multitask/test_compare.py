@@ -22,8 +22,8 @@ NAME = "mental_health_target"
 
 
 def figures(score: float) -> dict[str, Any]:
-    one = {"macro_f1": score, "macro_f1_low": score - 0.1, "macro_f1_high": score + 0.1, "macro_f1_majority": 0.16}
-    return {"target, out of fold": {"rows": 90, "accuracy": 0.5, **one}, "seconds": 3}
+    metrics = {"macro_f1": score, "macro_f1_low": score - 0.1, "macro_f1_high": score + 0.1, "macro_f1_majority": 0.16}
+    return {"target, out of fold": {"rows": 90, "accuracy": 0.5, **metrics}, "seconds": 3}
 
 
 @pytest.fixture
@@ -32,11 +32,11 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path / "weights"))
     (tmp_path / "weights" / NAME).mkdir(parents=True)
     recipe = config.load(NAME)
-    for number, one in enumerate([recipe, *(recipe.ablated(name) for name in recipe.ablations)]):
-        folder = tmp_path / "runs" / one.name
+    for number, trained_config in enumerate([recipe, *(recipe.ablated(name) for name in recipe.ablations)]):
+        folder = tmp_path / "runs" / trained_config.name
         folder.mkdir(parents=True)
         (folder / "metrics.json").write_text(json.dumps(figures(0.4 - number / 100)))
-        made_as(folder, one)
+        made_as(folder, trained_config)
     return tmp_path / "runs"
 
 
@@ -48,23 +48,23 @@ def made_as(folder: Path, recipe: MultitaskConfig, limit: int | None = None) -> 
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[MultitaskConfig]:
     """The recipes that were trained instead of read; their runs are there then."""
-    found: list[MultitaskConfig] = []
+    configs: list[MultitaskConfig] = []
 
     def run(recipe: MultitaskConfig, _: str | None, out: Path, options: train.RunOptions) -> dict[str, Any]:
         assert not options.ship  # weights that are there stay
-        found.append(recipe)
+        configs.append(recipe)
         out.mkdir(exist_ok=True)
         (out / "metrics.json").write_text(json.dumps(figures(0.9)))
         made_as(out, recipe, options.limit)
         return figures(0.9)
 
     monkeypatch.setattr(train, "run", run)
-    return found
+    return configs
 
 
-def kept(runs: Path) -> list[str]:
-    held = evaluation_files.read_evaluation(runs.parent / "weights" / NAME)
-    return [one["name"] for one in held.get("ablations", [])]
+def ablation_names(runs: Path) -> list[str]:
+    evaluation = evaluation_files.read_evaluation(runs.parent / "weights" / NAME)
+    return [ablation["name"] for ablation in evaluation.get("ablations", [])]
 
 
 def test_the_best_stands_first_with_interval_and_baseline(runs: Path, capsys: pytest.CaptureFixture) -> None:
@@ -75,8 +75,11 @@ def test_the_best_stands_first_with_interval_and_baseline(runs: Path, capsys: py
         f"| target, out of fold | {NAME} | 90 | 0.400 (0.300–0.500) | 0.160 | 0.500 |"
         == lines[next(number for number, line in enumerate(lines) if line.startswith("|---")) + 1]
     )
-    assert set(json.loads(out.read_text())) == {NAME, *(f"{NAME}, {one}" for one in config.load(NAME).ablations)}
-    assert kept(runs) == list(config.load(NAME).ablations)
+    assert set(json.loads(out.read_text())) == {
+        NAME,
+        *(f"{NAME}, {ablation}" for ablation in config.load(NAME).ablations),
+    }
+    assert ablation_names(runs) == list(config.load(NAME).ablations)
 
 
 @pytest.mark.parametrize("tried", [["--limit", "5"], ["--epochs", "1"], ["--folds", "2"]])
@@ -85,7 +88,7 @@ def test_a_dry_run_is_trained_apart_and_kept_nowhere(
 ) -> None:
     assert cli.main(["compare", NAME, "--ablations", "--out", str(runs), *tried]) == 0
     assert len(trained) == 1 + len(config.load(NAME).ablations)
-    assert kept(runs) == []
+    assert ablation_names(runs) == []
     for recipe in trained:  # the system's own run stays as it was
         assert json.loads((runs / recipe.name / "metrics.json").read_text()) != figures(0.9)
         assert json.loads((runs / f"{recipe.name}--dry-run" / "metrics.json").read_text()) == figures(0.9)
@@ -100,25 +103,25 @@ def test_a_dry_run_that_lies_there_is_no_figure_of_the_system(runs: Path, traine
     short = replace(recipe.ablated("without the words"), schedule=ScheduleConfig(epochs=1))
     made_as(runs / short.name, short)
     assert cli.main(["compare", NAME, "--ablations", "--out", str(runs)]) == 0
-    assert [one.name for one in trained] == [ablated.name, short.name]
+    assert [trained_config.name for trained_config in trained] == [ablated.name, short.name]
 
 
 def test_without_being_asked_no_ablation_is_looked_at(runs: Path, capsys: pytest.CaptureFixture) -> None:
     assert cli.main(["compare", NAME, "--out", str(runs)]) == 0
     assert "without" not in capsys.readouterr().out
-    assert kept(runs) == []
+    assert ablation_names(runs) == []
 
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
     """A data folder that holds the rows of these runs and no others."""
-    found = drawn("harmeme", 12)
+    drawn_rows = drawn("harmeme", 12)
     columns: dict[str, list[Any]] = {
-        "image_name": [row.id for row in found],
-        "text": [row.text for row in found],
-        "image": [row.image for row in found],
-        "label": [row.label for row in found],
-        "target": ["community" if row.label else None for row in found],
+        "image_name": [row.id for row in drawn_rows],
+        "text": [row.text for row in drawn_rows],
+        "image": [row.image for row in drawn_rows],
+        "label": [row.label for row in drawn_rows],
+        "target": ["community" if row.label else None for row in drawn_rows],
     }
     for part in ("train", "validation"):
         pq.write_table(pa.table(columns), tmp_path / f"harmeme.{part}.parquet")
@@ -126,7 +129,8 @@ def rows(tmp_path: Path) -> Path:
 
 
 def learned(folder: Path, rows: Path, *, other: bool = False) -> None:
-    keys = data.read_rows(config.load(NAME), rows).train_keys()
+    labelled = data.read_rows(config.load(NAME), rows)
+    keys = labelled.keys(labelled.training)
     np.savez(
         folder / evaluation_files.PREDICTIONS, **{evaluation_files.LEARNED: keys + np.uint64(1) if other else keys}
     )
@@ -140,7 +144,7 @@ def test_a_run_that_learned_from_other_rows_is_not_taken_for_one_on_these(
         learned(folder, rows, other=other)
     assert cli.main(["compare", NAME, "--ablations", "--out", str(runs), "--data", str(rows)]) == 0
     assert len(trained) == (1 + len(config.load(NAME).ablations) if other else 0)
-    assert kept(runs) == ([] if other else list(config.load(NAME).ablations))  # no ablation on other rows
+    assert ablation_names(runs) == ([] if other else list(config.load(NAME).ablations))  # no ablation on other rows
 
 
 def test_what_ships_counts_where_it_learned_from_these_rows(

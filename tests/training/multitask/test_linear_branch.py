@@ -14,7 +14,7 @@ from models.classifiers.heads import Head, Question
 from training.engine.linear_branch import LinearBranch
 from training.multitask import linear_branch
 from training.multitask.config import LinearBranchConfig
-from training.multitask.datamodule import Prepared
+from training.multitask.data import Prepared
 
 ROWS = 400
 YES = Question("a", ("no", "yes"))
@@ -52,7 +52,7 @@ def logits(data: Prepared, config: LinearBranchConfig) -> np.ndarray:
 
 
 def test_its_logits_are_those_of_a_ridge_regression(data: Prepared) -> None:
-    found = logits(data, LinearBranchConfig(alpha=2.0, text_scale=1.5))
+    branch_logits = logits(data, LinearBranchConfig(alpha=2.0, text_scale=1.5))
     values = (data.image.values, data.text.values)  # type: ignore[union-attr]
     image, text = ((value - value.mean(0)) / value.std(0) / np.sqrt(value.shape[1]) for value in values)
     features = np.concatenate([image, 1.5 * text], axis=1)
@@ -63,7 +63,7 @@ def test_its_logits_are_those_of_a_ridge_regression(data: Prepared) -> None:
         binary = column == 0
         start = np.log(frequency / (1 - frequency)) if binary else np.log(frequency)
         derivative = 1 / (frequency * (1 - frequency)) if binary else 1 / frequency
-        np.testing.assert_allclose(found[:, column], start + derivative * above, atol=2e-3)
+        np.testing.assert_allclose(branch_logits[:, column], start + derivative * above, atol=2e-3)
 
 
 def test_a_larger_alpha_shrinks_the_branch(data: Prepared) -> None:

@@ -18,7 +18,7 @@ from models.fusion import registry as fusions
 from training.cli import main
 from training.multitask import lit_module
 from training.multitask.config import EncoderConfig, FusionConfig, MultitaskConfig, ScheduleConfig
-from training.multitask.datamodule import MultitaskDataModule, Prepared
+from training.multitask.data import MultitaskDataModule, Prepared
 from training.multitask.lit_module import LitMultitask
 from training.multitask.model import MultitaskNetwork, named_losses
 
@@ -120,10 +120,10 @@ def test_alignment_reaches_its_layers_whatever_the_batch_holds(rows: Prepared, b
     model, schedule = network(align=True), ScheduleConfig(align_weight=0.1)
     batch = rows.batch(np.arange(4))
     batch["image_mask"] = batch["image_mask"] & (torch.arange(4) < both)[:, None]
-    found = named_losses(model, batch, HEADS, {"kind": [torch.ones(2)]}, schedule)
-    sum(found.values()).backward()
+    by_name = named_losses(model, batch, HEADS, {"kind": [torch.ones(2)]}, schedule)
+    sum(by_name.values()).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
-    assert (float(found["align"].detach()) > 0) == (both > 1)
+    assert (float(by_name["align"].detach()) > 0) == (both > 1)
 
 
 @pytest.mark.parametrize(("devices", "strategy"), [("0", "auto"), ("1", "ddpp"), ("two", "auto"), ("7,8", "auto")])

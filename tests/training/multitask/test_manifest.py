@@ -23,17 +23,17 @@ FRESH, RESUME = RunOptions(ship=False), RunOptions(resume=True, ship=False)
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The folders of the folds that were trained (not at all, for speed)."""
-    found: list[Path] = []
+    folders: list[Path] = []
 
     def train_fold(_: Any, __: Any, folder: Path, **___: Any) -> list[dict[str, float]]:
-        found.append(folder)
+        folders.append(folder)
         folder.mkdir(exist_ok=True)
         (folder / "metrics.csv").write_text("epoch,step,loss\n0,0,0.5\n")
         (folder / "last.ckpt").touch()
         return []
 
     monkeypatch.setattr(multitask_train, "train_fold", train_fold)
-    return found
+    return folders
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def test_a_dry_run_is_not_resumed_as_the_full_run(
     shelf: Path, config: MultitaskConfig, trained: list[Path], tmp_path: Path
 ) -> None:
     run(scheduled(config, epochs=1), None, tmp_path / "run", RunOptions(limit=16, ship=False), rows=ROWS)
-    with pytest.raises(BadInput) as told:
+    with pytest.raises(BadInput) as error:
         run(config, None, tmp_path / "run", RESUME, rows=ROWS)
-    assert str(told.value) == (
+    assert str(error.value) == (
         f"{tmp_path / 'run'} holds another run, with schedule.epochs 1 instead of 4, limit 16 instead of None, other "
         "training rows: leave out --resume to train from the start, or name another --out."
     )
@@ -63,7 +63,7 @@ def test_a_dry_run_is_not_resumed_as_the_full_run(
 
 
 @pytest.mark.parametrize(
-    ("changed", "rows", "told"),
+    ("changed", "rows", "message"),
     [
         ({"folds": 3}, ROWS, "with schedule.folds 2 instead of 3:"),
         ({"seed": 1}, ROWS, "with schedule.seed 7 instead of 1:"),
@@ -75,14 +75,14 @@ def test_a_dry_run_is_not_resumed_as_the_full_run(
 def test_what_differs_is_told(
     changed: dict[str, int],
     rows: list[Row],
-    told: str,
+    message: str,
     shelf: Path,
     config: MultitaskConfig,
     trained: list[Path],
     tmp_path: Path,
 ) -> None:
     run(config, None, tmp_path, FRESH, rows=ROWS)
-    with pytest.raises(BadInput, match=told):
+    with pytest.raises(BadInput, match=message):
         run(scheduled(config, **changed), None, tmp_path, RESUME, rows=rows)
 
 

@@ -21,7 +21,7 @@ from training.backbones import mini
 from training.backbones import registry as backbones
 from training.backbones.base import BackboneUnavailable
 from training.cli import MULTITASK
-from training.multitask import builder, config, data, lit_module, train
+from training.multitask import config, data, lit_module, model, train
 from training.multitask.config import EncoderConfig, MultitaskConfig
 from training.tasks import registry
 
@@ -43,14 +43,16 @@ def test_the_loss_falls_and_the_run_is_whole(name: str, shelf: Path, tmp_path: P
     }
     measured = [row for row in figures.values() if isinstance(row, dict)]
     assert {"macro_f1", "macro_f1_low", "macro_f1_high", "macro_f1_majority"} <= set(measured[0])
-    assert set(evaluation["parts"]) == {task.name for one in settings.tasks for task in registry.head_tasks(one)}
+    assert set(evaluation["parts"]) == {
+        task.name for name_of_task in settings.tasks for task in registry.head_tasks(name_of_task)
+    }
     assert "measured with" in (tmp_path / "run" / "README.md").read_text()
     _same_as_torch(name, settings, tmp_path / "run", shelf)
 
 
 def _same_as_torch(name: str, settings: MultitaskConfig, run: Path, shelf: Path) -> None:
     """The shipped graph answers as the networks do, through the app's own way of feeding it."""
-    made = builder.build(settings, run.parent / "cache")
+    made = model.build(settings, run.parent / "cache")
     rows = drawn(settings.data)[:6]
     loaded = data.load(made, None, rows=drawn(settings.data))
     import torch
@@ -62,10 +64,10 @@ def _same_as_torch(name: str, settings: MultitaskConfig, run: Path, shelf: Path)
         networks.append(lit_module.predict(network, loaded.prepared, np.arange(6)))
     trained = MultitaskModel.load(name, mini.shipped())
     images = [Image.open(io.BytesIO(row.image or b"")).convert("RGB") for row in rows]
-    found = trained.logits(images, [row.text or "" for row in rows])
-    assert np.allclose(found, np.stack(networks), atol=0.05)  # weights are shipped in float16
-    answers = trained.answers(found)
-    assert [len(one) for one in answers] == [sum(len(head.questions) for head in trained.heads)] * 6
+    logits = trained.logits(images, [row.text or "" for row in rows])
+    assert np.allclose(logits, np.stack(networks), atol=0.05)  # weights are shipped in float16
+    answers = trained.answers(logits)
+    assert [len(answer) for answer in answers] == [sum(len(head.questions) for head in trained.heads)] * 6
 
 
 def test_ablations_take_away_what_they_say(shelf: Path, tmp_path: Path) -> None:
@@ -78,11 +80,13 @@ def test_ablations_take_away_what_they_say(shelf: Path, tmp_path: Path) -> None:
     assert settings.ablated("without cross-attention").fusion.options["cross_attention"] is False
     assert settings.ablated("without contrastive loss").schedule.align_weight == 0
     for name in settings.ablations:
-        one = settings.ablated(name)
-        one = replace(one, schedule=replace(one.schedule, epochs=1))
-        figures = train.run(one, None, tmp_path / one.name, train.RunOptions(ship=False), rows=drawn(settings.data))
+        ablated = settings.ablated(name)
+        ablated = replace(ablated, schedule=replace(ablated.schedule, epochs=1))
+        figures = train.run(
+            ablated, None, tmp_path / ablated.name, train.RunOptions(ship=False), rows=drawn(settings.data)
+        )
         assert any("macro_f1" in row for row in figures.values() if isinstance(row, dict))
-        assert not (shelf / one.name).exists()  # figures only: ablations are not shipped
+        assert not (shelf / ablated.name).exists()  # figures only: ablations are not shipped
 
 
 def test_training_resumes_and_repeats(shelf: Path, tmp_path: Path) -> None:
@@ -100,17 +104,17 @@ def test_labels_outside_the_set_leave_the_rest(shelf: Path, tmp_path: Path) -> N
     rows = drawn("axiom")
     rows[3] = replace(rows[3], label="Hunger")
     train.run(small("mental_health_axiom"), None, tmp_path / "run", rows=rows)
-    told = json.loads((tmp_path / "run" / "evaluation.json").read_text())["problems"]
-    assert len(told) == 1
-    assert told[0].startswith("axiom, train: Row 3: 'hunger' is no answer to anxiety")
+    problems = json.loads((tmp_path / "run" / "evaluation.json").read_text())["problems"]
+    assert len(problems) == 1
+    assert problems[0].startswith("axiom, train: Row 3: 'hunger' is no answer to anxiety")
 
 
 def test_a_label_that_several_tasks_ask_for_is_told_once() -> None:
     rows = drawn("memotion")
     rows[3] = replace(rows[3], details={**rows[3].details, "humour": "rofl"})
-    told = data.read_rows(small("memotion_gmu"), None, rows=rows).problems  # types and the intensity of humour
-    assert len(told) == 1
-    assert told[0].startswith(f"memotion, train: Row {rows[3].id}: 'rofl' is no answer to humour")
+    problems = data.read_rows(small("memotion_gmu"), None, rows=rows).problems  # types and the intensity of humour
+    assert len(problems) == 1
+    assert problems[0].startswith(f"memotion, train: Row {rows[3].id}: 'rofl' is no answer to humour")
 
 
 def test_a_missing_column_is_told_before_anything_is_trained(
@@ -132,8 +136,8 @@ def test_a_missing_column_is_told_before_anything_is_trained(
 def test_an_aspect_that_no_row_answers_leaves_the_others(shelf: Path, tmp_path: Path) -> None:
     rows = [replace(row, details={**row.details, "sarcasm": None}) for row in drawn("memotion")]
     figures = train.run(small("memotion_gmu"), None, tmp_path / "run", rows=rows)
-    found = {name.split(",")[0]: one["rows"] for name, one in figures.items() if isinstance(one, dict)}
-    assert (found["memotion-sentiment"], found["memotion-humour"], found["memotion-sarcasm"]) == (
+    row_counts = {name.split(",")[0]: metrics["rows"] for name, metrics in figures.items() if isinstance(metrics, dict)}
+    assert (row_counts["memotion-sentiment"], row_counts["memotion-humour"], row_counts["memotion-sarcasm"]) == (
         len(rows),
         len(rows),
         0,
@@ -145,7 +149,7 @@ HEAD = 'tasks = ["stress"]\ndata = "x"\ntitle = ""\nsummary = ""\n'
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (HEAD, "neither .image. nor .text."),
         ('[text]\nencoder = "mini"\n[schedule]\nepoch = 3\n', "no setting 'epoch'. Did you mean 'epochs'"),
@@ -154,14 +158,14 @@ HEAD = 'tasks = ["stress"]\ndata = "x"\ntitle = ""\nsummary = ""\n'
         ("tasks = [\n", "is not TOML"),
     ],
 )
-def test_a_wrong_settings_is_one_sentence(tmp_path: Path, text: str, told: str) -> None:
+def test_a_wrong_settings_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "mine.toml").write_text(text)
-    with pytest.raises(BadInput, match=told):
+    with pytest.raises(BadInput, match=message):
         config.load("mine", folder=tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("spec", "told"),
+    ("spec", "message"),
     [
         ("minni", "Did you mean 'mini'"),
         ("hf:", "named like"),
@@ -172,8 +176,8 @@ def test_a_wrong_settings_is_one_sentence(tmp_path: Path, text: str, told: str) 
         ("open_clip:ViT-B-23", "open_clip has no tower 'ViT-B-23'. Did you mean 'ViT-B-"),
     ],
 )
-def test_an_unknown_encoder_is_one_sentence(spec: str, told: str, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=told):
+def test_an_unknown_encoder_is_one_sentence(spec: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=message):
         backbones.build("image" if spec.startswith("timm") else "text", EncoderConfig(spec), tmp_path)
 
 
@@ -192,39 +196,39 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     import torchvision.models
     import transformers
 
-    asked: list[str] = []
+    names: list[str] = []
 
     def refuse(name: str, *_: object, **__: object) -> None:
-        asked.append(name)
+        names.append(name)
         raise OSError(GATED)
 
     monkeypatch.setattr(backbones, "unavailable", {})
     monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", refuse)
     monkeypatch.setattr(torchvision.models, "get_model", refuse)
     monkeypatch.setattr(timm, "create_model", refuse)
-    return asked
+    return names
 
 
 @pytest.mark.parametrize("spec", ["hf:roberta-base", "torchvision:resnet50", "timm:resnet18"])
 def test_an_encoder_that_cannot_be_had_says_why_and_the_way_out(spec: str, refused: list[str], tmp_path: Path) -> None:
     with pytest.raises(
         BackboneUnavailable, match=r"\(OSError: You are trying to access a gated repo\.\).*fallback"
-    ) as told:
+    ) as error:
         backbones.build("text" if spec.startswith("hf") else "image", EncoderConfig(spec), tmp_path)
-    assert "Make sure" not in str(told.value)
+    assert "Make sure" not in str(error.value)
 
 
 @pytest.mark.parametrize("spec", ["hf:roberta-base", "torchvision:resnet50", "timm:resnet18"])
 def test_an_encoder_that_cannot_be_had_is_asked_for_once(spec: str, refused: list[str], tmp_path: Path) -> None:
-    told = []
+    messages = []
     for options in ({}, {}, {"pretrained": True}, {}):
         with pytest.raises(BackboneUnavailable) as error:
             backbones.build(
                 "text" if spec.startswith("hf") else "image", EncoderConfig(spec, options=options), tmp_path
             )
-        told.append(str(error.value))
+        messages.append(str(error.value))
     assert refused == [spec.partition(":")[2]] * 2  # with other options it may be there
-    assert len(set(told)) == 1
+    assert len(set(messages)) == 1
 
 
 def test_a_setting_that_the_tower_does_not_have_is_no_reason_for_the_fallback(tmp_path: Path) -> None:
@@ -237,12 +241,12 @@ def test_what_is_measured_is_said_before_training(
 ) -> None:
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tiny.root))
     mini.shipped.cache_clear()
-    made = builder.build(config.load("memotion_roberta"), tmp_path)
+    made = model.build(config.load("memotion_roberta"), tmp_path)
     why, what = capsys.readouterr().out.splitlines()
     assert why.startswith("hf:roberta-base cannot be fetched (OSError: You are trying to access a gated repo.)")
     assert what == f"Words are measured with {made.measured_with['text']}."
     assert "mini in its place" in what
-    builder.build(config.load("memotion_cross_attention"), tmp_path)
+    model.build(config.load("memotion_cross_attention"), tmp_path)
     said = capsys.readouterr().out.splitlines()
     mini.shipped.cache_clear()
     assert said == ["Pictures are measured with mini.", "Words are measured with mini."]
@@ -251,4 +255,4 @@ def test_what_is_measured_is_said_before_training(
     )
     monkeypatch.undo()
     with pytest.raises(BadInput, match="names neither"):
-        builder.build(typo, tmp_path)
+        model.build(typo, tmp_path)
