@@ -10,8 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from models import evaluation_files
 from models.errors import BadInput
 from training.multitask.config import MultitaskConfig
@@ -71,5 +69,11 @@ def begin(out: Path, manifest: Mapping[str, Any], *, resume: bool) -> None:
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by dotted name: {"schedule": {"epochs": 3}} as {"schedule.epochs": 3}, the configuration's without its name."""
-    (flat,) = pd.json_normalize(dict(values)).to_dict("records")
-    return {str(name).removeprefix("config."): value for name, value in flat.items()}
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            prefix = "" if name == "config" else f"{name}."
+            flat |= {f"{prefix}{key}": inner for key, inner in _flat(value).items()}
+        else:
+            flat[name] = value
+    return flat
