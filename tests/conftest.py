@@ -16,7 +16,7 @@ INTEGRATION = (
     "components/shared/test_engine.py",
 )  # fmt: skip
 UNIT = (
-    "serving/test_settings.py", "training/calibration/test_scaling.py", "training/calibration/test_decision_rules.py",
+    "serving/test_settings.py", "training/calibration/test_decision_rules.py",
     "training/engine", "training/metrics", "training/export/test_cards.py",
 )  # fmt: skip
 """Of the folders in INTEGRATION, what needs neither a network nor a server all the same."""
