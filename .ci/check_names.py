@@ -1,7 +1,5 @@
 """Names that say what happened to a value, not what it is: `python .ci/check_names.py [FOLDER...]` lists where they stand."""
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys

@@ -5,8 +5,6 @@ or drawn here; the letters are DejaVu Sans Bold. `gallery.json` lists each meme 
 words that it shows.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

@@ -6,8 +6,6 @@ the photograph too, `drawn` the photograph with the words on it, read by the app
 95% interval, and the fraction of kind and neutral counterfactuals that are shown as hateful.
 """
 
-from __future__ import annotations
-
 import io
 import random
 import sys

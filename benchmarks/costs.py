@@ -10,8 +10,6 @@ one of them is left to Ray's reader. Prices are list prices on demand without st
 before you plan, and write them into templates/costs.md.j2.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

@@ -7,8 +7,6 @@ validation pictures: faces that all sizes miss do not count, and recall at 480 a
 those of one thread on HarMeme's pictures. Needs the data (`SUBTEXT_DATA`, else data/).
 """
 
-from __future__ import annotations
-
 import io
 import statistics
 import sys

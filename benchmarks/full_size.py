@@ -8,8 +8,6 @@
 Each side runs in a process of its own, so that the memory and the threads of one are not in the way of the other.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import statistics
@@ -27,7 +25,11 @@ from unittest.mock import patch
 from benchmarks.common import ROOT, analyze_fully, gallery_meme, gallery_memes, milliseconds
 
 ONE_FACE = "first_try.webp"
-ROBERTA = {"vocab_size": 50265, "max_position_embeddings": 514, "type_vocab_size": 1}  # the rest is as in RoBERTa-base
+ROBERTA_BASE = {
+    "vocab_size": 50265,
+    "max_position_embeddings": 514,
+    "type_vocab_size": 1,
+}  # the rest is as in RoBERTa-base
 Measures = dict[str, Callable[[], float]]  # by name, each returns the milliseconds of one run
 _measures: Measures = {}  # of this process, where it is a timed one
 
@@ -67,7 +69,7 @@ def stack(threads: int, pieces: int) -> Measures:
 
     torch.set_num_threads(threads)
     clip = hf.CLIPModel(hf.CLIPConfig()).eval()  # the default is ViT-B/32
-    roberta = hf.RobertaForSequenceClassification(hf.RobertaConfig(**ROBERTA)).eval()
+    roberta = hf.RobertaForSequenceClassification(hf.RobertaConfig(**ROBERTA_BASE)).eval()
     vit = hf.ViTForImageClassification(hf.ViTConfig()).eval()  # the default is ViT-base, 16x16 patches of 224
     picture = torch.rand(1, 3, 224, 224)
     padded = torch.randint(1, 49000, (1, 77))  # CLIP reads 77 pieces, whatever the caption
@@ -154,7 +156,7 @@ def write_models(folder: Path) -> None:
     (words / "vocab.json").write_text(json.dumps({piece: index for index, piece in enumerate([*special, *letters])}))
     (words / "merges.txt").write_text("#version: 0.2\n")
     hf.RobertaTokenizerFast(str(words / "vocab.json"), str(words / "merges.txt")).save_pretrained(words)
-    settings = hf.RobertaConfig(**ROBERTA, **_labels(EMOTIONS))
+    settings = hf.RobertaConfig(**ROBERTA_BASE, **_labels(EMOTIONS))
     hf.RobertaForSequenceClassification(settings).half().save_pretrained(words)
 
     faces = folder / VIT.id

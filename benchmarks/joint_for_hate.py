@@ -8,8 +8,6 @@ fold (a group of near-copies lies in one fold); the regularization is chosen wit
 bootstrap ones over groups, the differences on the same resamples. The majority baseline has an AUROC of .5.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Sequence

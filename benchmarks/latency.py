@@ -10,8 +10,6 @@ medians. `clip_*` are the same for the clip profile at full size with random wei
 machine, and `clip_float32_*` in float32; `--no-clip` leaves them out.
 """
 
-from __future__ import annotations
-
 import os
 import statistics
 import subprocess

@@ -11,8 +11,6 @@ of its request and the probability that the same meme got when it was sent alone
 another request. `memory_growth`: private memory of the last ten seconds against that after the warm-up, as a fraction.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -7,8 +7,6 @@ explained. Private memory is what ends with the process (USS); resident memory a
 `private_mb` and `resident_mb` are those after ten memes; with a stage's name before them, those at that stage.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -10,8 +10,6 @@ accuracy stand Cohen's kappa (Cohen 1960: agreement beyond chance, 0 is none), t
 bootstrap intervals over groups. The Evaluation page shows them among the published figures.
 """
 
-from __future__ import annotations
-
 import difflib
 import sys
 from collections import defaultdict

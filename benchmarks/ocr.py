@@ -7,8 +7,6 @@ of harmeme are themselves an OCR's (noise included), so 1.0 is not to be reached
 chosen on training rows. Needs the data (`SUBTEXT_DATA`, else data/) and, for untouched RapidOCR, a working OpenCV.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import statistics

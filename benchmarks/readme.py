@@ -5,8 +5,6 @@ python -m benchmarks.memory --json benchmarks/results/memory.json
 python -m benchmarks.readme
 """
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import sys

@@ -8,8 +8,6 @@ are predicted out of fold, a post's segments in one fold. Each model's regulariz
 few values, which flatters it a little. The maintainers ask for a macro-F1 of .70 on their own rows; no model gets there.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from pathlib import Path

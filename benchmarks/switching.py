@@ -7,8 +7,6 @@ The clip profile has its full size, with random weights (`benchmarks/full_size.p
 `worst_growth` is the largest of any later one, relative to the first of the same profile.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

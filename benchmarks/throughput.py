@@ -11,8 +11,6 @@ with the words read off the picture, `ray_1_per_s` and `ray_2_per_s` on a local 
 The memes are drawn here: the gallery's photographs with sentences of 4 to 30 words, 500 pixels wide.
 """
 
-from __future__ import annotations
-
 import random
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 python docs/screenshot.py [--sample went_first] [--theme light]
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

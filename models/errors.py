@@ -1,7 +1,5 @@
 """The error tree, where each text is one sentence that tells the user what to do, and how such sentences are made."""
 
-from __future__ import annotations
-
 import difflib
 import logging
 import traceback

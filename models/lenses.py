@@ -3,8 +3,6 @@
 Stress is read only when a caller names it: what a text sounds like is nobody's diagnosis.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """A request's body to memes: multipart with a file, or JSON with base64. Nothing is ever fetched by address."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import re

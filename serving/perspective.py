@@ -5,8 +5,6 @@ The numbers are not that service's: both attributes carry Subtext's calibrated p
 that is, that they attack people for what they are. Rudeness that names no group scores lower here than there.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Annotated, Any, Literal
 

@@ -1,7 +1,5 @@
 """Exceptions as problem+json (RFC 9457): a title for the kind, a sentence that says the fix, and a status."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus

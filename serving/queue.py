@@ -5,8 +5,6 @@ No timer waits for a batch to fill: while one batch runs, the next one gathers, 
 many requests share the networks' work.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import time

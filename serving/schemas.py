@@ -1,8 +1,6 @@
 """The API's answers beside `Analysis`, with which the routes document themselves and which the client returns, and the
 parts of /api/openapi.json that FastAPI cannot work out: request bodies, problems and examples."""
 
-from __future__ import annotations
-
 import tomllib
 from copy import deepcopy
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What an operator may set, from environment variables that begin with `SUBTEXT_API_`."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator, model_validator

@@ -1,7 +1,5 @@
 """The command line of `python -m training`: commands, their options, and which of them go together."""
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import json

@@ -1,7 +1,5 @@
 """Typed configurations: `configs/NAME.toml`, read into the frozen dataclass that declares its settings."""
 
-from __future__ import annotations
-
 import argparse
 import tomllib
 from collections.abc import Mapping

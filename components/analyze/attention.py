@@ -1,7 +1,5 @@
 """Where the model looks: a view into it, not the reason for its answer. Where there is no attention, what the gradient says."""
 
-from __future__ import annotations
-
 import zlib
 
 import numpy as np

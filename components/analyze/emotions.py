@@ -1,7 +1,5 @@
 """What the words and the faces carry, or why there is nothing to show."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import plotly.graph_objects as go

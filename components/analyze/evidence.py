@@ -1,7 +1,5 @@
 """What moved the score, each measured by taking it away, and the explanation that is written from the measurements."""
 
-from __future__ import annotations
-
 import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image

@@ -1,7 +1,5 @@
 """What is drawn onto a picture: a 7x7 heat, boxes with numbers, boxes with effects. Pillow in, Pillow out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

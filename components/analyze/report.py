@@ -3,8 +3,6 @@
 The HTML is rendered from `report.html.j2`, which escapes every value.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import json

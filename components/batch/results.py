@@ -1,7 +1,5 @@
 """A batch on the page: how far it is, what was found so far, and a table that can be filtered and sorted."""
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Curves and tables over predictions, with numpy alone: what the Evaluation page draws."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

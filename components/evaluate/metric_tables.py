@@ -1,7 +1,5 @@
 """The Evaluation page's tables of metrics: all models, one model, its ablations, and published results beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ Their figures are recalls, ranks, correlations and precisions, which the table o
 them are read from `metrics.json` in the folders of weights; `photographs.toml` says which are shown.
 """
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The Evaluation page's plots of predictions: curves, reliability, confusion, thresholds."""
 
-from __future__ import annotations
-
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st

@@ -3,8 +3,6 @@
 Others' test rows are not ours, which the page says.
 """
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path

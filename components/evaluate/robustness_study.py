@@ -1,7 +1,5 @@
 """What `python -m training robustness` measured, as tables: read from `robustness.json` in the folders of weights."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -4,8 +4,6 @@ The memes are shown where the visitor has the data set: its rows are not in the 
 lie.
 """
 
-from __future__ import annotations
-
 import os
 import tomllib
 from pathlib import Path

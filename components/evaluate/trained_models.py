@@ -3,8 +3,6 @@
 Nothing here computes a prediction: metrics, predictions and curves are those of the files.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path

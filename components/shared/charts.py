@@ -1,7 +1,5 @@
 """What all charts share: a plain frame in the theme's own fonts and colours, and a description in words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Words from a meme are data, never markup: one function for each language that the page speaks."""
 
-from __future__ import annotations
-
 import html
 import re
 

@@ -1,7 +1,5 @@
 """What goes wrong becomes a sentence: known failures their own, unknown ones a general one, never a traceback."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A caption drawn with its words shaded. The caption is escaped here: nothing of it is markup."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from components.shared.escaping import for_html

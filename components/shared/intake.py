@@ -1,8 +1,6 @@
 """The ways in: upload, words, paste, camera, gallery; each ends in `Visit.take` or in a sentence. And the words of the meme
 in an editable box: where they come from, what the OCR doubted, and the way back to them."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from typing import Any

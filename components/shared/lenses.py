@@ -1,7 +1,5 @@
 """Other lenses on the same meme: second opinions beside the verdict, and stress only where the visitor asks for it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import plotly.graph_objects as go

@@ -4,8 +4,6 @@ They are the theme's own colours (.streamlit/config.toml), written here because 
 the viewer's theme is not known. No meaning rests on colour alone: every zone, bar and box carries a word or a number.
 """
 
-from __future__ import annotations
-
 AWAY = "#2b8196"  # pushes away from hateful; also the zone "Not hateful"
 TOWARD = "#d1495b"  # pushes toward hateful; also the zone "Hateful"
 BETWEEN = "#b7791f"  # needs a human look, and marks of doubt

@@ -3,8 +3,6 @@
 The blur is made on the server: before the click the browser holds only the blurred picture.
 """
 
-from __future__ import annotations
-
 import streamlit as st
 from PIL import Image, ImageFilter
 

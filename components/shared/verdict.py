@@ -1,7 +1,5 @@
 """The verdict in words and drawn against both bands, and the smaller second opinion beside it."""
 
-from __future__ import annotations
-
 import plotly.graph_objects as go
 import streamlit as st
 

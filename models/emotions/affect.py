@@ -5,8 +5,6 @@ stages and the ImageNet classes are compared with the photographs of OASIS (Kurd
 ridge regression over the mean of Gaussian kernels (Saunders et al. 1998; Lanckriet et al. 2004).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 `training/emotions/faces.py` feeds its pictures through the same `grey` and `standardise`, so that fitting and use cannot drift.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@
 `python -m training fit joint_emotic`. Several categories may hold; valence, arousal and dominance go from 1 to 10.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

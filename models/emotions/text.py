@@ -1,7 +1,5 @@
 """The 28 GoEmotions of a caption (Demszky et al. 2020), by MiniLM-L6 on onnxruntime."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -8,8 +8,6 @@ layer's state concatenated with the last layer's: what the pretrained model knew
 `benchmarks/joint_for_hate.py` compares with it. The verdict reads tokens, not `pooled`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

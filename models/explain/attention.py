@@ -3,8 +3,6 @@
 Attention need not tell what moved an answer (Jain and Wallace 2019), which is what `evidence` measures.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

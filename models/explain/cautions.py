@@ -1,7 +1,5 @@
 """What the model cannot know, chosen by what was measured on this meme."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -7,8 +7,6 @@ brightness stay, but nothing in the cell can be read or recognised. Drawn words 
 caption is held fixed, so a region's effect is that of its pixels alone.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise

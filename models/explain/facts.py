@@ -9,8 +9,6 @@ a value that follows from others:
     verdict.distance_to.BAND      |verdict.probability - verdict.bands.BAND|
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 import unicodedata

@@ -6,8 +6,6 @@ comes from `Analysis.evidence`, where each effect was measured by taking somethi
 reasons: it is a view of the model. Every number is a fact (`models/explain/facts.py` tells their names).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 

@@ -3,8 +3,6 @@
 A torch module that training fits; the profiles run its ONNX export.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """Late fusions: each side is pooled on its own before the two meet."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Fusions that end in transformer layers: over all tokens, or over each side's state."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """The fusions by name. A fusion is registered here alone: configurations name it, the tests run over all of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any

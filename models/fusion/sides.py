@@ -1,7 +1,5 @@
 """What the fusions share: the projection of a side, a learned token where it is absent, and their output."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

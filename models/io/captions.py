@@ -1,7 +1,5 @@
 """Words to a `Caption`, and a caption to the normalised text that the models read, with spans in the text as shown."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence

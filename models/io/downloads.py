@@ -1,7 +1,5 @@
 """Resumed downloads with progress, and their failures as sentences."""
 
-from __future__ import annotations
-
 import io
 import time
 from collections.abc import Callable, Iterator, Mapping

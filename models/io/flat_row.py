@@ -1,7 +1,5 @@
 """A meme's answer as one flat row: what a batch writes and a table shows. Nothing here computes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal

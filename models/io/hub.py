@@ -9,8 +9,6 @@ into the cache's folder of blobs, where a partial file stays to be continued; it
 its bytes have that hash. `hf_hub_download` then links to the blob.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import zipfile

@@ -1,7 +1,5 @@
 """Bytes to a safe RGB picture: judged by content, limits checked before anything is decoded, metadata dropped."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import re

@@ -1,7 +1,5 @@
 """The sample memes that the project drew: `assets/gallery`, listed in its `gallery.json` with titles, words and descriptions."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from functools import cache

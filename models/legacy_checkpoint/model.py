@@ -5,8 +5,6 @@ cut out. Text was padded and cut at 77 pieces; CLIP's text tower reads left to r
 text, so leaving the padding out changes nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ scipy.spatial: 42 MB and half a second), and OpenCV does not import where its fu
 constants are named as in PaddleOCR.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

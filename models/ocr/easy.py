@@ -4,8 +4,6 @@ Its two files are fetched by `hub`, checked by the MD5 that EasyOCR names, and l
 (`EASYOCR_MODULE_PATH`, else ~/.EasyOCR/model), so that files which are there already are used.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import threading

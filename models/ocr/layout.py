@@ -1,7 +1,5 @@
 """Where lines stand: which are kept, and in which order they are read."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from statistics import median
 

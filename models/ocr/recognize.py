@@ -4,8 +4,6 @@ The recogniser gives, for each of T narrow columns of the crop, a probability fo
 space, and for "nothing here" (CTC, Graves et al. 2006). Decoding takes the likeliest in each column and drops repeats.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass

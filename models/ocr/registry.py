@@ -1,7 +1,5 @@
 """The OCR engines by name."""
 
-from __future__ import annotations
-
 from models.errors import BadInput, suggest
 from models.io.captions import Reader
 from models.io.downloads import OnProgress

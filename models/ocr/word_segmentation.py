@@ -6,8 +6,6 @@ path through both (Viterbi) decides, so that neither a name unknown to the list 
 two others ("together", "Trumpism") is broken without a trace of a gap.
 """
 
-from __future__ import annotations
-
 import gzip
 import math
 import re

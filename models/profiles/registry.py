@@ -1,7 +1,5 @@
 """The profiles: `mini`, whose weights are in the repository, and `clip`, whose weights are downloaded. `auto` chooses one."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from functools import partial

@@ -5,8 +5,6 @@ be drawn again. Of the words: ways in which people write around a filter; the st
 the places of a weaker change are among those of a stronger one. What is changed stays readable to a person.
 """
 
-from __future__ import annotations
-
 import io
 import random
 from collections.abc import Callable

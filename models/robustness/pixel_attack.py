@@ -6,8 +6,6 @@ Published for comparison: one pixel fools 68% of CIFAR-10's pictures (32x32) and
 candidates and up to 100 rounds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

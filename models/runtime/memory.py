@@ -1,7 +1,5 @@
 """Keeping the process small: freed memory goes back to the system, models are closed once nobody uses them."""
 
-from __future__ import annotations
-
 import ctypes
 import sys
 import threading

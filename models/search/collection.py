@@ -5,8 +5,6 @@ Pictures come from files, folders and ZIPs and are opened one at a time; only a 
 file) or from an OCR reader.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence

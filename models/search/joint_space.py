@@ -5,8 +5,6 @@ InfoNCE with a learned temperature (van den Oord et al. 2018; Radford et al. 202
 (Johnson et al. 2019) searches exactly: a flat index of 10,000 vectors answers in a few milliseconds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

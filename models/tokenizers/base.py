@@ -1,7 +1,5 @@
 """What all tokenizers share: pieces with the characters that they come from, padding, batches of like length."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

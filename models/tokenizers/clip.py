@@ -4,8 +4,6 @@ CLIP's byte-pair vocabulary (Radford et al. 2021) comes inside open_clip's wheel
 the span of each piece. open_clip models with another vocabulary load it from the hub.
 """
 
-from __future__ import annotations
-
 import gzip
 import string
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 The embedding table lies in `weights/mini_vocabulary` and is memory-mapped: a caption touches a few of its 30,522 rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

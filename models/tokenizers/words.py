@@ -1,7 +1,5 @@
 """Whole words as ids, for models that learned their own embeddings."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

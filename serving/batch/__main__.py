@@ -5,8 +5,6 @@ addresses that fsspec knows (s3://, gs://). After an interruption, the same comm
 cannot be used is a row with its error.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

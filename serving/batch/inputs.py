@@ -4,8 +4,6 @@ A shard holds addresses, not pictures, so that millions of them can be planned a
 are read where it is worked on, through fsspec: from a local disk, a ZIP, S3 or GCS.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io

@@ -1,8 +1,6 @@
 """The output of a batch: a folder with one Parquet file for each shard, on any file system, so that an interrupted batch
 can be continued; then all shards together as Parquet, CSV or JSON lines, if the user wants one file."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

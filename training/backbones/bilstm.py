@@ -4,8 +4,6 @@
 that other words are unknown, as they will be in use.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path

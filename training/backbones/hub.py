@@ -5,8 +5,6 @@ does not give is `BackboneUnavailable`, so that the configuration's fallback is 
 id, a setting that the tower does not know) is `BadInput`.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,9 +29,9 @@ from training.backbones.base import (
     TokenStore,
 )
 
-ADVICE = "connect to its hub, name a local folder in its place, or let the recipe's fallback take over"
+ADVICE = "connect to its hub, name a local folder in its place, or let the configuration's fallback take over"
 VISION_ADVICE = (
-    "connect to the hub of its weights, name a recipe's fallback, or train from scratch with options.pretrained = false"
+    "connect to the hub of its weights, name a fallback, or train from scratch with options.pretrained = false"
 )
 
 

@@ -77,9 +77,7 @@ class Mini(PreparedTower):
 
     def __init__(self, modality: Modality, spec: BackboneSpec, cache: Path) -> None:
         if spec.finetune and modality == "image":
-            raise BadInput(
-                "The picture tower of mini is not trained further: leave out `tune` in its part of the recipe."
-            )
+            raise BadInput("The picture tower of mini is not trained further: leave out `finetune` in [image].")
         super().__init__(modality, spec, cache, TOWERS[modality])
         self.width = MiniEncoder.image_width if modality == "image" else MiniEncoder.text_width
 

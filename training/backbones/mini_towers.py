@@ -4,8 +4,6 @@ The projections are fitted on frozen pooled features of Flickr8k's photographs a
 et al. 2018; Radford et al. 2021, section 2.3): a picture and its caption lie near each other.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import math

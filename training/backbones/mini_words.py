@@ -3,8 +3,6 @@
 Its word tokens are what `hate_cross_attention` attends over.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import random

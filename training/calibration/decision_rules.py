@@ -7,8 +7,6 @@ has F1 2pr / (p + r), and over all r that sum to 1 the sum of these is largest a
 recall, and unlike a search over thresholds it has nothing to overfit to the noise of a few rare rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar

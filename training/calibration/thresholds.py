@@ -3,8 +3,6 @@
 All are chosen on validation rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """One row of any data set, what a data set declares about itself, and the one way in which all of them are loaded."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -7,8 +7,6 @@ hand, but sentences as plain as "I hate women." may equal cases of it, so that m
 are split into train and validation; a template that has two forms is on the same side under both.
 """
 
-from __future__ import annotations
-
 import hashlib
 import random
 import tomllib

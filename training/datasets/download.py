@@ -4,8 +4,6 @@ The user's `kaggle.json` (from kaggle.com, Settings, API) is read here and hande
 is neither copied nor logged.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import io

@@ -5,8 +5,6 @@ post_id, sentence_range, text, id, label (1 = stress), confidence and more, whic
 rows. A post was cut into several rows; `post_id` is their group. The domain is that of the forum, as in the paper.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 from typing import Any

@@ -10,8 +10,6 @@ squashed), `SPLIT_body.npy` uint8 [N, 128, 128, 3] (the person), `SPLIT_categori
 `SPLIT_continuous.npy` float32 [N, 3] and `SPLIT.csv` (a person a row).
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ Parquet splits, or the official files anywhere under `DATA/flickr8k`: `Flickr8k.
 `NAME.jpg#0<tab>caption`), the lists `Flickr_8k.trainImages.txt`, `.devImages.txt`, `.testImages.txt`, and the pictures.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from pathlib import Path
 

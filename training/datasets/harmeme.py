@@ -6,8 +6,6 @@ the pictures in `images/` beside them or beside their folder, as in `datasets/me
 `details`: the degree of harm and the target of the meme (none where it is not harmful).
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

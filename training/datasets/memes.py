@@ -4,8 +4,6 @@ Hateful Memes' official layout (Kiela et al. 2020): img/ and train.jsonl, dev_se
 tables (JSON lines, CSV or Parquet) whose names tell the split. A data set of the Hub in Parquet, by ORGANISATION/NAME.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from dataclasses import replace

@@ -5,8 +5,6 @@ motivational, overall_sentiment) beside `images/`; it has no validation rows. Pi
 for OCR: their words are in `text`. The label is the overall sentiment; `details` hold all five aspects.
 """
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Any

@@ -8,8 +8,6 @@ Columns as published: `sample_id` and/or `image_id`, `ocr_text`, and `meme_anxie
 `meme_depressive_categories` (a list; in a csv separated by commas or as a list in brackets).
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -5,8 +5,6 @@ Arousal_mean, ...) and pictures named by their theme (`Acorns 1.jpg`). The offic
 themes, chosen by a hash, are the validation rows.
 """
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

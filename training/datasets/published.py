@@ -1,7 +1,5 @@
 """Data sets that are read from their published Parquet splits alone, each one declaration."""
 
-from __future__ import annotations
-
 from training.datasets.base import Dataset
 
 VOTES = (

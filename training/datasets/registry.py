@@ -1,7 +1,5 @@
 """All data sets by name, collected from this package's modules. A new data set is one file here with a `Dataset`."""
 
-from __future__ import annotations
-
 import pkgutil
 from importlib import import_module
 

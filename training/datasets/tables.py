@@ -1,7 +1,5 @@
 """Official layouts that are a table beside a folder of pictures: csv or JSON in, `Row`s out, a sentence for each problem."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import json

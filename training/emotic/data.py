@@ -3,8 +3,6 @@
 The frozen network runs once for each person and variant; its features are cached beside the checkpoints.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

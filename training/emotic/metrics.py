@@ -6,8 +6,6 @@
   `_majority`: the same answer for everybody, whose average precision is the category's frequency.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from sklearn.metrics import average_precision_score
 

@@ -6,8 +6,6 @@ people to their categories; two heads read the vector. Baseline: a network for t
 predictions are averaged (late fusion).
 """
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 

@@ -6,8 +6,6 @@ network take most of the time and stay in `--out`: a run that was killed continu
 minutes.
 """
 
-from __future__ import annotations
-
 import argparse
 import copy
 import json

@@ -1,7 +1,5 @@
 """The network that names a face's expression, and the augmentation of its training pictures."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ votes (Barsoum et al. 2016) are a second head during training: they tell which p
 shipped head are on FER-2013's own labels.
 """
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import asdict, dataclass
 from pathlib import Path

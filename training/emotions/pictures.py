@@ -5,8 +5,6 @@ kernels and alpha of the ridge are chosen by cross-validation over the training 
 What ships is fitted on both.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -4,8 +4,6 @@ Each label's threshold is chosen on the validation rows for its F1; metrics on t
 so the card also gives one with thresholds of other rows.
 """
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Folds of a cross-validation: rows of one group (near-copies, say) always share a fold."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The linear branch beside a network (Cheng et al. 2016, "Wide & Deep"): its logits are added to the network's."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch
@@ -20,29 +18,27 @@ class LinearBranch(nn.Module):
     def __init__(self, widths: Mapping[str, int], outputs: int) -> None:
         super().__init__()
         layers = {modality: nn.utils.skip_init(nn.Linear, width, outputs) for modality, width in widths.items()}
-        self.layers = nn.ModuleDict(layers)
+        self.layers: nn.ModuleDict = nn.ModuleDict(layers)
         self.bias = nn.Parameter(torch.zeros(outputs))  # added to every row
-        for modality, width in widths.items():
+        for modality, layer in layers.items():
             # What a mean token is measured from: bfloat16 keeps more of a small difference.
-            self.register_buffer(f"{modality}_center", torch.zeros(width))
-            nn.init.zeros_(self.layers[modality].weight)
-            nn.init.zeros_(self.layers[modality].bias)
+            self.register_buffer(f"{modality}_center", torch.zeros(widths[modality]))
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
         self.requires_grad_(False)
 
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
         """Tokens (B, N, width) and masks (B, N) of both modalities to logits (B, outputs)."""
         tokens = {"image": (image, image_mask), "text": (text, text_mask)}
         logits = self.bias
-        for modality, layer in self.layers.items():
-            mean, present = (
-                masked_mean(*tokens[modality]),
-                tokens[modality][1].any(1, keepdim=True),
-            )  # (B, width), (B, 1)
-            logits = logits + layer(mean - self.get_buffer(f"{modality}_center")) * present
+        for modality in self.layers:
+            mean = masked_mean(*tokens[modality])  # (B, width)
+            present = tokens[modality][1].any(1, keepdim=True)  # (B, 1)
+            logits = logits + self.layers[modality](mean - self.get_buffer(f"{modality}_center")) * present
         return logits
 
     @torch.no_grad()
     def set_standardised(self, modality: str, weight: Tensor, mean: Tensor, scale: Tensor) -> None:
         """Sets one layer to `weight @ ((x - mean) / scale)`: weight [outputs, width], mean and scale [width]."""
-        self.layers[modality].weight.copy_(weight / scale)
+        self.get_parameter(f"layers.{modality}.weight").copy_(weight / scale)
         self.get_buffer(f"{modality}_center").copy_(mean)

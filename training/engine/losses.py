@@ -1,7 +1,5 @@
 """Losses: InfoNCE, and those of the four kinds of head in `models/classifiers/heads.py` with their class weights."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

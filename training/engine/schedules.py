@@ -1,7 +1,5 @@
 """How weights move: learning-rate schedules by step, one step for small loops, and the moving average of the weights."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 

@@ -1,7 +1,5 @@
 """Lightning's trainer as every training here wants it: best and newest checkpoint, early stopping, resume, learning curves."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -10,8 +10,6 @@ by OCR, rules from all rows decide, which is a little optimistic. Where a model 
 `learned_from`, and its metrics on them mean little.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections import Counter
 from collections.abc import Sequence
@@ -85,8 +83,8 @@ def evaluate_model(args: argparse.Namespace, options: EvalOptions) -> dict[str, 
 def load_model(name: str) -> MultitaskModel:
     """From `weights/`; `BadInput` for a model that is missing and that no checkout would bring."""
     if not (weights.root() / name).is_dir():
-        recipe, run = config.load(name), RUNS / name
-        missing = f"weights/ has no {name}, which answers {' and '.join(recipe.tasks)}"
+        settings, run = config.load(name), RUNS / name
+        missing = f"weights/ has no {name}, which answers {' and '.join(settings.tasks)}"
         measured_with = evaluation_files.read_evaluation(run).get("measured_with", {}).values()
         towers = [tower for tower in measured_with if tower.startswith(HUB_PREFIXES)]
         if towers and (run / evaluation_files.METRICS).is_file():
@@ -94,7 +92,7 @@ def load_model(name: str) -> MultitaskModel:
                 f"{missing}: it was trained with {' and '.join(towers)}, which the app cannot run, and its figures are in "
                 f"{run / evaluation_files.METRICS}."
             )
-        if datasets.get(recipe.data).on_request:
+        if datasets.get(settings.data).on_request:
             raise BadInput(
                 f"{missing}: the owners of its rows give them out on request; train it on them with `python -m training fit "
                 f"{name} --data DATA`."

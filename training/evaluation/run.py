@@ -7,8 +7,6 @@ theirs when they are fitted; these models are measured by the app's own code. Th
 predictions for whole rows that were not trained on, so that nothing else is saved.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import re

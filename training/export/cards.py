@@ -5,8 +5,6 @@ its 95% interval, "0.53 (0.50–0.55)", and `{% from "macros.md.j2" import metri
 table. A value that is missing is an error, so that no card is written with a hole.
 """
 
-from __future__ import annotations
-
 import functools
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Writes a folder of `weights/`: tensors to safetensors, the graph to ONNX that points into them, and the card."""
 
-from __future__ import annotations
-
 import copy
 import json
 from collections.abc import Mapping, Sequence

@@ -11,8 +11,6 @@ data, settings), and a function that computes them. The function runs only where
 Files are written under another name and renamed when they are complete, so that a killed run leaves no half file behind.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path

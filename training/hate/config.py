@@ -1,7 +1,5 @@
 """The settings of both trainings of hate heads: `configs/hate_cross_attention.toml` and `hate_cross_attention_clip.toml`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 HEADS = ("hate", "harm")

@@ -5,8 +5,6 @@ as co-attention there and errs elsewhere, so that the sum of both logits ranks u
 keeps what the text tower alone knew about them. Out-of-fold metrics with and without the paths are in the card.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import cast
 

@@ -1,7 +1,5 @@
 """One co-attention network on Lightning, for both profiles: a loss by source, an averaged copy that is validated."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """Calibration, bands and the folder of `hate_cross_attention`: what follows once its networks are trained."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 

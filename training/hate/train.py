@@ -6,8 +6,6 @@ from HarMeme. The five networks of a five-fold cross-validation by group are an 
 was stopped early on its own validation fold, and the out-of-fold metrics come with it.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterator
 from dataclasses import replace

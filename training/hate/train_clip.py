@@ -5,8 +5,6 @@ Co-attention over the frozen tokens of an open_clip model, on a data set that th
 only.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace

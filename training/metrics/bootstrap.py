@@ -5,8 +5,6 @@ adds takes a second. tests/training/metrics/test_bootstrap.py compares every fun
 `counts` is always (R, N): R resamples of N rows, whole numbers as floats, each line adding up to N.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import numpy as np

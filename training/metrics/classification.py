@@ -13,8 +13,6 @@ A metric that the rows do not define (the AUROC of rows with one label) is left 
 Fractions of what is displayed (`review_rate`, ...) have no baseline.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 

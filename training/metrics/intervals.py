@@ -1,7 +1,5 @@
 """Intervals: the percentile interval of bootstrap resamples, and Wilson's interval of a fraction."""
 
-from __future__ import annotations
-
 import numpy as np
 
 PERCENTILES = (2.5, 97.5)  # 95% of the resamples lie between them

@@ -6,8 +6,6 @@
   mean rating of these rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

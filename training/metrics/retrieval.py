@@ -9,8 +9,6 @@
   staying together, with the ranks among all captions left as they are. `_chance`: expected of random order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ where that is given, left them. Otherwise the model is trained first; weights th
 `weights/NAME/evaluation.json`, unless in a dry run or on other rows.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

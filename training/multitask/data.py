@@ -1,7 +1,5 @@
 """The rows of a multitask model with their targets, their folds, and batches of their prepared inputs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -161,8 +159,11 @@ def prepare(builder: ModelBuilder, labelled: LabelledRows) -> Prepared:
     training_texts = [text for text, split in zip(texts, labelled.split, strict=True) if split == TRAIN]
     stores = {}
     for modality, encoder in builder.encoders.items():
+        inputs = texts if modality == "text" else [row.image for row in rows]
+        if not any(inputs):
+            raise BadInput(f"The rows of {builder.config.data} have no {modality}: leave out [{modality}].")
         encoder.learn_words(training_texts)
-        stores[modality] = encoder.prepare(texts if modality == "text" else [row.image for row in rows])
+        stores[modality] = encoder.prepare(inputs)
     return Prepared(
         stores.get("image"),
         stores.get("text"),

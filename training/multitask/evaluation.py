@@ -1,7 +1,5 @@
 """What a cross-validated model predicts: calibrated heads, predictions for rows that it did not learn from, their metrics."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

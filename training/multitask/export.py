@@ -1,7 +1,5 @@
 """What a run leaves: its own folder, and a folder of `weights/` with one graph of all networks, which needs no torch."""
 
-from __future__ import annotations
-
 import copy
 import json
 from collections.abc import Mapping, Sequence

@@ -6,8 +6,6 @@ nothing. Ridge regression on the classes' indicators gives class probabilities; 
 classes' frequencies, so that the branch stays one linear layer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

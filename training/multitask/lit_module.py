@@ -1,7 +1,5 @@
 """One fold of a multitask model on Lightning: named losses, validation metrics by task, prediction."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

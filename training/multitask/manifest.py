@@ -1,7 +1,5 @@
 """`run.json` in the folder of a run: what its networks were trained on and how, so that `--resume` continues nothing else."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """A multitask model: encoders, fusion, linear branch and heads as one torch module, and its losses by name."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`python -m training fit NAME`: the folds of a multitask model, its decision rules, its predictions, its folder."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import time

@@ -5,8 +5,6 @@ shape no common space ("separate embeddings, late combination"). It is trained t
 ones; retrieval ranks by the same score.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

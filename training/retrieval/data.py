@@ -4,8 +4,6 @@ The picture network runs once for each photograph and variant (itself, its mirro
 once for each caption; training starts from its states after the frozen half.
 """
 
-from __future__ import annotations
-
 import functools
 import io
 from collections.abc import Callable, Iterator, Sequence

@@ -8,8 +8,6 @@ both directions with a learned temperature (van den Oord et al. 2018; Radford et
 (Robinson et al. 2021).
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

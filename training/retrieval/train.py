@@ -6,8 +6,6 @@ their 5,000 captions, and the best check ships. The card also shows the baseline
 reads the same frozen features, and the difference with its interval.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

@@ -1,7 +1,5 @@
 """Pixel attacks on targets: one search, all targets with their metrics, and example pairs on the project's own samples."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress

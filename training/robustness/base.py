@@ -1,7 +1,5 @@
 """What the robustness studies share: settings, rows, targets, features by tower, the trigger, and metrics with intervals."""
 
-from __future__ import annotations
-
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence

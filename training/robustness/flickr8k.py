@@ -1,7 +1,5 @@
 """Retrieval under attack: `joint` is the space that ships, `baseline` frozen towers kept apart and combined late."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path

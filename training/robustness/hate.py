@@ -1,7 +1,5 @@
 """The verdict under attack: memes as they are, and their pictures alone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property, partial
 

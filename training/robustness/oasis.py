@@ -1,7 +1,5 @@
 """Valence of a photograph under attack: the regression that ships, ridge on frozen features, ridge on the joint space."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path

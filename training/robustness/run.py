@@ -14,8 +14,6 @@ pictures of a data set and stay out of the repository). The results so far lie t
 on from where a killed one stopped. `--variant` repeats some variants and leaves the others as they are in the file.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 A picture that cannot be opened, or has no captions, is counted and left out, and with it its captions.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Memotion 7k (Sharma et al. 2020, SemEval 2020 task 8): A sentiment, B types, C their intensities; and polarity."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@
 - HarMeme's `target` (Pramanick et al. 2021): whom a harmful meme is aimed at; nobody where it is not harmful.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from models.classifiers.heads import Question

@@ -1,7 +1,5 @@
 """All tasks by name, collected from the `TASKS` of each module in this package. A new task is one file here."""
 
-from __future__ import annotations
-
 import pkgutil
 from importlib import import_module
 

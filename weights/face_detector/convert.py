@@ -7,8 +7,6 @@ The published file fixes its input to 10 pictures of 32x32 and lists every weigh
 onnxruntime from folding them. Only those two declarations change; the outputs agree to rounding (checked below).
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import importlib.util
