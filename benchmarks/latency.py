@@ -21,15 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import common
-from benchmarks.common import (
-    analyze_fully,
-    gallery_meme,
-    gallery_memes,
-    median_ms_in_turns,
-    milliseconds,
-    options,
-    report,
-)
+from benchmarks.common import analyze_fully, gallery_meme, gallery_memes, median_ms_in_turns, milliseconds
 from benchmarks.full_size import clip_profile, random_weights, stack, timed_process
 from models.analyzer import Analyzer
 
@@ -53,14 +45,14 @@ print(analyze_fully(Analyzer(), Path(sys.argv[1]).read_bytes()).verdict.label, f
 
 def main() -> None:
     """Measure and report."""
-    parser = options(__doc__)
+    parser = common.options(__doc__)
     parser.add_argument("--rounds", type=int, default=30, help="turns of each side (default 30)")
     parser.add_argument("--no-clip", action="store_true", help="leave the clip profile out")
     args = parser.parse_args()
     metrics = measure(args.rounds)
     if not args.no_clip:
         metrics |= measure_clip(args.rounds)
-    report(metrics, args.json)
+    common.report(metrics, args.json)
 
 
 def measure(rounds: int) -> dict[str, float]:

@@ -1,8 +1,14 @@
-"""Writes the tables of README.md and docs/results.md, from weights/ and benchmarks/results/, and docs/usage.md's session.
+"""Writes the tables of README.md, docs/results.md, docs/batch.md (throughput, the cost of a million and a billion memes) and
+docs/deploy.md (memory at each stage), from weights/ and benchmarks/results/, and docs/usage.md's session.
 
-python -m benchmarks.latency --json benchmarks/results/latency.json
-python -m benchmarks.memory --json benchmarks/results/memory.json
-python -m benchmarks.readme
+    python -m benchmarks.latency --json benchmarks/results/latency.json
+    python -m benchmarks.memory --json benchmarks/results/memory.json
+    python -m benchmarks.throughput --ray --json benchmarks/results/throughput.json
+    python -m benchmarks.readme
+
+Of the costs: a core of a named machine is taken to be as fast as one of the machine that measured, and all of its cores to be
+busy; one of them is left to Ray's reader. Prices are list prices on demand without storage and traffic: look them up
+before you plan, and write them into templates/costs.md.j2.
 """
 
 import argparse
@@ -15,7 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.common import ROOT, fill_file, read_json, render
+from benchmarks.common import RESULTS, ROOT, fill_file, read_json, render
 
 MEME = "assets/gallery/mondays.webp"
 QUALITY = tomllib.loads(Path(__file__).with_name("quality.toml").read_text(encoding="utf-8"))["rows"]
@@ -23,12 +29,16 @@ HEADLINE = [row for row in QUALITY if row.get("headline")]
 
 
 def main() -> None:
-    """Rewrite one section in each of the three documents."""
+    """Rewrite the sections of all five documents."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    throughput, memory = (read_json(RESULTS / f"{name}.json") for name in ("throughput", "memory"))
     for name, section, content in (
         ("README.md", "headline", figures(ROOT, HEADLINE)),
         ("docs/results.md", "figures", figures(ROOT, QUALITY)),
         ("docs/usage.md", "session", session()),
+        ("docs/batch.md", "throughput", render("throughput", measured=throughput)),
+        ("docs/batch.md", "costs", render("costs", measured=throughput)),
+        ("docs/deploy.md", "memory", render("memory", measured=memory)),
     ):
         fill_file(name, section, content, script="benchmarks.readme")
 

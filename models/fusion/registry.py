@@ -8,9 +8,8 @@ from torch import Tensor, nn
 
 from models.errors import BadInput, suggest
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from models.fusion.late import Concatenation, GatedUnit
 from models.fusion.layered import EarlyFusion, EarlySettings, Experts, ExpertSettings
-from models.fusion.sides import SideSettings, State, both
+from models.fusion.sides import Concatenation, GatedUnit, SideSettings, State, both
 
 
 @dataclass(frozen=True)

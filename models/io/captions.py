@@ -1,10 +1,12 @@
 """Words to a `Caption`, and a caption to the normalised text that the models read, with spans in the text as shown."""
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Protocol
 
 from PIL import Image
@@ -15,22 +17,10 @@ from models.errors import BadCaption
 MAX_CHARACTERS = 10_000
 UNCERTAIN = 0.9  # words read with less confidence are marked: on training memes two in three of them are wrong
 
-# Letters of Cyrillic and Greek that are drawn like Latin ones (from Unicode's confusables), by code point.
-_CYRILLIC = (
-    "\u0410\u0412\u0415\u0405\u0406\u0408\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u04ae\u050c\u051c"
+_TABLES = tomllib.loads(Path(__file__).with_name("lookalikes.toml").read_text(encoding="utf-8"))
+_ALIKE, _PLAIN = (
+    {k: latin for latin, letters in _TABLES[name].items() for k in letters} for name in ("alike", "plain")
 )
-_CYRILLIC_SMALL = "\u0430\u0435\u0455\u0456\u0458\u043e\u0440\u0441\u0443\u0445\u04bb\u0501\u051b\u051d\u0475\u04cf"
-_GREEK = "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7"
-_GREEK_SMALL = "\u03b1\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7"
-_ALIKE = dict(
-    zip(
-        _CYRILLIC + _CYRILLIC_SMALL + _GREEK + _GREEK_SMALL,
-        "ABESIJKMHOPCTYXYGW" + "aesijopcyxhdqwvl" + "ABEZHIKMNOPTYX" + "aikvoptux",
-        strict=True,
-    )
-)
-# Small capitals, dotless i and script g are Latin, but unknown to models; quotes and hyphens have many shapes.
-_PLAIN = dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢıɡ‘’‛ʼ´“”„‟‐‑", "abcdefghijklmnoprstuvwyzig'''''\"\"\"\"--", strict=True))
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 _EASTERN = re.compile(r"[\u0370-\u03ff\u0400-\u052f]")  # Greek and Cyrillic
 _ZWJ, _EMOJI_STYLE = "\u200d", "\ufe0f"

@@ -73,7 +73,9 @@ def import_checkpoint(path: Path) -> Path:
     }
     (folder / "config.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     (folder / "metrics.json").write_text("{}\n", encoding="utf-8")
-    (folder / "README.md").write_text(README, encoding="utf-8")
+    readme = Path(__file__).with_name("card.md").read_text(encoding="utf-8")
+    readme = readme.format(name=LEGACY_CHECKPOINT, caution=CAUTION)
+    (folder / "README.md").write_text(readme, encoding="utf-8")
     return folder
 
 
@@ -180,13 +182,3 @@ def _check(state: Mapping[str, Tensor], architecture: Mapping[str, Any], path: P
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
-README = f"""# {LEGACY_CHECKPOINT}
-
-The earlier system's checkpoint, converted by `python -m models import-checkpoint`: CLIP ViT-B/32 towers, one text vector
-attending to one picture vector, a two-layer classifier; hateful from a probability of .5 on, as that system said it. It
-comes without figures: measure it with `python -m training evaluate hate --profile clip --data FILE --json OUT`.
-
-{CAUTION} The Analyze page shows gradients and the effect of covering parts of the picture instead.
-"""

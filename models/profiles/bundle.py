@@ -7,12 +7,12 @@ hate_cross_attention --profile clip` trained, or else from the earlier system's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from models import weights
-from models.analysis import Gradient, Meme, ProfileInfo, TextEmotions
+from models.analysis import Gradient, Meme, ProfileInfo
 from models.classifiers.hate import HateClassifier
 from models.emotions.faces import FaceReader
 from models.emotions.text import TextEmotionClassifier
@@ -25,15 +25,8 @@ from models.runtime import device
 from models.runtime.device import Device, Placed
 
 if TYPE_CHECKING:
+    from models.emotions.pretrained import RobertaEmotions
     from models.io.downloads import OnProgress
-
-
-class TextReader(Protocol):
-    """Texts to their emotions. Thread-safe."""
-
-    def classify(self, texts: Sequence[str]) -> list[TextEmotions]:
-        """One answer a text; `no_text` for a blank one."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -45,7 +38,7 @@ class ModelBundle:
 
     info: ProfileInfo
     hate: HateClassifier
-    text_emotions: TextReader | SubtextError
+    text_emotions: TextEmotionClassifier | RobertaEmotions | SubtextError
     faces: FaceReader | SubtextError
     gradient: Callable[[Meme], Gradient] | None = None
     placed: tuple[Placed, ...] = ()
