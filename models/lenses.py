@@ -3,9 +3,11 @@
 Stress is read only when a caller names it: what a text sounds like is nobody's diagnosis.
 """
 
-from collections.abc import Collection
+import tomllib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -29,26 +31,13 @@ class LensSpec:
     task: str
     target: str
     meaning: str
-    shown: tuple[str, ...] = ()
+    shown: Sequence[str] = ()
     needs: str = ""
     on_request: bool = False
 
 
-SPECS: dict[str, LensSpec] = {
-    spec.name: spec
-    for spec in (
-        LensSpec("humour", "memotion_gmu", "memotion-types", "humour", "Meant to be funny", ("humour",)),
-        LensSpec("sarcasm", "memotion_gmu", "memotion-types", "sarcasm", "Meant sarcastically", ("sarcasm",)),
-        LensSpec("offence", "memotion_gmu", "memotion-types", "offence", "Offensive to somebody", ("offence",)),
-        LensSpec("motivation", "memotion_gmu", "memotion-types", "motivation", "Meant to encourage", ("motivation",)),
-        LensSpec("sentiment", "memotion_gmu", "memotion-sentiment", "sentiment", "Overall sentiment"),
-        LensSpec("target", "mental_health_target", "target", "target", "Whom it is aimed at"),
-        LensSpec(
-            "stress", "mental_health_stress", "stress", "stress", "Reads as written under stress; not a diagnosis",
-            ("stress",), needs="text", on_request=True,
-        ),
-    )
-}  # fmt: skip
+_TABLE = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+SPECS = {name: LensSpec(name, **settings) for name, settings in tomllib.loads(_TABLE).items()}
 """In the order in which they are drawn."""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -19,18 +21,9 @@ from models.io.captions import normalize
 from models.tokenizers.base import length_batches
 from models.weights import Card
 
-MEANING: dict[Label, str] = {
-    "hateful": "The model reads an attack on people for what they are: religion, origin, skin colour, gender, "
-    "orientation, disability and the like.",
-    "not_hateful": "The model reads no attack on people for what they are (religion, origin, skin colour, gender, "
-    "orientation, disability and the like). Rude, sad or tasteless is not the same as hateful.",
-    "needs_review": "The model cannot tell whether this attacks people for what they are (religion, origin, gender, "
-    "orientation, disability and the like). A person should look at it.",
-}
-HARM_MEANING = (
-    "How likely HarMeme's annotators would have called it harmful. They counted mockery of single people and dangerous "
-    "claims too: a joke about a politician may be harmful there and is not hate."
-)
+_MEANINGS = tomllib.loads(Path(__file__).with_name("meanings.toml").read_text(encoding="utf-8"))
+MEANING: dict[Label, str] = _MEANINGS["verdict"]
+HARM_MEANING: str = _MEANINGS["harm"]
 BATCH_SIZE = 8  # memes; larger batches do not fit the processor's cache and take a third longer
 
 

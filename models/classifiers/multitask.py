@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from models.classifiers.heads import Head, columns
 from models.encoders.base import GRID, Encoder, Tokens, encode_rows
 from models.encoders.mini import MiniEncoder
 from models.errors import BadWeights
+from models.evaluation_files import read_json_or_empty
 from models.io.captions import normalize
 from models.io.images import preprocess
 from models.tokenizers.wordpieces import Vocabulary
@@ -159,7 +159,8 @@ class MultitaskModel:
 
 def names() -> tuple[str, ...]:
     """The multitask models in `weights/`, whether or not they are complete."""
-    return tuple(sorted(file.parent.name for file in weights.root().glob("*/config.json") if _is_multitask(file)))
+    folders = sorted(file.parent for file in weights.root().glob("*/config.json"))
+    return tuple(folder.name for folder in folders if read_json_or_empty(folder, "config.json").get("kind") == KIND)
 
 
 def titled(title: str, measured_with: Mapping[str, str]) -> str:
@@ -170,13 +171,6 @@ def titled(title: str, measured_with: Mapping[str, str]) -> str:
     specs = (encoder.partition(" ")[0].rpartition(":")[2] for encoder in measured_with.values() if " " in encoder)
     stand_ins = ", ".join(dict.fromkeys(specs))
     return f"{title} (here: {stand_ins})" if stand_ins else title
-
-
-def _is_multitask(file: Path) -> bool:
-    try:
-        return bool(json.loads(file.read_text(encoding="utf-8")).get("kind") == KIND)
-    except (OSError, ValueError, AttributeError):
-        return False
 
 
 def _fit(tokens: Tokens | None, rows: int, width: int, longest: int = 0) -> tuple[np.ndarray, np.ndarray]:

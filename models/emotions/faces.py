@@ -163,10 +163,8 @@ class FaceReader:
         if isinstance(self._expressions, ExpressionClassifier):
             self.cards += (self._expressions.card,)
 
-    def read(self, image: Image.Image | None) -> FaceEmotions:
-        """`no_image` without a picture, `no_face` where none is found."""
-        if image is None:
-            return FaceEmotions("no_image")
+    def read(self, image: Image.Image) -> FaceEmotions:
+        """The largest faces with their expressions; `no_face` where none is found."""
         boxes = self._detector.detect(image)[:MAX_FACES]
         if not boxes:
             return FaceEmotions("no_face")

@@ -23,18 +23,9 @@ class Profile:
     needs_download: bool
 
 
-PROFILES = {
-    "mini": Profile(
-        "mini",
-        "EfficientNet-Lite0, MiniLM-L6, co-attention, CenterFace and a small expression network, all in weights/",
-        needs_download=False,
-    ),
-    "clip": Profile(
-        "clip",
-        "CLIP ViT-B/32 with a head that you train, RoBERTa for emotions, ViT for faces, on a GPU if there is one",
-        needs_download=True,
-    ),
-}
+_MINI = "EfficientNet-Lite0, MiniLM-L6, co-attention, CenterFace and a small expression network, all in weights/"
+_CLIP = "CLIP ViT-B/32 with a head that you train, RoBERTa for emotions, ViT for faces, on a GPU if there is one"
+PROFILES = {"mini": Profile("mini", _MINI, needs_download=False), "clip": Profile("clip", _CLIP, needs_download=True)}
 
 
 @dataclass(frozen=True)
