@@ -35,7 +35,9 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--limit", type=int, default=100, help="pictures of each set (default 100)")
     args = parser.parse_args()
-    report(measure({name: pictures(name, args.limit) for name in DATASETS}), args.json)
+    rows = {name: validation_rows(name, ["image"], args.limit) for name in DATASETS}
+    sets = {name: [Image.open(io.BytesIO(row["image"])).convert("RGB") for row in rows[name]] for name in DATASETS}
+    report(measure(sets), args.json)
 
 
 def measure(sets: dict[str, list[Image.Image]], sizes: tuple[int, ...] = SIZES) -> dict[str, float]:
@@ -64,12 +66,6 @@ def measure(sets: dict[str, list[Image.Image]], sizes: tuple[int, ...] = SIZES) 
         metrics[f"ms_at_{size}"] = round(statistics.median(wall_ms), 1)
         metrics[f"cpu_ms_at_{size}"] = round(statistics.median(cpu_ms), 1)
     return metrics
-
-
-def pictures(name: str, limit: int) -> list[Image.Image]:
-    """The first validation pictures of a data set."""
-    rows = validation_rows(name, ["image"], limit)
-    return [Image.open(io.BytesIO(row["image"])).convert("RGB") for row in rows]
 
 
 def matches(boxes: list[Box], others: list[Box]) -> list[Box]:

@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from models.errors import BadInput, BadWeights
 from models.io.downloads import TIMEOUT, NoSuchFile, OnProgress, Unreachable, download, error_sentences
+from models.weights import sha256
 
 
 @dataclass(frozen=True)
@@ -148,8 +149,7 @@ def _cached(repo: Repo, name: str) -> Path | None:
 def digest(path: Path, like: str) -> str:
     """The hash of a file, of the same kind as `like`: SHA-256, or git's SHA-1 of a blob, which small files have."""
     if len(like) == 64:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(path)
     if len(like) == 40:
         return hashlib.sha1(b"blob %d\0" % path.stat().st_size + path.read_bytes(), usedforsecurity=False).hexdigest()
     return like  # a mirror with its own kind of hash, which cannot be checked
