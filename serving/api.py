@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route
 
-from models.analysis import Analysis, Harm, Meme, Stage, Verdict
+from models.analysis import Analysis, Harm, Meme, Verdict
 from serving import intake, perspective, predictors, problems, schemas
 from serving.guard import Guard
 from serving.problems import Overloaded, TooLarge
@@ -55,7 +55,8 @@ async def analyze(request: Request, service: CurrentService) -> JSONResponse:
     """The verdict with its reasons, emotions and attention: the JSON `subtext/1`, the same as the page's download."""
     analysis: Analysis = await service.answer(request, ANALYZE, await intake.read(request, intake.Question))
     service.metrics.observe_stages(analysis.stages)
-    return JSONResponse(analysis.to_dict(), headers={"Server-Timing": server_timing(analysis.stages)})
+    timing = ", ".join(f"{stage.name.replace(' ', '-')};dur={stage.ms or 0:.1f}" for stage in analysis.stages)
+    return JSONResponse(analysis.to_dict(), headers={"Server-Timing": timing})  # which browsers draw
 
 
 @v1.post(
@@ -139,11 +140,6 @@ def score_entry(index: int, answer: tuple[Meme, tuple[Verdict, Harm | None]] | E
         "caption": meme.caption.text,
         "caption_source": meme.caption.source,
     }
-
-
-def server_timing(stages: tuple[Stage, ...]) -> str:
-    """The stages as a Server-Timing header, which browsers draw."""
-    return ", ".join(f"{stage.name.replace(' ', '-')};dur={stage.ms or 0:.1f}" for stage in stages)
 
 
 def create(settings: Settings | None = None, load: Callable[[], Analyzer] | None = None) -> FastAPI:

@@ -111,10 +111,15 @@ async def _read_form(request: Request, model: type[Meme]) -> MemeInput:
             "The multipart body cannot be read: send one file named picture, and caption as a text field."
         ) from error
     files = {name: value for name, value in form.multi_items() if isinstance(value, UploadFile)}
+    picture = files.get("picture")
     try:
-        data = await _read_file(files.get("picture"))
+        if picture is not None and (picture.size or 0) > MAX_BYTES:
+            raise _picture_too_large()
+        data = await picture.read() if picture is not None else None
     finally:
         await form.close()
+    if picture is not None and not picture.filename:
+        data = data or None  # a browser's form whose file was left empty
     if files and "picture" not in files:
         raise Unreadable("The file is to be named picture.")
     fields: dict[str, Any] = {name: value for name, value in form.items() if name not in files}
@@ -123,14 +128,6 @@ async def _read_form(request: Request, model: type[Meme]) -> MemeInput:
     if "lenses" in fields:
         fields["lenses"] = [name for text in form.getlist("lenses") for name in str(text).split(",") if name]
     return replace(model.model_validate(fields).to_input(), data=data)
-
-
-async def _read_file(file: UploadFile | None) -> bytes | None:
-    if file is None:
-        return None
-    if (file.size or 0) > MAX_BYTES:
-        raise _picture_too_large()
-    return await file.read() or (b"" if file.filename else None)  # None: a browser's form whose file was left empty
 
 
 def _picture_too_large() -> TooLarge:

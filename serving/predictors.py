@@ -149,10 +149,8 @@ def _multitask_predictor(name: str, model: MultitaskModel) -> Predictor:
     labels = tuple(
         f"{target.name}: {label}" if len(targets) > 1 else label for target in targets for label in target.classes
     )
-
-    nothing = Prediction(
-        "no_text" if model.reads("text") else "no_image"
-    )  # for a meme that has nothing of what it reads
+    # for a meme that has nothing of what it reads
+    nothing = Prediction("no_text" if model.reads("text") else "no_image")
 
     def is_usable(meme: Meme) -> bool:
         has_text = bool(normalize(meme.caption.text).text)

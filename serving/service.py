@@ -33,9 +33,8 @@ BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 structlog.configure(
-    logger_factory=lambda *_: structlog.PrintLogger(
-        sys.stderr
-    ),  # made for each line: a test or a server may replace it
+    # stderr is looked up for each line: a test or a server may replace it
+    logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     processors=[
         structlog.contextvars.merge_contextvars,  # the request's id
         structlog.processors.add_log_level,
@@ -80,12 +79,6 @@ class Metrics:
         """The times of one analysis."""
         for stage in stages:
             self.stage.labels(stage.name).observe((stage.ms or 0.0) / 1000)
-
-
-def add_log_fields(request: Request, **fields: float | str) -> None:
-    """Add numbers and names to the request's line in the log."""
-    state = request.scope.setdefault("state", {})
-    state.setdefault("log_fields", {}).update(fields)
 
 
 class Service:
@@ -142,7 +135,7 @@ class Service:
         answers = await self.queue.submit(kind, items, deadline_s=self.deadline_s(request))
         failed = sum(isinstance(answer, BaseException) for answer in answers)
         self.metrics.memes.labels(name).inc(len(answers) - failed)
-        add_log_fields(request, memes=len(answers), failed=failed)
+        request.state.log_fields = {"memes": len(answers), "failed": failed}
         return answers
 
     async def answer(self, request: Request, name: str, item: MemeInput) -> Any:

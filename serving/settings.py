@@ -34,7 +34,12 @@ class Settings(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            problems = [_problem(details["loc"], details["input"], details["msg"]) for details in error.errors()]
+            # pydantic's findings with the variable's name; those of `_check_limits` have no location and name it already
+            problems = [
+                (f"{PREFIX}{str(details['loc'][0]).upper()}={details['input']!r}: " if details["loc"] else "")
+                + details["msg"].removeprefix("Value error, ")
+                for details in error.errors()
+            ]
             raise ValueError("; ".join(problems)) from None
 
     @field_validator("keys", mode="before")
@@ -51,12 +56,3 @@ class Settings(BaseSettings):
                     f"{PREFIX}{limit.upper()}={getattr(self, limit)}"
                 )
         return self
-
-
-def _problem(location: tuple[int | str, ...], value: Any, message: str) -> str:
-    """One of pydantic's findings with the variable's name; a model's own finding (without a location) has it already."""
-    return (
-        f"{PREFIX}{str(location[0]).upper()}={value!r}: {message}"
-        if location
-        else message.removeprefix("Value error, ")
-    )

@@ -54,13 +54,13 @@ def load_meme(item: MemeInput, analyzer: Analyzer) -> tuple[Meme, tuple[Stage, .
 
     Where the OCR cannot run, the meme is judged without words, and the stage's status is `failed`.
     """
-    stages: list[Stage] = []
     start = time.perf_counter()
     picture = open_picture(item.data) if item.data is not None else None
-    if picture is not None:
-        stages.append(Stage("decode", round((time.perf_counter() - start) * 1000, 1)))
+    stages = [Stage("decode", round((time.perf_counter() - start) * 1000, 1))]
     caption = captions.from_override(item.caption) if item.caption is not None else Caption()
-    if picture is not None and item.needs_ocr:
+    if picture is None:
+        return Meme(None, caption), ()
+    if item.needs_ocr:
         status: Status = "ok"
         start = time.perf_counter()
         try:
@@ -68,8 +68,6 @@ def load_meme(item: MemeInput, analyzer: Analyzer) -> tuple[Meme, tuple[Stage, .
         except PartUnavailable:
             status = "failed"
         stages.append(Stage("ocr", round((time.perf_counter() - start) * 1000, 1), status))
-    if picture is None:
-        return Meme(None, caption), tuple(stages)
     return Meme(picture.image, caption, picture.format, picture.sha256), tuple(stages)
 
 

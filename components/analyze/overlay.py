@@ -34,10 +34,8 @@ def heat(image: Image.Image, grid: Grid) -> Image.Image:
     picture = fitted(image)
     levels = scaled(grid)
     rows, columns = levels.shape
-    colours, cover = (
-        Image.fromarray(heat_colours(levels)),
-        Image.fromarray((30 + 165 * levels).round().astype(np.uint8)),
-    )
+    colours = Image.fromarray(heat_colours(levels))
+    cover = Image.fromarray((30 + 165 * levels).round().astype(np.uint8))
     smooth = Image.Resampling.BICUBIC
     ground = Image.blend(picture, picture.convert("L").convert("RGB"), 0.5)
     mixed = Image.composite(colours.resize(picture.size, smooth), ground, cover.resize(picture.size, smooth))

@@ -27,11 +27,6 @@ def _counts(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return true, ends + 1 - true
 
 
-def area(x: np.ndarray, y: np.ndarray) -> float:
-    """Under the curve, by trapezoids."""
-    return float(np.trapezoid(y, x))
-
-
 @dataclass(frozen=True)
 class Reliability:
     """For each bin that holds rows: mean probability, share that was true, and how many."""
@@ -62,25 +57,16 @@ def confusion(target: np.ndarray, predicted: np.ndarray, classes: int) -> np.nda
     return np.bincount(target * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
-@dataclass(frozen=True)
-class AtThreshold:
-    """What two thresholds do: yes from `high` on, a person looks at what lies between `low` and `high`."""
+def at_threshold(target: np.ndarray, prob: np.ndarray, low: float, high: float) -> dict[str, float | None]:
+    """What two thresholds do, as shares of rows: yes from `high` on, a person looks at what lies between them (`review`).
 
-    precision: float | None
-    recall: float | None
-    yes: float
-    review: float
-    missed: float | None
-
-
-def at_threshold(target: np.ndarray, prob: np.ndarray, low: float, high: float) -> AtThreshold:
-    """Shares of rows; precision is None where nothing is said yes to, recall and missed where nothing is true."""
+    precision is None where nothing is said yes to, recall and missed where nothing is true.
+    """
     yes, true = prob >= high, target == 1
     hits, positives = int((yes & true).sum()), int(true.sum())
-    return AtThreshold(
-        hits / int(yes.sum()) if yes.any() else None,
-        hits / positives if positives else None,
-        float(yes.mean()),
-        float(((prob >= low) & ~yes).mean()),
-        float(((prob < low) & true).sum() / positives) if positives else None,
-    )
+    return {
+        "precision": hits / int(yes.sum()) if yes.any() else None,
+        "recall": hits / positives if positives else None,
+        "review": float(((prob >= low) & ~yes).mean()),
+        "missed": float(((prob < low) & true).sum() / positives) if positives else None,
+    }

@@ -45,16 +45,13 @@ def draw_table(measurements: Sequence[Measurement]) -> None:
 
 def as_csv(measurements: Sequence[Measurement]) -> str:
     """A line for each measurement; a metric that was not measured is left empty."""
-    metrics = ["rows"]
-    for name in SHOWN_METRICS:
-        metrics += [
-            f"{name}{end}" for end in (("", "_low", "_high", "_majority") if name in INTERVAL_METRICS else ("",))
-        ]
+    ends = {name: ("", "_low", "_high", "_majority") if name in INTERVAL_METRICS else ("",) for name in SHOWN_METRICS}
+    metrics = [f"{name}{end}" for name in SHOWN_METRICS for end in ends[name]]
     rows = [
-        (item.task, item.title, item.rows, *(item.metrics.get(name) for name in metrics), item.model)
+        (item.task, item.title, item.rows, *map(item.metrics.get, ["rows", *metrics]), item.model)
         for item in measurements
     ]
-    columns = ["Task", "Model", "Measured on", "Rows", *metrics[1:], "Folder"]
+    columns = ["Task", "Model", "Measured on", "Rows", *metrics, "Folder"]
     return pd.DataFrame(rows, columns=columns, dtype=object).to_csv(index=False, lineterminator="\r\n")
 
 

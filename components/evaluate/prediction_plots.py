@@ -21,12 +21,12 @@ def curves_of(predictions: PredictionSet, question: int) -> None:
         y_true = (target == number).astype(int)
         if y_true.min() == y_true.max():
             continue
-        fractions = curves.roc(y_true, probs[:, number])
+        fpr, tpr = curves.roc(y_true, probs[:, number])
         recall, precision = curves.precision_recall(y_true, probs[:, number])
-        area, positives = curves.area(*fractions), y_true.mean()
+        area, positives = np.trapezoid(tpr, fpr), y_true.mean()
         descriptions.append(f"{names[number]}: area {area:.3f}, share {positives:.2f}")
         label, line = for_plotly(names[number]), {"color": COLOURS[number % len(COLOURS)], "width": 2}
-        roc.add_scatter(x=fractions[0], y=fractions[1], name=f"{label}, {area:.2f}", line=line)
+        roc.add_scatter(x=fpr, y=tpr, name=f"{label}, {area:.2f}", line=line)
         pr.add_scatter(x=recall, y=precision, name=label, line=line)
         _dotted(pr, [positives] * 2, {**line, "width": 1})
     _dotted(roc, [0, 1])
@@ -123,12 +123,13 @@ def thresholds(predictions: PredictionSet, question: int, bands: tuple[float, fl
     )  # fmt: skip
     metrics = curves.at_threshold(target, probs, low, high)
     shown = (
-        ("Precision", metrics.precision, "Of what is answered yes, the share that is true"),
-        ("Recall", metrics.recall, "Of what is true, the share that is answered yes"),
-        ("Review load", metrics.review, "The share of all rows that a person would look at"),
-        ("Missed", metrics.missed, "Of what is true, the share below both thresholds"),
+        ("Precision", "precision", "Of what is answered yes, the share that is true"),
+        ("Recall", "recall", "Of what is true, the share that is answered yes"),
+        ("Review load", "review", "The share of all rows that a person would look at"),
+        ("Missed", "missed", "Of what is true, the share below both thresholds"),
     )
-    for (title, value, meaning), column in zip(shown, st.columns(4), strict=True):
+    for (title, name, meaning), column in zip(shown, st.columns(4), strict=True):
+        value = metrics[name]
         column.metric(title, "–" if value is None else f"{value:.0%}", help=meaning)
     note = f"{_on(predictions, question)} Of these, {int(target.sum()):,} are {names[positive]}. "
     if bands is not None:

@@ -96,12 +96,9 @@ def examples(study: dict[str, Any]) -> list[dict[str, Any]]:
 
 def outdated(study: dict[str, Any]) -> list[str]:
     """Variants whose weights were trained again since they were attacked."""
-
-    def changed(name: str, identity: str) -> bool:
-        return weights.identity_of(read_json_or_empty(study["root"] / name, "config.json")) != identity
-
-    made_by = study.get("weights", {}).items()
-    return [variant for variant, names in made_by if any(changed(*item) for item in names.items())]
+    made_by = [(variant, *item) for variant, names in study.get("weights", {}).items() for item in names.items()]
+    cards = {name: read_json_or_empty(study["root"] / name, "config.json") for _, name, _ in made_by}
+    return list(dict.fromkeys(v for v, name, identity in made_by if weights.identity_of(cards[name]) != identity))
 
 
 def draw(root: Path | None = None) -> None:

@@ -23,12 +23,11 @@ def draw(figure: go.Figure, *, alt: str, key: str, height: int) -> None:
         dragmode=False,
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
     )
-    for axes in (figure.update_xaxes, figure.update_yaxes):
-        axes(fixedrange=True)
-    if st.context.theme.type == "light":
+    light = st.context.theme.type == "light"
+    if light:
         figure.update_layout(font_color=INK)
-        for axes in (figure.update_xaxes, figure.update_yaxes):
-            axes(tickfont_color=INK, title_font_color=INK)
+    for axes in (figure.update_xaxes, figure.update_yaxes):
+        axes(fixedrange=True, **({"tickfont_color": INK, "title_font_color": INK} if light else {}))
     config = {"displayModeBar": False, "scrollZoom": False}
     st.plotly_chart(figure, width="stretch", theme="streamlit", key=key, alt=alt, config=config)
 

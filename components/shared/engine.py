@@ -156,7 +156,7 @@ def download_bar() -> Iterator[OnProgress]:
     def show(progress: Progress) -> None:
         if time.monotonic() - last[0] >= PAUSE:
             last[0] = time.monotonic()
-            place.progress(download_fraction(progress), text=download_message(progress))
+            place.progress(*download_status(progress))
 
     try:
         yield show
@@ -164,12 +164,8 @@ def download_bar() -> Iterator[OnProgress]:
         place.empty()
 
 
-def download_fraction(progress: Progress) -> float:
-    """0-1; 0 where the whole is not known."""
-    return min(1.0, progress.done / progress.total) if progress.total else 0.0
-
-
-def download_message(progress: Progress) -> str:
-    """The file, and how much of it is here."""
+def download_status(progress: Progress) -> tuple[float, str]:
+    """The fraction that is here (0 where the whole is not known), and in words the file and how much of it is here."""
+    fraction = min(1.0, progress.done / progress.total) if progress.total else 0.0
     whole = f" of {progress.total / 1e6:,.0f}" if progress.total else ""
-    return f"Downloading {for_markdown(progress.file)}: {progress.done / 1e6:,.0f}{whole} MB"
+    return fraction, f"Downloading {for_markdown(progress.file)}: {progress.done / 1e6:,.0f}{whole} MB"

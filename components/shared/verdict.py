@@ -31,17 +31,13 @@ def zones(bands: Bands) -> list[tuple[str, float, float, str]]:
     ]
 
 
-def _between(bands: Bands) -> bool:
-    """Whether there is a middle zone: the earlier system knows none."""
-    return bands.review_from < bands.hateful_from
-
-
 def describe(verdict: Verdict) -> str:
     """The band chart in words, for who cannot see it."""
+    middle = verdict.bands.review_from < verdict.bands.hateful_from  # the earlier system has no middle zone
     return (
         f"{NAMES[verdict.label]}: probability {percent(verdict.probability)}. "
         f"Below {percent(verdict.bands.review_from)} is not hateful, from {percent(verdict.bands.hateful_from)} on is "
-        f"hateful{', between them a person should look' if _between(verdict.bands) else ''}."
+        f"hateful{', between them a person should look' if middle else ''}."
     )
 
 
@@ -56,7 +52,7 @@ def band_chart(verdict: Verdict) -> go.Figure:
         ("right", 1.0, f"{high} and more"),
     )
     for (name, start, end, colour), (anchor, x, reach) in zip(zones(verdict.bands), places, strict=True):
-        if anchor == "center" and not _between(verdict.bands):
+        if anchor == "center" and start >= end:  # the earlier system has no middle zone
             continue
         figure.add_shape(
             type="rect", x0=start, x1=end, y0=0, y1=1, layer="below", line_width=0, fillcolor=faint(colour, 0.42)

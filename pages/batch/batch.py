@@ -85,14 +85,6 @@ def show(job: Job) -> None:
         st.warning(f"Stopped after {len(job.rows):,} of {job.total:,} memes.", icon=":material/stop_circle:")
 
 
-def take_along(job: Job) -> None:
-    """Everything there is, in three forms; a file is made when it is asked for."""
-    rows = job.rows[:]
-    for form, (name, mime) in FORMS.items():
-        data, icon = partial(output.to_bytes, form, rows, job.options.predictors), ":material/download:"
-        st.download_button(name, data, f"subtext-batch.{form}", mime, icon=icon, on_click="ignore", disabled=not rows)
-
-
 about = sidebar.draw("A batch is kept on this server for an hour after it was last looked at, or until you delete it.")
 analyzer = sidebar.load_analyzer(about)
 
@@ -108,7 +100,11 @@ if current is None:
 else:
     with tools, st.container(horizontal=True, horizontal_alignment="right"):
         if current.over:
-            take_along(current)
+            rows, names = current.rows[:], current.options.predictors
+            for form, (name, mime) in FORMS.items():
+                data, file = partial(output.to_bytes, form, rows, names), f"subtext-batch.{form}"
+                icon = ":material/download:"
+                st.download_button(name, data, file, mime, icon=icon, on_click="ignore", disabled=not rows)
             if st.button("Delete and begin another", icon=":material/delete:"):
                 jobs().forget(current)
                 del st.query_params["job"]

@@ -6,6 +6,7 @@ cannot be used is a row with its error.
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -82,7 +83,8 @@ def run(args: argparse.Namespace) -> None:
     remaining = [shard for shard in shards if shard.number not in written]
     if written:
         print(f"{len(written)} of {len(shards)} shards are there already.", file=sys.stderr)
-    work = Work(output, options, args.profile, judge.threads_per_worker(args.workers))
+    threads = max(1, (os.cpu_count() or 1) // args.workers)  # together the workers use each core once
+    work = Work(output, options, args.profile, threads)
     finished: Iterator[Done] = iter(())
     if remaining and args.ray:
         finished = judge.run_on_ray(

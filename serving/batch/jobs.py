@@ -14,7 +14,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, groupby
+from itertools import chain, groupby, takewhile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
@@ -25,7 +25,7 @@ from models.io.archives import is_picture
 from models.io.flat_row import Row
 from serving import problems
 from serving.batch import inputs
-from serving.batch.inputs import Files, Item, ParquetSlice, Ref, Shard
+from serving.batch.inputs import Files, ParquetSlice, Ref, Shard
 from serving.batch.judge import Options, judge
 
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ class Job:
         self.state = "running"
         end: State = "failed"
         try:
-            for row, meme in judge(self._items(), analyzer(), self.options):
+            items = chain.from_iterable(shard.items() for shard in self._shards)
+            wanted = takewhile(lambda _: not self._stop.is_set(), items)
+            for row, meme in judge(wanted, analyzer(), self.options):
                 self.thumbnails.append(thumbnail(meme.image) if meme is not None and meme.image is not None else None)
                 self.counts[row.label or "error"] += 1
                 self.rows.append(row)  # last: readers count the rows
@@ -90,12 +92,6 @@ class Job:
             self.ended_at = time.monotonic()
             shutil.rmtree(self._folder, ignore_errors=True)
             self.state = end  # last: all else is final once the state is
-
-    def _items(self) -> Iterator[Item]:
-        for item in chain.from_iterable(shard.items() for shard in self._shards):
-            if self._stop.is_set():
-                return
-            yield item
 
 
 class Jobs:

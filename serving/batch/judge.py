@@ -8,7 +8,6 @@ Ray comes with requirements-ray.txt, not with the app.
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
@@ -100,11 +99,6 @@ class Work:
         rows = [row for row, _ in judge(shard.items(), load_analyzer(self.profile, self.threads), self.options)]
         self.output.write(shard.number, rows)
         return Done(shard.number, len(rows), sum(row.status == "error" for row in rows))
-
-
-def threads_per_worker(workers: int) -> int:
-    """Threads for each worker, so that together they use each core once."""
-    return max(1, (os.cpu_count() or 1) // workers)
 
 
 def run(shards: Sequence[Shard], work: Work, *, workers: int = 1) -> Iterator[Done]:

@@ -159,8 +159,9 @@ def test_another_ocr_reads_the_picture_anew(page: tuple[AppTest, Shop], monkeypa
     ],
 )
 def test_a_download_is_told_in_megabytes(progress: Progress, share: float, text: str) -> None:
-    assert engine.download_fraction(progress) == share
-    assert engine.download_message(progress).endswith(text)
+    fraction, message = engine.download_status(progress)
+    assert fraction == share
+    assert message.endswith(text)
 
 
 def test_the_bar_is_there_while_it_downloads_and_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
