@@ -48,38 +48,29 @@ def fit(
 def _ridge_logits(
     features: np.ndarray, target: np.ndarray, heads: Sequence[Head], alpha: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weight [logits, features] and bias [logits] of the layer."""
+    """Weight [logits, features] and bias [logits] of the layer.
+
+    A logit of a single-label head stands for its class, of other heads for all classes above a boundary.
+    """
     slopes, intercepts = [], []
     for head, head_target in zip(heads, split_by_head(heads, target), strict=True):
-        for indicator, known in _indicators(head, head_target):
-            frequency = indicator[known].mean().clip(1e-3, 1 - 1e-3)
-            slope = _ridge(features[known], indicator[known] - frequency, alpha)
-            if head.kind == "single":
-                logit, derivative = np.log(frequency), 1 / frequency  # of the logit at the class's frequency
-            else:
-                logit, derivative = np.log(frequency / (1 - frequency)), 1 / (frequency * (1 - frequency))
-            slopes.append(slope * derivative)
-            intercepts.append(logit - features[known].mean(0) @ slope * derivative)
+        single = head.kind == "single"
+        for labels, question in zip(head_target.T, head.questions, strict=True):
+            known = labels != UNKNOWN
+            mean = features[known].mean(0)
+            centred = features[known] - mean
+            gram = centred.T @ centred + alpha * np.eye(centred.shape[1], dtype=centred.dtype)
+            for number in range(len(question.classes) - (not single)):
+                indicator = (labels[known] == number if single else labels[known] > number).astype(np.float32)
+                frequency = indicator.mean().clip(1e-3, 1 - 1e-3)
+                slope = np.linalg.solve(gram, centred.T @ (indicator - frequency))
+                if single:
+                    logit, derivative = np.log(frequency), 1 / frequency  # of the logit at the class's frequency
+                else:
+                    logit, derivative = np.log(frequency / (1 - frequency)), 1 / (frequency * (1 - frequency))
+                slopes.append(slope * derivative)
+                intercepts.append(logit - mean @ slope * derivative)
     return torch.from_numpy(np.stack(slopes)).float(), torch.tensor(np.array(intercepts)).float()
-
-
-def _ridge(features: np.ndarray, y_true: np.ndarray, alpha: float) -> np.ndarray:
-    centred = features - features.mean(0)
-    gram = centred.T @ centred + alpha * np.eye(centred.shape[1], dtype=centred.dtype)
-    slope: np.ndarray = np.linalg.solve(gram, centred.T @ y_true)
-    return slope
-
-
-def _indicators(head: Head, target: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each logit what it says yes to, float32 [rows], and which rows have a label, bool [rows]."""
-    indicators = []
-    for labels, question in zip(target.T, head.questions, strict=True):
-        known, classes = labels != UNKNOWN, len(question.classes)
-        if head.kind == "single":
-            indicators += [((labels == number).astype(np.float32), known) for number in range(classes)]
-        else:  # ordinal: above each boundary; yes or no has one boundary
-            indicators += [((labels > number).astype(np.float32), known) for number in range(classes - 1)]
-    return indicators
 
 
 def _mean_tokens(data: Prepared, rows: np.ndarray, modality: str) -> tuple[np.ndarray, np.ndarray]:
