@@ -79,18 +79,11 @@ class Prepared:
                 np.where((dice < modality_dropout) & (text >= 0), -1, image),
                 np.where((dice >= 1 - modality_dropout) & (image >= 0), -1, text),
             )
-        image_tokens, image_mask = _inputs(self.image, image)
-        text_tokens, text_mask = _inputs(self.text, text)
-        return {
-            "image": image_tokens, "image_mask": image_mask, "text": text_tokens, "text_mask": text_mask,
-            "target": torch.from_numpy(self.target[rows]),
-        }  # fmt: skip
-
-
-def _inputs(store: TokenStore | None, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-    if store is None:
-        return torch.zeros(len(rows), 1, 1), torch.zeros(len(rows), 1, dtype=torch.bool)
-    return store.batch(rows)
+        inputs = {"target": torch.from_numpy(self.target[rows])}
+        absent = torch.zeros(len(rows), 1, 1), torch.zeros(len(rows), 1, dtype=torch.bool)
+        for modality, store, index in (("image", self.image, image), ("text", self.text, text)):
+            inputs[modality], inputs[f"{modality}_mask"] = absent if store is None else store.batch(index)
+        return inputs
 
 
 @dataclass(frozen=True)
