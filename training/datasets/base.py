@@ -158,6 +158,14 @@ def usable_rows(rows: Iterable[Row]) -> LoadResult:
     return usable, problems
 
 
+def print_problems(problems: Sequence[str], limit: int, more: str) -> None:
+    """The first `limit` sentences, and how many others there are, followed by `more`."""
+    for problem in problems[:limit]:
+        print(problem)
+    if len(problems) > limit:
+        print(f"... and {len(problems) - limit} more{more}")
+
+
 def picture_bytes(value: Any) -> bytes | None:
     """The bytes of a picture; Hugging Face's own files have them in a struct `{bytes, path}`."""
     return (value.get("bytes") if isinstance(value, dict) else value) or None

@@ -27,7 +27,7 @@ from models.errors import BadInput
 from models.evaluation_files import UNKNOWN
 from models.ocr.rapid import RapidReader
 from training.datasets import registry as datasets
-from training.datasets.base import Row, require_columns
+from training.datasets.base import Row, print_problems, require_columns
 from training.metrics.classification import TargetPredictions, multi_target_by_name
 from training.multitask import config
 from training.tasks import registry
@@ -52,7 +52,7 @@ def evaluate_task(
     official = Path(args.data).suffix in OFFICIAL_SUFFIXES
     if not official:
         _require_inputs(args.data, model, options)
-    _print_problems(problems, "rows that are not whole")
+    print_problems(problems, MAX_PROBLEMS_PRINTED, " rows that are not whole.")
     result = predict(model, task.head_tasks, rows, options)
     result.notes["rows_not_whole"] = len(problems)
     if official:
@@ -126,10 +126,10 @@ def predict(model: MultitaskModel, tasks: Sequence[HeadTask], rows: Sequence[Row
         if problems and not labelled.any():
             raise BadInput(f"No row answers {', '.join(task.name for task in tasks)}. {problems[0]}")
         notes["labels_outside_the_set"] += len(problems)
-        _print_problems(problems, f"labels outside the set of {task.name}")
+        print_problems(problems, MAX_PROBLEMS_PRINTED, f" labels outside the set of {task.name}.")
     logits, unreadable = _logits(model, rows, options, notes)
     notes["unreadable_pictures"] = len(unreadable)
-    _print_problems(unreadable, "pictures that cannot be read")
+    print_problems(unreadable, MAX_PROBLEMS_PRINTED, " pictures that cannot be read.")
     targets = [target for task in tasks for target in task.targets]
     probs: list[np.ndarray] = []
     y_pred: list[np.ndarray] = []
@@ -187,14 +187,6 @@ def _decide(
             probs[target][rows] = prob
             y_pred[target][rows] = saved.y_pred[saved_rows, target] if as_trained else rule.decide(prob)
     return probs, y_pred, fold
-
-
-def _print_problems(problems: Sequence[str], what: str) -> None:
-    """The first few sentences, and how many more there are."""
-    for problem in problems[:MAX_PROBLEMS_PRINTED]:
-        print(problem)
-    if len(problems) > MAX_PROBLEMS_PRINTED:
-        print(f"... and {len(problems) - MAX_PROBLEMS_PRINTED} more {what}.")
 
 
 def _logits(

@@ -14,7 +14,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from models import evaluation_files
 from training.calibration import decision_rules
-from training.datasets.base import Row
+from training.datasets.base import Row, print_problems
 from training.engine import losses
 from training.engine.trainer import curve_by_epoch
 from training.multitask import data as multitask_data
@@ -65,11 +65,7 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     builder = build(config, out.parent / "cache")
     data = multitask_data.load(builder, folder, limit=options.limit, rows=rows)
-    for problem in data.problems[:MAX_PROBLEMS]:
-        print(problem)
-    if len(data.problems) > MAX_PROBLEMS:
-        more = len(data.problems) - MAX_PROBLEMS
-        print(f"... and {more} more: all of them are in {out / evaluation_files.EVALUATION}")
+    print_problems(data.problems, MAX_PROBLEMS, f": all of them are in {out / evaluation_files.EVALUATION}")
     result = train(builder, data, out, options)
     evaluation = evaluate(builder, data, result)
     seconds = round(time.perf_counter() - started)
