@@ -5,7 +5,6 @@ its 95% interval, "0.53 (0.50–0.55)", and `{% from "macros.md.j2" import metri
 table. A value that is missing is an error, so that no card is written with a hole.
 """
 
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from models.evaluation_files import metric_cell
 
 TEMPLATES = Path(__file__).parent / "templates"
+_ENVIRONMENT = Environment(  # without autoescape: Markdown, of our own values alone
+    loader=FileSystemLoader(TEMPLATES),
+    undefined=StrictUndefined,
+    autoescape=False,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.filters |= {"cell": metric_cell, "fmt": format}
 
 
 def render_card(template: str, **values: Any) -> str:
     """The card `templates/TEMPLATE.md.j2` with these values; raises `jinja2.UndefinedError` for a name that is missing."""
-    return _environment().get_template(f"{template}.md.j2").render(**values)
-
-
-@functools.cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=False,  # Markdown, of our own values alone
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"cell": metric_cell, "fmt": format}
-    return environment
+    return _ENVIRONMENT.get_template(f"{template}.md.j2").render(**values)
