@@ -24,14 +24,7 @@ from models.encoders.base import JOINT, masked_mean
 from models.errors import BadWeights
 from models.io.images import IMAGENET_MEAN, IMAGENET_STD
 from models.tokenizers.wordpieces import Vocabulary
-from training.backbones.pretrained import (
-    PictureForExport,
-    WordTokensForExport,
-    efficientnet,
-    export_picture,
-    export_words,
-    write_vocabulary,
-)
+from training.backbones import pretrained
 from training.backbones.sentences import WIDTH, SentenceSchedule, SentenceTower
 from training.config import load_config, overrides_of
 from training.datasets.base import data_folder
@@ -64,12 +57,12 @@ def fit(args: argparse.Namespace) -> None:
     checkpoint = out.parent / "mini_words" / "mini_words.pt"
     if not checkpoint.is_file():
         raise BadWeights(f"{checkpoint} is missing: run `python -m training fit mini_words` first.")
-    write_vocabulary()
+    pretrained.write_vocabulary()
     sentence_tower = SentenceTower(1, SentenceSchedule(), steps=1)
     sentence_tower.load_state_dict(torch.load(checkpoint, weights_only=True))
     image_projection, text_projection = nn.Linear(1280, JOINT), nn.Linear(2 * WIDTH, JOINT)
-    picture = PictureForExport(efficientnet(), image_projection)
-    words = WordTokensForExport(sentence_tower.eval().tower, text_projection)
+    picture = pretrained.PictureForExport(pretrained.efficientnet(), image_projection)
+    words = pretrained.WordTokensForExport(sentence_tower.eval().tower, text_projection)
     write(picture, words, recall=0.0)  # with untrained projections: the features below come through these graphs
     train, validation = (
         pooled_features(pd.read_parquet(folder / f"flickr8k.{split}.parquet")[: args.limit])
@@ -114,7 +107,7 @@ def recall_at_10(image: nn.Linear, text: nn.Linear, images: Tensor, texts: Tenso
     return float((nearest == torch.arange(len(images))[:, None]).any(1).float().mean())
 
 
-def write(picture: PictureForExport, words: WordTokensForExport, *, recall: float) -> None:
+def write(picture: pretrained.PictureForExport, words: pretrained.WordTokensForExport, *, recall: float) -> None:
     """`weights/mini_picture` and `weights/mini_words`."""
     metrics = {"flickr8k validation, picture to caption, recall at 10": recall}
     mean_and_std = {"mean": IMAGENET_MEAN.tolist(), "std": IMAGENET_STD.tolist()}
@@ -124,7 +117,7 @@ def write(picture: PictureForExport, words: WordTokensForExport, *, recall: floa
         config={"kind": "EfficientNet-Lite0 patch tokens", "preprocessing": preprocessing, "tokens": 49, "width": 1280},
         metrics=metrics,
         readme=render_card("mini_picture", recall=recall),
-        graph=export_picture(picture),
+        graph=pretrained.export_picture(picture),
     )
     weights_folder.write(
         "mini_words",
@@ -136,5 +129,5 @@ def write(picture: PictureForExport, words: WordTokensForExport, *, recall: floa
         },
         metrics=metrics,
         readme=render_card("mini_words", recall=recall),
-        graph=export_words(words, TOKENS),
+        graph=pretrained.export_words(words, TOKENS),
     )

@@ -35,7 +35,7 @@ def sentences(split: str) -> list[Sentence]:
         raise ValueError(f"split={split!r} is neither 'train' nor 'validation'")
     names = {"plain": [""], "hostile_to_others": OTHERS}
     return [
-        Sentence(_fill(template, name), label, form, name)
+        Sentence(template.replace("{G}", name[:1].upper() + name[1:]).replace("{g}", name), label, form, name)
         for form, label in LABELS.items()
         for template in TEMPLATES[form]
         if _in_validation(form, template) is (split == "validation")
@@ -71,7 +71,3 @@ def _in_validation(form: str, template: str) -> bool:
     if form == "hostile_to_others" and template in TEMPLATES["hateful"]:
         form = "hateful"  # the same words with other targets stay in the same split
     return hashlib.sha256(f"{form}:{template}".encode()).digest()[0] < 40  # about one in six
-
-
-def _fill(template: str, name: str) -> str:
-    return template.replace("{G}", name[:1].upper() + name[1:]).replace("{g}", name)

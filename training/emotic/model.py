@@ -91,8 +91,7 @@ class LateFusion(nn.Module):
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The losses of the heads."""
-        logits, ratings = self(batch["features"])
-        return _head_losses(logits, ratings, batch)
+        return _head_losses(*self(batch["features"]), batch)
 
 
 EmoticModel = JointModel | LateFusion

@@ -24,9 +24,7 @@ from training.hate.config import HEADS, MEME_SETS, HateConfig
 
 VALIDATION_FRACTION = 0.25  # of hate_text's validation rows
 BATCH_SIZE = 64
-Inputs = tuple[
-    Tensor, Tensor, Tensor, Tensor
-]  # image tokens (B, R, width), mask (B, R), text tokens (B, W, width), mask
+Inputs = tuple[Tensor, Tensor, Tensor, Tensor]  # image tokens (B, R, width), mask, text tokens (B, W, width), mask
 
 
 @dataclass(frozen=True)

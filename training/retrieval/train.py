@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 from tqdm import tqdm
 
@@ -128,7 +128,7 @@ def train(
         photos, captions = pairs.draw(config.batch_size, np.random.default_rng((config.seed, step)))
         with torch.autocast("cpu", torch.bfloat16):
             text = encode_with_trained_tower(model.text, pairs.captions, captions)  # (B, 512)
-        loss = _loss(model, photos, text, config.hardness)
+        loss = symmetric_info_nce(text, model.image(photos), model.scale(), hardness=config.hardness)
         optimize(loss, optimizer, schedule, MAX_NORM)
         average.update_parameters(model)
         losses.append(loss.item())
@@ -149,12 +149,8 @@ def train_projections(model: JointModel, pairs: Pairs, config: JointConfig) -> N
         rng = np.random.default_rng((config.seed, PROJECTIONS, step))
         photos, captions = pairs.draw(config.projection_batch_size, rng)
         text = model.text.projection(pairs.captions.means[captions])
-        optimize(_loss(model, photos, text, config.hardness), optimizer, schedule)
-
-
-def _loss(model: JointModel, photos: Tensor, text: Tensor, hardness: float) -> Tensor:
-    """InfoNCE both ways between features of photographs (B, 1712) and the vector of a caption of each (B, 512)."""
-    return symmetric_info_nce(text, model.image(photos), model.scale(), hardness=hardness)
+        loss = symmetric_info_nce(text, model.image(photos), model.scale(), hardness=config.hardness)
+        optimize(loss, optimizer, schedule)
 
 
 @torch.no_grad()

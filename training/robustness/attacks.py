@@ -33,9 +33,8 @@ class ResultsCache:
         same = entries[:1] == [{"stamp": stamp}]
         self._results = {entry["key"]: entry["found"] for entry in entries[1:]} if same else {}
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(
-            missing_ok=True
-        )  # written anew, so that half a line from a killed run does not swallow the next one
+        # Written anew, so that half a line from a killed run does not swallow the next one.
+        path.unlink(missing_ok=True)
         self._append({"stamp": stamp})
         for key, result in self._results.items():
             self._append({"key": key, "found": result})
