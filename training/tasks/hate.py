@@ -63,25 +63,19 @@ def saved_head(task: str, card: Card) -> Head:
     return Head(task, "binary", (Question(task, CLASSES[task]),), (rule,))
 
 
-verdict_task = partial(
-    AppTask,
-    model="hate_cross_attention",
-    model_title="The verdict: hate and harm",
-    options=("modality", "captions", "profile"),
-)
-TASKS = (
-    verdict_task(
-        name="hate",
-        title="Is a meme hateful",
-        dataset=RELIGIOUS_HATEFUL,
-        predict=partial(predict, "hate"),
-        head=partial(saved_head, "hate"),
-    ),
-    verdict_task(
-        name="harm",
-        title="Is a meme harmful",
-        dataset=HARMEME,
-        predict=partial(predict, "harm"),
-        head=partial(saved_head, "harm"),
-    ),
+TASKS = tuple(
+    AppTask(
+        name=name,
+        title=title,
+        dataset=dataset,
+        model="hate_cross_attention",
+        model_title="The verdict: hate and harm",
+        options=("modality", "captions", "profile"),
+        predict=partial(predict, name),
+        head=partial(saved_head, name),
+    )
+    for name, title, dataset in (
+        ("hate", "Is a meme hateful", RELIGIOUS_HATEFUL),
+        ("harm", "Is a meme harmful", HARMEME),
+    )
 )
