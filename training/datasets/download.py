@@ -5,13 +5,12 @@ is neither copied nor logged.
 """
 
 import argparse
-import contextlib
 import io
 import json
 import os
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def download(args: argparse.Namespace) -> Path:
 def fetch(dataset: str, into: Path, known: Credentials) -> None:
     """Downloads `OWNER/NAME` and unpacks it into the folder."""
     into.mkdir(parents=True, exist_ok=True)
-    with _in_environment(known), contextlib.redirect_stdout(io.StringIO()):  # the package prints help at every turn
+    with _in_environment(known), redirect_stdout(io.StringIO()):  # the package prints help at every turn
         try:
             from kaggle.api.kaggle_api_extended import KaggleApi
         except ImportError as error:

@@ -11,8 +11,7 @@ TRAIN_ONLY = -1  # the fold of rows that no network leaves out
 def group_folds(groups: Sequence[object] | np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """A fold from 0 to `count` - 1 for each row, int64 [rows]; folds have about as many groups each, drawn by `rng`."""
     names, index = np.unique(np.asarray(groups), return_inverse=True)
-    folds: np.ndarray = rng.permutation(np.arange(len(names)) % count)[index]
-    return folds
+    return np.asarray(rng.permutation(np.arange(len(names)) % count)[index])
 
 
 def stratified_group_folds(labels: np.ndarray, groups: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -124,5 +124,4 @@ def _weighted_median(counts: np.ndarray, values: np.ndarray, owner: np.ndarray) 
     """(R,) medians of values [M], from counts (R, N) of images: the value at which half of the weight is passed."""
     order = np.argsort(values, kind="stable")
     weight = counts[:, owner[order]].cumsum(1)
-    median: np.ndarray = values[order][(weight >= weight[:, -1:] / 2).argmax(1)]
-    return median
+    return np.asarray(values[order][(weight >= weight[:, -1:] / 2).argmax(1)])

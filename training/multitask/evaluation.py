@@ -52,8 +52,7 @@ def evaluate(builder: ModelBuilder, data: MultitaskData, result: CrossValResult)
 
 def ensemble_logits(networks: Sequence[MultitaskNetwork], data: MultitaskData, rows: np.ndarray) -> np.ndarray:
     """The mean of the networks' logits, float32 [rows, all heads]."""
-    logits: np.ndarray = np.mean([predict(network, data.prepared, rows) for network in networks], axis=0)
-    return logits
+    return np.asarray(np.mean([predict(network, data.prepared, rows) for network in networks], axis=0))
 
 
 def fit_decisions(builder: ModelBuilder, data: MultitaskData, result: CrossValResult) -> tuple[Head, ...]:

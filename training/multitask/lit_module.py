@@ -73,11 +73,9 @@ class LitMultitask(L.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Adam or AdamW, with a learning rate of its own for the encoders."""
         schedule = self.config.schedule
-        encoders = [module for module in (self.network.image, self.network.text) if module is not None]
-        in_encoders = [p for module in encoders for p in module.parameters() if p.requires_grad]
-        known = {id(p) for p in in_encoders}
-        others = [p for p in self.network.parameters() if p.requires_grad and id(p) not in known]
-        groups: list[dict[str, Any]] = [{"params": others, "lr": schedule.lr}]
+        trained = {name: parameter for name, parameter in self.network.named_parameters() if parameter.requires_grad}
+        in_encoders = [trained.pop(name) for name in list(trained) if name.startswith(("image.", "text."))]
+        groups: list[dict[str, Any]] = [{"params": [*trained.values()], "lr": schedule.lr}]
         if in_encoders:
             groups.append({"params": in_encoders, "lr": schedule.encoder_lr})
         if schedule.optimizer == "adam":

@@ -164,11 +164,10 @@ def stage_features(
 
     full_key, shape = [f"{size} {seed}", *key], (rows, STAGES_WIDTH * len(views))
 
-    def features_of(variant: int) -> np.ndarray:
-        name = f"stages-{variant}"
-        return cached_rows(cache, name, full_key, lambda: blocks(variant), shape=shape, dtype=np.float16)
-
-    return np.stack([features_of(variant) for variant in range(variants)])
+    cached = functools.partial(cached_rows, cache, key=full_key, shape=shape, dtype=np.float16)
+    return np.stack(
+        [cached(f"stages-{variant}", blocks=functools.partial(blocks, variant)) for variant in range(variants)]
+    )
 
 
 def augment(image: Image.Image, variant: int, size: int, seed: tuple[int, ...]) -> Image.Image:
