@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import comb
 
 from training.metrics import bootstrap
 from training.metrics.bootstrap import RESAMPLES, SEED
@@ -66,14 +65,11 @@ def metrics(ranked: Ranks, *, resamples: int = RESAMPLES) -> dict[str, float]:
 
     values = {name: 100 * hit.mean() for name, hit in hits.items()}
     values |= {name: np.median(rank) for name, (rank, _) in median_ranks.items()}
-    drawn_at = {k: min(k, captions) for k in RECALL_AT}  # without replacement, and none of an image's own captions
-    misses = {k: comb(captions - captions_of, drawn) / comb(captions, drawn) for k, drawn in drawn_at.items()}
-    first_own = captions * (1 - 0.5 ** (1 / np.maximum(captions_of, 1)))  # about the median rank in random order
     chance = {
-        **{f"image_to_text_r{k}": 100 * (1 - misses[k].mean()) for k in RECALL_AT},
+        **{f"image_to_text_r{k}": 100 * (1.0 - _chance_of_no_hit(captions, captions_of, k)).mean() for k in RECALL_AT},
         **{f"text_to_image_r{k}": 100 * min(1.0, k / images) for k in RECALL_AT},
         "matching_accuracy": 50.0,
-        "image_to_text_median_rank": float(np.median(first_own)),
+        "image_to_text_median_rank": _median_of_first_own(captions, captions_of),
         "text_to_image_median_rank": (images + 1) / 2,
     }
     drawn = bootstrap.resample(resampled, images, resamples=resamples)
@@ -124,4 +120,18 @@ def _weighted_median(counts: np.ndarray, values: np.ndarray, owner: np.ndarray) 
     """(R,) medians of values [M], from counts (R, N) of images: the value at which half of the weight is passed."""
     order = np.argsort(values, kind="stable")
     weight = counts[:, owner[order]].cumsum(1)
-    return np.asarray(values[order][(weight >= weight[:, -1:] / 2).argmax(1)])
+    median: np.ndarray = values[order][(weight >= weight[:, -1:] / 2).argmax(1)]
+    return median
+
+
+def _chance_of_no_hit(captions: int, captions_of: np.ndarray, k: int) -> np.ndarray:
+    """[N]: the probability that none of an image's own captions is among k drawn without replacement."""
+    miss = np.ones(len(captions_of))
+    for drawn in range(min(k, captions)):
+        miss *= np.maximum(captions - captions_of - drawn, 0) / (captions - drawn)
+    return miss
+
+
+def _median_of_first_own(captions: int, captions_of: np.ndarray) -> float:
+    """About the rank by which half of the images have met one of their captions in random order."""
+    return float(np.median(captions * (1 - 0.5 ** (1 / np.maximum(captions_of, 1)))))
