@@ -91,7 +91,8 @@ class LateFusion(nn.Module):
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The losses of the heads."""
-        return _head_losses(*self(batch["features"]), batch)
+        logits, ratings = self(batch["features"])
+        return _head_losses(logits, ratings, batch)
 
 
 EmoticModel = JointModel | LateFusion
