@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from models.classifiers.heads import Head, columns
 from models.encoders.base import GRID, Encoder, Tokens, encode_rows
 from models.encoders.mini import MiniEncoder
 from models.errors import BadWeights
-from models.evaluation_files import read_json_or_empty
 from models.io.captions import normalize
 from models.io.images import preprocess
 from models.tokenizers.wordpieces import Vocabulary
@@ -160,7 +160,7 @@ class MultitaskModel:
 def names() -> tuple[str, ...]:
     """The multitask models in `weights/`, whether or not they are complete."""
     folders = sorted(file.parent for file in weights.root().glob("*/config.json"))
-    return tuple(folder.name for folder in folders if read_json_or_empty(folder, "config.json").get("kind") == KIND)
+    return tuple(folder.name for folder in folders if _is_multitask(folder))
 
 
 def titled(title: str, measured_with: Mapping[str, str]) -> str:
@@ -181,3 +181,10 @@ def _fit(tokens: Tokens | None, rows: int, width: int, longest: int = 0) -> tupl
         end = min(size, tokens.mask.shape[1])
         values[:, :end], mask[:, :end] = tokens.tokens[:, :end], tokens.mask[:, :end]
     return values, mask
+
+
+def _is_multitask(folder: Path) -> bool:
+    try:
+        return bool(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("kind") == KIND)
+    except (OSError, ValueError):
+        return False
