@@ -29,8 +29,7 @@ from models.analysis import (
     WordEffect,
     WordWeight,
 )
-from models.explain.facts import Ledger, joined, shortened
-from models.explain.narrative import place, write
+from models.explain.narrative import Ledger, joined, place, shortened, write
 from tests.models.explain.generated import analyses, cells, verdict
 from tests.models.explain.measured import assert_measured
 
