@@ -22,8 +22,8 @@ from models.encoders.mini import MiniEncoder
 from models.errors import BadWeights
 from models.io.captions import normalize
 from models.io.images import preprocess
-from models.tokenizers.base import WordList, cleaned
 from models.tokenizers.wordpieces import Vocabulary
+from models.tokenizers.words import WordList, cleaned
 from models.weights import Card
 
 KIND = "system"

@@ -3,94 +3,19 @@
 The verdict and how sure; which side carried it; the words and the parts of the picture that moved it most; the emotions
 that are there; the harm score where it says something else; what is missing; what cannot be known. What moved the score
 comes from `Analysis.evidence`, where each effect was measured by taking something away. Attention is not among the
-reasons: it is a view of the model. Every number is a fact.
-
-A fact's name is the path of its value in the `Analysis` (`emotions.text.scores[2].probability`). Four endings stand for
-a value that follows from others:
-
-    X.count                       how many items X holds
-    X.text.number[k]              the k-th number inside the quotation of X.text, as the text shows it
-    X.probability_without         sigmoid(verdict.logit - X.effect)
-    verdict.distance_to.BAND      |verdict.probability - verdict.bands.BAND|
+reasons: it is a view of the model. Every number is a fact (`models/explain/facts.py` tells their names).
 """
 
 import math
-import re
-import tomllib
-import unicodedata
-from collections.abc import Iterator, Sequence, Sized
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from models.analysis import Analysis, Box, Explanation, Face, Fact, ImageInfo, RegionEffect, Verdict, WordEffect
-from models.io.captions import normalize
+from models.analysis import Analysis, Box, Explanation, Face, ImageInfo, RegionEffect, WordEffect
+from models.explain.cautions import NEAR, cautions, closing, distance_shown, nearest_band
+from models.explain.facts import SENTENCES, Ledger, joined, shortened
 
-SENTENCES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("sentences.toml").read_text(encoding="utf-8"))
 CLEAR = 0.5  # from this probability on an expression is called by its name, and harm is called likely
 NOTABLE = 0.1  # logits; a smaller effect is not told as a reason
 MAX_WORDS, MAX_REGIONS, MAX_EMOTIONS, MAX_FACES = 3, 2, 3, 2
-NEAR = 0.05  # of probability; closer than this to a threshold, small changes may turn the label
-FOREIGN = 0.3  # of the letters; more of them outside the Latin script, and the words are hardly English
-TINY = 48  # pixels of the shorter side: less than the faces that the expressions were learned from
-ENOUGH_WORDS = 8  # so long a caption without a common word is hardly English
-MAX_QUOTE = 32  # characters of the caption
-
-_JOINER = "\u200d"
-_SHOWN = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": ""}  # by Unicode category; all others as they are
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_COMMON = frozenset(SENTENCES["common_words"].split())
-_QUOTED = re.compile(r"[\"“”«»„]|(?:^|\s)['‘][^'’]+['’](?:\s|$)")
-_PLAYFUL = frozenset({"amusement", "joy", "excitement"})
-
-
-class Ledger:
-    """Turns values into their printed form and keeps each as a fact, in the order of the text."""
-
-    def __init__(self) -> None:
-        self._facts: dict[str, float] = {}
-
-    @property
-    def facts(self) -> tuple[Fact, ...]:
-        """All facts so far, in the order of the text."""
-        return tuple(Fact(name, value) for name, value in self._facts.items())
-
-    def plain(self, name: str, value: float) -> str:
-        """Two decimals: 0.81, never -0.00."""
-        self._facts[name] = value
-        return f"{value:z.2f}"
-
-    def signed(self, name: str, value: float) -> str:
-        """Two decimals with their sign, for what moved a score: +1.20."""
-        printed = self.plain(name, value)
-        return printed if printed.startswith("-") or printed == "0.00" else f"+{printed}"
-
-    def count(self, name: str, items: Sized) -> str:
-        """How many items there are: 3."""
-        self._facts[f"{name}.count"] = float(len(items))
-        return str(len(items))
-
-    def quote(self, name: str, text: str) -> str:
-        """The words in quotation marks; numbers inside them are facts of their own."""
-        shown = shortened(text)
-        for place, match in enumerate(_NUMBER.finditer(shown)):
-            self._facts[f"{name}.number[{place}]"] = float(match[0])
-        return f"“{shown}”"
-
-
-def shortened(text: str) -> str:
-    """Words of the caption on one line, cut to `MAX_QUOTE` characters, safe between quotation marks.
-
-    Line breaks and control characters become blanks and direction marks go, so that a caption cannot rearrange the
-    sentence around it; the joiner inside emoji stays.
-    """
-    visible = "".join(c if c == _JOINER else _SHOWN.get(unicodedata.category(c), c) for c in text)
-    line = re.sub('[“”„"]', "'", " ".join(visible.split()))
-    return line if len(line) <= MAX_QUOTE else line[: MAX_QUOTE - 1].rstrip() + "…"
-
-
-def joined(parts: list[str]) -> str:
-    """a; a and b; a, b and c."""
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def write(analysis: Analysis) -> Explanation:
@@ -295,72 +220,3 @@ def _missing(analysis: Analysis, ledger: Ledger) -> Iterator[str]:
         yield f"Failed on this meme: {joined(failed)}."
     if off := [part for part, status in measured.items() if status == "off"]:
         yield f"Not looked at: {joined(off)}."
-
-
-def closing(analysis: Analysis) -> str:
-    """The last sentence of the text."""
-    text = analysis.caption.text
-    unknown = ["who is speaking and to whom", "whether irony is meant", "what came before"]
-    if analysis.image is None:
-        unknown.append("which picture would stand beside the words")
-    reasons = {"foreign": foreign(text), "blank": not text.strip(), "wordless": wordless(text), "english": True}
-    reason = SENTENCES["closing"][next(name for name, holds in reasons.items() if holds)]
-    return f"The model cannot know {', '.join(unknown[:-1])} or {unknown[-1]}, and {reason}."
-
-
-def cautions(analysis: Analysis, ledger: Ledger) -> tuple[str, ...]:
-    """One sentence or two each, the ones about this meme first."""
-    image, caption, text = analysis.image, analysis.caption, analysis.caption.text
-    band, _, distance = nearest_band(analysis.verdict)
-    shown = distance_shown(analysis.verdict, band) if distance < NEAR else 0
-    away = f" ({ledger.plain(f'verdict.distance_to.{band}', shown)} away)" if shown else ""
-    playful = any(score.present and score.label in _PLAYFUL for score in analysis.emotions.text.scores)
-    applies = {
-        "near": distance < NEAR,
-        "foreign": foreign(text),
-        "wordless": wordless(text),
-        "tiny": image is not None and min(image.width, image.height) < TINY,
-        "no_picture": image is None,
-        "no_words": image is not None and not text.strip(),
-        "uncertain": caption.source == "ocr" and caption.uncertain,
-        "quotation": _QUOTED.search(text),
-        "playful": playful,
-        "irony": text.strip() and not playful,
-        "faces": analysis.emotions.faces.faces,
-        "effects": analysis.evidence.words or analysis.evidence.regions,
-        "speaker": True,
-    }
-    return tuple(SENTENCES["cautions"][name].format(away=away) for name, holds in applies.items() if holds)
-
-
-def wordless(text: str) -> bool:
-    """Whether something is written, and no letter in it."""
-    return bool(text.strip()) and not any(character.isalpha() for character in normalize(text).text)
-
-
-def foreign(text: str) -> bool:
-    """Whether the words are hardly English: many letters of another script, or a long text without a common word."""
-    plain = normalize(text).text.replace("’", "'").casefold()  # letters that only look foreign are folded to Latin
-    letters = [character for character in plain if character.isalpha()]
-    if not letters:
-        return False
-    other = sum(not unicodedata.name(letter, "").startswith("LATIN") for letter in letters)
-    if other > FOREIGN * len(letters):
-        return True
-    words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", plain)
-    return len(words) >= ENOUGH_WORDS and not _COMMON.intersection(words)
-
-
-def distance_shown(verdict: Verdict, band: str) -> float:
-    """Between the probability and a threshold as they are printed, with two decimals, so that what is read adds up."""
-    at: float = getattr(verdict.bands, band)
-    return round(abs(round(verdict.probability, 2) - round(at, 2)), 2)
-
-
-def nearest_band(verdict: Verdict) -> tuple[str, float, float]:
-    """The threshold next to the probability: its name in `Bands`, its value, and how far away it is."""
-    bands = {"review_from": verdict.bands.review_from, "hateful_from": verdict.bands.hateful_from}
-    if bands["review_from"] == bands["hateful_from"]:  # the earlier system never asks for a human look
-        del bands["review_from"]
-    name = min(bands, key=lambda band: abs(verdict.probability - bands[band]))
-    return name, bands[name], abs(verdict.probability - bands[name])

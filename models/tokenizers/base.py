@@ -1,9 +1,5 @@
-"""What all tokenizers share: pieces with the characters that they come from, padding, batches of like length.
+"""What all tokenizers share: pieces with the characters that they come from, padding, batches of like length."""
 
-Also whole words as ids, for models that learned their own embeddings.
-"""
-
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,10 +7,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from models.analysis import Span
-from models.io.captions import Normalized, normalize
-
-PADDING, UNKNOWN, FIRST = 0, 1, 2
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+from models.io.captions import Normalized
 
 
 @dataclass(frozen=True)
@@ -53,30 +46,3 @@ def length_batches(lengths: Sequence[int] | np.ndarray, size: int) -> Iterator[n
     order = np.argsort(lengths, kind="stable")
     for start in range(0, len(order), size):
         yield order[start : start + size]
-
-
-def split(text: str) -> list[str]:
-    """Lower-case words without punctuation."""
-    return _WORD.findall(normalize(text).text.lower())
-
-
-def cleaned(text: str) -> str:
-    """Lower-case words and numbers with single spaces between them: no punctuation, no special characters."""
-    return " ".join(split(text))
-
-
-class WordList:
-    """The known words, most frequent first; any other is UNKNOWN. Texts are cut after `max_length` words."""
-
-    def __init__(self, words: Sequence[str], max_length: int = 96) -> None:
-        self.words, self.max_length = tuple(words), max_length
-        self._index = {word: word_id for word_id, word in enumerate(words, start=FIRST)}
-
-    def ids(self, text: str) -> list[int]:
-        """One id a word."""
-        return [self._index.get(word, UNKNOWN) for word in split(text)[: self.max_length]]
-
-    def batch(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Ids int64 [texts, words of the longest text] and their bool mask; two columns at least."""
-        rows = [self.ids(text) for text in texts]
-        return pad(rows, max([2, *map(len, rows)]), PADDING)

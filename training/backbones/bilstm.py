@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models.tokenizers.base import UNKNOWN, WordList, split
+from models.tokenizers.words import UNKNOWN, WordList, split
 from training.backbones.base import Backbone, BackboneSpec, IdStore, Modality
 
 DEFAULTS = {"words": 6000, "size": 96, "hidden": 96, "dropout": 0.3}

@@ -9,7 +9,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from models.tokenizers.base import cleaned
+from models.tokenizers.words import cleaned
 from training.datasets.base import Dataset, LoadResult, Row, usable_rows
 from training.datasets.tables import find_column, first_folder, group_of, read_picture, read_rows, read_table
 

@@ -14,7 +14,7 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler
 from models import evaluation_files
 from models.errors import BadInput
 from models.evaluation_files import UNKNOWN
-from models.tokenizers.base import cleaned
+from models.tokenizers.words import cleaned
 from training.backbones.base import TokenStore
 from training.datasets import registry as datasets
 from training.datasets.base import Row, usable_rows

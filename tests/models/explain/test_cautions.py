@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from models.analysis import Analysis, Bands, Caption, Emotion, Emotions, Evidence, FaceEmotions, ImageInfo, TextEmotions
-from models.explain.narrative import Ledger, cautions, closing, distance_shown, foreign, nearest_band
+from models.explain.cautions import cautions, closing, distance_shown, foreign, nearest_band
+from models.explain.facts import Ledger
 from tests.models.explain.test_narrative import meme
 
 

@@ -29,7 +29,8 @@ from models.analysis import (
     WordEffect,
     WordWeight,
 )
-from models.explain.narrative import Ledger, joined, place, shortened, write
+from models.explain.facts import Ledger, joined, shortened
+from models.explain.narrative import place, write
 from tests.models.explain.generated import analyses, cells, verdict
 from tests.models.explain.measured import assert_measured
 
