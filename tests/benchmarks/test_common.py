@@ -57,7 +57,7 @@ def test_each_runs_as_a_script(name: str, tmp_path: Path) -> None:
 
 
 def test_every_script_puts_the_repository_on_the_path() -> None:
-    assert {"latency", "memory", "throughput", "load", "ocr", "composed", "faces", "readme", "costs"} <= set(SCRIPTS)
+    assert {"latency", "memory", "throughput", "load", "ocr", "composed", "faces", "readme"} <= set(SCRIPTS)
     for name in SCRIPTS:
         text = (common.ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
         path, first_import = text.find("sys.path.insert(0"), text.find("\nfrom benchmarks")
