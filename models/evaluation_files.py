@@ -12,8 +12,8 @@ A folder `weights/<name>/` or `runs/<name>/` may hold, beside the weights and th
   predictions of weights that were trained again since are not shown}. Where the rows of `parts` are training rows (out of
   fold, or held out), "validation" describes in the same way the predictions of the shipped model on validation rows.
 - `predictions.npz`: arrays named `TASK:array`, of validation rows beside other rows `TASK@validation:array`. They hold no
-  text and no picture of the data set: `target` int8 [rows, questions] (UNKNOWN where a row has no label), `given` int8 [rows,
-  questions] (the predicted class), `raw.N` float16 [rows, classes] (uncalibrated probabilities of question N), `fold` int8
+  text and no picture of the data set: `target` int8 [rows, targets] (UNKNOWN where a row has no label), `given` int8 [rows,
+  targets] (the predicted class), `raw.N` float16 [rows, classes] (uncalibrated probabilities of target N), `fold` int8
   [rows], `row` int32 [rows] (the row's number in its file), `part` int8 [rows] (0 train, 1 validation) and `key` uint64
   [rows] (see `row_key`). `learned:key` holds the keys of all rows that the model was trained on.
 - `robustness.json`: what `python -m training robustness` measured.
@@ -81,8 +81,8 @@ def metric_cell(metrics: Mapping[str, Any], name: str, spec: str = ".3f") -> str
 class PredictionSet:
     """Predictions of one task on rows that the model was not trained on.
 
-    `rows` names the rows; `y_true` (UNKNOWN without a label) and `y_pred` are class numbers, int [rows, questions];
-    `uncalibrated_probs` has float [rows, classes] for each question; the rest is int [rows] as in `predictions.npz`.
+    `rows` names the rows; `y_true` (UNKNOWN without a label) and `y_pred` are class numbers, int [rows, targets];
+    `uncalibrated_probs` has float [rows, classes] for each target; the rest is int [rows] as in `predictions.npz`.
     """
 
     head: Head
@@ -97,12 +97,12 @@ class PredictionSet:
 
     @property
     def probs(self) -> list[np.ndarray]:
-        """Calibrated probabilities, float [rows, classes] for each question."""
+        """Calibrated probabilities, float [rows, classes] for each target."""
         return [rule.calibrate(probs) for rule, probs in zip(self.head.rules, self.uncalibrated_probs, strict=True)]
 
-    def labelled(self, question: int) -> np.ndarray:
-        """Which rows have a label for this question, bool [rows]."""
-        return np.asarray(self.y_true[:, question] != UNKNOWN)
+    def labelled(self, target: int) -> np.ndarray:
+        """Which rows have a label for this target, bool [rows]."""
+        return np.asarray(self.y_true[:, target] != UNKNOWN)
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def read_predictions(folder: Path, task: str, rows: str | None = None) -> Predic
                 field: file[prefix + name].astype(np.uint64 if name == "key" else int)
                 for name, (field, _) in ARRAYS.items()
             }
-            probs = [file[f"{prefix}raw.{number}"].astype(float) for number in range(len(head.questions))]
+            probs = [file[f"{prefix}raw.{number}"].astype(float) for number in range(len(head.targets))]
         return PredictionSet(head, str(described["rows"]), uncalibrated_probs=probs, **arrays)
     except (OSError, KeyError, TypeError, ValueError):
         return None

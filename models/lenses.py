@@ -91,11 +91,11 @@ def scores(model: MultitaskModel, spec: LensSpec, logits: np.ndarray) -> tuple[E
     The predicted class is present. The threshold of a class is the probability from which it would be the predicted one.
     """
     for head, column in zip(model.heads, columns(model.heads), strict=True):
-        names = [target.name for target in head.questions]
+        names = [target.name for target in head.targets]
         if head.name != spec.task or spec.target not in names:
             continue
         number = names.index(spec.target)
-        target, rule = head.questions[number], head.rules[number]
+        target, rule = head.targets[number], head.rules[number]
         probs = head.probabilities(logits[:, :1, column])[number]  # (1, classes)
         predicted, row = int(rule.decide(probs)[0]), probs[0]
         offsets = np.exp(np.asarray(rule.offsets or np.zeros(len(row))))

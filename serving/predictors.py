@@ -145,7 +145,7 @@ def _load(name: str, encoder: Encoder) -> MultitaskModel:
 
 def _multitask_predictor(name: str, model: MultitaskModel) -> Predictor:
     reads = [word for modality, word in (("image", "picture"), ("text", "words")) if model.reads(modality)]
-    targets = [target for head in model.heads for target in head.questions]
+    targets = [target for head in model.heads for target in head.targets]
     labels = tuple(
         f"{target.name}: {label}" if len(targets) > 1 else label for target in targets for label in target.classes
     )
@@ -173,8 +173,8 @@ def _multitask_prediction(answers: Sequence[Answer]) -> Prediction:
     answered = []
     for answer in answers:
         ordered = sorted(answer.probabilities.items(), key=lambda item: -item[1])
-        scores = tuple(Emotion(label, probability, 0.0, label == answer.given) for label, probability in ordered)
-        answered.append(Answered(answer.task, answer.question, answer.given, scores))
+        scores = tuple(Emotion(label, probability, 0.0, label == answer.predicted) for label, probability in ordered)
+        answered.append(Answered(answer.task, answer.target, answer.predicted, scores))
     if len(answered) == 1:
         return Prediction("ok", answered[0].category, answered[0].scores)
     return Prediction("ok", "; ".join(f"{a.question}: {a.category}" for a in answered), answers=tuple(answered))

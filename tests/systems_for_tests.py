@@ -63,7 +63,7 @@ def write(name: str, cache: Path) -> list[Head]:
     made = model.build(settings, cache)
     if text := made.encoders.get("text"):
         text.learn_words(["we love the good people", "we love mondays"])
-    heads = [replace(head, rules=tuple(_rule(len(q.classes)) for q in head.questions)) for head in made.heads]
+    heads = [replace(head, rules=tuple(_rule(len(q.classes)) for q in head.targets)) for head in made.heads]
     torch.manual_seed(len(name))
     networks = [made.network().eval() for _ in range(2)]
     answers = [drawn(head) for head in heads]
@@ -83,21 +83,21 @@ def _rule(classes: int) -> Rule:
 
 
 def drawn(head: Head, rows: int = 80) -> evaluation_files.PredictionSet:
-    """Answers that are right more often than not."""
+    """Predictions that are right more often than not."""
     rng = np.random.default_rng(3)
-    target, raw, given = [], [], []
-    for question, rule in zip(head.questions, head.rules, strict=True):
-        size = len(question.classes)
-        truth = np.concatenate([np.arange(size), rng.integers(size, size=rows - size)])
-        chances = np.full((rows, size), 0.4 / (size - 1))
-        chances[np.arange(rows), np.where(rng.random(rows) < 0.8, truth, rng.integers(size, size=rows))] = 0.6
-        target.append(truth)
-        raw.append(chances)
-        given.append(rule.decide(rule.calibrate(chances)))
+    y_true, uncalibrated, y_pred = [], [], []
+    for target, rule in zip(head.targets, head.rules, strict=True):
+        size = len(target.classes)
+        labels = np.concatenate([np.arange(size), rng.integers(size, size=rows - size)])
+        probs = np.full((rows, size), 0.4 / (size - 1))
+        probs[np.arange(rows), np.where(rng.random(rows) < 0.8, labels, rng.integers(size, size=rows))] = 0.6
+        y_true.append(labels)
+        uncalibrated.append(probs)
+        y_pred.append(rule.decide(rule.calibrate(probs)))
     places = np.arange(rows)
     return evaluation_files.PredictionSet(
-        head, "out of fold", np.stack(target, axis=1), np.stack(given, axis=1), raw, places, np.zeros(rows, int), places % 2,
-        places.astype(np.uint64),
+        head, "out of fold", np.stack(y_true, axis=1), np.stack(y_pred, axis=1), uncalibrated, places,
+        np.zeros(rows, int), places % 2, places.astype(np.uint64),
     )  # fmt: skip
 
 
@@ -106,6 +106,6 @@ def _figures(predictions: evaluation_files.PredictionSet) -> dict:
         classification.TargetPredictions(
             predictions.y_true[:, number], predictions.probs[number], predictions.y_pred[:, number]
         )
-        for number in range(len(predictions.head.questions))
+        for number in range(len(predictions.head.targets))
     ]
     return {"rows": len(predictions.y_true), **classification.multi_target(columns, resamples=50)}

@@ -164,8 +164,8 @@ def by_question(answers: Sequence[Answer]) -> dict[str, ClassAnswer]:
     by_name = {}
     for answer in answers:
         of = list(answer.probabilities)[1] if len(answer.probabilities) == 2 else ""
-        name = _in_words(answer.question, answer.task)
-        by_name[name] = ClassAnswer(answer.given, answer.probabilities[of or answer.given], of)
+        name = _in_words(answer.target, answer.task)
+        by_name[name] = ClassAnswer(answer.predicted, answer.probabilities[of or answer.predicted], of)
     return by_name
 
 

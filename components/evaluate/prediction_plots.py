@@ -142,7 +142,7 @@ def thresholds(predictions: PredictionSet, question: int, bands: tuple[float, fl
 def _labelled(predictions: PredictionSet, question: int) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Names of the classes in words; true classes [rows] and calibrated probabilities [rows, classes] of labelled rows."""
     known = predictions.labelled(question)
-    names = [name.replace("_", " ") for name in predictions.head.questions[question].classes]
+    names = [name.replace("_", " ") for name in predictions.head.targets[question].classes]
     return names, predictions.y_true[known, question], predictions.probs[question][known]
 
 

@@ -93,7 +93,7 @@ def rows_file(predictions: PredictionSet, data: str) -> Path:
 def memes(predictions: PredictionSet, question: int, data: str) -> None:
     """A page of memes, right and wrong ones; pictures behind the blur where the visitor wants it. The file has to be there."""
     file = rows_file(predictions, data)
-    classes = [name.replace("_", " ") for name in predictions.head.questions[question].classes]
+    classes = [name.replace("_", " ") for name in predictions.head.targets[question].classes]
     labelled = np.flatnonzero(predictions.labelled(question) & (predictions.row >= 0))
     correct = predictions.y_true[labelled, question] == predictions.y_pred[labelled, question]
     choice = st.segmented_control("Show", ["All", "Right", "Wrong"], default="All", key="gallery-want") or "All"

@@ -8,7 +8,7 @@ between neighbours (cumulative link, McCullagh 1980), `multi` a yes-or-no target
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -33,7 +33,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Question:
+class Target:
     """A target of a head with its classes (of yes or no: first no, then yes)."""
 
     name: str
@@ -41,7 +41,7 @@ class Question:
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
-            raise ValueError(f"the question {self.name!r} needs two different classes or more, not {self.classes}")
+            raise ValueError(f"the target {self.name!r} needs two different classes or more, not {self.classes}")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Rule:
         """Uncalibrated probabilities (N, C) to calibrated ones (N, C)."""
         return softmax(self.scale * np.log(np.clip(probs, MIN_PROB, 1)) + np.asarray(self.bias or 0.0))
 
-    def before(self, calibrated: np.ndarray) -> np.ndarray:
+    def uncalibrate(self, calibrated: np.ndarray) -> np.ndarray:
         """The inverse of `calibrate`."""
         return softmax((np.log(np.clip(calibrated, MIN_PROB, 1)) - np.asarray(self.bias or 0.0)) / self.scale)
 
@@ -76,32 +76,32 @@ class Rule:
 
 @dataclass(frozen=True)
 class Head:
-    """`name` is its task; `rules` has one rule per question."""
+    """`name` is its task; `rules` has one rule per target, or none where it is not calibrated."""
 
     name: str
     kind: Kind
-    questions: tuple[Question, ...]
-    rules: tuple[Rule, ...] = field(default=())
+    targets: tuple[Target, ...]
+    rules: tuple[Rule, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"a head is one of {', '.join(KINDS)}, not {self.kind!r}")
-        if self.kind != "multi" and len(self.questions) != 1:
-            raise ValueError(f"a {self.kind} head answers one question, not {len(self.questions)}")
-        if self.kind in {"binary", "multi"} and any(len(question.classes) != 2 for question in self.questions):
-            raise ValueError(f"the questions of a {self.kind} head have two classes each")
-        if self.rules and len(self.rules) != len(self.questions):
-            raise ValueError(f"{len(self.rules)} rules do not fit {len(self.questions)} questions")
+        if self.kind != "multi" and len(self.targets) != 1:
+            raise ValueError(f"a {self.kind} head predicts one target, not {len(self.targets)}")
+        if self.kind in {"binary", "multi"} and any(len(target.classes) != 2 for target in self.targets):
+            raise ValueError(f"the targets of a {self.kind} head have two classes each")
+        if self.rules and len(self.rules) != len(self.targets):
+            raise ValueError(f"{len(self.rules)} rules do not fit {len(self.targets)} targets")
 
     @property
     def logits(self) -> int:
         """How many logits it reads."""
         if self.kind == "single":
-            return len(self.questions[0].classes)
-        return len(self.questions[0].classes) - 1 if self.kind == "ordinal" else len(self.questions)
+            return len(self.targets[0].classes)
+        return len(self.targets[0].classes) - 1 if self.kind == "ordinal" else len(self.targets)
 
-    def raw(self, logits: np.ndarray) -> list[np.ndarray]:
-        """Uncalibrated probabilities (N, C), one array per question, from (N, logits)."""
+    def uncalibrated_probs(self, logits: np.ndarray) -> list[np.ndarray]:
+        """Uncalibrated probabilities (N, C), one array per target, from logits (N, logits)."""
         if self.kind == "single":
             return [softmax(logits)]
         above = sigmoid(logits)
@@ -111,13 +111,16 @@ class Head:
         return [np.stack([1 - column, column], axis=1) for column in above.T]
 
     def probabilities(self, logits: np.ndarray) -> list[np.ndarray]:
-        """Calibrated probabilities (N, C), one array per question. Logits (networks, N, logits) are averaged first."""
-        raw = self.raw(logits.mean(0) if logits.ndim == 3 else logits)
-        return [rule.calibrate(probs) for rule, probs in zip(self.rules, raw, strict=True)] if self.rules else raw
+        """Calibrated probabilities (N, C), one array per target. Logits (networks, N, logits) are averaged first."""
+        uncalibrated = self.uncalibrated_probs(logits.mean(0) if logits.ndim == 3 else logits)
+        if not self.rules:
+            return uncalibrated
+        return [rule.calibrate(probs) for rule, probs in zip(self.rules, uncalibrated, strict=True)]
 
     def to_dict(self) -> dict[str, Any]:
-        """For a card."""
-        return asdict(self)
+        """For a card, which calls the targets `questions`."""
+        plain = asdict(self)
+        return {"name": self.name, "kind": self.kind, "questions": plain["targets"], "rules": plain["rules"]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Head:
@@ -125,7 +128,7 @@ class Head:
         return cls(
             data["name"],
             data["kind"],
-            tuple(Question(item["name"], tuple(item["classes"])) for item in data["questions"]),
+            tuple(Target(item["name"], tuple(item["classes"])) for item in data["questions"]),
             tuple(Rule(item["scale"], tuple(item["bias"]), tuple(item["offsets"])) for item in data["rules"]),
         )
 

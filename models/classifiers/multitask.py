@@ -34,12 +34,12 @@ PIECE_WIDTH = 384  # of an embedded word piece
 
 @dataclass(frozen=True)
 class Answer:
-    """One question about one meme: calibrated probabilities by class, in the card's order, and the predicted class."""
+    """One target of one meme: calibrated probabilities by class, in the card's order, and the predicted class."""
 
     task: str
-    question: str
+    target: str
     probabilities: dict[str, float]
-    given: str
+    predicted: str
 
 
 class MultitaskModel:
@@ -111,14 +111,14 @@ class MultitaskModel:
         return self._session.run(["logits"], inputs)[0]
 
     def answers(self, logits: np.ndarray) -> list[list[Answer]]:
-        """For each meme its answers to all questions."""
+        """For each meme an answer for every target."""
         answers: list[list[Answer]] = [[] for _ in range(logits.shape[1])]
         for head, column in zip(self.heads, self._columns, strict=True):
             head_probs = head.probabilities(logits[:, :, column])
-            for question, rule, probs in zip(head.questions, head.rules, head_probs, strict=True):
+            for target, rule, probs in zip(head.targets, head.rules, head_probs, strict=True):
                 for meme, predicted in enumerate(rule.decide(probs)):
-                    by_class = dict(zip(question.classes, probs[meme].tolist(), strict=True))
-                    answers[meme].append(Answer(head.name, question.name, by_class, question.classes[predicted]))
+                    by_class = dict(zip(target.classes, probs[meme].tolist(), strict=True))
+                    answers[meme].append(Answer(head.name, target.name, by_class, target.classes[predicted]))
         return answers
 
     def _image_inputs(self, images: Sequence[Image.Image | None]) -> tuple[np.ndarray, np.ndarray]:

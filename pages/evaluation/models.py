@@ -68,8 +68,8 @@ if len(row_sets) > 1:
     )
 predictions = read_predictions(model.folder, task, rows)
 number = 0
-if predictions is not None and len(predictions.head.questions) > 1:
-    names = [question.name.replace("_", " ") for question in predictions.head.questions]
+if predictions is not None and len(predictions.head.targets) > 1:
+    names = [question.name.replace("_", " ") for question in predictions.head.targets]
     chosen_question = right.selectbox("Question", names, key=f"question-{model.name}-{task}", persist_state="page")
     number = names.index(chosen_question)
 st.caption(model.evaluation.get("summary", ""))

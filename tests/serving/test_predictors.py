@@ -53,7 +53,7 @@ def test_its_answers_are_the_models_own(analyzer: Analyzer) -> None:
     (prediction,) = predictors.registry(analyzer)[BOTH_MODALITIES].predict([BOTH])
     assert prediction.status == "ok" and prediction.scores == ()
     assert [(answer.task, answer.question, answer.category) for answer in prediction.answers] == [
-        (answer.task, answer.question, answer.given) for answer in expected
+        (answer.task, answer.target, answer.predicted) for answer in expected
     ]
     for answer, reference in zip(prediction.answers, expected, strict=True):
         probs = {score.label: score.probability for score in answer.scores}

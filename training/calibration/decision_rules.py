@@ -65,9 +65,9 @@ def match_class_prior(rule: Rule, probs: np.ndarray, prior: np.ndarray) -> Rule:
 def class_priors(targets: np.ndarray, head: Head) -> list[np.ndarray]:
     """How often each class is true, float64 [classes] for each of the head's targets; targets (N, targets)."""
     priors = []
-    for labels, question in zip(targets.T, head.questions, strict=True):
+    for labels, target in zip(targets.T, head.targets, strict=True):
         known = labels[labels != UNKNOWN]
-        priors.append(np.bincount(known, minlength=len(question.classes)) / max(1, len(known)))
+        priors.append(np.bincount(known, minlength=len(target.classes)) / max(1, len(known)))
     return priors
 
 
@@ -77,7 +77,9 @@ def fit_rules(head: Head, logits: np.ndarray, targets: np.ndarray) -> Head:
     A target without any label stays uncalibrated, and its likeliest class is predicted.
     """
     rules = []
-    for probs, labels, prior in zip(head.raw(logits), targets.T, class_priors(targets, head), strict=True):
+    for probs, labels, prior in zip(
+        head.uncalibrated_probs(logits), targets.T, class_priors(targets, head), strict=True
+    ):
         known = labels != UNKNOWN
         rule = fit_calibration(probs[known], labels[known]) if known.any() else Rule()
         rules.append(match_class_prior(rule, probs[known], prior))
@@ -89,13 +91,13 @@ def refit_offsets(head: Head, logits: np.ndarray, priors: Sequence[np.ndarray]) 
 
     The mean of several networks spreads less than each network: offsets from single networks would not fit it.
     """
-    return replace(head, rules=tuple(map(match_class_prior, head.rules, head.raw(logits), priors)))
+    return replace(head, rules=tuple(map(match_class_prior, head.rules, head.uncalibrated_probs(logits), priors)))
 
 
 def split_by_head(heads: Sequence[Head], targets: Targets) -> list[Targets]:
     """The columns (N, targets of the head) of each head in targets (N, all targets)."""
-    ends = np.cumsum([len(head.questions) for head in heads]).tolist()
-    return [targets[:, end - len(head.questions) : end] for head, end in zip(heads, ends, strict=True)]
+    ends = np.cumsum([len(head.targets) for head in heads]).tolist()
+    return [targets[:, end - len(head.targets) : end] for head, end in zip(heads, ends, strict=True)]
 
 
 def by_head(heads: Sequence[Head], logits: Targets, targets: Targets) -> Iterator[tuple[Head, Targets, Targets]]:

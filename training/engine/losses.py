@@ -55,9 +55,9 @@ def class_weights(targets: np.ndarray, head: Head, exponent: float) -> list[Tens
     `targets` int [rows, targets] may hold UNKNOWN. `exponent` 0 gives all rows the same weight, 1 all classes.
     """
     weights_by_target = []
-    for column, question in enumerate(head.questions):
+    for column, target in enumerate(head.targets):
         known = targets[:, column][targets[:, column] != UNKNOWN]
-        counts = np.bincount(known, minlength=len(question.classes))
+        counts = np.bincount(known, minlength=len(target.classes))
         weights = np.where(counts > 0, (len(known) / np.maximum(counts, 1)) ** exponent, 0.0)
         mean = (weights * counts).sum() / max(1, len(known))
         weights_by_target.append(torch.tensor(weights / (mean or 1.0), dtype=torch.float32))

@@ -138,7 +138,7 @@ def save_predictions(args: argparse.Namespace, result: EvalResult, rows: Sequenc
         rows=f"{data}, validation",
         y_true=y_true[labelled],
         y_pred=np.stack([rule.decide(prob) for rule, prob in zip(head.rules, probs, strict=True)], axis=1),
-        uncalibrated_probs=[rule.before(prob) for rule, prob in zip(head.rules, probs, strict=True)],
+        uncalibrated_probs=[rule.uncalibrate(prob) for rule, prob in zip(head.rules, probs, strict=True)],
         row=numbers,
         split=np.ones(len(numbers), int),
         fold=np.full(len(numbers), UNKNOWN),
@@ -150,9 +150,9 @@ def save_predictions(args: argparse.Namespace, result: EvalResult, rows: Sequenc
 
 def _probs_and_labels(head: Head, predictions: dict[str, list[Any]]) -> tuple[list[np.ndarray], np.ndarray]:
     """Calibrated probabilities (rows, classes) for each target, and class numbers [rows, targets]."""
-    labels, names = predictions["target"], [target.name for target in head.questions]
+    labels, names = predictions["target"], [target.name for target in head.targets]
     if head.kind == "single":
-        classes = head.questions[0].classes
+        classes = head.targets[0].classes
         probs = np.array([predictions[name] for name in classes], float).T  # None becomes NaN
         return [probs], np.array([[UNKNOWN if label is None else classes.index(label)] for label in labels])
     if head.kind == "binary":

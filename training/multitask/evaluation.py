@@ -103,7 +103,7 @@ def _prediction_sets(
     row_numbers = np.array([data.rows[row].row_number for row in rows])
     sets = []
     for head, head_logits, target in by_head(heads, logits, data.prepared.target[rows]):
-        probs = head.raw(head_logits)
+        probs = head.uncalibrated_probs(head_logits)
         y_pred = [rule.decide(rule.calibrate(each)) for rule, each in zip(head.rules, probs, strict=True)]
         file_columns = row_numbers, data.split[rows], fold, data.keys(rows)
         sets.append(PredictionSet(head, split, target, np.stack(y_pred, axis=1), probs, *file_columns))
@@ -129,7 +129,7 @@ def measure(*predictions: PredictionSet) -> dict[str, Any]:
     by_target = {
         target.name: TargetPredictions(each.y_true[known, column], probs[known], each.y_pred[known, column])
         for each in predictions
-        for column, (target, probs) in enumerate(zip(each.head.questions, each.probs, strict=True))
+        for column, (target, probs) in enumerate(zip(each.head.targets, each.probs, strict=True))
     }
     return {"rows": int(known.sum()), **multi_target_by_name(by_target, "macro_f1{end}:{name}")}
 
@@ -137,7 +137,7 @@ def measure(*predictions: PredictionSet) -> dict[str, Any]:
 def confusion(predictions: PredictionSet) -> dict[str, Any]:
     """The confusion matrix of each target: rows of true and columns of predicted classes."""
     matrices = {}
-    for column, target in enumerate(predictions.head.questions):
+    for column, target in enumerate(predictions.head.targets):
         known = predictions.labelled(column)
         matrix = np.zeros((len(target.classes),) * 2, int)
         np.add.at(matrix, (predictions.y_true[known, column], predictions.y_pred[known, column]), 1)

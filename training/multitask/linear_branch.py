@@ -46,21 +46,21 @@ def fit(
 
 
 def _ridge_logits(
-    features: np.ndarray, target: np.ndarray, heads: Sequence[Head], alpha: float
+    features: np.ndarray, targets: np.ndarray, heads: Sequence[Head], alpha: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Weight [logits, features] and bias [logits] of the layer.
 
     A logit of a single-label head stands for its class, of other heads for all classes above a boundary.
     """
     slopes, intercepts = [], []
-    for head, head_target in zip(heads, split_by_head(heads, target), strict=True):
+    for head, head_target in zip(heads, split_by_head(heads, targets), strict=True):
         single = head.kind == "single"
-        for labels, question in zip(head_target.T, head.questions, strict=True):
+        for labels, target in zip(head_target.T, head.targets, strict=True):
             known = labels != UNKNOWN
             mean = features[known].mean(0)
             centred = features[known] - mean
             gram = centred.T @ centred + alpha * np.eye(centred.shape[1], dtype=centred.dtype)
-            for number in range(len(question.classes) - (not single)):
+            for number in range(len(target.classes) - (not single)):
                 indicator = (labels[known] == number if single else labels[known] > number).astype(np.float32)
                 frequency = indicator.mean().clip(1e-3, 1 - 1e-3)
                 slope = np.linalg.solve(gram, centred.T @ (indicator - frequency))

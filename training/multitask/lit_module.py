@@ -91,12 +91,12 @@ class LitMultitask(L.LightningModule):
 def _metrics(head: Head, logits: Tensor, targets: Tensor) -> dict[str, float]:
     """Macro-F1 and accuracy of the likeliest classes, a mean over the head's targets."""
     by_name: dict[str, list[float]] = {"macro_f1": [], "accuracy": []}
-    for column, probs in enumerate(head.raw(logits.float().cpu().numpy())):
+    for column, probs in enumerate(head.uncalibrated_probs(logits.float().cpu().numpy())):
         known = (targets[:, column] != losses.UNKNOWN).cpu()
         if not known.any():
             continue
         y_pred, y_true = torch.from_numpy(probs.argmax(1))[known], targets[:, column].cpu()[known]
-        classes = len(head.questions[column].classes)
+        classes = len(head.targets[column].classes)
         by_name["macro_f1"].append(float(multiclass_f1_score(y_pred, y_true, num_classes=classes, average="macro")))
         by_name["accuracy"].append(float(multiclass_accuracy(y_pred, y_true, num_classes=classes, average="micro")))
     return {name: float(np.mean(values)) if values else 0.0 for name, values in by_name.items()}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from models.classifiers.heads import Head, Kind, Question, Rule
+from models.classifiers.heads import Head, Kind, Rule, Target
 from models.errors import BadInput
 from models.evaluation_files import UNKNOWN
 from models.weights import Card
@@ -95,7 +95,7 @@ class HeadTask(Task):
 
     options: tuple[str, ...] = ("modality", "captions", "model")
     kind: Kind
-    targets: tuple[Question, ...]
+    targets: tuple[Target, ...]
     labels: Callable[[Row], Sequence[str | None] | None]
 
     @property

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from models.classifiers.heads import Head, Question, Rule
+from models.classifiers.heads import Head, Rule, Target
 from models.emotions import expressions
 from models.emotions.affect import AffectReader
 from models.emotions.people import CONTINUOUS, PeopleReader
@@ -69,7 +69,7 @@ def predict_text(rows: Sequence[Row], options: EvalOptions, analyzer: Analyzer |
 def text_head(card: Card) -> Head:
     """A target and a threshold for each emotion."""
     labels, thresholds = list(card.setting("labels")), card.setting("thresholds")
-    targets = tuple(Question(label, (f"not_{label}", label)) for label in labels)
+    targets = tuple(Target(label, (f"not_{label}", label)) for label in labels)
     return Head("text-emotions", "multi", targets, tuple(threshold_rule(float(thresholds[label])) for label in labels))
 
 
@@ -99,7 +99,7 @@ def predict_face(
 
 def face_head(card: Card) -> Head:
     """One target, calibrated by the card's temperature."""
-    target = Question("expression", tuple(card.setting("labels")))
+    target = Target("expression", tuple(card.setting("labels")))
     return Head("face-expressions", "single", (target,), (Rule(1 / float(card.setting("temperature"))),))
 
 

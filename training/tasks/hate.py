@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from models.classifiers.heads import Head, Question
+from models.classifiers.heads import Head, Target
 from models.errors import BadInput
 from models.weights import Card
 from training.datasets.base import Row
@@ -60,7 +60,7 @@ def saved_head(task: str, card: Card) -> Head:
     """Platt scaling and the threshold of the card as a rule."""
     platt, threshold = card.setting("calibration")[task], float(card.setting("thresholds")[task])
     rule = threshold_rule(threshold, float(platt["scale"]), float(platt["offset"]))
-    return Head(task, "binary", (Question(task, CLASSES[task]),), (rule,))
+    return Head(task, "binary", (Target(task, CLASSES[task]),), (rule,))
 
 
 TASKS = tuple(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from models.classifiers.heads import Question
+from models.classifiers.heads import Target
 from training.datasets.base import Row
 from training.datasets.memotion import ASPECTS, MEMOTION
 from training.tasks.base import HeadTask, TaskGroup, unknown_label
@@ -59,7 +59,7 @@ INTENSITIES = tuple(
         title=f"How strong: {aspect}",
         columns=(COLUMNS[aspect],),
         kind="ordinal" if len(levels) > 2 else "binary",
-        targets=(Question(aspect, levels),),
+        targets=(Target(aspect, levels),),
         labels=lambda row, aspect=aspect: [_level(row, aspect)],  # type: ignore[misc]
     )
     for aspect, levels in LEVELS.items()
@@ -72,7 +72,7 @@ TASKS = (
         title="Overall sentiment of a meme",
         columns=("overall_sentiment",),
         kind="single",
-        targets=(Question("sentiment", SENTIMENTS),),
+        targets=(Target("sentiment", SENTIMENTS),),
         labels=sentiment_labels,
     ),
     HeadTask(
@@ -81,7 +81,7 @@ TASKS = (
         title="Is a meme meant to be funny, sarcastic, offensive, motivational",
         columns=tuple(COLUMNS.values()),
         kind="multi",
-        targets=tuple(Question(aspect, (levels[0], aspect)) for aspect, levels in LEVELS.items()),
+        targets=tuple(Target(aspect, (levels[0], aspect)) for aspect, levels in LEVELS.items()),
         labels=type_labels,
     ),
     TaskGroup(
@@ -97,7 +97,7 @@ TASKS = (
         title="Positive against negative; neutral memes are left out",
         columns=("overall_sentiment",),
         kind="binary",
-        targets=(Question("polarity", ("negative", "positive")),),
+        targets=(Target("polarity", ("negative", "positive")),),
         labels=polarity_labels,
     ),
 )

@@ -7,7 +7,7 @@
 
 from collections.abc import Sequence
 
-from models.classifiers.heads import Question
+from models.classifiers.heads import Target
 from training.datasets.base import Row
 from training.datasets.dreaddit import DREADDIT
 from training.datasets.harmeme import HARMEME
@@ -73,7 +73,7 @@ TASKS = (
         columns=("stress",),
         model="mental_health_stress",
         kind="binary",
-        targets=(Question("stress", ("no_stress", "stress")),),
+        targets=(Target("stress", ("no_stress", "stress")),),
         labels=stress_labels,
     ),
     HeadTask(
@@ -83,7 +83,7 @@ TASKS = (
         columns=("domain",),
         model="mental_health_domain",
         kind="single",
-        targets=(Question("domain", DOMAINS),),
+        targets=(Target("domain", DOMAINS),),
         labels=lambda row: [row.details["domain"]] if row.details.get("domain") else None,
     ),
     HeadTask(
@@ -93,7 +93,7 @@ TASKS = (
         columns=("label",),
         model="mental_health_axiom",
         kind="single",
-        targets=(Question("anxiety", ANXIETY),),
+        targets=(Target("anxiety", ANXIETY),),
         labels=lambda row: None if row.label is None else [class_name(row.label)],
     ),
     HeadTask(
@@ -103,7 +103,7 @@ TASKS = (
         columns=("label",),
         model="mental_health_restore",
         kind="multi",
-        targets=tuple(Question(name, (f"not_{name}", name)) for name in DEPRESSION),
+        targets=tuple(Target(name, (f"not_{name}", name)) for name in DEPRESSION),
         labels=depression_labels,
     ),
     HeadTask(
@@ -113,7 +113,7 @@ TASKS = (
         columns=("target",),
         model="mental_health_target",
         kind="single",
-        targets=(Question("target", TARGETS),),
+        targets=(Target("target", TARGETS),),
         labels=target_labels,
     ),
 )

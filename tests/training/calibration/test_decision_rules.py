@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.classifiers.heads import Head, Question, softmax
+from models.classifiers.heads import Head, Target, softmax
 from models.evaluation_files import UNKNOWN
 from training.calibration import decision_rules
 
-HEAD = Head("t", "single", (Question("q", ("a", "b", "c")),))
+HEAD = Head("t", "single", (Target("q", ("a", "b", "c")),))
 
 
 def rows(count: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -77,7 +77,7 @@ def test_unknown_rows_count_for_nothing() -> None:
 
 def test_a_question_that_no_row_answers_stays_uncalibrated() -> None:
     logs, target = rows(600)
-    head = Head("t", "multi", (Question("q", ("no", "q")), Question("r", ("no", "r"))))
+    head = Head("t", "multi", (Target("q", ("no", "q")), Target("r", ("no", "r"))))
     logits = logs[:, :2]
     targets = np.stack([(target > 0).astype(int), np.full(600, UNKNOWN)], axis=1)
     fitted = decision_rules.fit_rules(head, logits, targets)

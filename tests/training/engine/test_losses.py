@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, normalize
 
-from models.classifiers.heads import Head, Question
+from models.classifiers.heads import Head, Target
 from models.evaluation_files import UNKNOWN
 from training.engine.losses import class_weights, info_nce, loss, symmetric_info_nce
 
-THREE, TWO = Question("q", ("a", "b", "c")), Question("p", ("no", "yes"))
+THREE, TWO = Target("q", ("a", "b", "c")), Target("p", ("no", "yes"))
 
 
 def test_single_and_binary_are_torchs() -> None:
@@ -37,7 +37,7 @@ def test_ordinal_is_a_yes_or_no_at_each_boundary() -> None:
 
 
 def test_unknown_answers_add_nothing() -> None:
-    head, logits = Head("t", "multi", (TWO, Question("r", ("no", "yes")))), torch.randn(3, 2)
+    head, logits = Head("t", "multi", (TWO, Target("r", ("no", "yes")))), torch.randn(3, 2)
     target = torch.tensor([[1, UNKNOWN], [0, UNKNOWN], [UNKNOWN, UNKNOWN]])
     even = [torch.ones(2), torch.ones(2)]
     known = binary_cross_entropy_with_logits(logits[:2, 0], torch.tensor([1.0, 0.0]))

@@ -10,15 +10,15 @@ import torch
 from sklearn.linear_model import Ridge
 from torch import Tensor
 
-from models.classifiers.heads import Head, Question
+from models.classifiers.heads import Head, Target
 from training.engine.linear_branch import LinearBranch
 from training.multitask import linear_branch
 from training.multitask.config import LinearBranchConfig
 from training.multitask.data import Prepared
 
 ROWS = 400
-YES = Question("a", ("no", "yes"))
-HEADS = (Head("one", "binary", (YES,)), Head("two", "single", (Question("b", ("a", "b", "c")),)))
+YES = Target("a", ("no", "yes"))
+HEADS = (Head("one", "binary", (YES,)), Head("two", "single", (Target("b", ("a", "b", "c")),)))
 
 
 @dataclass(frozen=True)

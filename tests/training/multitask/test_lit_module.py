@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.classifiers.heads import Head, Question
+from models.classifiers.heads import Head, Target
 from models.errors import BadInput
 from models.fusion import registry as fusions
 from training.cli import main
@@ -23,7 +23,7 @@ from training.multitask.lit_module import LitMultitask
 from training.multitask.model import MultitaskNetwork, named_losses
 
 ROWS, WIDTH = 24, 6
-HEADS = (Head("kind", "single", (Question("kind", ("a", "b")),)),)
+HEADS = (Head("kind", "single", (Target("kind", ("a", "b")),)),)
 MINI = EncoderConfig("mini")
 CONFIG = MultitaskConfig(
     "drawn", "", "", "drawn", ("kind",), MINI, MINI, FusionConfig(),

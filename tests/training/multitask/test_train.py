@@ -67,7 +67,7 @@ def _same_as_torch(name: str, settings: MultitaskConfig, run: Path, shelf: Path)
     logits = trained.logits(images, [row.text or "" for row in rows])
     assert np.allclose(logits, np.stack(networks), atol=0.05)  # weights are shipped in float16
     answers = trained.answers(logits)
-    assert [len(answer) for answer in answers] == [sum(len(head.questions) for head in trained.heads)] * 6
+    assert [len(answer) for answer in answers] == [sum(len(head.targets) for head in trained.heads)] * 6
 
 
 def test_ablations_take_away_what_they_say(shelf: Path, tmp_path: Path) -> None:
