@@ -68,7 +68,7 @@ def networks() -> tuple[nn.Module, nn.Module, PictureForExport, WordTokensForExp
     picture = PictureForExport(_Patches(), nn.Linear(1280, 512)).eval()
     tower = WordTokensForExport(_bert(), nn.Linear(768, 512)).eval()
     nets = [CrossAttention(CrossAttentionSettings(width=12, heads=2)) for _ in range(2)]
-    return emotions, expressions, picture, tower, report.Ensemble(nets, _paths()).eval()
+    return emotions, expressions, picture, tower, report.Ensemble(nets, _linear_branch()).eval()
 
 
 def write(root: Path) -> None:
@@ -99,11 +99,11 @@ def write(root: Path) -> None:
         )
 
 
-def _paths() -> LinearBranch:
-    paths = LinearBranch({"image": 1280, "text": 768}, 2)
-    for layer in paths.layers.values():
+def _linear_branch() -> LinearBranch:
+    branch = LinearBranch({"image": 1280, "text": 768}, 2)
+    for layer in branch.layers.values():
         nn.init.normal_(layer.weight, std=0.02)
-    return paths
+    return branch
 
 
 class _Patches(nn.Module):

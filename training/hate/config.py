@@ -26,7 +26,7 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class LinearPath:
+class LinearBranchConfig:
     """`weight` times a logistic regression with `C` from the mean token of `modality` to `head`, fitted on `rows`."""
 
     head: str
@@ -37,7 +37,7 @@ class LinearPath:
 
     def __post_init__(self) -> None:
         if self.head not in HEADS or self.modality not in ("text", "image"):
-            raise ValueError(f"a path leads from text or image to {' or '.join(HEADS)}: {self}")
+            raise ValueError(f"a linear branch leads from text or image to {' or '.join(HEADS)}: {self}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class HateConfig(TrainingConfig):
     photographs: int
     misspelled_fraction: float
     rows: dict[str, int]
-    paths: tuple[LinearPath, ...]
+    linear_branches: tuple[LinearBranchConfig, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

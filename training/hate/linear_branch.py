@@ -1,8 +1,8 @@
-"""Linear paths beside the networks (Cheng et al. 2016, "Wide & Deep"): logistic regressions on the mean token of a modality.
+"""Linear branches beside the networks (Cheng et al. 2016, "Wide & Deep"): logistic regressions on the mean token of a modality.
 
 The two sets of memes are small and soon known by heart. A strongly regularised linear model generalises about as well
-as co-attention there and errs elsewhere, so that the sum of both logits ranks unseen memes better; a path from sentences
-keeps what the text tower alone knew about them. Out-of-fold metrics with and without the paths are in the card.
+as co-attention there and errs elsewhere, so that the sum of both logits ranks unseen memes better; a branch from sentences
+keeps what the text tower alone knew about them. Out-of-fold metrics with and without the branches are in the card.
 """
 
 from collections.abc import Sequence
@@ -18,48 +18,48 @@ from torch import nn
 
 from models.fusion.base import masked_mean
 from training.engine.linear_branch import LinearBranch
-from training.hate.config import HEADS, LinearPath
+from training.hate.config import HEADS, LinearBranchConfig
 from training.hate.data import BATCH_SIZE, Data, Rows
 
 
-def fit(data: Data, paths: Sequence[LinearPath]) -> LinearBranch:
-    """All paths, each fitted on all of its rows, as the layers that are shipped; standardising is folded into them."""
-    fitted = [(path, *_fitted(data, path).named_steps.values()) for path in paths]
-    branch = LinearBranch({path.modality: len(scaler.mean_) for path, scaler, _ in fitted}, len(HEADS))
-    for path, scaler, model in fitted:
-        slope = path.weight * model.coef_[0] / scaler.scale_
-        layer = cast(nn.Linear, branch.layers[path.modality])
-        layer.weight[HEADS.index(path.head)] += torch.from_numpy(slope).float()
-        layer.bias[HEADS.index(path.head)] += float(path.weight * model.intercept_[0] - slope @ scaler.mean_)
+def fit(data: Data, configs: Sequence[LinearBranchConfig]) -> LinearBranch:
+    """All branches, each fitted on all of its rows, as the layers that are shipped; standardising is folded into them."""
+    fitted = [(config, *_fitted(data, config).named_steps.values()) for config in configs]
+    branch = LinearBranch({config.modality: len(scaler.mean_) for config, scaler, _ in fitted}, len(HEADS))
+    for config, scaler, model in fitted:
+        slope = config.weight * model.coef_[0] / scaler.scale_
+        layer = cast(nn.Linear, branch.layers[config.modality])
+        layer.weight[HEADS.index(config.head)] += torch.from_numpy(slope).float()
+        layer.bias[HEADS.index(config.head)] += float(config.weight * model.intercept_[0] - slope @ scaler.mean_)
     return branch
 
 
-def out_of_fold(data: Data, path: LinearPath, folds: np.ndarray, name: str | None = None) -> np.ndarray:
-    """The path's logits float32 [rows] for the rows `name` (default: its own), fitted without the row's fold.
+def out_of_fold(data: Data, config: LinearBranchConfig, folds: np.ndarray, name: str | None = None) -> np.ndarray:
+    """The branch's logits float32 [rows] for the rows `name` (default: its own), fitted without the row's fold.
 
     Where these are not its own rows, it is fitted once on all of its own.
     """
-    rows = data.rows[name or path.rows]
-    features, present = mean_tokens(data, rows, path.modality)
-    if name in (None, path.rows):
+    rows = data.rows[name or config.rows]
+    features, present = mean_tokens(data, rows, config.modality)
+    if name in (None, config.rows):
         split, labels = PredefinedSplit(folds[present]), rows.label[present]
         decisions = cross_val_predict(
-            _regression(path), features[present], labels, cv=split, method="decision_function"
+            _regression(config), features[present], labels, cv=split, method="decision_function"
         )
     else:
-        decisions = _fitted(data, path).decision_function(features[present])
+        decisions = _fitted(data, config).decision_function(features[present])
     logits = np.zeros(len(features), np.float32)
-    logits[present] = path.weight * decisions
+    logits[present] = config.weight * decisions
     return logits
 
 
-def _regression(path: LinearPath) -> Pipeline:
-    return make_pipeline(StandardScaler(), LogisticRegression(C=path.C, max_iter=300))
+def _regression(config: LinearBranchConfig) -> Pipeline:
+    return make_pipeline(StandardScaler(), LogisticRegression(C=config.C, max_iter=300))
 
 
-def _fitted(data: Data, path: LinearPath) -> Pipeline:
-    features, present = mean_tokens(data, data.rows[path.rows], path.modality)
-    return _regression(path).fit(features[present], data.rows[path.rows].label[present])
+def _fitted(data: Data, config: LinearBranchConfig) -> Pipeline:
+    features, present = mean_tokens(data, data.rows[config.rows], config.modality)
+    return _regression(config).fit(features[present], data.rows[config.rows].label[present])
 
 
 def mean_tokens(data: Data, rows: Rows, modality: str) -> tuple[np.ndarray, np.ndarray]:

@@ -31,11 +31,12 @@ MISS_RATE = 0.10  # of hateful sentences that may be shown as not hateful
 
 
 class Ensemble(nn.Module):
-    """The mean of the networks' logits and attention; the linear paths are added to the logits."""
+    """The mean of the networks' logits and attention; the linear branches are added to the logits."""
 
-    def __init__(self, nets: Sequence[CrossAttention], paths: LinearBranch) -> None:
+    def __init__(self, nets: Sequence[CrossAttention], linear_branch: LinearBranch) -> None:
         super().__init__()
-        self.nets, self.paths = nn.ModuleList(nets), paths
+        self.nets = nn.ModuleList(nets)
+        self.paths = linear_branch  # as its tensors are called in weights/
         self.settings: CrossAttentionSettings = nets[0].settings
 
     def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, ...]:
@@ -73,17 +74,17 @@ def save(
     `net_logits` are the networks' out-of-fold logits [rows] by set of memes, `curves` the folds'.
     """
     settings = nets[0].settings
-    ensemble = Ensemble(nets, linear_branch.fit(train_data, config.paths)).eval()
+    ensemble = Ensemble(nets, linear_branch.fit(train_data, config.linear_branches)).eval()
     sentences, rng = validation_data.rows["sentences"], np.random.default_rng(config.seed)
     beside = replace(sentences, picture=rng.choice(validation_data.photographs, len(sentences)))
     validation = predict_sources(ensemble, validation_data, validation_data.rows | {"beside": beside})
-    without_paths = {name: (logits, train_data.rows[name].label) for name, logits in net_logits.items()}
-    out_of_fold = dict(without_paths)
+    without_branches = {name: (logits, train_data.rows[name].label) for name, logits in net_logits.items()}
+    out_of_fold = dict(without_branches)
     for name, fold in folds(train_data, config).items():
-        logits, labels = without_paths[name]
-        own_paths = [path for path in config.paths if path.head == MEME_SETS[name]]
-        path_logits = [linear_branch.out_of_fold(train_data, path, fold, name) for path in own_paths]
-        out_of_fold[name] = (np.sum([logits, *path_logits], axis=0), labels)
+        logits, labels = without_branches[name]
+        own_branches = [branch for branch in config.linear_branches if branch.head == MEME_SETS[name]]
+        branch_logits = [linear_branch.out_of_fold(train_data, branch, fold, name) for branch in own_branches]
+        out_of_fold[name] = (np.sum([logits, *branch_logits], axis=0), labels)
     # The labels of the religious memes are noisy: good for scaling, not for a threshold.
     clean = [validation[name] for name in ("sentences", "beside", "counterfactuals")]
     harm = [validation["harmeme"], out_of_fold["harmeme"]]
@@ -101,7 +102,7 @@ def save(
         }
 
     metrics = metrics_of("validation", validation) | metrics_of("out of fold", out_of_fold)
-    ablation = metrics_of("out of fold", without_paths)
+    ablation = metrics_of("out of fold", without_branches)
     table = metrics | {f"{name} without the linear paths": row for name, row in ablation.items()}
     folder = weights_folder.write(
         "hate_cross_attention",

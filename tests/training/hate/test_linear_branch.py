@@ -1,4 +1,4 @@
-"""The linear paths are the logistic regressions that they were made from, and each moves one head only."""
+"""The linear branches are the logistic regressions that they were made from, and each moves one head only."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sklearn.preprocessing import StandardScaler
 
 from training.features.tokens import ImageTokens, TextTokens
 from training.hate import linear_branch
-from training.hate.config import HEADS, LinearPath
+from training.hate.config import HEADS, LinearBranchConfig
 from training.hate.data import Data, Rows
 
 RNG = np.random.default_rng(0)
 COUNT = 60
-PATHS = {
-    "text": LinearPath("hate", "memes", "text", C=0.1, weight=0.5),
-    "image": LinearPath("harm", "memes", "image", C=0.1, weight=2.0),
+BRANCHES = {
+    "text": LinearBranchConfig("hate", "memes", "text", C=0.1, weight=0.5),
+    "image": LinearBranchConfig("harm", "memes", "image", C=0.1, weight=2.0),
 }
 
 
@@ -35,9 +35,9 @@ def memes() -> Data:
 
 
 @pytest.mark.parametrize("modality", ["text", "image"])
-def test_a_path_is_the_regression_on_standardised_means(modality: str) -> None:
-    data, path = memes(), PATHS[modality]
-    branch = linear_branch.fit(data, [path])
+def test_a_branch_is_the_regression_on_standardised_means(modality: str) -> None:
+    data, config = memes(), BRANCHES[modality]
+    branch = linear_branch.fit(data, [config])
     features, present = linear_branch.mean_tokens(data, data.rows["memes"], modality)
     scaler = StandardScaler().fit(features[present])
     model = LogisticRegression(C=0.1, max_iter=300).fit(
@@ -45,41 +45,42 @@ def test_a_path_is_the_regression_on_standardised_means(modality: str) -> None:
     )
     image, text = data.pictures.batch(data.rows["memes"].picture), data.texts.batch(data.rows["memes"].text)
     logits = branch(*image, *text).numpy()
-    column = HEADS.index(path.head)
-    expected = path.weight * model.decision_function(scaler.transform(features[present]))
+    column = HEADS.index(config.head)
+    expected = config.weight * model.decision_function(scaler.transform(features[present]))
     np.testing.assert_allclose(logits[present, column], expected, atol=1e-3)
     assert not logits[:, 1 - column].any()
     assert not logits[~present].any()  # nothing is added where the modality is absent
 
 
-def test_paths_of_both_sides_add_up() -> None:
+def test_branches_of_both_sides_add_up() -> None:
     data = memes()
     inputs = *data.pictures.batch(np.arange(8)), *data.texts.batch(np.arange(8))
     both, *single = (
-        linear_branch.fit(data, paths)(*inputs) for paths in ([*PATHS.values()], [PATHS["text"]], [PATHS["image"]])
+        linear_branch.fit(data, configs)(*inputs)
+        for configs in ([*BRANCHES.values()], [BRANCHES["text"]], [BRANCHES["image"]])
     )
     torch.testing.assert_close(both, single[0] + single[1])
 
 
 @pytest.mark.parametrize("modality", ["text", "image"])
-def test_out_of_fold_no_row_is_judged_by_a_path_that_saw_it(modality: str) -> None:
+def test_out_of_fold_no_row_is_judged_by_a_branch_that_saw_it(modality: str) -> None:
     data, folds = memes(), np.arange(COUNT) % 3
-    logits = linear_branch.out_of_fold(data, PATHS[modality], folds)
+    logits = linear_branch.out_of_fold(data, BRANCHES[modality], folds)
     flipped = data.rows["memes"].label.copy()
     flipped[folds == 0] = 1 - flipped[folds == 0]
     changed = replace(data, rows={"memes": replace(data.rows["memes"], label=flipped)})
-    again = linear_branch.out_of_fold(changed, PATHS[modality], folds)
+    again = linear_branch.out_of_fold(changed, BRANCHES[modality], folds)
     np.testing.assert_array_equal(logits[folds == 0], again[folds == 0])
     assert np.abs(logits[folds == 1] - again[folds == 1]).max() > 0.01
     assert logits[-1] == 0  # it has no such modality
 
 
-def test_a_path_from_other_rows_adds_what_it_ships() -> None:
+def test_a_branch_from_other_rows_adds_what_it_ships() -> None:
     data = memes()
     rows = data.rows["memes"].take(np.arange(10))
     data = replace(data, rows=data.rows | {"others": rows})
-    logits = linear_branch.out_of_fold(data, PATHS["text"], np.zeros(10, int), "others")
-    branch = linear_branch.fit(data, [PATHS["text"]])
+    logits = linear_branch.out_of_fold(data, BRANCHES["text"], np.zeros(10, int), "others")
+    branch = linear_branch.fit(data, [BRANCHES["text"]])
     inputs = *data.pictures.batch(rows.picture), *data.texts.batch(rows.text)
     np.testing.assert_allclose(logits, branch(*inputs)[:, HEADS.index("hate")].numpy(), atol=1e-3)
 
@@ -96,6 +97,6 @@ def test_the_mean_leaves_out_what_is_not_there() -> None:
     assert present.tolist() == [True, False, True]
 
 
-def test_a_path_from_nowhere_is_refused() -> None:
+def test_a_branch_from_nowhere_is_refused() -> None:
     with pytest.raises(ValueError, match="text or image"):
-        LinearPath("hate", "memes", "sound", C=1, weight=1)
+        LinearBranchConfig("hate", "memes", "sound", C=1, weight=1)

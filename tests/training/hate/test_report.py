@@ -42,22 +42,22 @@ def test_the_bands_bound_false_alarms_and_misses(kind: float, plain: float) -> N
 
 
 @torch.inference_mode()
-def test_an_ensemble_is_the_mean_of_its_networks_and_adds_a_linear_path_where_its_modality_is_present() -> None:
+def test_an_ensemble_is_the_mean_of_its_networks_and_adds_a_linear_branch_where_its_modality_is_present() -> None:
     torch.manual_seed(0)
     settings = CrossAttentionSettings(image_width=6, text_width=4, width=8, heads=2)
     nets = [CrossAttention(settings).eval() for _ in range(3)]
-    paths = LinearBranch({"image": 6, "text": 4}, 2)
-    for layer in paths.layers.values():
+    branch = LinearBranch({"image": 6, "text": 4}, 2)
+    for layer in branch.layers.values():
         nn.init.normal_(layer.weight)  # type: ignore[arg-type]
         nn.init.normal_(layer.bias)  # type: ignore[arg-type]
     text_mask = torch.tensor([[True, True, False], [False, False, False]])  # the second meme has no text,
     image_mask = torch.ones(2, 49).bool()
     image_mask[0] = False  # the first one no picture
     image, text = torch.randn(2, 49, 6), torch.randn(2, 3, 4)
-    logits, *attention = Ensemble(nets, paths)(image, image_mask, text, text_mask)
+    logits, *attention = Ensemble(nets, branch)(image, image_mask, text, text_mask)
     outputs = [net(image, image_mask, text, text_mask) for net in nets]
     means = [(first + second + third) / 3 for first, second, third in zip(*outputs, strict=True)]
-    torch.testing.assert_close(logits[0], means[0][0] + paths.layers["text"]((text[0, 0] + text[0, 1]) / 2))
-    torch.testing.assert_close(logits[1], means[0][1] + paths.layers["image"](image[1].mean(0)))
+    torch.testing.assert_close(logits[0], means[0][0] + branch.layers["text"]((text[0, 0] + text[0, 1]) / 2))
+    torch.testing.assert_close(logits[1], means[0][1] + branch.layers["image"](image[1].mean(0)))
     for actual, mean in zip(attention, means[1:], strict=True):
         torch.testing.assert_close(actual, mean)

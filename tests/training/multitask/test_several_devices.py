@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.weights_for_tests import Tiny
 
 ROOT = Path(__file__).parents[3]
-NAME = "memotion_early"  # layers of it get no gradient, and its linear path is fitted in each process
+NAME = "memotion_early"  # layers of it get no gradient, and its linear branch is fitted in each process
 
 
 def written(folder: Path, part: str, count: int) -> None:
