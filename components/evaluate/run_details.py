@@ -27,7 +27,7 @@ LEARNING = {
 }
 PAGE_SIZE = 9
 SPLITS = ("train", "validation")
-RECIPES = Path(__file__).parents[2] / "training" / "configs"
+CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 
 
 def missing(model: TrainedModel, task: str, predictions: PredictionSet | None) -> str:
@@ -44,7 +44,7 @@ def missing(model: TrainedModel, task: str, predictions: PredictionSet | None) -
         lacking.append(f"learning curves ({fit} writes them)")
     if not model.ablations(task):
         command = f"`python -m training compare {model.name} --ablations --data DATA` writes them"
-        lacking.append(f"ablations ({command if _has_ablations(model.name) else 'its recipe names none'})")
+        lacking.append(f"ablations ({command if _has_ablations(model.name) else 'its configuration names none'})")
     if not published.of(task):
         lacking.append("a published system's figure (none is known here for this task)")
     if predictions is not None and not (file := rows_file(predictions, model.data(task))).is_file():
@@ -53,9 +53,9 @@ def missing(model: TrainedModel, task: str, predictions: PredictionSet | None) -
 
 
 def _has_ablations(name: str) -> bool:
-    """Whether the recipe, where it came along with the app, says what can be left out."""
+    """Whether the configuration, where it came along with the app, says what can be left out."""
     try:
-        return "ablations" in tomllib.loads((RECIPES / f"{name}.toml").read_text(encoding="utf-8"))
+        return "ablations" in tomllib.loads((CONFIGS / f"{name}.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
 

@@ -164,7 +164,8 @@ def names() -> tuple[str, ...]:
 
 
 def titled(title: str, measured_with: Mapping[str, str]) -> str:
-    """`Memotion: RoBERTa (here: mini)`: where another encoder stood in for the one that the recipe names, the title says so.
+    """`Memotion: RoBERTa (here: mini)`: where another encoder stood in for the one that the
+    configuration names, the title says so.
 
     measured_with: a side to the encoder's spec, or to a phrase that begins with the spec of what stood in.
     """

@@ -176,7 +176,7 @@ def test_a_title_says_what_stood_in_for_the_encoder_that_it_names(monkeypatch: p
     titles = {name: element.title for name, element in comparison.choices().items()}
     assert titled("A", {"text": "mini", "image": "torchvision:resnet50"}) == "A"
     assert (
-        titled("Memotion: ResNet", {"image": "timm:resnet10t from scratch (the recipe's …)"})
+        titled("Memotion: ResNet", {"image": "timm:resnet10t from scratch (the configuration's …)"})
         == wordings.MEMOTION_RESNET_HERE_RESNET10T
     )
     assert titles["memotion_roberta"] == wordings.MEMOTION_ROBERTA_HERE_MINI
