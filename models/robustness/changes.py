@@ -28,7 +28,7 @@ BEST_QUALITY, WORST_QUALITY = 95, 3
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _NEAR = {letter: row[max(0, at - 1) : at] + row[at + 1 : at + 2] for row in _ROWS for at, letter in enumerate(row)}
 _LEET = dict(zip("aeiostbg", "43105789", strict=True))
-# Cyrillic and Greek letters that look like Latin ones.
+# Cyrillic letters that look like Latin ones.
 _ALIKE = dict(zip("aceopxyiABEHKMOPTX", "асеорхуіАВЕНКМОРТХ", strict=True))
 _UNSEEN = ("\u200b", "\u200c", "\u2060", "\ufeff")
 _EMOJI = ("😂", "🙂", "🔥", "✨", "👍", "❤️", "🎉", "🤔")
@@ -38,7 +38,7 @@ _EMOJI = ("😂", "🙂", "🔥", "✨", "👍", "❤️", "🎉", "🤔")
 class Change:
     """A way to change one side of a meme.
 
-    `amount` tells a strength in its own unit; of words it is what is counted. `make(picture or text, strength, seed)`
+    `amount` tells a strength in the change's own unit; for words it names what is counted. `make(picture or text, strength, seed)`
     gives the changed picture or text.
     """
 
@@ -48,8 +48,8 @@ class Change:
     amount: Callable[[float], str] | str
     make: Callable[[Any, float, int], Any]
 
-    def said(self, meme: Meme, strength: float) -> str:
-        """What that strength does to this very meme: "1 of 12 letters", since one letter may be much or little."""
+    def describe(self, meme: Meme, strength: float) -> str:
+        """What this strength does to this meme, such as "1 of 12 letters"."""
         if not isinstance(self.amount, str):
             return self.amount(strength)
         count, places = self.make.touched(meme.caption.text, strength)  # type: ignore[attr-defined]
@@ -111,9 +111,9 @@ def noise(image: Image.Image, strength: float, seed: int) -> Image.Image:
 
 def crop(image: Image.Image, strength: float, seed: int) -> Image.Image:
     """The middle of the picture, up to 60% of each side cut away, at the old size."""
-    share = strength * MAX_CROP / 2
-    wide, high = image.size
-    box = (share * wide, share * high, wide - share * wide, high - share * high)
+    margin = strength * MAX_CROP / 2  # fraction of a side
+    width, height = image.size
+    box = (margin * width, margin * height, width - margin * width, height - margin * height)
     return image.resize(image.size, Image.Resampling.BICUBIC, box=box)
 
 
@@ -154,7 +154,7 @@ class TextChange:
 def _slip(letters: list[str], at: int, rng: random.Random) -> None:
     """Swaps a letter with the next, leaves it out, doubles it or hits the key beside it."""
     letter, kind = letters[at], rng.randrange(4)
-    if kind == 0 and at + 1 < len(letters) and letters[at + 1].isalpha() and len(letters[at + 1]) == 1:
+    if kind == 0 and at + 1 < len(letters) and letters[at + 1].isalpha():
         letters[at], letters[at + 1] = letters[at + 1], letter
     elif kind == 1:
         letters[at] = ""
