@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from models.analysis import (
     Analysis,
@@ -66,12 +66,12 @@ class Analyzer:
         threads: int = 0,
         on_progress: OnProgress | None = None,
     ) -> None:
-        """`threads` 0 means one a core; `on_progress` is called during downloads; `reader` names the OCR engine.
+        """`threads` 0 means one per core; `on_progress` is called during downloads; `reader` names the OCR engine.
 
         Raises `BadInput` for an unknown profile, device or reader, `BadWeights` for damaged weights, `PartUnavailable`
         where models cannot be downloaded.
         """
-        self.profile = profile if isinstance(profile, Profile) else registry.choose(profile)
+        self.profile = profile if isinstance(profile, Profile) else registry.select(profile).profile
         self._models = load_bundle(self.profile, device, threads=threads, on_progress=on_progress)
         self._lenses = Lenses(self._models.hate.encoder, threads=threads)
         self._lock = UsageLock()
@@ -113,10 +113,9 @@ class Analyzer:
         if normalize(text).text:  # what the models read of it
             text_tokens = stages.run("words", lambda: encoder.encode_texts([text]))
         scored = stages.run("verdict", lambda: models.hate.score_tokens(image_tokens, text_tokens))
+        has_words = text_tokens is not None
         emotions = Emotions(
-            stages.run(
-                "text emotions", lambda: self._read_emotions(text, text_tokens), partial(TextEmotions, "failed")
-            ),
+            stages.run("text emotions", lambda: self._read_emotions(text, has_words), partial(TextEmotions, "failed")),
             stages.run("faces", lambda: self._read_faces(meme), partial(FaceEmotions, "failed")),
         )
         read_lenses: dict[str, Lens] = {}
@@ -179,7 +178,7 @@ class Analyzer:
         emotions: list[TextEmotions] = []
         with self._lock.use():
             for start in range(0, len(texts), BATCH_SIZE):
-                emotions += self._classifier().classify(texts[start : start + BATCH_SIZE])
+                emotions += require(self._models.text_emotions).classify(texts[start : start + BATCH_SIZE])
         return emotions
 
     @property
@@ -196,11 +195,8 @@ class Analyzer:
         """The two thresholds of the verdict."""
         return self._models.hate.bands
 
-    def _read_emotions(self, text: str, tokens: Tokens | None) -> TextEmotions:
-        return TextEmotions("no_text") if tokens is None else self._classifier().classify([text])[0]
-
-    def _classifier(self) -> Any:  # of either profile
-        return require(self._models.text_emotions)
+    def _read_emotions(self, text: str, has_words: bool) -> TextEmotions:
+        return require(self._models.text_emotions).classify([text])[0] if has_words else TextEmotions("no_text")
 
     def _read_faces(self, meme: Meme) -> FaceEmotions:
         return FaceEmotions("no_image") if meme.image is None else require(self._models.faces).read(meme.image)
@@ -247,7 +243,7 @@ class _Stages:
         self.ended: list[Stage] = []
 
     def run(self, name: str, compute: Callable[[], Result], failed: Callable[..., Result] | None = None) -> Result:
-        """What `compute` gives. Where it fails: `failed(detail=sentence)` of an optional stage, the exception of others."""
+        """The result of `compute`. If it fails: `failed(detail=sentence)` for an optional stage, the exception for others."""
         self._report(Stage(name))
         started = time.perf_counter()
         status: Status = "failed"
