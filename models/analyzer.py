@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.analysis import (
     Analysis,
@@ -178,7 +178,7 @@ class Analyzer:
         emotions: list[TextEmotions] = []
         with self._lock.use():
             for start in range(0, len(texts), BATCH_SIZE):
-                emotions += require(self._models.text_emotions).classify(texts[start : start + BATCH_SIZE])
+                emotions += self._classifier().classify(texts[start : start + BATCH_SIZE])
         return emotions
 
     @property
@@ -196,7 +196,10 @@ class Analyzer:
         return self._models.hate.bands
 
     def _read_emotions(self, text: str, has_words: bool) -> TextEmotions:
-        return require(self._models.text_emotions).classify([text])[0] if has_words else TextEmotions("no_text")
+        return self._classifier().classify([text])[0] if has_words else TextEmotions("no_text")
+
+    def _classifier(self) -> Any:  # of either profile: mypy joins the two to `object`
+        return require(self._models.text_emotions)
 
     def _read_faces(self, meme: Meme) -> FaceEmotions:
         return FaceEmotions("no_image") if meme.image is None else require(self._models.faces).read(meme.image)
