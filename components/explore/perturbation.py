@@ -12,8 +12,7 @@ from components.shared import charts, highlighted_words, pictures
 from components.shared.palette import NEUTRAL, TOWARD, faint
 from components.shared.verdict import NAMES, percent, zones
 from models.analysis import Bands, Meme, Verdict
-from models.robustness.changes import Change, fitting
-from models.robustness.sweep import Flip, Point, smallest_flip, sweep
+from models.robustness.changes import Change, Flip, Point, fitting, smallest_flip, sweep
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer

@@ -12,8 +12,7 @@ from PIL import Image
 from models.analysis import Bands, Caption, Meme, Verdict
 from models.errors import BadInput
 from models.io.captions import normalize
-from models.robustness.changes import CHANGES, Change, fitting
-from models.robustness.sweep import smallest_flip, sweep
+from models.robustness.changes import CHANGES, Change, fitting, smallest_flip, sweep
 
 WORDS = "These people are wonderful neighbours and bake exciting bread"
 SMALL = Image.fromarray(np.random.default_rng(0).integers(256, size=(5, 7, 3), dtype=np.uint8))
