@@ -9,7 +9,6 @@ import argparse
 import json
 import math
 import tomllib
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +135,9 @@ def picture(meme: dict[str, Any]) -> Image.Image:
     return fit(source(meme["picture"]), (WIDTH, meme["height"]))
 
 
-@cache
-def fitting_font(text: str, largest: int = 66) -> ImageFont.FreeTypeFont:
-    """The largest letters with which every line of the text fits the width."""
-    for size in range(largest, 12, -1):
+def fitting_font(text: str) -> ImageFont.FreeTypeFont:
+    """The largest letters, of at most 66 pixels, with which every line of the text fits the width."""
+    for size in range(66, 12, -1):
         font = ImageFont.truetype(FONT, size)
         if max(font.getlength(line) for line in text.split("\n")) + size / 4 <= WIDTH - 2 * MARGIN:
             return font
@@ -151,19 +149,11 @@ def add_words(image: Image.Image, top: str, bottom: str) -> Image.Image:
     draw = ImageDraw.Draw(image)
     for text, anchor, y in ((top.upper(), "ma", MARGIN), (bottom.upper(), "md", image.height - MARGIN)):
         if text:
-            font = fitting_font(text)
-            outline = max(2, round(font.size / 13))
+            font, middle = fitting_font(text), image.width / 2
             draw.multiline_text(
-                (image.width / 2, y),
-                text,
-                "white",
-                font,
-                anchor,
-                2,
-                "center",
-                stroke_width=outline,
-                stroke_fill="black",
-            )
+                (middle, y), text, "white", font, anchor, spacing=2, align="center",
+                stroke_width=max(2, round(font.size / 13)), stroke_fill="black",
+            )  # fmt: skip
     return image
 
 
