@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+from PIL import Image
 
 from components.shared import failures, pictures
 from components.shared.escaping import for_markdown, shorten
@@ -25,19 +26,19 @@ if TYPE_CHECKING:
 
 MAX_MEGABYTES = 500
 MAX_SHOWN = 12
+MAX_NAMES = 3  # files that the title of the problems names
 BATCH_SIZE = 16  # memes that are scored together
 _KEY = "search"
 
 
 @dataclass
 class Search:
-    """One visitor's pictures and question; `number` counts collections, so that widgets of the last one are not kept."""
+    """One visitor's pictures and query; `number` counts collections, so that each has widgets of its own."""
 
     library: Library | None = None
     problem: str = ""
     number: int = 0
-    query_problem: str = ""
-    vectors: dict[str, np.ndarray] = field(default_factory=dict)
+    vectors: dict[str, np.ndarray] = field(default_factory=dict)  # of the last query, by what was asked
     titles: dict[str, str] = field(default_factory=dict)  # what is shown in the place of a sample's file name
 
 
@@ -48,13 +49,12 @@ def current() -> Search:
 
 
 def forget() -> None:
-    """Other pictures: the collection and its index go."""
-    number = current().number
-    st.session_state[_KEY] = Search(number=number + 1)
+    """Starts anew: the collection and its index are dropped."""
+    st.session_state[_KEY] = Search(number=current().number + 1)
 
 
 def ask() -> tuple[list[File], bool] | None:
-    """Draws the ways to give pictures; the files and whether to read their words, once a button was pressed."""
+    """Draws the ways to give pictures; returns the files and whether to read their words once a button was pressed."""
     search = current()
     st.title("Search pictures by what is on them", anchor=False)
     st.markdown(
@@ -89,12 +89,12 @@ def ask() -> tuple[list[File], bool] | None:
             search.titles = {}
             return collection, read_words
         if st.button("Use the sample memes", icon=":material/photo_library:"):
-            return _drawn(), read_words
+            return _sample_files(), read_words
     return None
 
 
-def _drawn() -> list[File]:
-    """The gallery with the words on its pictures as captions, by which it is judged everywhere, shown under its own titles."""
+def _sample_files() -> list[File]:
+    """The sample memes with the words on them as captions, as the other pages judge them, shown under their titles."""
     gallery = {sample.file.name: sample for sample in samples()}
     current().titles = {name: sample.title for name, sample in gallery.items()}
     table = "\n".join(f"{name}\t{' '.join((item.caption or item.alt).split())}" for name, item in gallery.items())
@@ -103,7 +103,7 @@ def _drawn() -> list[File]:
 
 
 def index(files: Sequence[File], read_words: bool, analyzer: Analyzer, space: JointSpace | MiniSpace) -> None:
-    """Builds the collection with a progress bar. Stopping keeps what is there: the script ends at the bar's next step."""
+    """Builds the collection with a progress bar. A stop keeps what was indexed: the script ends at the bar's next step."""
     search = current()
     search.problem, built = "", Library()
     bar = st.progress(0.0, "Looking at the files")
@@ -115,8 +115,8 @@ def index(files: Sequence[File], read_words: bool, analyzer: Analyzer, space: Jo
         if done % 4 == 0 or done == count:
             bar.progress(done / count, f"{done:,} of {count:,} pictures")
 
-    def words_on(image: object) -> str:
-        return " ".join(line.text for line in analyzer.reader.read(image))  # type: ignore[arg-type]
+    def words_on(image: Image.Image) -> str:
+        return " ".join(line.text for line in analyzer.reader.read(image))
 
     try:
         search.library = library.build(built, files, space, read_words=words_on if read_words else None, on_done=show)
@@ -126,7 +126,7 @@ def index(files: Sequence[File], read_words: bool, analyzer: Analyzer, space: Jo
 
 
 def query(space: JointSpace | MiniSpace) -> np.ndarray | None:
-    """Draws both ways to ask; the vector of what was asked, None before that. Words come first where both are given."""
+    """Draws both ways to ask; returns the vector of the query, None before there is one. Words count before a picture."""
     search = current()
     left, right = st.columns([3, 2], gap="medium")
     key = f"search-words-{search.number}"
@@ -135,18 +135,19 @@ def query(space: JointSpace | MiniSpace) -> np.ndarray | None:
     file = right.file_uploader("Or a picture", type=KINDS, max_upload_size=10, key=key)
     if words and file is not None:
         st.caption(":material/info: The words count as long as there are any: clear them to search by the picture.")
-    if not words and file is None:
+    if words:
+        query, embed = f"words:{words}", lambda: space.embed_texts([words])
+    elif file is not None:
+        query, embed = f"picture:{file.file_id}", lambda: space.embed_images([open_picture(file.getvalue()).image])
+    else:
         return None
-    query = f"words:{words}" if words or file is None else f"picture:{file.file_id}"
     if query not in search.vectors:
-        picture = None if words or file is None else open_picture(file.getvalue()).image
-        vectors = space.embed_texts([words]) if picture is None else space.embed_images([picture])
-        search.vectors = {query: vectors[0]}  # only the last question is kept
+        search.vectors = {query: embed()[0]}
     return search.vectors[query]
 
 
 def score(rows: Sequence[int], library: Library, analyzer: Analyzer) -> None:
-    """Asks for the hate scores of entries that have none yet, with a bar where it takes long."""
+    """Computes the hate scores of the entries that have none yet, with a bar where that takes long."""
     missing = [library.entries[row] for row in rows if library.entries[row].score is None]
     bar = st.progress(0.0, "Judging the pictures") if len(missing) > 4 * BATCH_SIZE else None
     for start in range(0, len(missing), BATCH_SIZE):
@@ -162,7 +163,7 @@ def score(rows: Sequence[int], library: Library, analyzer: Analyzer) -> None:
 
 
 def filtered(library: Library, analyzer: Analyzer) -> list[int] | None:
-    """The entries whose hate score lies in the range asked for; None while the range is everything."""
+    """The entries whose hate score lies in the range of the slider; None while the range is everything."""
     meaning = (
         "The calibrated probability that the picture with its caption is hateful. Narrowing the range judges all pictures, "
         "which takes a few hundredths of a second each."
@@ -187,28 +188,23 @@ def explained(hits: Sequence[SearchHit], count: int, what: str, more: str = "") 
     )
 
 
-def _reveal(key: str) -> None:
-    st.session_state["search-revealed"] = {*st.session_state.get("search-revealed", ()), key}
-
-
 def thumbnails(hits: Sequence[SearchHit], library: Library, bands: Bands, place: str, *, alike: bool = False) -> None:
-    """A grid of pictures with similarity and score. One above the review band stays blurred until clicked.
+    """A grid of pictures with similarity and score. A picture above the review threshold stays blurred until clicked.
 
-    Of pictures that are `alike` one above it blurs them all: a near-copy shows what the other hides.
+    Of pictures that are `alike`, one above the threshold blurs them all: a near-copy would show what the other hides.
     """
     all_risky = alike and any((library.entries[hit.row].score or 0.0) >= bands.review_from for hit in hits)
     with st.grid(columns=4, min_column_width=150, gap="small") as grid:
         for hit in hits:
             entry = library.entries[hit.row]
-            key = f"{current().number}-{hit.row}"
-            risky = all_risky or (entry.score is not None and entry.score >= bands.review_from)
-            hide = risky or bool(st.session_state.get(pictures.BLUR))
+            key = f"search-{current().number}-{hit.row}"
+            risky = all_risky or (entry.score or 0.0) >= bands.review_from
             image = entry.picture()
             with grid.cell(), st.container(gap="xsmall"):
-                if hide and key not in st.session_state.get("search-revealed", ()):
+                if pictures.hidden(key, always=risky):
                     button, icon = f"show-{place}-{key}", ":material/visibility:"
                     st.image(pictures.blurred(image), alt="A blurred picture", width="stretch")
-                    st.button("Show", key=button, icon=icon, on_click=_reveal, args=(key,))
+                    st.button("Show", key=button, icon=icon, on_click=pictures.reveal, args=(key,))
                 else:
                     described = shorten(hit.caption or (entry.captions[0] if entry.captions else entry.name), 120)
                     st.image(image, alt=described, width="stretch", output_format="JPEG")
@@ -231,22 +227,21 @@ def duplicates(library: Library, space: JointSpace | MiniSpace, analyzer: Analyz
     for number, group in enumerate(shown, start=1):
         nearest = library.pictures.search(library.pictures.vector(group[0]), len(group) + 1, among=group)
         st.markdown(f"**Group {number}**: {len(group):,} pictures")
-        rows = nearest[:MAX_SHOWN]
-        thumbnails(rows, library, bands, f"same-{number}", alike=True)
+        thumbnails(nearest[:MAX_SHOWN], library, bands, f"same-{number}", alike=True)
     if len(groups) > len(shown):
         st.caption(f"The {len(shown)} largest of {len(groups):,} groups.")
 
 
-def unread(names: Sequence[str], limit: int = 3) -> str:
-    """The strip's title: which files could not be used, the first of them by name, as Markdown."""
+def unread(names: Sequence[str]) -> str:
+    """The title of the problems, as Markdown: which files could not be used, the first `MAX_NAMES` of them by name."""
     if not names:
-        return "Something could not be read"  # no file's fault: the OCR is not there
-    listed = ", ".join(for_markdown(shorten(name, 40)) for name in names[:limit])
-    return f"Could not be used: {listed}{f' and {len(names) - limit:,} more' if len(names) > limit else ''}"
+        return "Something could not be read"  # the OCR cannot run, which is no file's fault
+    listed = ", ".join(for_markdown(shorten(name, 40)) for name in names[:MAX_NAMES])
+    return f"Could not be used: {listed}{f' and {len(names) - MAX_NAMES:,} more' if len(names) > MAX_NAMES else ''}"
 
 
 def problems(library: Library) -> None:
-    """What could not be read: its name in sight, why folded away."""
+    """What could not be read: the names in sight, the reasons in an expander."""
     if library.problems:
         with st.expander(unread(library.unread), icon=":material/info:"):
             for line in library.problems[:20]:

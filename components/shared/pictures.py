@@ -26,28 +26,29 @@ def blurred(image: Image.Image) -> Image.Image:
     return small.resize(shown.size, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(max(shown.size) / 24))
 
 
-def hidden(key: str) -> bool:
-    """Whether the viewer asked for blurred pictures and has not clicked this one."""
-    return bool(st.session_state.get(BLUR)) and key not in st.session_state.get(_REVEALED, ())
+def hidden(key: str, *, always: bool = False) -> bool:
+    """Whether a picture has to be blurred `always` or at the viewer's wish, and was not clicked yet."""
+    return (always or bool(st.session_state.get(BLUR))) and key not in st.session_state.get(_REVEALED, ())
 
 
-def _reveal(key: str) -> None:
+def reveal(key: str) -> None:
+    """Show a picture from now on; called when its button is clicked."""
     st.session_state[_REVEALED] = {*st.session_state.get(_REVEALED, ()), key}
 
 
 def cover_all() -> None:
-    """Blur again what was shown; called when the switch is moved."""
+    """Blur again what was revealed; called when the switch is moved."""
     st.session_state[_REVEALED] = set()
 
 
 def show(image: Image.Image, *, key: str, place: str, alt: str, height: int = 420) -> None:
-    """Draw a picture no higher than `height` CSS pixels. Pictures of one meme share `key`: one click shows them all;
-    `place` tells apart where on the page this one is drawn."""
+    """Draw a picture no higher than `height` CSS pixels. Pictures of one meme share `key`, so that one click shows them
+    all; `place` names where on the page this one is drawn."""
     width = max(1, min(MAX_SIDE, round(image.width * min(height / image.height, 3.0))))
     if hidden(key):
         st.image(blurred(image), alt="A blurred picture", width=width)
         st.button(
-            "Show the picture", key=f"show-{place}-{key}", icon=":material/visibility:", on_click=_reveal, args=(key,)
+            "Show the picture", key=f"show-{place}-{key}", icon=":material/visibility:", on_click=reveal, args=(key,)
         )
     else:
         st.image(fitted(image), alt=alt, width=width, output_format="JPEG")

@@ -1,4 +1,4 @@
-"""Search a collection: give pictures, then ask with words or a picture; what is found, captions, near-duplicates."""
+"""Search a collection of pictures with words or a picture: the closest pictures and captions, and near-duplicates."""
 
 import time
 
