@@ -12,26 +12,27 @@ from components.shared import charts, highlighted_words, pictures
 from components.shared.palette import NEUTRAL, TOWARD, faint
 from components.shared.verdict import NAMES, percent, zones
 from models.analysis import Bands, Meme, Verdict
-from models.robustness.changes import Change, Flip, Point, fitting, smallest_flip, sweep
+from models.robustness.changes import Change, fitting
+from models.robustness.sweep import Flip, Point, smallest_flip, sweep
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
 
 ICONS = {"picture": ":material/image:", "words": ":material/text_fields:"}
-_KEY = "robustness"
-_MAX_CURVES = 12  # curves of one visit
+_CURVES = "robustness"  # in the session: the last `_MAX_CURVES` curves
+_MAX_CURVES = 12
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A sweep that was drawn and the smallest change in it that flips the verdict."""
+    """The scores at rising strengths and the smallest change that flips the verdict, if any does."""
 
     points: tuple[Point, ...]
     flip: Flip | None
 
 
 def choose(meme: Meme, key: str) -> Change:
-    """Which change to make; those that the meme has no side for are left out."""
+    """Asks which change to make, of those that fit a meme with these sides."""
     changes = {change.name: change for change in fitting(meme)}
     titles = {name: f"{ICONS[change.side]} {change.title}" for name, change in changes.items()}
     first, show, key = next(iter(changes)), titles.__getitem__, f"change-{key}"
@@ -42,8 +43,8 @@ def choose(meme: Meme, key: str) -> Change:
 
 
 def curve(meme: Meme, change: Change, analyzer: Analyzer, key: str) -> Curve:
-    """The scores at rising strengths, computed once a meme and change, with a bar. Any click elsewhere stops it."""
-    curves: dict[tuple[str, str], Curve] = st.session_state.setdefault(_KEY, {})
+    """The curve, computed once for each meme and change, with a bar. Any click elsewhere stops it."""
+    curves: dict[tuple[str, str], Curve] = st.session_state.setdefault(_CURVES, {})
     name = (key, change.name)
     if name not in curves:
         text, points = f"{change.title}: judging the changed meme", list[Point]()
@@ -63,7 +64,7 @@ def curve_chart(curve: Curve, change: Change, strength: float, now: Verdict) -> 
     bands = curve.points[0].verdict.bands
     figure = go.Figure()
     for name, low, high, colour in zones(bands):
-        if low == high:  # the earlier system has no middle zone
+        if low == high:  # a legacy checkpoint has no middle zone
             continue
         figure.add_hrect(y0=low, y1=high, fillcolor=faint(colour, 0.16), line_width=0, layer="below")
         figure.add_scatter(  # draws nothing: its name stands in the legend
@@ -76,7 +77,7 @@ def curve_chart(curve: Curve, change: Change, strength: float, now: Verdict) -> 
         y=probs,
         mode="lines+markers",
         line={"color": NEUTRAL, "width": 3},
-        hovertext=[f"{change.describe(untouched, x)}: {percent(y)}" for x, y in zip(strengths, probs, strict=True)],
+        hovertext=[f"{change.said(untouched, x)}: {percent(y)}" for x, y in zip(strengths, probs, strict=True)],
         hoverinfo="text",
         name="Probability of hate",
         showlegend=False,  # the axis says it
@@ -98,8 +99,8 @@ def curve_chart(curve: Curve, change: Change, strength: float, now: Verdict) -> 
     return figure
 
 
-def lines(bands: Bands) -> str:
-    """Where the zones of the verdict begin, as the verdict itself tells it."""
+def describe_bands(bands: Bands) -> str:
+    """Where the zones of the verdict begin, in the numbers of the verdict itself."""
     review, hateful = percent(bands.review_from), percent(bands.hateful_from)
     if bands.review_from == bands.hateful_from:
         return f"“{NAMES['hateful']}” begins at {hateful}."
@@ -112,13 +113,13 @@ def draw_curve(curve: Curve, meme: Meme, change: Change, strength: float, now: V
     figure = curve_chart(curve, change, strength, now)
     ends = f"from {percent(first.probability)} untouched to {percent(last.probability)} at full strength"
     charts.draw(figure, alt=f"{change.title}: {ends}.", key=f"curve-{key}-{change.name}", height=340)
-    st.caption(f"{lines(first.bands)} Going from one zone into another is a flip.")
+    st.caption(f"{describe_bands(first.bands)} Going from one zone into another is a flip.")
     if curve.flip is None:
         st.info(f"No strength of this change flips the verdict “{NAMES[first.label]}”.", icon=":material/shield:")
     else:
         flipped = curve.flip.point
         st.warning(
-            f"**Smallest change that flips the verdict:** {change.describe(meme, flipped.strength)}. “{NAMES[first.label]}” "
+            f"**Smallest change that flips the verdict:** {change.said(meme, flipped.strength)}. “{NAMES[first.label]}” "
             f"({percent(first.probability)}) becomes “{NAMES[flipped.verdict.label]}” ({percent(flipped.verdict.probability)}).",
             icon=":material/swap_horiz:",
         )
@@ -128,7 +129,7 @@ def draw_curve(curve: Curve, meme: Meme, change: Change, strength: float, now: V
 
 def draw_changed(meme: Meme, changed: Meme, now: Verdict, change: Change, strength: float, key: str) -> None:
     """The meme as it has become, and its verdict."""
-    st.markdown(f"**{NAMES[now.label]}**, {percent(now.probability)} after {change.describe(meme, strength)}")
+    st.markdown(f"**{NAMES[now.label]}**, {percent(now.probability)} after {change.said(meme, strength)}")
     if changed.image is not None:
         alt = f"The meme after {change.title.lower()}"
         pictures.show(changed.image, key=key, place="attacked", alt=alt, height=300)

@@ -18,15 +18,16 @@ from models.robustness.pixel_attack import CANDIDATES, Attack, attack, changed, 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
 
-_KEY = "pixel_hunt"
+_KEY = "pixel_attack"  # in the session: the last `AttackRun`
 
 
 @dataclass
-class Hunt:
-    """The visit's last search: on which meme, for how many pixels, with how many tries, what it has, and how it ended.
+class AttackRun:
+    """The visit's last search: the meme's key, how many pixels may change, how many pictures may be tried, and the best so far.
 
-    It outlives the run that searches. Streamlit ends that run alike for its own stop, for ours and for a click elsewhere, and
-    may begin the next one before the last has ended: so a run that finds a search `running` knows that it was interrupted.
+    It outlives the script run that searches. Streamlit ends that run in the same way for its own stop button, for ours and
+    for a click elsewhere, and may begin the next one earlier. A script run that sees a search `running` therefore knows that
+    it was interrupted.
     """
 
     meme: str
@@ -37,16 +38,17 @@ class Hunt:
 
 
 def _start(meme: str, pixels: int, queries: int) -> None:
-    st.session_state[_KEY] = Hunt(meme, pixels, queries)
+    st.session_state[_KEY] = AttackRun(meme, pixels, queries)
 
 
 def _stop() -> None:
+    """Marks the search as stopped; it is gone where it failed in the meantime."""
     if _KEY in st.session_state:
         st.session_state[_KEY].state = "stopped"
 
 
-def search(meme: Meme, analyzer: Analyzer, key: str) -> None:
-    """Asks what to search for, searches, and shows the pair of pictures."""
+def draw(meme: Meme, analyzer: Analyzer, key: str) -> None:
+    """Asks how to search, searches, and shows the pair of pictures."""
     if meme.image is None:
         st.info("No picture, so there is no pixel to change.", icon=":material/hide_image:")
         return
@@ -62,15 +64,15 @@ def search(meme: Meme, analyzer: Analyzer, key: str) -> None:
     st.button(
         "Search for pixels", icon=":material/target:", key=f"start-{key}", on_click=_start, args=(key, pixels, queries)
     )
-    hunt: Hunt | None = st.session_state.get(_KEY)
-    if hunt is None or hunt.meme != key:
+    run: AttackRun | None = st.session_state.get(_KEY)
+    if run is None or run.meme != key:
         return
-    if hunt.state == "running" and hunt.best is None:  # overtaken before it could begin: as good as just asked for
-        hunt = st.session_state[_KEY] = Hunt(key, hunt.pixels, hunt.queries)
-    if hunt.state == "wanted":
-        _run(hunt, meme, analyzer)
+    if run.state == "running" and run.best is None:  # interrupted before its first round: it begins again
+        run = st.session_state[_KEY] = AttackRun(key, run.pixels, run.queries)
+    if run.state == "wanted":
+        _search(run, meme, analyzer)
         st.rerun()
-    _tell(hunt, meme, analyzer)
+    _draw_result(run, meme, analyzer)
 
 
 def aim(bands: Bands) -> str:
@@ -88,83 +90,83 @@ def aim(bands: Bands) -> str:
     return said
 
 
-def _run(hunt: Hunt, meme: Meme, analyzer: Analyzer) -> None:
-    """The search with its bar; whatever ends it, `hunt` has the best picture so far."""
+def _search(run: AttackRun, meme: Meme, analyzer: Analyzer) -> None:
+    """Searches with a progress bar; whatever ends it, `run` has the best picture so far."""
     assert meme.image is not None
-    hunt.state = "running"
+    run.state = "running"
     try:
         bar = st.progress(0.0, "Trying pixels")
-        st.button("Stop", icon=":material/stop_circle:", key=f"stop-{hunt.meme}", on_click=_stop)
+        st.button("Stop", icon=":material/stop_circle:", key=f"stop-{run.meme}", on_click=_stop)
         before = analyzer.score([Meme(view(meme.image), meme.caption)])[0]
         sign = 1.0 if before.label == "hateful" else -1.0
         edge = analyzer.bands.hateful_from
 
         def margins(images: Sequence[Image.Image]) -> np.ndarray:
-            """How far the verdict is from changing sides: below 0 it has."""
+            """How far each picture is from the other side of the threshold; below 0 it has crossed."""
             scored = analyzer.score([Meme(image, meme.caption) for image in images])
             return np.array([sign * (verdict.probability - edge) for verdict in scored])
 
         def tell(so_far: Attack) -> None:
-            hunt.best = so_far  # before the bar: that is where a click or a stop ends this run
+            run.best = so_far  # before the bar: that is where a click or a stop ends this run
             bar.progress(
-                min(1.0, so_far.queries / hunt.queries),
-                f"{so_far.queries:,} of {hunt.queries:,} pictures tried; the probability went from "
+                min(1.0, so_far.queries / run.queries),
+                f"{so_far.queries:,} of {run.queries:,} pictures tried; the probability went from "
                 f"{before.probability:.1%} to {edge + sign * so_far.after:.1%}, and the verdict turns at {edge:.1%}",
             )
 
-        hunt.best = attack(meme.image, margins, pixels=hunt.pixels, queries=hunt.queries, on_round=tell)
-        hunt.state = "done"
+        run.best = attack(meme.image, margins, pixels=run.pixels, queries=run.queries, on_round=tell)
+        run.state = "done"
     except Exception:
         st.session_state.pop(_KEY, None)
         raise
 
 
-def ended(hunt: Hunt) -> str:
-    """How many pictures were tried, and in one clause why not more or fewer."""
-    if hunt.best is None:
+def ended(run: AttackRun) -> str:
+    """How many pictures were tried, and why the search ended there."""
+    if run.best is None:
         return "Stopped before the first pictures were tried."
-    tried = f"{hunt.best.queries:,} pictures"
-    if hunt.state == "stopped":
-        return f"Stopped after {tried} of {hunt.queries:,}; this is the best of them."
-    if hunt.state == "running":
-        return f"The search was interrupted after {tried} of {hunt.queries:,}; this is the best of them."
-    if hunt.best.fooled:
-        return f"{tried} tried of {hunt.queries:,}: the verdict turned, so the search ended."
-    rounds = (hunt.best.queries - 1) // CANDIDATES
-    over = "" if hunt.best.queries >= hunt.queries else f", and another round would have passed {hunt.queries:,}"
+    tried = f"{run.best.queries:,} pictures"
+    if run.state == "stopped":
+        return f"Stopped after {tried} of {run.queries:,}; this is the best of them."
+    if run.state == "running":
+        return f"The search was interrupted after {tried} of {run.queries:,}; this is the best of them."
+    if run.best.fooled:
+        return f"{tried} tried of {run.queries:,}: the verdict turned, so the search ended."
+    rounds = (run.best.queries - 1) // CANDIDATES
+    over = "" if run.best.queries >= run.queries else f", and another round would have passed {run.queries:,}"
     return f"{tried} tried: the untouched one and {rounds} rounds of {CANDIDATES}{over}."
 
 
-def _tell(hunt: Hunt, meme: Meme, analyzer: Analyzer) -> None:
-    if hunt.best is None or meme.image is None:
-        st.info(ended(hunt), icon=":material/stop_circle:")
+def _draw_result(run: AttackRun, meme: Meme, analyzer: Analyzer) -> None:
+    if run.best is None or meme.image is None:
+        st.info(ended(run), icon=":material/stop_circle:")
         return
     viewed = view(meme.image)
-    before, after = analyzer.score([Meme(image, meme.caption) for image in (viewed, hunt.best.image)])
-    side = "crossed" if hunt.best.fooled else "stays above" if before.label == "hateful" else "stays below"
+    before, after = analyzer.score([Meme(image, meme.caption) for image in (viewed, run.best.image)])
+    side = "crossed" if run.best.fooled else "stays above" if before.label == "hateful" else "stays below"
     moved = f"from {before.probability:.1%} to {after.probability:.1%}"
-    said = f"{ended(hunt)} The probability went {moved} and {side} {before.bands.hateful_from:.1%}."
-    if hunt.best.fooled:
+    said = f"{ended(run)} The probability went {moved} and {side} {before.bands.hateful_from:.1%}."
+    if run.best.fooled:
         st.warning(said, icon=":material/swap_horiz:")
     else:
-        st.info(said, icon=":material/stop_circle:" if hunt.best.stopped else ":material/shield:")
-    if hunt.state == "running":  # the same search once more, for whom it was taken from
-        again = (hunt.meme, hunt.pixels, hunt.queries)
-        st.button("Start again", icon=":material/restart_alt:", key=f"again-{hunt.meme}", on_click=_start, args=again)
+        st.info(said, icon=":material/stop_circle:" if run.best.stopped else ":material/shield:")
+    if run.state == "running":  # it was interrupted: offer the same search again
+        again = (run.meme, run.pixels, run.queries)
+        st.button("Start again", icon=":material/restart_alt:", key=f"again-{run.meme}", on_click=_start, args=again)
     draw_pair(
-        (viewed, hunt.best.image),
+        (viewed, run.best.image),
         [f"{NAMES[verdict.label]}, {verdict.probability:.1%}" for verdict in (before, after)],
         alts=("The picture before", "The picture after"),
-        key=hunt.meme,
+        key=run.meme,
         height=260,
     )
-    st.caption(where(changed(viewed, hunt.best.image)))
+    st.caption(where(changed(viewed, run.best.image)))
 
 
 def draw_pair(
     images: Sequence[Image.Image], judged: Sequence[str], *, alts: Sequence[str], key: str, height: int
 ) -> None:
-    """The picture before and after an attack, side by side, each with what it was `judged` and its description."""
+    """The picture before and after an attack, side by side. `judged` says what each was judged, `alts` describe them."""
     columns = st.columns(2, gap="medium")
     for column, name, image, text, alt in zip(columns, ("Before", "After"), images, judged, alts, strict=True):
         with column:
@@ -173,7 +175,7 @@ def draw_pair(
 
 
 def where(pixels: Iterable[Sequence[int]]) -> str:
-    """Pixels as (x, y, red, green, blue) in words: one of 224 by 224 is hard to find by eye."""
+    """Pixels (x, y, red, green, blue) in words, since one pixel of 224 by 224 is hard to see."""
     described = [f"({x}, {y}) is now \\#{bytes(colour).hex()}" for x, y, *colour in pixels]
     if not described:
         return "No pixel brought the score any closer, so the picture is as it was."

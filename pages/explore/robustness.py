@@ -1,4 +1,4 @@
-"""Attack the meme at hand: how far must it be changed until the verdict changes?"""
+"""Robustness: how far must the meme be changed until the verdict changes?"""
 
 import streamlit as st
 
@@ -57,6 +57,6 @@ with changes, failures.contained():
             "224 by 224 pixels: what these changes do not move, they were meant not to."
         )
 with few, failures.contained():
-    pixel_attack.search(meme, analyzer, key)
+    pixel_attack.draw(meme, analyzer, key)
 with study, failures.contained():
     robustness_study.draw()

@@ -11,12 +11,13 @@ from streamlit.testing.v1 import AppTest
 
 from components.explore import perturbation
 from components.explore import pixel_attack as pixels
-from components.explore.pixel_attack import Hunt
+from components.explore.pixel_attack import AttackRun
 from components.shared.verdict import zones
 from models.analysis import Bands, Caption, Meme
 from models.robustness import pixel_attack
-from models.robustness.changes import CHANGES, smallest_flip, sweep
+from models.robustness.changes import CHANGES
 from models.robustness.pixel_attack import Attack, changed
+from models.robustness.sweep import smallest_flip, sweep
 from tests import wordings
 from tests.app_for_tests import everything, open_page
 from tests.conftest import drawn
@@ -140,8 +141,8 @@ def halting(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
 def test_a_search_that_is_overtaken_before_it_begins_starts_again(page: AppTest) -> None:
     pixel_search(page)
     press(page, wordings.SEARCH_FOR_PIXELS)
-    hunt = page.session_state["pixel_hunt"]
-    page.session_state["pixel_hunt"] = Hunt(hunt.meme, 1, 100, "running")
+    run = page.session_state["pixel_attack"]
+    page.session_state["pixel_attack"] = AttackRun(run.meme, 1, 100, "running")
     page.run()
     assert wordings.N_81_PICTURES_TRIED_THE_UNTOUCHED_ONE_AND in everything(page)
     assert wordings.ANOTHER_ROUND_WOULD_HAVE_PASSED_100 in everything(page)
@@ -190,22 +191,25 @@ def attacked(**named: object) -> Attack:
 
 
 @pytest.mark.parametrize(
-    ("hunt", "said"),
+    ("run", "said"),
     [
-        (Hunt("m", 1, 100, "done", attacked(queries=41, fooled=True)), wordings.N_41_PICTURES_TRIED_OF_100_THE_VERDICT),
-        (Hunt("m", 1, 400, "done", attacked(queries=401)), wordings.N_401_PICTURES_TRIED_THE_UNTOUCHED_ONE_AND),
-        (Hunt("m", 1, 400, "stopped"), wordings.STOPPED_BEFORE_THE_FIRST_PICTURES),
+        (
+            AttackRun("m", 1, 100, "done", attacked(queries=41, fooled=True)),
+            wordings.N_41_PICTURES_TRIED_OF_100_THE_VERDICT,
+        ),
+        (AttackRun("m", 1, 400, "done", attacked(queries=401)), wordings.N_401_PICTURES_TRIED_THE_UNTOUCHED_ONE_AND),
+        (AttackRun("m", 1, 400, "stopped"), wordings.STOPPED_BEFORE_THE_FIRST_PICTURES),
     ],
 )
-def test_it_is_told_why_a_search_ended(hunt: Hunt, said: str) -> None:
-    assert said in pixels.ended(hunt)
+def test_it_is_told_why_a_search_ended(run: AttackRun, said: str) -> None:
+    assert said in pixels.ended(run)
 
 
 def test_the_line_that_is_attacked_is_the_one_of_the_head() -> None:
     said = pixels.aim(Bands(0.447, 0.758))
     assert wordings.N_75_8_PERCENT_ELSEWHERE_ROUNDED_TO_76 in said and wordings.AT_45_PERCENT in said
     assert wordings.OTHER_LINE not in pixels.aim(Bands(0.5, 0.5))
-    assert wordings.NEEDS_A_HUMAN_LOOK_BEGINS_AT_45 in perturbation.lines(Bands(0.447, 0.758))
+    assert wordings.NEEDS_A_HUMAN_LOOK_BEGINS_AT_45 in perturbation.describe_bands(Bands(0.447, 0.758))
 
 
 def test_the_curve_names_its_zones(page: AppTest, analyzer: FakeAnalyzer) -> None:
