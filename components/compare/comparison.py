@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from models.analyzer import Analyzer
     from models.classifiers.multitask import Answer, MultitaskModel
+    from models.encoders.mini import MiniEncoder
 
-VERDICT = "hate_cross_attention"
 VERDICT_TITLE = "Subtext's own verdict"
 READS = {
     "mini": "tokens of the shared towers", "pieces": "word pieces, a tower of its own", "pixels": "the picture itself",
@@ -79,28 +79,30 @@ class ClassAnswer:
 
 @dataclass(frozen=True)
 class ModelAnswers:
-    """A model's answer to each question and the tasks they belong to, or the sentence that says why there are none."""
+    """A model's answer to each question and the tasks they belong to, or the sentence that says why there are none.
 
-    name: str
+    inputs: what it reads, in words. ms: how long it took, in milliseconds.
+    """
+
     title: str
-    inputs: str
-    ms: float
-    answers: dict[str, ClassAnswer]
+    inputs: str = ""
+    ms: float = 0.0
+    answers: dict[str, ClassAnswer] = field(default_factory=dict)
     problem: str = ""
     tasks: frozenset[str] = frozenset()
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def load_model(name: str) -> MultitaskModel:
-    """The system, with the towers that all of them share."""
+    """A multitask model, with the encoder that all of them share."""
     from models.classifiers.multitask import MultitaskModel
 
-    return MultitaskModel.load(name, towers())
+    return MultitaskModel.load(name, shared_encoder())
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
-def towers() -> Any:
-    """The shared towers of `mini`."""
+def shared_encoder() -> MiniEncoder:
+    """The encoder of profile `mini`."""
     from models.encoders.mini import MiniEncoder
 
     return MiniEncoder()
@@ -116,25 +118,25 @@ class Choice:
 
 @st.cache_data(show_spinner=False, max_entries=1, ttl=60)
 def choices() -> dict[str, Choice]:
-    """The systems in `weights/` by name."""
+    """The multitask models in `weights/` by name."""
     from models.classifiers import multitask
 
     choices = {}
     for name in multitask.names():
         card = read_json(weights.root() / name, "config.json")
-        tasks = frozenset(str(head["name"]) for head in card.get("heads", []))
-        choices[name] = Choice(multitask.titled(str(card.get("title", name)), card.get("measured_with", {})), tasks)
+        title = multitask.titled(str(card.get("title", name)), card.get("measured_with", {}))
+        choices[name] = Choice(title, frozenset(str(head["name"]) for head in card.get("heads", [])))
     return choices
 
 
 def preferred(known: Mapping[str, Choice]) -> list[str]:
-    """Those that are asked before anybody picks: Memotion's, or else all; about mental health none answers unasked."""
-    unasked = [name for name, choice in known.items() if not choice.tasks & lenses.MENTAL_HEALTH]
-    return [name for name in unasked if name.startswith("memotion")] or unasked
+    """The names that are picked at first: Memotion's models, or else all but those that answer about mental health."""
+    names = [name for name, choice in known.items() if not choice.tasks & lenses.MENTAL_HEALTH]
+    return [name for name in names if name.startswith("memotion")] or names
 
 
 def describe(model: MultitaskModel) -> str:
-    """What it reads, in words."""
+    """What the model reads, in words."""
     sides = {"image": "picture", "text": "words"}
     return "; ".join(
         f"{sides[side]}: {READS.get(how['reads'], how['reads'])}, {'frozen' if how.get('frozen') else 'trained along'}"
@@ -143,24 +145,22 @@ def describe(model: MultitaskModel) -> str:
 
 
 def ask(name: str, title: str, image: Image.Image | None, text: str) -> ModelAnswers:
-    """The answers of one trained model on the meme; an error becomes its `problem`."""
+    """The answers of one multitask model on the meme; an error becomes its `problem`."""
     try:
         model = load_model(name)
-        sides = [side for side, present in (("image", image is not None), ("text", bool(text.strip()))) if present]
-        if not any(model.reads(side) for side in sides):
+        if not ((image is not None and model.reads("image")) or (text.strip() and model.reads("text"))):
             side = "words" if model.reads("text") else "a picture"
-            return ModelAnswers(name, title, describe(model), 0.0, {}, f"It reads {side}, and there is none.")
+            return ModelAnswers(title, describe(model), problem=f"It reads {side}, and there is none.")
         start = time.perf_counter()
         answers = model.answers(model.logits([image], [text]))[0]
         ms = (time.perf_counter() - start) * 1000
-        tasks = frozenset(answer.task for answer in answers)
-        return ModelAnswers(name, title, describe(model), ms, by_question(answers), tasks=tasks)
+        return ModelAnswers(title, describe(model), ms, by_question(answers), tasks=frozenset(model.tasks))
     except SubtextError as error:
-        return ModelAnswers(name, title, "", 0.0, {}, str(error))
+        return ModelAnswers(title, problem=str(error))
 
 
 def by_question(answers: Sequence[Answer]) -> dict[str, ClassAnswer]:
-    """Each question in words, with its answer."""
+    """The answers by their questions in words."""
     by_name = {}
     for answer in answers:
         of = list(answer.probabilities)[1] if len(answer.probabilities) == 2 else ""
@@ -187,9 +187,9 @@ def verdict(analyzer: Analyzer, meme: Meme) -> ModelAnswers:
         judged = analyzer.score([meme])[0]
         ms = (time.perf_counter() - start) * 1000
         answers = {"hateful or not": ClassAnswer(NAMES[judged.label], judged.probability, "hate")}
-        return ModelAnswers(VERDICT, VERDICT_TITLE, profile, ms, answers)
+        return ModelAnswers(VERDICT_TITLE, profile, ms, answers)
     except SubtextError as error:
-        return ModelAnswers(VERDICT, VERDICT_TITLE, profile, 0.0, {}, str(error))
+        return ModelAnswers(VERDICT_TITLE, profile, problem=str(error))
 
 
 def _by_label(models: Sequence[ModelAnswers]) -> dict[str, dict[str, list[ModelAnswers]]]:
@@ -202,7 +202,7 @@ def _by_label(models: Sequence[ModelAnswers]) -> dict[str, dict[str, list[ModelA
 
 
 def answer_rows(models: Sequence[ModelAnswers]) -> list[dict[str, str]]:
-    """A row for each question and label, as Markdown, with the models that give it and their probabilities."""
+    """One row for each question and label, as Markdown, with the models that give it and their probabilities."""
     rows: list[dict[str, str]] = []
     for question, labels in _by_label(models).items():
         of = next(iter(labels.values()))[0].answers[question].of
@@ -222,7 +222,7 @@ def answer_rows(models: Sequence[ModelAnswers]) -> list[dict[str, str]]:
 
 
 def model_rows(models: Sequence[ModelAnswers]) -> list[dict[str, str]]:
-    """A row for each model: what it reads and how long it took."""
+    """One row for each model: what it reads and how long it took."""
     return [
         {
             "System": for_markdown(model.title),
@@ -248,7 +248,7 @@ def summary(models: Sequence[ModelAnswers]) -> str:
 
 
 def draw(models: Sequence[ModelAnswers]) -> None:
-    """Tables that wrap instead of being cut, since a phone has no room for a column for each model."""
+    """Two tables whose cells wrap, since a phone has no room for one column per model."""
     for model in models:
         if model.problem:
             st.warning(f"{model.title}: {model.problem}", icon=":material/info:")

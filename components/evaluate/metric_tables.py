@@ -11,6 +11,7 @@ from components.evaluate.trained_models import INTERVAL_METRICS, SHOWN_METRICS, 
 from models.evaluation_files import MetricValue, metric_cell
 
 NAMES = dict(zip(SHOWN_METRICS, ("Macro-F1", "Accuracy", "AUROC", "Weighted F1", "Brier", "ECE"), strict=True))
+MAIN = ("macro_f1", "accuracy")  # the metrics of ablations and of the comparison with published results
 ROWS = {
     "validation": "Validation rows, by what ships",
     "out of fold": "Training rows, each by the network that did not see it",
@@ -18,12 +19,12 @@ ROWS = {
 
 
 def rows_in_words(rows: str) -> str:
-    """A set of rows in words."""
+    """The name of a set of rows in words."""
     return ROWS.get(rows, rows.capitalize())
 
 
 def draw_table(measurements: Sequence[Measurement]) -> None:
-    """All figures with intervals and baselines: sorted by a click on a column, downloaded as csv."""
+    """All metrics with intervals and baselines, to be sorted by a click on a column and downloaded as csv."""
     shown = []
     for item in measurements:
         macro_f1 = MetricValue.from_metrics(item.metrics, "macro_f1")
@@ -44,7 +45,7 @@ def draw_table(measurements: Sequence[Measurement]) -> None:
 
 
 def as_csv(measurements: Sequence[Measurement]) -> str:
-    """A line for each measurement; a metric that was not measured is left empty."""
+    """One line for each measurement; a metric that was not measured is left empty."""
     ends = {name: ("", "_low", "_high", "_majority") if name in INTERVAL_METRICS else ("",) for name in SHOWN_METRICS}
     metrics = [f"{name}{end}" for name in SHOWN_METRICS for end in ends[name]]
     rows = [
@@ -56,7 +57,7 @@ def as_csv(measurements: Sequence[Measurement]) -> str:
 
 
 def figures(measurements: Sequence[Measurement]) -> None:
-    """Each figure with its interval, and what always answering the commonest class gives, a line a set of rows."""
+    """One row per set of rows: each metric with its interval, and what always answering the commonest class gives."""
     shown = []
     for line in measurements:
         row: dict[str, Any] = {"Measured on": f"{line.rows} ({int(line.metrics['rows']):,} rows)"}
@@ -66,18 +67,17 @@ def figures(measurements: Sequence[Measurement]) -> None:
                 guess = line.metrics.get(f"{name}_majority")
                 row[f"{NAMES[name]}, always the commonest"] = "–" if guess is None else f"{guess:.3f}"
         shown.append(row)
-    if len(shown) == 1:  # lies on its side, so that one wide row fits a phone
+    if len(shown) == 1:  # transposed, since one wide row does not fit a phone
         heading = shown[0].pop("Measured on")
         shown = [{"Figure": name, heading: cell} for name, cell in shown[0].items()]
     st.table(shown)
 
 
 def ablations(model: TrainedModel, task: str) -> None:
-    """What leaving a part out does, beside the whole on the same rows."""
+    """What leaving a part out does, beside the whole model on the same rows."""
     variants = model.ablations(task)
-    both = ("macro_f1", "accuracy")
     rows = [
-        (name, *(metric_cell(line.metrics, metric) for metric in both), f"{line.rows} ({int(line.metrics['rows']):,})")
+        (name, *(metric_cell(line.metrics, metric) for metric in MAIN), f"{line.rows} ({int(line.metrics['rows']):,})")
         for name, line in variants
     ]
     st.table(pd.DataFrame(rows, columns=["Variant", "Macro-F1", "Accuracy", "Rows"]), hide_index=True)
@@ -90,17 +90,15 @@ def ablations(model: TrainedModel, task: str) -> None:
         st.caption(f"Macro-F1 of always the commonest: {', '.join(baselines)}. With 95% intervals.")
 
 
-def beside(task: str, model: TrainedModel) -> None:
-    """What others reported, with where, and what a second annotation of the same meme tells, beside ours."""
+def draw_published(task: str, model: TrainedModel) -> None:
+    """What others reported and where, our own metrics, and those of a second annotation of the same meme."""
     results, copies = published.of(task), published.near_copies(task)
-    rows = [(result.system, result.figure, f"{result.value:.3f}", result.source) for result in results]
+    rows = [(result["system"], result["figure"], f"{result['value']:.3f}", result["source"]) for result in results]
     ours = [(f"Ours, {line.rows}", line.metrics, f"metrics.json of {model.name}") for line in model.measurements(task)]
     if copies:
         ours.append(("The label of another copy of the meme", copies, "benchmarks/near_copies.py"))
     rows += [
-        (system, NAMES[name], metric_cell(metrics, name), source)
-        for system, metrics, source in ours
-        for name in ("macro_f1", "accuracy")
+        (system, NAMES[name], metric_cell(metrics, name), source) for system, metrics, source in ours for name in MAIN
     ]
     st.table(pd.DataFrame(rows, columns=["System", "Figure", "Value", "Source"]), hide_index=True)
     if results:

@@ -1,6 +1,6 @@
-"""The Evaluation page's tables of what was trained on photographs: search, valence and arousal, people's emotions.
+"""The Evaluation page's tables of models trained on photographs: search, valence and arousal, people's emotions.
 
-Their figures are recalls, ranks, correlations and precisions, which the table of the classifiers has no columns for. All of
+Their metrics are recalls, ranks, correlations and precisions, for which the table of classifiers has no columns. All of
 them are read from `metrics.json` in the folders of weights; `photographs.toml` says which are shown.
 """
 
@@ -15,28 +15,28 @@ from components.shared.escaping import for_markdown
 from models import weights
 from models.evaluation_files import METRICS, metric_cell, read_json_or_empty
 
-SHELVES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["shelves"]
+TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["tables"]
 
 
-def rows(shelf: dict[str, Any]) -> list[dict[str, str]]:
-    """A line a figure, a column for each entry of `metrics.json` that has any, then guessing and what others published."""
-    metrics = read_json_or_empty(weights.root() / shelf["folder"], METRICS)
+def rows(table: dict[str, Any]) -> list[dict[str, str]]:
+    """One row per metric; columns: each entry of `metrics.json` that has any of them, guessing, what others published."""
+    metrics = read_json_or_empty(weights.root() / table["folder"], METRICS)
     entries = {
         _short(name): entry
         for name, entry in metrics.items()
-        if isinstance(entry, dict) and set(entry) & set(shelf["figures"])
+        if isinstance(entry, dict) and set(entry) & set(table["figures"])
     }
     others: dict[str, dict[str, float]] = {}
-    for result in published.of(shelf["folder"]):
-        others.setdefault(f"{result.system} ({result.source})", {})[result.figure] = result.value
-    spec = f".{shelf['digits']}f"
+    for result in published.of(table["folder"]):
+        others.setdefault(f"{result['system']} ({result['source']})", {})[result["figure"]] = result["value"]
+    spec = f".{table['digits']}f"
     lines = []
-    for key, title in shelf["figures"].items():
+    for key, title in table["figures"].items():
         if any(key in entry for entry in entries.values()):
             ends = (f"{key}_chance", f"{key}_majority")
             baselines = [f"{entry[end]:{spec}}" for entry in entries.values() for end in ends if end in entry]
             line = {"Figure": title} | {name: metric_cell(entry, key, spec) for name, entry in entries.items()}
-            line[shelf["guess"]] = baselines[0] if baselines else "–"
+            line[table["guess"]] = baselines[0] if baselines else "–"
             for system, reported in others.items():
                 line[system] = f"{reported[title]:{spec}}" if title in reported else "–"
             lines.append(line)
@@ -44,17 +44,17 @@ def rows(shelf: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def tables() -> list[tuple[dict[str, Any], list[dict[str, str]]]]:
-    """The shelves whose folders have any of their figures, with the rows of their tables."""
-    return [(shelf, lines) for shelf in SHELVES if (lines := rows(shelf))]
+    """The tables whose folders have any of their metrics, with their rows."""
+    return [(table, lines) for table in TABLES if (lines := rows(table))]
 
 
 def draw() -> None:
-    """The tables of the folders that there are; nothing where there is none."""
-    for shelf, lines in tables():
-        st.subheader(shelf["title"], anchor=False)
-        st.caption(for_markdown(f"{shelf['summary']} Weights: {shelf['folder']}. With 95% intervals."))
-        st.table(lines, hide_index=True)  # whose headings wrap: they say which rows a figure is of
-        if published.of(shelf["folder"]):
+    """The tables of the folders that are in `weights/`."""
+    for table, lines in tables():
+        st.subheader(table["title"], anchor=False)
+        st.caption(for_markdown(f"{table['summary']} Weights: {table['folder']}. With 95% intervals."))
+        st.table(lines, hide_index=True)  # its headings wrap: they name the rows that were measured
+        if published.of(table["folder"]):
             st.caption(published.WITH_CARE)
 
 

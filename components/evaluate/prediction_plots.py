@@ -13,8 +13,8 @@ from models.evaluation_files import PredictionSet
 COLOURS = (AWAY, TOWARD, BETWEEN, NEUTRAL, "#7b5ea7", "#4f8f4f", "#b05d2c", "#5b7db1")
 
 
-def curves_of(predictions: PredictionSet, question: int) -> None:
-    """ROC and precision against recall, one curve a class against the rest (of yes or no: the yes)."""
+def roc_and_precision_recall(predictions: PredictionSet, question: int) -> None:
+    """The ROC curve and precision against recall for each class against the rest; of yes and no, for yes alone."""
     names, target, probs = _labelled(predictions, question)
     roc, pr, descriptions = go.Figure(), go.Figure(), []
     for number in [1] if len(names) == 2 else range(len(names)):
@@ -25,10 +25,11 @@ def curves_of(predictions: PredictionSet, question: int) -> None:
         recall, precision = curves.precision_recall(y_true, probs[:, number])
         area, positives = np.trapezoid(tpr, fpr), y_true.mean()
         descriptions.append(f"{names[number]}: area {area:.3f}, share {positives:.2f}")
-        label, line = for_plotly(names[number]), {"color": COLOURS[number % len(COLOURS)], "width": 2}
+        label, colour = for_plotly(names[number]), COLOURS[number % len(COLOURS)]
+        line = {"color": colour, "width": 2}
         roc.add_scatter(x=fpr, y=tpr, name=f"{label}, {area:.2f}", line=line)
         pr.add_scatter(x=recall, y=precision, name=label, line=line)
-        _dotted(pr, [positives] * 2, {**line, "width": 1})
+        _dotted(pr, [positives] * 2, colour, width=1)
     _dotted(roc, [0, 1])
     drawn = (
         (roc, "ROC", "ROC curves", "chart-roc", ("False positive rate", "True positive rate")),
@@ -45,7 +46,7 @@ def curves_of(predictions: PredictionSet, question: int) -> None:
 
 
 def reliability(predictions: PredictionSet, question: int) -> None:
-    """How often what was said with some probability was true, before and after calibration."""
+    """The share that was true at each predicted probability, before and after calibration."""
     names, target, calibrated = _labelled(predictions, question)
     uncalibrated = predictions.uncalibrated_probs[question][predictions.labelled(question)]
     figure, descriptions = go.Figure(), []
@@ -74,7 +75,7 @@ def reliability(predictions: PredictionSet, question: int) -> None:
 
 
 def confusion(predictions: PredictionSet, question: int) -> None:
-    """A heat map: rows are what is true, columns what was answered; shares of each true class, and counts."""
+    """The confusion matrix, with shares of each true class and counts, then precision, recall and F1 of each class."""
     names, target, _ = _labelled(predictions, question)
     counts = curves.confusion(target, predictions.y_pred[predictions.labelled(question), question], len(names))
     true, predicted, hits = counts.sum(1), counts.sum(0), np.diag(counts)
@@ -107,8 +108,8 @@ def confusion(predictions: PredictionSet, question: int) -> None:
     st.caption(note)
 
 
-def thresholds(predictions: PredictionSet, question: int, bands: tuple[float, float] | None = None) -> None:
-    """Two thresholds with what they do on rows that were not learned from; they begin at `bands`, where the app has any."""
+def thresholds(predictions: PredictionSet, question: int, bands: tuple[float, float] | None) -> None:
+    """Two thresholds on a slider and what they do on these rows. They start at `bands`, the verdict's own thresholds, if any."""
     names, labels, all_probs = _labelled(predictions, question)
     binary = len(names) == 2
     positive = 1 if binary else names.index(st.selectbox("Class", names, key="threshold-class"))
@@ -147,7 +148,8 @@ def _labelled(predictions: PredictionSet, question: int) -> tuple[list[str], np.
 
 
 def _on(predictions: PredictionSet, question: int) -> str:
-    return f"On {int((predictions.labelled(question)).sum()):,} rows ({predictions.rows.replace('_', ' ')})."
+    """Which rows these are, as a sentence."""
+    return f"On {predictions.labelled(question).sum():,} rows ({predictions.rows.replace('_', ' ')})."
 
 
 def _axes(figure: go.Figure, x: str, y: str) -> None:
@@ -155,7 +157,7 @@ def _axes(figure: go.Figure, x: str, y: str) -> None:
     figure.update_yaxes(title=y, range=[-0.01, 1.02])
 
 
-def _dotted(figure: go.Figure, y: list[float], line: dict[str, object] | None = None) -> None:
+def _dotted(figure: go.Figure, y: list[float], colour: str = NEUTRAL, width: int | None = None) -> None:
     """A dotted line from x = 0 to x = 1: what guessing gives, or what is expected."""
-    line = {"color": NEUTRAL, **(line or {}), "dash": "dot"}
+    line = {"color": colour, "width": width, "dash": "dot"}
     figure.add_scatter(x=[0, 1], y=y, line=line, showlegend=False, hoverinfo="skip")

@@ -13,6 +13,7 @@ from models.classifiers.multitask import titled
 
 SHOWN_METRICS = ("macro_f1", "accuracy", "auroc", "weighted_f1", "brier", "ece")
 INTERVAL_METRICS = ("macro_f1", "accuracy", "auroc")
+VERDICT = "hate_cross_attention"  # the folder of the verdict's model
 _SINGLE_TASK = {"text_emotions": "text-emotions", "face_expressions": "face-expressions"}
 
 
@@ -54,7 +55,7 @@ class TrainedModel:
 
     @property
     def curves(self) -> list[list[dict[str, float]]]:
-        """One list of epochs for each fold."""
+        """The learning curves: one list of epochs for each fold."""
         curves = self.evaluation.get("curves") or self.metrics.get("curves") or []
         return [curves] if curves and isinstance(curves[0], dict) else list(curves)
 
@@ -94,7 +95,7 @@ class TrainedModel:
                 continue
             first, _, rest = entry.partition(", ")
             task, rows = first, rest or "rows"
-            if self.name == "hate_cross_attention":
+            if self.name == VERDICT:
                 task, rows = ("harm" if rest.startswith("harmeme") else "hate"), f"{rest}, {first}"
             elif self.name in _SINGLE_TASK:
                 task, rows = _SINGLE_TASK[self.name], entry

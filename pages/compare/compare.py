@@ -1,4 +1,4 @@
-"""Compare: pick systems, give one meme, see what each answers, from what and how fast, and where they disagree."""
+"""Compare: the answers of several systems to one meme, what each reads, how fast it is, and where they disagree."""
 
 import streamlit as st
 

@@ -1,10 +1,9 @@
-"""How good is each trained model: all figures and one model in detail, photographs, robustness, a test suite."""
+"""Evaluation: the metrics of all trained models, one model in detail, photographs, robustness, a test suite."""
 
 from functools import partial
 
 import streamlit as st
 
-from components.compare import comparison
 from components.evaluate import (
     functional_suite,
     metric_tables,
@@ -37,7 +36,7 @@ if view in others:
         others[view]()
     st.stop()
 
-models = sorted(trained_models.models(), key=lambda item: (item.name != comparison.VERDICT, not item.heads))
+models = sorted(trained_models.models(), key=lambda item: (item.name != trained_models.VERDICT, not item.heads))
 for item in models:
     if item.problem:
         failures.tell(item.problem)
@@ -82,14 +81,15 @@ known_elsewhere = published.of(task) or published.near_copies(task)
 rows_are_there = predictions is not None and run_details.rows_file(predictions, data).is_file()
 tabs = {
     ":material/table_rows: Figures": measurements and partial(metric_tables.figures, measurements),
-    ":material/show_chart: Curves": predictions and partial(prediction_plots.curves_of, predictions, number),
+    ":material/show_chart: Curves": predictions
+    and partial(prediction_plots.roc_and_precision_recall, predictions, number),
     ":material/straighten: Reliability": predictions and partial(prediction_plots.reliability, predictions, number),
     ":material/grid_on: Confusion": predictions and partial(prediction_plots.confusion, predictions, number),
     ":material/tune: Thresholds": predictions
     and partial(prediction_plots.thresholds, predictions, number, model.bands(task)),
     ":material/school: Learning": model.curves and partial(run_details.learning, model),
     ":material/content_cut: Ablations": model.ablations(task) and partial(metric_tables.ablations, model, task),
-    ":material/public: Published": known_elsewhere and partial(metric_tables.beside, task, model),
+    ":material/public: Published": known_elsewhere and partial(metric_tables.draw_published, task, model),
     ":material/photo_library: Memes": rows_are_there
     and predictions
     and partial(run_details.memes, predictions, number, data),

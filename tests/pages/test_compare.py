@@ -101,8 +101,8 @@ def test_care_is_told_once_for_all_that_answer_about_mental_health(task: str) ->
         from components.compare import comparison
 
         answers = {"q": comparison.ClassAnswer("x", 0.6)}
-        first = comparison.ModelAnswers("a", "A", "words", 1.0, answers, tasks=frozenset({task}))
-        second = comparison.ModelAnswers("b", "B", "words", 1.0, answers, tasks=frozenset({"stress"}))
+        first = comparison.ModelAnswers("A", "words", 1.0, answers, tasks=frozenset({task}))
+        second = comparison.ModelAnswers("B", "words", 1.0, answers, tasks=frozenset({"stress"}))
         comparison.draw([first, second])
 
     app = fine(AppTest.from_function(script, args=(task,)).run())
@@ -137,15 +137,12 @@ def test_compare_keeps_what_was_chosen_for_the_visit(shelf: Path, analyzer: Fake
 
 def test_the_systems_disagreements_are_counted() -> None:
     first = ModelAnswers(
-        "a",
         "A",
         "",
         1.0,
         {"humour": ClassAnswer("funny", 0.6), "offence": ClassAnswer("none", 0.5), "alone": ClassAnswer("x", 1.0)},
     )
-    second = ModelAnswers(
-        "b", "B", "", 1.0, {"humour": ClassAnswer("not_funny", 0.7), "offence": ClassAnswer("none", 0.4)}
-    )
+    second = ModelAnswers("B", "", 1.0, {"humour": ClassAnswer("not_funny", 0.7), "offence": ClassAnswer("none", 0.4)})
     assert comparison.summary([first, second]).startswith(wordings.THEY_DISAGREE_ON_1_OF_THE_2)
     assert comparison.summary([first, first]) == wordings.THEY_AGREE_ON_ALL_3_QUESTIONS_THAT
     assert comparison.summary([first]).startswith(wordings.NO_TWO)
@@ -158,9 +155,7 @@ def test_the_systems_disagreements_are_counted() -> None:
 def test_of_two_classes_all_tell_how_probable_the_same_one_is() -> None:
     yes = Answer("memotion-types", "humour", {"not_funny": 0.22, "humour": 0.78}, "humour")
     no = Answer("memotion-types", "humour", {"not_funny": 0.24, "humour": 0.76}, "not_funny")
-    models = [
-        ModelAnswers(name, name, "", 1.0, comparison.by_question([answer])) for name, answer in (("a", yes), ("b", no))
-    ]
+    models = [ModelAnswers(name, "", 1.0, comparison.by_question([answer])) for name, answer in (("a", yes), ("b", no))]
     assert [tuple(row.values()) for row in comparison.answer_rows(models)] == [
         (wordings.HUMOUR_YES_OR_NO_SMALL_PERCENT_FOR, "**humour**", "a **78%**"), ("", "**not funny**", "b **76%**")
     ]  # fmt: skip
@@ -176,7 +171,7 @@ def test_a_title_says_what_stood_in_for_the_encoder_that_it_names(monkeypatch: p
     titles = {name: element.title for name, element in comparison.choices().items()}
     assert titled("A", {"text": "mini", "image": "torchvision:resnet50"}) == "A"
     assert (
-        titled("Memotion: ResNet", {"image": "timm:resnet10t from scratch (the configuration's …)"})
+        titled("Memotion: ResNet", {"image": "timm:resnet10t from scratch (the recipe's …)"})
         == wordings.MEMOTION_RESNET_HERE_RESNET10T
     )
     assert titles["memotion_roberta"] == wordings.MEMOTION_ROBERTA_HERE_MINI

@@ -111,10 +111,10 @@ def test_what_copies_tell_is_shown_as_it_was_measured_and_left_out_where_the_fil
 
 def test_a_figure_without_a_paper_says_so_and_what_it_is_worth() -> None:
     [reported] = published.of("memotion-polarity")
-    assert wordings.WITHOUT_A_PAPER in reported.source and wordings.ALWAYS_ANSWERING_POSITIVE in reported.source
+    assert wordings.WITHOUT_A_PAPER in reported["source"] and wordings.ALWAYS_ANSWERING_POSITIVE in reported["source"]
     ships = ROOT / "weights" / "sentiment_resnet_bert" / "metrics.json"
     guessing = json.loads(ships.read_text())["memotion-polarity, validation"]["macro_f1_majority"]
-    assert reported.value == pytest.approx(guessing, abs=0.01)  # on other rows
+    assert reported["value"] == pytest.approx(guessing, abs=0.01)  # on other rows
 
 
 def test_a_suite_is_in_sight_and_its_answers_stay(shelf: Path, analyzer: FakeAnalyzer) -> None:
