@@ -1,4 +1,4 @@
-"""Takes docs/screenshot.png: the page's answer to one of the drawn samples.
+"""Takes docs/screenshot.png: the page Meme with the analysis of one of the samples.
 
 python docs/screenshot.py [--sample went_first] [--theme light]
 """

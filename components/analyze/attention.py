@@ -9,14 +9,14 @@ from PIL import Image
 from components.analyze import overlay
 from components.shared import failures, highlighted_words, pictures
 from components.shared.escaping import for_markdown, shorten
-from models.analysis import Attention, Gradient
+from models.analysis import Attention, Gradient, Grid
 
-PILLS = 40  # up to so many words stand as buttons; of more, one is chosen from a list that can be searched by typing
+MAX_PILLS = 40  # words drawn as buttons; more are a list that can be searched by typing
 ALL_WORDS = "All words together"
 
 
-def where(grid: tuple[tuple[float, ...], ...]) -> str:
-    """The patch looked at most, in words: the grid for who cannot see it."""
+def where(grid: Grid) -> str:
+    """The patch with the most attention, in words: the description of the picture."""
     rows, columns = len(grid), len(grid[0])
     y, x = divmod(int(np.argmax(grid)), columns)
     down = ("top", "middle", "bottom")[min(2, 3 * y // rows)]
@@ -28,7 +28,7 @@ def pick(attention: Attention, caption: str) -> int | None:
     """Ask for a word of this caption; its index, or None for all words together."""
     words = [word.text for word in attention.words]
     label, key = "Pick a word to see where it looks", f"picked-{zlib.crc32(caption.encode()):08x}"
-    if len(words) <= PILLS:  # wrapped: in a column they would stand in one row, the last of them out of sight
+    if len(words) <= MAX_PILLS:  # wrapped: in a column they would stand in one row, the last of them out of sight
         titles = [for_markdown(shorten(word, 24)) or "·" for word in words]
         return st.pills(label, range(len(words)), format_func=titles.__getitem__, key=key, wrap=True)
     titles = [f"{number}. {word}" for number, word in enumerate(words, 1)]
@@ -44,11 +44,10 @@ def draw(attention: Attention, caption: str, image: Image.Image | None, key: str
         "not the reason for its answer: for that, see the evidence."
     )
     if attention.status == "failed":
-        failures.tell(attention.detail or "The attention could not be drawn.")
+        failures.tell(attention.detail)
         return
     if attention.status == "off":
-        detail = attention.detail or "The explanation was not asked for."
-        st.info(for_markdown(detail), icon=":material/visibility_off:")
+        st.info(for_markdown(attention.detail), icon=":material/visibility_off:")
         return
     left, right = st.columns(2, gap="medium")
     picked = None
@@ -88,9 +87,8 @@ def draw_gradient(gradient: Gradient, why: str, caption: str, image: Image.Image
         if image is None or not gradient.regions:
             st.info("Without a picture there is no gradient to show.", icon=":material/hide_image:")
             return
-        tinted = overlay.effects(image, overlay.cells(gradient.regions, image))
         alt = "The picture, each of 49 cells tinted by its gradient times input"
-        pictures.show(tinted, key=key, place="gradient", alt=alt)
+        pictures.show(overlay.gradient(image, gradient.regions), key=key, place="gradient", alt=alt)
         st.caption(
             "Gradient times input: red pushes toward hateful, blue-green away, for small changes. The Evidence tab "
             "tells what covering a whole region does."

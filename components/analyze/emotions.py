@@ -11,8 +11,6 @@ from components.shared import charts, failures, pictures
 from components.shared.palette import AWAY, NEUTRAL
 from models.analysis import Emotion, Expression, Face, FaceEmotions, TextEmotions
 
-DRAWN_FACES = 12  # a crowd is drawn up to here; a larger one says so
-
 
 def text_chart(emotions: TextEmotions) -> go.Figure:
     """All emotions as bars, those above their thresholds first, each with its own threshold as a stroke."""
@@ -21,11 +19,11 @@ def text_chart(emotions: TextEmotions) -> go.Figure:
 
 
 def draw_text(emotions: TextEmotions) -> None:
-    """The chart, or what is said instead."""
+    """The chart of the emotions in the words, or why there is none."""
     st.subheader("In the words", anchor=False)
     if emotions.status == "failed":
-        failures.tell(emotions.detail or "The emotions in the words could not be read.")
-    elif emotions.status != "ok" or not emotions.scores:
+        failures.tell(emotions.detail)
+    elif not emotions.scores:
         st.info("No text found, so there are no emotions in words to show.", icon=":material/text_fields:")
     else:
         present = [score.label for score in emotions.scores if score.present and score.label != "neutral"]
@@ -33,7 +31,7 @@ def draw_text(emotions: TextEmotions) -> None:
         none = "They read as **neutral**: no emotion is clearly there." if neutral else "No emotion is clearly there."
         st.markdown(f"Clearly there: **{', '.join(present)}**." if present else none)
         alt = f"Emotions in the words. {_in_words(emotions.scores)}"
-        height = 70 + charts.ROW * len(emotions.scores)
+        height = 70 + charts.ROW_HEIGHT * len(emotions.scores)
         charts.draw(text_chart(emotions), alt=alt, key="chart-text-emotions", height=height)
 
 
@@ -50,30 +48,26 @@ def draw_faces(faces: FaceEmotions, image: Image.Image | None, key: str) -> None
     """The picture with a box on each face, then each face with its seven expressions."""
     st.subheader("In the faces", anchor=False)
     if faces.status == "failed":
-        failures.tell(faces.detail or "The faces could not be read.")
+        failures.tell(faces.detail)
         return
-    if image is None or faces.status == "no_image":
+    if image is None:
         st.info("No picture, so there are no faces to read.", icon=":material/hide_image:")
         return
-    if faces.status != "ok" or not faces.faces:
+    if not faces.faces:
         st.info("No face found.", icon=":material/no_accounts:")
         return
-    drawn = faces.faces[:DRAWN_FACES]
     count = len(faces.faces)
     alt = f"The picture with a numbered box on each of {count} faces" if count > 1 else "The picture, its face boxed"
-    pictures.show(overlay.faces(image, drawn), key=key, place="faces", alt=alt, height=340)
-    if count > len(drawn):
-        st.caption(f"{count} faces were found; the {len(drawn)} largest are shown.")
-    for number, face in enumerate(drawn, start=1):
+    pictures.show(overlay.faces(image, faces.faces), key=key, place="faces", alt=alt, height=340)
+    for number, face in enumerate(faces.faces, start=1):
         picture, chart = st.columns([1, 3], vertical_alignment="center")
         with picture:
             cut = overlay.crop(image, face.box)
             pictures.show(cut, key=key, place=f"face-{number}", alt=f"Face {number}", height=96)
             st.caption(f"Face {number}, found with {face.confidence:.0%} confidence")
         with chart:
-            likely = face.expressions[0].label if face.expressions else "unknown"
-            alt = f"Face {number}, most likely {likely}. {_in_words(face.expressions)}"
-            height = 16 + charts.ROW * len(face.expressions)
+            alt = f"Face {number}, most likely {face.expressions[0].label}. {_in_words(face.expressions)}"
+            height = 16 + charts.ROW_HEIGHT * len(face.expressions)
             charts.draw(face_chart(face), alt=alt, key=f"chart-face-{number}", height=height)
 
 

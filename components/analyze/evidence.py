@@ -45,7 +45,8 @@ def words_chart(effects: list[WordEffect]) -> go.Figure:
     rows = [(word.text, word.effect, f"{word.effect:+.2f}") for word in effects]
     toward, away = [row for row in rows if row[1] > 0], [row for row in rows if row[1] <= 0]
     figure = charts.bars([("Pushes toward hateful", TOWARD, toward), ("Pushes away from it", AWAY, away)])
-    low, high = min([0.0, *(word.effect for word in effects)]), max([0.0, *(word.effect for word in effects)])
+    ends = [0.0, *(word.effect for word in effects)]
+    low, high = min(ends), max(ends)
     spread = (high - low) or 1.0  # with room at both ends for the numbers that stand there
     span = [low - (0.22 if low < 0 else 0.02) * spread, high + 0.22 * spread]
     figure.update_xaxes(range=span, title="change of the logit")
@@ -54,13 +55,10 @@ def words_chart(effects: list[WordEffect]) -> go.Figure:
 
 
 def draw(evidence: Evidence, caption: str, image: Image.Image | None, key: str) -> None:
-    """Sides, words and regions; what is missing says so."""
+    """What the picture, the words, each word and each region did; where something is missing, a sentence says so."""
     shapley = evidence.shapley
-    if evidence.status == "failed" or (evidence.status != "off" and shapley is None):
-        failures.tell(evidence.detail or "What moved the score could not be measured.")
-        return
     if shapley is None:
-        st.info("The explanation was not asked for.", icon=":material/visibility_off:")
+        failures.tell(evidence.detail)
         return
     left, right = st.columns(2, gap="medium")
     with left:
@@ -107,7 +105,7 @@ def draw(evidence: Evidence, caption: str, image: Image.Image | None, key: str) 
             words_chart(shown),
             alt="Effect of each word. " + "; ".join(f"{word.text} {word.effect:+.2f}" for word in shown),
             key="chart-words",
-            height=80 + charts.ROW * len(shown),
+            height=80 + charts.ROW_HEIGHT * len(shown),
         )
         if len(evidence.words) > len(shown):
             st.caption(f"The {len(shown)} strongest of {len(evidence.words):,} words or runs of words.")

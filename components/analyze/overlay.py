@@ -9,6 +9,8 @@ from components.shared.palette import AWAY, TOWARD, rgb
 from components.shared.pictures import fitted
 from models.analysis import Box, Face, Grid, RegionEffect
 
+CROP = (160, 160)  # pixels of a face that was cut out
+NUMBERED = 3  # regions that carry the number of their effect, the strongest ones
 _HEAT_LEVELS = (0.0, 0.35, 0.7, 1.0)
 _HEAT_COLOURS = np.array([(38, 22, 66), (122, 33, 106), (226, 88, 62), (252, 216, 120)])
 
@@ -61,8 +63,9 @@ def _placed(box: Box, image: Image.Image, picture: Image.Image) -> tuple[int, in
     )
 
 
-def _tag(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, colour: tuple[int, int, int], size: int) -> None:
-    font = ImageFont.load_default(size)
+def _tag(draw: ImageDraw.ImageDraw, box: tuple[int, ...], text: str, colour: tuple[int, int, int]) -> None:
+    """A text in white on the colour, in the upper left corner of the box; larger letters on a larger picture."""
+    place, font = (box[0] + 6, box[1] + 5), ImageFont.load_default(max(14, max(draw.im.size) // 28))
     left, top, right, bottom = draw.textbbox(place, text, font=font)
     draw.rectangle((left - 4, top - 3, right + 4, bottom + 3), fill=colour)
     draw.text(place, text, font=font, fill=(255, 255, 255))
@@ -72,16 +75,16 @@ def faces(image: Image.Image, detected: Sequence[Face]) -> Image.Image:
     """A numbered box on each face."""
     picture = fitted(image)
     draw = ImageDraw.Draw(picture)
-    thickness, size = max(2, max(picture.size) // 250), max(14, max(picture.size) // 28)
+    thickness = max(2, max(picture.size) // 250)
     for number, face in enumerate(detected, start=1):
         box = _placed(face.box, image, picture)
         draw.rectangle(box, outline=(255, 255, 255), width=thickness + 2)
         draw.rectangle(box, outline=rgb(AWAY), width=thickness)
-        _tag(draw, (box[0] + 6, box[1] + 5), str(number), rgb(AWAY), size)
+        _tag(draw, box, str(number), rgb(AWAY))
     return picture
 
 
-def crop(image: Image.Image, box: Box, side: int = 160) -> Image.Image:
+def crop(image: Image.Image, box: Box) -> Image.Image:
     """One face, a little wider than its box, on a square."""
     left, top, right, bottom = box
     half = max(right - left, bottom - top) * 0.6
@@ -89,21 +92,22 @@ def crop(image: Image.Image, box: Box, side: int = 160) -> Image.Image:
     left, top = max(0, round(x - half)), max(0, round(y - half))
     right, bottom = min(image.width, round(x + half)), min(image.height, round(y + half))
     if right <= left or bottom <= top:
-        return Image.new("RGB", (side, side), (128, 128, 128))
-    return image.crop((left, top, right, bottom)).convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+        return Image.new("RGB", CROP, (128, 128, 128))
+    return image.crop((left, top, right, bottom)).convert("RGB").resize(CROP, Image.Resampling.LANCZOS)
 
 
-def cells(grid: Grid, image: Image.Image) -> list[RegionEffect]:
-    """The cells of a square grid as boxes of the picture."""
-    width, height = image.width / max(len(grid), 1), image.height / max(len(grid), 1)
-    return [
+def gradient(image: Image.Image, grid: Grid) -> Image.Image:
+    """Each cell of a square grid tinted as `effects` tints regions."""
+    width, height = image.width / len(grid), image.height / len(grid)
+    cells = [
         RegionEffect((x * width, y * height, (x + 1) * width, (y + 1) * height), value)
         for y, row in enumerate(grid)
         for x, value in enumerate(row)
     ]
+    return effects(image, cells)
 
 
-def effects(image: Image.Image, regions: Sequence[RegionEffect], labelled: int = 3) -> Image.Image:
+def effects(image: Image.Image, regions: Sequence[RegionEffect]) -> Image.Image:
     """Each region tinted by what covering it does to the logit; the strongest few carry their number with its sign."""
     picture = fitted(image)
     boxes = [
@@ -119,8 +123,7 @@ def effects(image: Image.Image, regions: Sequence[RegionEffect], labelled: int =
         draw.rectangle(box, fill=(*colour, round(165 * abs(effect) / strongest)))
     picture = Image.alpha_composite(picture.convert("RGBA"), tint).convert("RGB")
     draw = ImageDraw.Draw(picture)
-    size = max(14, max(picture.size) // 28)
-    for effect, box, colour in sorted(boxes, key=lambda item: -abs(item[0]))[:labelled]:
+    for effect, box, colour in sorted(boxes, key=lambda item: -abs(item[0]))[:NUMBERED]:
         draw.rectangle(box, outline=colour, width=max(2, max(picture.size) // 300))
-        _tag(draw, (box[0] + 6, box[1] + 5), f"{effect:+.2f}", colour, size)
+        _tag(draw, box, f"{effect:+.2f}", colour)
     return picture

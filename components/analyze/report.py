@@ -1,4 +1,4 @@
-"""The analysis to take along: JSON for machines, and one self-contained HTML file for people.
+"""The downloads of an analysis: JSON for machines, and one self-contained HTML file for people.
 
 The HTML is rendered from `report.html.j2`, which escapes every value.
 """
@@ -26,7 +26,6 @@ from components.shared.verdict import COLOURS, NAMES, describe, percent, zones
 from components.shared.visit import label, took
 from models.analysis import Analysis, Verdict
 
-MAX_FACES = 12
 PICTURES = ("meme", "attention", "regions", "gradient", "faces")
 BAND_WIDTH = 600  # units of the SVG
 Bar = tuple[str, str, str, str]  # name, length in percent, number, colour
@@ -53,10 +52,7 @@ def build(analysis: Analysis, image: Image.Image | None) -> str:
         cautions=Markup(highlighted_words.listed(cautions) if cautions else ""),
         word_effects=[(word.text, word.effect) for word in strongest(analysis.evidence.words)],
         text_emotions=_bars((s.label, s.probability, AWAY if s.present else NEUTRAL) for s in emotions.text.scores),
-        faces=[
-            _bars((score.label, score.probability, AWAY) for score in face.expressions)
-            for face in emotions.faces.faces[:MAX_FACES]
-        ],
+        faces=[_bars((s.label, s.probability, AWAY) for s in face.expressions) for face in emotions.faces.faces],
         signed=_signed,
         percent=percent,
         stage_label=label,
@@ -67,12 +63,12 @@ def build(analysis: Analysis, image: Image.Image | None) -> str:
 def _pictures(analysis: Analysis, image: Image.Image) -> dict[str, str | None]:
     """Each of `PICTURES` as a data URL; None for what was not measured."""
     evidence, grid, faces = analysis.evidence, analysis.attention.regions, analysis.emotions.faces.faces
-    cells = overlay.cells(evidence.gradient.regions, image) if evidence.gradient is not None else []
+    gradient = evidence.gradient.regions if evidence.gradient is not None else ()
     drawn = {
         "meme": image,
         "attention": overlay.heat(image, grid) if grid else None,
         "regions": overlay.effects(image, evidence.regions) if evidence.regions else None,
-        "gradient": overlay.effects(image, cells) if cells else None,
+        "gradient": overlay.gradient(image, gradient) if gradient else None,
         "faces": overlay.faces(image, faces) if faces else None,
     }
     return {name: None if picture is None else _data_url(picture) for name, picture in drawn.items()}
@@ -108,10 +104,10 @@ def _bars(rows: Iterable[tuple[str, float, str]]) -> list[Bar]:
 
 
 def _signed(rows: Sequence[tuple[str, float]]) -> list[Bar]:
-    """Bars of effects on the logit, as long as their share of the strongest."""
-    strongest_effect = max((abs(value) for _, value in rows), default=0.0) or 1.0
+    """Bars of effects on the logit, from rows of (label, effect); the strongest has the full length."""
+    largest = max((abs(value) for _, value in rows), default=0.0) or 1.0
     return [
-        (shorten(name, 60), f"{abs(value) / strongest_effect:.1%}", f"{value:+.2f}", TOWARD if value > 0 else AWAY)
+        (shorten(name, 60), f"{abs(value) / largest:.1%}", f"{value:+.2f}", TOWARD if value > 0 else AWAY)
         for name, value in rows
     ]
 

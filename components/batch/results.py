@@ -10,11 +10,12 @@ from PIL import Image
 
 from components.shared import pictures
 from components.shared.escaping import for_markdown
+from components.shared.verdict import NAMES
 from models.io.flat_row import Row
 
 PAGE_SIZE = 100  # rows drawn at once: all 10,000 with their pictures would take the browser minutes
 ALL, ERRORS = "All", "Errors"
-BANDS = {"hateful": "Hateful", "needs_review": "Needs a human look", "not_hateful": "Not hateful", "error": ERRORS}
+BANDS = dict(zip((*NAMES, "error"), (*NAMES.values(), ERRORS), strict=True))
 ORDERS = ("As given", "Most hateful first", "Least hateful first", "Most harmful first")
 
 
@@ -33,8 +34,8 @@ def progress(done: int, total: int, speed: float) -> None:
     st.progress(done / total if total else 1.0, f"{done:,} of {total:,} memes, {speed:.1f} a second{rest}")
 
 
-def picked(rows: Sequence[Row], band: str, order: str) -> list[int]:
-    """The places of the rows to show: those of a band, in an order. Rows without a number come last."""
+def select(rows: Sequence[Row], band: str, order: str) -> list[int]:
+    """The positions of the rows to show: those of a band, in an order. Rows without a number come last."""
     places = [place for place, row in enumerate(rows) if band in (ALL, BANDS[row.label or "error"])]
     if order == ORDERS[0]:
         return places
@@ -43,12 +44,12 @@ def picked(rows: Sequence[Row], band: str, order: str) -> list[int]:
     return list(values.sort_values(ascending=order == ORDERS[2], kind="stable", na_position="last").index)
 
 
-def table(rows: Sequence[Row], thumbnails: Sequence[bytes | None], systems: Sequence[str] = ()) -> None:
+def table(rows: Sequence[Row], thumbnails: Sequence[bytes | None], systems: Sequence[str]) -> None:
     """The rows of a band, a page of them at a time, with their pictures; a click on a column's head sorts the page."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         band = st.segmented_control("Show", [ALL, *BANDS.values()], default=ALL, key="batch_band") or ALL
         order = st.selectbox("Order", ORDERS, key="batch_order", width=220)
-        places = picked(rows, band, order)
+        places = select(rows, band, order)
         pages = -(-len(places) // PAGE_SIZE)
         page = 1
         if pages > 1:
@@ -73,13 +74,13 @@ def table(rows: Sequence[Row], thumbnails: Sequence[bytes | None], systems: Sequ
         key=f"batch_table_{band}_{order}_{page}",
     )
     if chosen := selection.selection.rows:
-        whole(rows[shown[chosen[0]]])
+        draw_row(rows[shown[chosen[0]]])
     else:
         st.caption("Tick a row to see all of its words, or why it could not be read.")
 
 
-def whole(row: Row) -> None:
-    """What the table has no room for. The batch keeps no picture: what moved a verdict is told on the page Meme."""
+def draw_row(row: Row) -> None:
+    """What the table has no room for. The batch keeps no picture: only the page Meme says what moved a verdict."""
     with st.container(border=True):
         st.markdown(f"**{for_markdown(row.id)}**: {BANDS[row.label] if row.label else 'Error'}")
         st.text((row.caption or "No words.") if row.status == "ok" else row.error)
@@ -88,9 +89,9 @@ def whole(row: Row) -> None:
 
 
 def _cells(row: Row, small: bytes | None, systems: Sequence[str], *, hide: bool) -> dict[str, object]:
-    words = {"read": "read", "ocr": "read", "override": "given"}.get(row.caption_source, "none")
+    words = {"ocr": "read", "override": "given", "none": "none"}[row.caption_source]
     return {
-        "Picture": _address(small, hide=hide) if small else None,
+        "Picture": _data_url(small, hide=hide) if small else None,
         "File": row.id,
         "Verdict": BANDS[row.label] if row.label else "Error",
         "Hateful": row.probability,
@@ -101,8 +102,8 @@ def _cells(row: Row, small: bytes | None, systems: Sequence[str], *, hide: bool)
     }
 
 
-def _address(small: bytes, *, hide: bool) -> str:
-    """The thumbnail inside the table; blurred where the viewer asked for that, so that the browser holds no other."""
+def _data_url(small: bytes, *, hide: bool) -> str:
+    """The thumbnail in WebP for the table; to hide it, it is blurred here, so that the browser holds nothing else."""
     if hide:
         buffer = io.BytesIO()
         pictures.blurred(Image.open(io.BytesIO(small))).resize((48, 48)).save(buffer, "WEBP", quality=40)

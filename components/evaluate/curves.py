@@ -1,4 +1,4 @@
-"""Curves and tables over predictions, with numpy alone: what the Evaluation page draws."""
+"""Curves and tables of predictions for the Evaluation page. The app does without scikit-learn, so numpy computes them."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ def precision_recall(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray,
 
 
 def _counts(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How many true and false ones lie at or above each distinct score, from the highest on."""
+    """How many positives and negatives lie at or above each distinct score, from the highest score on."""
     order = np.argsort(-score, kind="stable")
     ends = np.flatnonzero(np.diff(score[order], append=np.nan) != 0)  # equal scores have one threshold
     true = np.cumsum(target[order])[ends]
@@ -29,7 +29,7 @@ def _counts(target: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 @dataclass(frozen=True)
 class Reliability:
-    """For each bin that holds rows: mean probability, share that was true, and how many."""
+    """For each bin that holds rows: their mean probability, the share of them that was true, and their number."""
 
     predicted: np.ndarray
     observed: np.ndarray
@@ -41,32 +41,29 @@ class Reliability:
         return float((np.abs(self.predicted - self.observed) * self.rows).sum() / max(1, self.rows.sum()))
 
 
-def reliability(target: np.ndarray, prob: np.ndarray, bins: int = BINS) -> Reliability:
-    """Bins of equal width."""
-    bin_index = np.minimum((prob * bins).astype(int), bins - 1)
-    rows = np.bincount(bin_index, minlength=bins)
+def reliability(target: np.ndarray, prob: np.ndarray) -> Reliability:
+    """`BINS` bins of equal width."""
+    bin_index = np.minimum((prob * BINS).astype(int), BINS - 1)
+    rows = np.bincount(bin_index)
     filled = rows > 0
-    predicted, true = (
-        np.bincount(bin_index, weights=values, minlength=bins)[filled] / rows[filled] for values in (prob, target)
-    )
+    predicted, true = (np.bincount(bin_index, weights=values)[filled] / rows[filled] for values in (prob, target))
     return Reliability(predicted, true, rows[filled])
 
 
 def confusion(target: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Rows true, columns given."""
+    """Counts, int [classes, classes]: rows are true classes, columns predicted ones."""
     return np.bincount(target * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
 def at_threshold(target: np.ndarray, prob: np.ndarray, low: float, high: float) -> dict[str, float | None]:
-    """What two thresholds do, as shares of rows: yes from `high` on, a person looks at what lies between them (`review`).
+    """What two thresholds do: yes from `high` on, a person looks at what lies between them (`review`, a share of all rows).
 
-    precision is None where nothing is said yes to, recall and missed where nothing is true.
+    `precision` is None where nothing is answered yes, `recall` and `missed` (positives below `low`) where nothing is true.
     """
     yes, true = prob >= high, target == 1
-    hits, positives = int((yes & true).sum()), int(true.sum())
     return {
-        "precision": hits / int(yes.sum()) if yes.any() else None,
-        "recall": hits / positives if positives else None,
+        "precision": float(true[yes].mean()) if yes.any() else None,
+        "recall": float(yes[true].mean()) if true.any() else None,
         "review": float(((prob >= low) & ~yes).mean()),
-        "missed": float(((prob < low) & true).sum() / positives) if positives else None,
+        "missed": float((prob[true] < low).mean()) if true.any() else None,
     }

@@ -30,7 +30,7 @@ LABELS = ("hateful", "non-hateful")
 MAX_CASES = 10_000
 NOBODY = "no group"
 BATCH_SIZE = 64
-OUTCOME_KEY = "suite_outcome"  # in the session: (name, results, problems) of the last file that was read
+_OUTCOME, _FILE = "suite_outcome", "suite_file"  # in the session: (name, results, problems) of the last file; its id
 
 
 def read(data: bytes) -> tuple[pd.DataFrame, list[str]]:
@@ -94,7 +94,7 @@ def grid(results: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def heat(accuracy: pd.DataFrame, count: pd.DataFrame) -> go.Figure:
-    """A cell a functionality and group, with its accuracy and how many cases it rests on."""
+    """One cell per functionality and group, with the accuracy and the number of cases."""
     values = accuracy.to_numpy()
     names = [f"{at}. {for_plotly(shorten(name, 34))}" for at, name in enumerate(accuracy.index[1:], 1)]
     figure = charts.heat_map(
@@ -125,21 +125,21 @@ def draw() -> None:
         "through the verdict's model, and accuracy is drawn by functionality and group. The file is read here and not kept."
     )
     file = st.file_uploader("Test suite", type=["csv"], key="suite", max_upload_size=10, label_visibility="collapsed")
-    if file is not None and file.file_id != st.session_state.get("suite_file"):
-        st.session_state.pop(OUTCOME_KEY, None)  # a bad file must not stand above the answers to an earlier one
+    if file is not None and file.file_id != st.session_state.get(_FILE):
+        st.session_state.pop(_OUTCOME, None)  # a bad file must not stand above the answers to an earlier one
         with failures.contained():
             cases, problems = read(file.getvalue())
             bar = st.progress(0.0, text=f"Reading {len(cases):,} cases")
             results = run(cases, engine.analyzer(), bar.progress)
             bar.empty()
-            st.session_state[OUTCOME_KEY] = (file.name, results, problems)
-            st.session_state["suite_file"] = file.file_id
-    if OUTCOME_KEY in st.session_state:
+            st.session_state[_OUTCOME] = (file.name, results, problems)
+            st.session_state[_FILE] = file.file_id
+    if _OUTCOME in st.session_state:
         with failures.contained():
-            _outcome(*st.session_state[OUTCOME_KEY])
+            _draw_outcome(*st.session_state[_OUTCOME])
 
 
-def _outcome(name: str, results: pd.DataFrame, problems: list[str]) -> None:
+def _draw_outcome(name: str, results: pd.DataFrame, problems: list[str]) -> None:
     for problem in problems[:5]:
         st.caption(f":material/warning: {problem}")
     if len(problems) > 5:

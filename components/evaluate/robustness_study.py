@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd  # noqa: F401  # see below
+import pandas as pd  # noqa: F401  # see the comment below
 import streamlit as st
 
 from components.explore import pixel_attack
@@ -14,8 +14,8 @@ from models.evaluation_files import ROBUSTNESS, metric_cell, read_json, read_jso
 from models.io.samples import samples
 from models.robustness.pixel_attack import paint, view
 
-# pandas is imported up there since `st.dataframe` would do it in the middle of a run. Where a click overtakes that run, plotly
-# draws the next one's curve in another thread and breaks on a pandas that is half there.
+# pandas is imported here because `st.dataframe` would import it in the middle of a run. If a click then started the next run in
+# another thread, plotly would draw with a pandas that is not fully imported, and fail.
 
 TITLES = {"flickr8k": "Photographs and captions", "oasis": "Valence of photographs", "hate": "The verdict"}
 POISONING = {
@@ -29,8 +29,6 @@ POISONING = {
     "clean_pearson_majority": ("Pearson's r, always the mean", ".3g"),
     "clean_auroc_majority": ("AUROC, guessing", ".3g"),
 }
-
-
 _COLUMNS = {
     "Variant": st.column_config.Column(pinned=True),
     "Median change": st.column_config.NumberColumn(format="%.4f"),
@@ -39,14 +37,14 @@ _COLUMNS = {
 
 
 def studies(root: Path | None = None) -> list[dict[str, Any]]:
-    """The studies there are, in the order of their folders; files that cannot be read are left out."""
+    """The studies in the order of their folders; files that cannot be read or drawn are left out."""
     readable = []
     for path in sorted((root or weights.root()).glob(f"*/{ROBUSTNESS}")):
         try:
             content = read_json(path.parent, ROBUSTNESS)
             study = {**content, "folder": path.parent.name, "root": path.parent.parent}
-            for rows_of in (attack_rows, poisoning_rows, examples, outdated):
-                rows_of(study)  # whatever cannot be drawn is left out
+            for read in (attack_rows, poisoning_rows, examples, outdated):
+                read(study)  # fails here where it could not be drawn later
             readable.append(study)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
@@ -54,7 +52,7 @@ def studies(root: Path | None = None) -> list[dict[str, Any]]:
 
 
 def attack_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
-    """A line for each variant and number of pixels."""
+    """One row for each variant and number of pixels."""
     return [
         {
             "Variant": variant,
@@ -73,7 +71,7 @@ def attack_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def poisoning_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
-    """A line for each variant and share of poisoned training rows; figures with their intervals, and what guessing gives."""
+    """One row for each variant and share of poisoned training rows: metrics with intervals, and what guessing gives."""
     return [
         {"Variant": variant, "Poisoned": result["share"]}
         | {title: metric_cell(result, key, spec) for key, (title, spec) in POISONING.items() if key in result}
@@ -83,30 +81,30 @@ def poisoning_rows(study: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def examples(study: dict[str, Any]) -> list[dict[str, Any]]:
-    """The example pairs on the project's own sample memes, a line for each variant and number of pixels; pairs of samples
-    that are gone are left out."""
+    """The example pairs of the project's sample memes, one for each variant and number of pixels; pairs of samples that
+    were removed are left out."""
     samples_by_file = {sample.file.name: sample for sample in samples()}
-    pairs = [(variant, pair) for variant, results in study.get("examples", {}).items() for pair in results]
     return [
         {"variant": variant, **pair, "sample": samples_by_file[pair["file"]]}
-        for variant, pair in pairs
+        for variant, results in study.get("examples", {}).items()
+        for pair in results
         if pair["file"] in samples_by_file
     ]
 
 
 def outdated(study: dict[str, Any]) -> list[str]:
-    """Variants whose weights were trained again since they were attacked."""
+    """Variants whose weights have been trained again since the attack."""
     made_by = [(variant, *item) for variant, names in study.get("weights", {}).items() for item in names.items()]
     cards = {name: read_json_or_empty(study["root"] / name, "config.json") for _, name, _ in made_by}
     return list(dict.fromkeys(v for v, name, identity in made_by if weights.identity_of(cards[name]) != identity))
 
 
 def draw(root: Path | None = None) -> None:
-    """All studies; where there is none, how to make one."""
+    """All studies, or how to make one where there is none."""
     all_studies = studies(root)
     if not all_studies:
-        how = "`python -m training robustness robustness_hate`"
-        st.info(f"No study has been made yet: run {how}.", icon=":material/science:")
+        command = "`python -m training robustness robustness_hate`"
+        st.info(f"No study has been made yet: run {command}.", icon=":material/science:")
         return
     st.caption(for_markdown(all_studies[0]["published"]))
     for study in all_studies:

@@ -1,7 +1,7 @@
-"""What a run left beside its metrics: learning curves, answers to memes, and one line for what it did not leave.
+"""What a run wrote beside its metrics: learning curves, predictions of memes, and one line for what it did not write.
 
-The memes are shown where the visitor has the data set: its rows are not in the repository, `rows_file` says where they would
-lie.
+The memes are drawn where the data set is on this machine: its rows are not in the repository. `rows_file` says where they
+belong.
 """
 
 import os
@@ -31,7 +31,7 @@ CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 
 
 def missing(model: TrainedModel, task: str, predictions: PredictionSet | None) -> str:
-    """One line about what the chosen model's files lack, each thing with what would bring it; empty where all is there."""
+    """One line about what the model's files lack, each item with the command that writes it; empty where nothing is missing."""
     lacking = []
     fit = f"`python -m training fit {model.name} --data DATA`"
     if predictions is None:
@@ -44,7 +44,7 @@ def missing(model: TrainedModel, task: str, predictions: PredictionSet | None) -
         lacking.append(f"learning curves ({fit} writes them)")
     if not model.ablations(task):
         command = f"`python -m training compare {model.name} --ablations --data DATA` writes them"
-        lacking.append(f"ablations ({command if _has_ablations(model.name) else 'its configuration names none'})")
+        lacking.append(f"ablations ({command if _has_ablations(model.name) else 'its recipe names none'})")
     if not published.of(task):
         lacking.append("a published system's figure (none is known here for this task)")
     if predictions is not None and not (file := rows_file(predictions, model.data(task))).is_file():
@@ -53,7 +53,7 @@ def missing(model: TrainedModel, task: str, predictions: PredictionSet | None) -
 
 
 def _has_ablations(name: str) -> bool:
-    """Whether the configuration, where it came along with the app, says what can be left out."""
+    """Whether the model's configuration lists ablations; False where `training/` is not installed beside the app."""
     try:
         return "ablations" in tomllib.loads((CONFIGS / f"{name}.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -61,7 +61,7 @@ def _has_ablations(name: str) -> bool:
 
 
 def learning(model: TrainedModel) -> None:
-    """Loss and score by epoch, or by step where a run checks several times an epoch; one line a fold."""
+    """Loss and score by epoch, or by step where a run validates several times per epoch; one curve per fold."""
     keys = {key for fold in model.curves for epoch in fold for key in epoch}
     x_axis = "epoch" if "epoch" in keys else "step"
     for (title, metrics), side in zip(LEARNING.items(), st.columns(2, gap="medium"), strict=True):
@@ -85,13 +85,13 @@ def learning(model: TrainedModel) -> None:
 
 
 def rows_file(predictions: PredictionSet, data: str) -> Path:
-    """The file that the predictions' rows are of; it may not be there."""
+    """The Parquet file with the rows of the predictions; it may be missing."""
     split = SPLITS[int(predictions.split[0])] if len(predictions.split) else SPLITS[0]
     return Path(os.environ.get("SUBTEXT_DATA") or "data") / f"{data}.{split}.parquet"
 
 
 def memes(predictions: PredictionSet, question: int, data: str) -> None:
-    """A page of memes, right and wrong ones; pictures behind the blur where the visitor wants it. The file has to be there."""
+    """A page of memes with their predicted and true classes. The file of their rows must exist."""
     file = rows_file(predictions, data)
     classes = [name.replace("_", " ") for name in predictions.head.targets[question].classes]
     labelled = np.flatnonzero(predictions.labelled(question) & (predictions.row >= 0))
@@ -123,7 +123,7 @@ def memes(predictions: PredictionSet, question: int, data: str) -> None:
 
 @st.cache_data(max_entries=20, show_spinner=False)
 def _rows(file: str, row_numbers: tuple[int, ...]) -> list[tuple[bytes | None, str | None]]:
-    """Picture and words of these rows of a Parquet file, as far as it has them; no other column is read."""
+    """Picture and words of these rows of a Parquet file, None where it lacks the column; no other column is read."""
     import pyarrow.parquet as pq
 
     parquet = pq.ParquetFile(file)

@@ -12,22 +12,23 @@ from components.shared.palette import AWAY, BETWEEN, NEUTRAL
 from models.analysis import Emotion
 
 INK = "#22262e"  # the light theme's text: Streamlit's own grey is too faint on it for numbers this small
-ROW = 23  # cSS pixels for one bar
+ROW_HEIGHT = 23  # CSS pixels for one bar
 
 
 def draw(figure: go.Figure, *, alt: str, key: str, height: int) -> None:
-    """Show a chart without a toolbar, with no zooming by accident on a phone."""
+    """Show a chart of this height in CSS pixels, without toolbar and zoom. `alt` describes it in words."""
     figure.update_layout(
         height=height,
         margin={"l": 4, "r": 4, "t": 8, "b": 8},
         dragmode=False,
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
     )
-    light = st.context.theme.type == "light"
-    if light:
-        figure.update_layout(font_color=INK)
     for axes in (figure.update_xaxes, figure.update_yaxes):
-        axes(fixedrange=True, **({"tickfont_color": INK, "title_font_color": INK} if light else {}))
+        axes(fixedrange=True)
+    if st.context.theme.type == "light":
+        figure.update_layout(font_color=INK)
+        for axes in (figure.update_xaxes, figure.update_yaxes):
+            axes(tickfont_color=INK, title_font_color=INK)
     config = {"displayModeBar": False, "scrollZoom": False}
     st.plotly_chart(figure, width="stretch", theme="streamlit", key=key, alt=alt, config=config)
 

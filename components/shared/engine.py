@@ -1,6 +1,6 @@
 """The one analyzer of this process, shared by every visitor's thread, and the choice of what it runs.
 
-One profile is in memory at a time: a switch waits for whoever is being answered, puts the old models away, and then loads
+One profile is in memory at a time: a switch waits until running analyses have ended, releases the old models, and then loads
 the new ones. It holds for everybody who uses this app.
 """
 
@@ -39,7 +39,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class State:
-    """What was asked for, why this profile runs, and what kept another one from running."""
+    """The choice, why this profile runs, and the problem that kept another one from running, as sentences."""
 
     choice: Choice
     why: str = ""
@@ -56,7 +56,7 @@ class Engine:
         self.state = State(Choice())
 
     def get(self, on_progress: OnProgress | None = None) -> Analyzer:
-        """The analyzer of the choice. What cannot run is told in `state.problem`, and `mini` runs instead.
+        """The analyzer of the choice. Where that cannot run, `state.problem` says why, and `mini` runs instead.
 
         Raises `SubtextError` where `mini` cannot run either.
         """
@@ -67,7 +67,7 @@ class Engine:
             return self._analyzer
 
     def choose(self, choice: Choice) -> None:
-        """Puts the models of another choice away; the next `get` loads the new ones. The OCR alone is changed in place."""
+        """Releases the models of another choice; the next `get` loads the new ones. The OCR alone is changed in place."""
         with self._lock:
             old = self.state.choice
             if choice == old and not self.state.problem:
@@ -93,31 +93,28 @@ class Engine:
             chosen = registry.select(choice.profile)
             self._analyzer = self._build(replace(choice, profile=chosen.profile.name), on_progress)
             self.state = State(choice, chosen.why)
-        except SubtextError as error:
-            if choice.profile == "mini" and choice.device in ("auto", "cpu"):
-                raise
-            sentence = str(error)  # the error itself would hold its frames, and these the models
-        except Exception as error:  # a driver or a library that fails in its own way must not take the app down
+            return
+        except Exception as error:  # not even a driver that fails in its own way may take the app down
             if choice.profile == "mini":
                 raise
-            sentence = f"The models could not be loaded ({type(error).__name__}): choose another device or profile."
-        else:
-            return
+            unforeseen = f"The models could not be loaded ({type(error).__name__}): choose another device or profile."
+            # The sentence alone is kept: the error would hold its frames, and these the models.
+            problem = str(error) if isinstance(error, SubtextError) else unforeseen
         _release()
         self._analyzer = self._build(Choice("mini", ocr=choice.ocr), on_progress)
-        self.state = State(choice, "The models that were asked for cannot run.", sentence)
+        self.state = State(choice, "The models that were asked for cannot run.", problem)
 
 
 def _build(choice: Choice, on_progress: OnProgress | None) -> Analyzer:
     from models.analyzer import Analyzer  # here, so that the page is drawn before the models are read
 
-    # mini runs on the CPU whatever the device is that clip was to run on.
+    # mini runs on the CPU, whatever device was chosen for clip.
     device = "auto" if choice.profile == "mini" else choice.device
     return Analyzer(choice.profile, device, reader=choice.ocr, on_progress=on_progress)
 
 
 def _release() -> None:
-    """Gives back what the models held, here and on the GPU."""
+    """Frees the memory of released models, in this process and on the GPU."""
     from models.runtime.memory import give_back_memory
 
     gc.collect()
@@ -129,12 +126,12 @@ def _release() -> None:
 
 @st.cache_resource(show_spinner=False)
 def engine() -> Engine:
-    """The one of this process."""
+    """The engine of this process."""
     return Engine()
 
 
 def analyzer() -> Analyzer:
-    """The analyzer, loaded once; raises `SubtextError` with what to do when the weights are missing or damaged."""
+    """The analyzer, loaded once; raises `SubtextError`, which says what to do, where the weights are missing or damaged."""
     with download_bar() as on_progress:
         return engine().get(on_progress)
 
@@ -149,13 +146,14 @@ def joint_space() -> JointSpace | MiniSpace:
 
 @contextmanager
 def download_bar() -> Iterator[OnProgress]:
-    """A progress bar where it is called, for as long as something is downloaded; gone in the end, whatever happens."""
+    """A progress bar that is shown here while something is downloaded; it is removed in the end, whatever happens."""
     place = st.empty()
-    last = [0.0]
+    last = 0.0
 
     def show(progress: Progress) -> None:
-        if time.monotonic() - last[0] >= PAUSE:
-            last[0] = time.monotonic()
+        nonlocal last
+        if time.monotonic() - last >= PAUSE:
+            last = time.monotonic()
             place.progress(*download_status(progress))
 
     try:
@@ -165,7 +163,7 @@ def download_bar() -> Iterator[OnProgress]:
 
 
 def download_status(progress: Progress) -> tuple[float, str]:
-    """The fraction that is here (0 where the whole is not known), and in words the file and how much of it is here."""
+    """The fraction that was downloaded (0 where the size is unknown), and the file and its megabytes in words."""
     fraction = min(1.0, progress.done / progress.total) if progress.total else 0.0
     whole = f" of {progress.total / 1e6:,.0f}" if progress.total else ""
     return fraction, f"Downloading {for_markdown(progress.file)}: {progress.done / 1e6:,.0f}{whole} MB"

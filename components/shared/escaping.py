@@ -1,4 +1,4 @@
-"""Words from a meme are data, never markup: one function for each language that the page speaks."""
+"""Words from a meme are data, never markup: one function for each markup language of the page."""
 
 import html
 import re
@@ -20,8 +20,8 @@ def for_plotly(text: str) -> str:
 def for_markdown(text: str) -> str:
     """Text for a label that Streamlit reads as Markdown.
 
-    A backslash takes the meaning from punctuation. Directives (`:red[..]`, `:material/..:`) are found after the
-    backslashes are gone, so an invisible word joiner parts each colon from what follows.
+    A backslash escapes punctuation. Streamlit looks for directives (`:red[..]`, `:material/..:`) after it has removed the
+    backslashes, so an invisible word joiner separates each colon from what follows.
     """
     flat = " ".join(text.split())
     return _MARKDOWN.sub(r"\\\1", flat).replace(":", f":{_WORD_JOINER}")

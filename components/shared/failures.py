@@ -1,4 +1,4 @@
-"""What goes wrong becomes a sentence: known failures their own, unknown ones a general one, never a traceback."""
+"""Every failure becomes a sentence on the page: known errors have their own, others a general one, never a traceback."""
 
 import logging
 import re
@@ -21,14 +21,14 @@ def sentence(error: Exception) -> str:
 
 
 def tell(text: str) -> None:
-    """Show a failure's sentence. A command in it stands between backticks, and as code it can be copied as it is."""
+    """Show a failure's sentence. What stands between backticks in it is a command and is drawn as code."""
     markdown = re.sub(r"(`[^`]+`)|[^`\s]+|`", lambda match: match[1] or for_markdown(match[0]), " ".join(text.split()))
     st.error(markdown, icon=":material/error:")
 
 
 @contextmanager
 def contained() -> Iterator[None]:
-    """Whatever fails inside is told in its own place, and the rest of the page goes on."""
+    """An error inside is shown in its place, and the rest of the page goes on."""
     try:
         yield
     except Exception as error:  # Streamlit's own rerun and stop signals are no Exceptions and pass

@@ -1,4 +1,4 @@
-"""A caption drawn with its words shaded. The caption is escaped here: nothing of it is markup."""
+"""A caption as HTML with its words shaded. The caption is escaped here, so nothing of it is markup."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from models.analysis import Span, WordEffect, WordWeight
 
 DRAWN_CHARACTERS = 1500  # a caption is drawn up to here; a longer one says so
 Shade = tuple[int, int, str, str]
-"""Characters start:end of the caption with a CSS style and what a pointer resting on them is told."""
+"""Start and end in characters of the caption, a CSS style, and a tooltip."""
 
 
 def _caption(text: str, shades: Sequence[Shade], size: str = "1.1rem") -> str:
@@ -52,14 +52,14 @@ def weighed(text: str, words: Sequence[WordEffect]) -> str:
 
 
 def doubtful(text: str, uncertain: Sequence[Span]) -> str:
-    """The caption with what the OCR was unsure of under a dotted line."""
+    """The caption with a dotted line under what the OCR was unsure of."""
     style = f"background:{faint(BETWEEN, 0.22)};border-bottom:2px dotted {BETWEEN};border-radius:0;"
     shades = [(start, end, style, "The OCR was not sure of this") for start, end in uncertain]
     return _caption(text, shades, "0.95rem")
 
 
 def plain(text: str, *, size: str = "0.9rem") -> str:
-    """Words of ours with words of the meme in them, as one paragraph for each line."""
+    """A text that may quote the meme, as one paragraph for each line."""
     lines = [for_html(line) for line in text.splitlines() if line.strip()]
     return "".join(
         f'<p dir="auto" style="margin:0 0 0.5rem;overflow-wrap:anywhere;font-size:{size}">{line}</p>' for line in lines
@@ -67,6 +67,6 @@ def plain(text: str, *, size: str = "0.9rem") -> str:
 
 
 def listed(lines: Sequence[str]) -> str:
-    """The same as a list."""
+    """Texts that may quote the meme, as a list."""
     items = "".join(f'<li dir="auto" style="margin-bottom:0.35rem">{for_html(line)}</li>' for line in lines)
     return f'<ul style="font-size:0.9rem;padding-left:1.2rem;margin:0">{items}</ul>'

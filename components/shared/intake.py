@@ -1,5 +1,5 @@
-"""The ways in: upload, words, paste, camera, gallery; each ends in `Visit.take` or in a sentence. And the words of the meme
-in an editable box: where they come from, what the OCR doubted, and the way back to them."""
+"""The ways to give a meme: upload, words, paste, camera, samples; each ends in `Visit.take` or in a sentence. And the
+words of the meme in an editable box, with their source, what the OCR was unsure of, and the way back to the OCR's text."""
 
 from functools import cache
 from pathlib import Path
@@ -28,8 +28,8 @@ HELP = "Correct what the OCR read, then press Ctrl+Enter or click outside the bo
 
 
 def accept(data: bytes | None, words: str | None, alt: str) -> None:
-    """Look at a picture, words, or both. A picture that cannot be opened leaves its sentence in the visit, and the
-    words that came with it stay."""
+    """Look at a picture, words, or both. For a picture that cannot be opened the visit keeps the sentence and the words
+    that came with it."""
     visited = visit.current()
     words = words if words and words.strip() else None
     try:
@@ -42,7 +42,7 @@ def accept(data: bytes | None, words: str | None, alt: str) -> None:
     visited.take(picture, words, alt)
 
 
-def _given(key: str, alt: str) -> None:
+def _take_file(key: str, alt: str) -> None:
     file = st.session_state[key]
     if file is not None:
         accept(file.getvalue(), None, alt)
@@ -50,14 +50,14 @@ def _given(key: str, alt: str) -> None:
         visit.current().problem = ""
 
 
-def _written() -> None:
+def _take_message() -> None:
     message = st.session_state[WORDS]
     if message is not None:
         data = message.files[0].getvalue() if message.files else None
         accept(data, message.text, "The pasted picture")
 
 
-def _picked(sample: Sample) -> None:
+def _take_sample(sample: Sample) -> None:
     accept(sample.file.read_bytes(), None, sample.alt)
 
 
@@ -69,7 +69,7 @@ LEAD = (
 
 
 def ask(title: str = TITLE, lead: str = LEAD) -> None:
-    """Draw every way in: all of them in sight without scrolling on a laptop, and no camera asked for unbidden."""
+    """Draw every way to give a meme, all in sight without scrolling on a laptop. The camera stays off until it is switched on."""
     visited = visit.current()
     st.title(title, anchor=False)
     st.markdown(lead)
@@ -86,19 +86,18 @@ def ask(title: str = TITLE, lead: str = LEAD) -> None:
             type=KINDS,
             max_upload_size=10,
             key=UPLOAD,
-            on_change=_given,
+            on_change=_take_file,
             args=(UPLOAD, "The uploaded picture"),
             help=how,
         )
         st.toggle("Use the camera", key=_CAMERA_ON)
         if st.session_state.get(_CAMERA_ON):
-            st.camera_input(
-                "Photograph a meme", key=CAMERA, on_change=_given, args=(CAMERA, "The photograph"), resolution="720p"
-            )
+            photograph = (CAMERA, "The photograph")
+            st.camera_input("Photograph a meme", key=CAMERA, on_change=_take_file, args=photograph, resolution="720p")
     with words, st.container(border=True, height="stretch"):
         st.markdown(":material/edit: **Type words or paste a picture**")
         files: dict[str, Any] = {"accept_file": True, "file_type": KINDS, "max_upload_size": 10}
-        st.chat_input("Type words, or paste a picture here", key=WORDS, on_submit=_written, **files)
+        st.chat_input("Type words, or paste a picture here", key=WORDS, on_submit=_take_message, **files)
         st.caption("Words alone are enough. Words sent with a picture are taken as its caption. Enter sends.")
     st.markdown(":material/photo_library: **Or start with a sample**")
     if samples():
@@ -107,7 +106,7 @@ def ask(title: str = TITLE, lead: str = LEAD) -> None:
 
 @cache
 def _thumbnail(file: Path) -> Image.Image:
-    """All of the picture, since its words often reach the edge, on a blurred ground of its own colours."""
+    """The whole picture, since its words often reach the edge, on a blurred background of its own colours."""
     with Image.open(file) as opened:
         image = opened.convert("RGB")
     ground = ImageOps.fit(pictures.blurred(image), _THUMBNAIL)
@@ -128,11 +127,11 @@ def _gallery() -> None:
                     image = pictures.blurred(image)
                 st.image(image, alt=sample.alt, width="stretch", output_format="JPEG")
                 label, key = for_markdown(sample.title), f"sample-{sample.file.stem}"
-                st.button(label, key=key, width="stretch", on_click=_picked, args=(sample,))
+                st.button(label, key=key, width="stretch", on_click=_take_sample, args=(sample,))
 
 
 def start_over() -> None:
-    """Back to the ways in; the meme and its results are forgotten."""
+    """Forget the meme and its results, and ask for another one."""
     visit.current().take(None, None)
 
 
@@ -152,9 +151,9 @@ def badge(source: Source) -> None:
 
 
 def edit_words(visited: visit.Visit, read: Caption | None) -> None:
-    """Draw the box. A change is taken up when the box is left or with Ctrl+Enter; the OCR does not run again.
+    """Draw the box. A change counts when the box loses the focus or with Ctrl+Enter; the OCR does not run again.
 
-    `read` is None where the words could not be used: they still stand in the box, to be mended.
+    `read` is None where the words could not be used: they stay in the box to be corrected.
     """
     caption = read or Caption(visited.words, "override" if visited.override is not None else "none")
     box = f"caption-{visited.number}"

@@ -1,4 +1,4 @@
-"""Other lenses on the same meme: second opinions beside the verdict, and stress only where the visitor asks for it."""
+"""Other lenses on the same meme: second opinions beside the verdict. Stress is read only where the visitor asks for it."""
 
 from collections.abc import Mapping
 
@@ -10,10 +10,10 @@ from models.analysis import Emotion, Lens
 from models.lenses import SPECS
 
 STRESS = "read_stress"
-ALONE = ("humour", "sarcasm", "offence", "motivation")  # yes-or-no lenses, drawn together as one chart
+YES_OR_NO = ("humour", "sarcasm", "offence", "motivation")  # lenses that are drawn together as one chart
 
 MENTAL_HEALTH = frozenset({"stress", "stress-domain", "axiom", "restore"})
-"""Tasks whose answers stand nowhere without `CARE`."""
+"""Tasks whose answers are never shown without `CARE`."""
 
 CARE = """
 It knows nothing about the person who wrote or shared it, and it is **not a diagnosis**. Nothing of it is stored. If you or
@@ -25,7 +25,7 @@ STRESS_READS = "This tells how a text *reads* next to forum posts that annotator
 
 
 def wanted() -> tuple[str, ...]:
-    """The lenses to read: all but those that need to be asked for, and these where they were."""
+    """The names of the lenses to read: those on request only where the visitor asked for them."""
     on_request = bool(st.session_state.get(STRESS))
     return tuple(name for name, spec in SPECS.items() if on_request or not spec.on_request)
 
@@ -40,11 +40,11 @@ def draw(lenses: Mapping[str, Lens]) -> None:
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        alone = [(name, lenses[name]) for name in ALONE if name in lenses]
-        if rows := [(name.capitalize(), score) for name, lens in alone for score in lens.scores]:
+        yes_or_no = [(name, lenses[name]) for name in YES_OR_NO if name in lenses]
+        if rows := [(name.capitalize(), score) for name, lens in yes_or_no for score in lens.scores]:
             st.subheader("What it is meant as", anchor=False)
             _draw_chart(rows, "lens-types")
-        for name, lens in alone:
+        for name, lens in yes_or_no:
             if not lens.scores:
                 tell(name, lens)
     with right:
@@ -75,20 +75,20 @@ def draw_lens(name: str, lens: Lens) -> None:
 
 
 def _draw_chart(rows: list[tuple[str, Emotion]], key: str) -> None:
-    charts.draw(chart(rows), alt=described(rows), key=key, height=60 + charts.ROW * len(rows))
+    charts.draw(chart(rows), alt=described(rows), key=key, height=60 + charts.ROW_HEIGHT * len(rows))
 
 
 def tell(name: str, lens: Lens) -> None:
-    """What is said in the place of a chart."""
+    """Why a lens has no chart."""
     if lens.status == "failed":
-        failures.tell(lens.detail or f"{_title(name)} could not be read.")
+        failures.tell(lens.detail)
     else:
         missing = {"no_text": "no words", "no_image": "no picture"}.get(lens.status, "nothing")
         st.info(f"{_title(name)}: there are {missing} to read it from.", icon=":material/info:")
 
 
 def chart(rows: list[tuple[str, Emotion]]) -> go.Figure:
-    """Bars, those that are the answer first and in colour."""
+    """Bars of probabilities; those that are the answer come first and in colour."""
     return charts.threshold_bars(rows, "The answer", "Not the answer", "Cut-off")
 
 

@@ -1,4 +1,4 @@
-"""Beside every page: what runs, the switch that blurs, and what the model cannot judge."""
+"""The sidebar of every page: what runs, the switch that blurs pictures, and what the model cannot judge."""
 
 from __future__ import annotations
 
@@ -38,8 +38,10 @@ LIMITS = Path(__file__).with_name("limits.md").read_text(encoding="utf-8")
 
 
 def draw(retention: str = "Pictures and words are kept only while this page is open.") -> DeltaGenerator:
-    """Draw the sidebar; returns the place for `tell`, since the models may still have to be loaded. `retention` says how
-    long what is given is kept."""
+    """Draw the sidebar; returns the place for `tell`, since the models may still have to be loaded.
+
+    retention: the sentence that says how long pictures and words are kept.
+    """
     st.logo(LOGO, size="large")
     with st.sidebar:
         blurred = bool(st.session_state.get(pictures.BLUR))
@@ -55,13 +57,13 @@ def draw(retention: str = "Pictures and words are kept only while this page is o
 
 
 def _blur() -> None:
-    """Who asks for it on one page means all of them, while each page has a switch of its own: the answer is kept apart."""
+    """Copies the switch into a key of its own: the switch's key is lost with its page, and the wish holds for all pages."""
     st.session_state[pictures.BLUR] = st.session_state[_SWITCH]
     pictures.cover_all()
 
 
 def _choose() -> None:
-    """Profile, device and OCR. What runs is shared by everybody who uses this app, so the widgets show what is chosen."""
+    """Profile, device and OCR. Everybody who uses this app shares them, so the widgets start at the current choice."""
     chosen = engine.engine().state.choice
     how = "Small models from the repository, or full-size ones that are downloaded. One profile is in memory at a time."
     profile = _pick("Profile", PROFILES, chosen.profile, help=how)
@@ -75,7 +77,7 @@ def _choose() -> None:
         st.caption("The switch holds for everybody who uses this app, and waits for who is being answered.")
         if st.button("Switch", icon=":material/swap_horiz:", type="primary"):
             if wanted.ocr != chosen.ocr:
-                visit.current().reading = None  # the picture is read anew
+                visit.current().reading = None  # the new OCR reads the picture again
             engine.engine().choose(wanted)
             st.rerun()
 
@@ -96,7 +98,7 @@ def load_analyzer(place: DeltaGenerator) -> Analyzer | None:
 
 
 def tell(place: DeltaGenerator, info: ProfileInfo) -> None:
-    """What runs and why: profile, device, precision, size and figures; and what kept another profile from running."""
+    """What runs and why: profile, device, precision, size and AUROC; and what kept another profile from running."""
     state = engine.engine().state
     kind = {"mini": "small", "clip": "full-size"}.get(info.name)
     with place.container():
@@ -113,7 +115,7 @@ def tell(place: DeltaGenerator, info: ProfileInfo) -> None:
 
 
 def _verdict_auroc(names: Iterable[str]) -> None:
-    """The verdict's AUROC on out-of-fold and validation rows, in plain words and in the terms of the field."""
+    """The verdict's AUROC in plain words; its help says it in the terms of the field."""
     lines = [f":material/monitoring: {for_markdown(AUROC_MEANING)}"]
     terms = ["In brackets the 95% interval. In the terms of the field:"]
     for rows, auroc, count in _measured(names):
@@ -130,7 +132,7 @@ def _verdict_auroc(names: Iterable[str]) -> None:
 
 
 def _measured(names: Iterable[str]) -> list[tuple[str, MetricValue, int]]:
-    """Rows, AUROC and number of rows, from the first of these folders that has them; out-of-fold rows come first."""
+    """Rows, AUROC and number of rows, from the first of these folders that has them; test and out-of-fold rows come first."""
     for name in names:
         if not name.startswith("hate_"):
             continue

@@ -18,7 +18,7 @@ TITLES: dict[Label, str] = {  # in its colour and with its icon, as Streamlit's 
 
 
 def percent(value: float) -> str:
-    """A share as people read it, rounded as the explanation rounds it: 0.445 is 0.45 there and 45% here, never 44%."""
+    """A percentage, rounded as the explanation rounds it: 0.445 is 0.45 there and 45% here, never 44%."""
     return f"{float(f'{value:.2f}'):.0%}"
 
 
@@ -32,8 +32,8 @@ def zones(bands: Bands) -> list[tuple[str, float, float, str]]:
 
 
 def describe(verdict: Verdict) -> str:
-    """The band chart in words, for who cannot see it."""
-    middle = verdict.bands.review_from < verdict.bands.hateful_from  # the earlier system has no middle zone
+    """The band chart in words, for those who cannot see it."""
+    middle = verdict.bands.review_from < verdict.bands.hateful_from  # a legacy checkpoint has no middle zone
     return (
         f"{NAMES[verdict.label]}: probability {percent(verdict.probability)}. "
         f"Below {percent(verdict.bands.review_from)} is not hateful, from {percent(verdict.bands.hateful_from)} on is "
@@ -52,7 +52,7 @@ def band_chart(verdict: Verdict) -> go.Figure:
         ("right", 1.0, f"{high} and more"),
     )
     for (name, start, end, colour), (anchor, x, reach) in zip(zones(verdict.bands), places, strict=True):
-        if anchor == "center" and start >= end:  # the earlier system has no middle zone
+        if anchor == "center" and start >= end:  # a legacy checkpoint has no middle zone
             continue
         figure.add_shape(
             type="rect", x0=start, x1=end, y0=0, y1=1, layer="below", line_width=0, fillcolor=faint(colour, 0.42)

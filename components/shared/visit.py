@@ -1,11 +1,11 @@
-"""What one visitor is looking at, and its analysis. It lives in `st.session_state` and nowhere else.
+"""What one visitor is looking at, and its analysis. Both are in `st.session_state` and nowhere else.
 
-The words are read once a picture and analyzed once a caption. A progress line stands for each stage while it runs, and a
-table tells afterwards what each took.
+Each picture is read once and each caption analyzed once. A line shows each stage while it runs, and a table shows afterwards
+how long each took.
 
-Results are kept here rather than in `st.cache_data`, which every visitor shares: a cache across visitors would keep
-captions and pictures past the visit that they belong to, and its timing would tell one visitor what another has asked.
-Within a visit the last few results are kept, so that going back to an earlier caption costs nothing.
+Results are not in `st.cache_data`, which every visitor shares: a shared cache would keep captions and pictures after the
+visit has ended, and its timing would tell one visitor what another has asked. Within a visit the last few results are kept,
+so that going back to an earlier caption costs nothing.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ LABELS = {
 
 @dataclass(frozen=True)
 class Reading:
-    """What the OCR made of a picture: its caption, its time, and a sentence where it could not run."""
+    """What the OCR read: the caption, the stage with its time, and a sentence where it could not run."""
 
     caption: Caption
     stage: Stage
@@ -57,10 +57,10 @@ class Reading:
 
 @dataclass
 class Visit:
-    """One visitor's meme. `override` is None as long as the OCR's words stand; an empty one means "no words".
+    """One visitor's meme. `override` is None while the OCR's words count; an empty one means "no words".
 
-    `problem` is what was wrong with the last thing given, `kept_words` the words that came with it; `number` counts
-    memes, so that widgets of the last one are not taken for those of this one.
+    `problem` says what was wrong with the last input, `kept_words` are the words that came with it; `number` counts
+    memes, so that each has widgets of its own.
     """
 
     picture: Picture | None = None
@@ -74,31 +74,31 @@ class Visit:
 
     @property
     def empty(self) -> bool:
-        """Nothing to look at yet."""
+        """Whether there is no meme yet."""
         return self.picture is None and self.override is None
 
     @property
     def words(self) -> str:
-        """The words as they stand in the editable box."""
+        """The words in the editable box."""
         if self.override is not None:
             return self.override
         return self.reading.caption.text if self.reading else ""
 
     @property
     def name(self) -> str:
-        """Eight hexadecimal digits that name this meme: safe in a file name, and they tell nothing about it."""
+        """Eight hexadecimal digits that identify this meme, for file names; they reveal nothing about it."""
         source = self.picture.sha256 if self.picture else hashlib.sha256(self.words.encode()).hexdigest()
         return source[:8]
 
     def take(self, picture: Picture | None, words: str | None, alt: str = "") -> None:
-        """Look at another meme: whatever belonged to the last one is forgotten."""
+        """Look at another meme and forget everything about the last one."""
         self.picture, self.override, self.alt = picture, words, alt
         self.reading, self.problem, self.kept_words = None, "", None
         self.results.clear()
         self.number += 1
 
     def keep(self, key: Hashable, analysis: Analysis) -> None:
-        """Keep a result for as long as this meme is looked at, the last few of them."""
+        """Keep a result of this meme; only the last `MAX_RESULTS` stay."""
         self.results[key] = analysis
         self.results.move_to_end(key)
         while len(self.results) > MAX_RESULTS:
@@ -106,7 +106,7 @@ class Visit:
 
 
 def current() -> Visit:
-    """The visit of whoever is looking."""
+    """The visit of the current visitor."""
     visit: Visit = st.session_state.setdefault(_KEY, Visit())
     return visit
 
@@ -138,7 +138,7 @@ def run(
     Raises `SubtextError` where there is nothing to analyze.
     """
     picture, weights = visit.picture, tuple(sorted(analyzer.info.weights.items()))
-    key = (visit.name if picture else "", caption.text, caption.source, weights, tuple(lenses))
+    key = (caption.text, caption.source, weights, tuple(lenses))  # the picture is the same until `Visit.take`
     if key in visit.results:
         return visit.results[key]
     meme = Meme(picture.image, caption, picture.format, picture.sha256) if picture is not None else Meme(None, caption)
@@ -150,17 +150,17 @@ def run(
 
 
 def label(name: str) -> str:
-    """A stage's name for people; one that is not known here keeps its own, tidied."""
+    """A stage's name in words."""
     return LABELS.get(name, name.replace("_", " ").capitalize())
 
 
 def took(ms: float) -> str:
-    """A time as people read it."""
+    """A time in words, in milliseconds or seconds."""
     return f"{ms / 1000:.1f} s" if ms >= 1000 else f"{ms:.0f} ms"
 
 
 class Progress:
-    """Shows stages as they start and end; `clear` takes the lines away. Made for one thread, the one of its page."""
+    """Shows stages as they start and end, until `clear`. Only the thread of its page may use it."""
 
     def __init__(self) -> None:
         self._place = st.empty()
@@ -176,12 +176,12 @@ class Progress:
             self._lines[stage.name].update(label=f"{label(stage.name)} · {took(stage.ms)}", state=state)
 
     def clear(self) -> None:
-        """The lines have done their work."""
+        """Remove the lines."""
         self._place.empty()
 
 
 def table(stages: Sequence[Stage], profile: ProfileInfo) -> None:
-    """What each stage took, and which weights did it."""
+    """How long each stage took, and which weights were used."""
     rows = "\n".join(f"| {label(stage.name)} | {took(stage.ms or 0.0)} | {stage.status} |" for stage in stages)
     total = took(sum(stage.ms or 0.0 for stage in stages))
     st.markdown(f"| Stage | Time | Status |\n|---|---:|---|\n{rows}\n| **All together** | **{total}** | |")

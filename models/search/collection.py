@@ -171,14 +171,14 @@ def build(
                     read_words = None
             entries.append(Entry(_last(name), _thumbnail(image), tuple(text[:MAX_CAPTION] for text in texts)))
             views.append(squash(image, space.side))
-        if len(views) >= IMAGE_BATCH_SIZE:
+        if len(views) >= IMAGE_BATCH_SIZE or (done == count and views):
             library.add(entries, views, space)
             entries, views = [], []
         if on_done is not None:
             on_done(done, count)
-    if views:
+    if views:  # the last members of a ZIP were damaged
         library.add(entries, views, space)
-    if not library.entries:
+    if not len(library):
         first = f" The first: {library.problems[0]}" if library.problems else ""
         raise BadInput(f"None of the {count:,} pictures could be opened.{first}")
     return library

@@ -1,4 +1,4 @@
-"""Analyze a meme: ask for it, then verdict, explanation and picture, then the evidence."""
+"""Meme: asks for a meme, then shows verdict, explanation and picture, then what moved the verdict."""
 
 import streamlit as st
 
@@ -7,7 +7,9 @@ from components.shared import failures, intake, lenses, pictures, sidebar, verdi
 
 about = sidebar.draw()
 visited = visit.current()
-ways_in = st.empty()  # gone as soon as there is a meme: left to fade, they would keep a phone scrolled past the verdict
+ways_in = (
+    st.empty()
+)  # emptied as soon as there is a meme: fading slowly, they would keep a phone scrolled past the verdict
 if visited.empty:
     with ways_in.container():
         intake.ask()
@@ -22,7 +24,7 @@ head, tools = st.columns([3, 2], vertical_alignment="center")
 title = head.empty()
 title.title("What this meme says", anchor=False)
 progress = visit.Progress()
-words, result = None, None  # each may fail; what the user gave stays in sight
+words, result = None, None  # each may fail; the picture and the box with the words are drawn all the same
 with failures.contained():
     words = visit.read(visited, analyzer, progress.show)
 with failures.contained():

@@ -1,4 +1,4 @@
-"""Many memes at once: take files, go on in the background, show what was found, give it to take along."""
+"""Batch: many memes are judged in the background, shown as a table, and can be downloaded."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from serving.batch import output
 from serving.batch.jobs import MAX_MEMES, Job, Jobs
 from serving.batch.judge import Options
 
-FORMS = {
+FORMATS = {
     "csv": ("CSV", "text/csv"),
     "parquet": ("Parquet", "application/vnd.apache.parquet"),
     "jsonl": ("JSON lines", "application/jsonl"),
@@ -54,7 +54,7 @@ def ask() -> None:
 
 
 def known() -> list[str]:
-    """The systems by name; none of them where the models cannot be loaded, which is told elsewhere."""
+    """The names of the predictors; none where the models cannot be loaded, which the sidebar's loading says."""
     try:
         return list(predictors.registry(engine.analyzer()))
     except Exception:
@@ -62,12 +62,12 @@ def known() -> list[str]:
 
 
 def show(job: Job) -> None:
-    """How far it is and what was found, drawn anew every two seconds while it runs."""
+    """The progress and the rows of a job, drawn again every two seconds while it runs."""
     going = not job.over
 
     @st.fragment(run_every=2.0 if going else None)
-    def looked_at() -> None:
-        jobs().find(job.id)  # it is being looked at
+    def draw() -> None:
+        jobs().find(job.id)  # the hour for which the job is kept begins again
         if going and job.over:
             st.rerun()
         rows = job.rows[:]
@@ -78,7 +78,7 @@ def show(job: Job) -> None:
         if rows:
             batch.table(rows, job.thumbnails, job.options.predictors)
 
-    looked_at()
+    draw()
     if job.state == "failed":
         failures.tell(job.problem)
     if job.state == "stopped":
@@ -86,14 +86,14 @@ def show(job: Job) -> None:
 
 
 about = sidebar.draw("A batch is kept on this server for an hour after it was last looked at, or until you delete it.")
-analyzer = sidebar.load_analyzer(about)
+sidebar.load_analyzer(about)
 
-asked_for = st.query_params.get("job")
-current = jobs().find(asked_for)
+job_id = st.query_params.get("job")
+current = jobs().find(job_id)
 head, tools = st.columns([3, 4], vertical_alignment="center")
 head.title("Many memes at once" if current is None else "Your batch", anchor=False)
 if current is None:
-    if asked_for:
+    if job_id:
         gone = "This batch is not there any more: it was deleted or kept for its hour. Begin another."
         st.info(gone, icon=":material/info:")
     ask()
@@ -101,8 +101,8 @@ else:
     with tools, st.container(horizontal=True, horizontal_alignment="right"):
         if current.over:
             rows, names = current.rows[:], current.options.predictors
-            for form, (name, mime) in FORMS.items():
-                data, file = partial(output.to_bytes, form, rows, names), f"subtext-batch.{form}"
+            for ending, (name, mime) in FORMATS.items():
+                data, file = partial(output.to_bytes, ending, rows, names), f"subtext-batch.{ending}"
                 icon = ":material/download:"
                 st.download_button(name, data, file, mime, icon=icon, on_click="ignore", disabled=not rows)
             if st.button("Delete and begin another", icon=":material/delete:"):

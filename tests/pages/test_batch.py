@@ -112,19 +112,19 @@ def test_bands_and_orders() -> None:
         Row("c", "ok", "not_hateful", 0.1, -2.0, 0.9),
         Row("d", "ok", "hateful", 0.8, 1.5, 0.2),
     ]
-    assert results.picked(rows, results.ALL, wordings.AS_GIVEN) == [0, 1, 2, 3]
-    assert results.picked(rows, wordings.HATEFUL, wordings.LEAST_HATEFUL_FIRST) == [3, 0]
-    assert results.picked(rows, results.ERRORS, wordings.MOST_HATEFUL_FIRST) == [1]
-    assert results.picked(rows, results.ALL, wordings.MOST_HATEFUL_FIRST) == [0, 3, 2, 1]
-    assert results.picked(rows, results.ALL, wordings.LEAST_HATEFUL_FIRST) == [2, 3, 0, 1]
-    assert results.picked(rows, results.ALL, wordings.MOST_HARMFUL_FIRST) == [2, 3, 0, 1]
+    assert results.select(rows, results.ALL, wordings.AS_GIVEN) == [0, 1, 2, 3]
+    assert results.select(rows, wordings.HATEFUL, wordings.LEAST_HATEFUL_FIRST) == [3, 0]
+    assert results.select(rows, results.ERRORS, wordings.MOST_HATEFUL_FIRST) == [1]
+    assert results.select(rows, results.ALL, wordings.MOST_HATEFUL_FIRST) == [0, 3, 2, 1]
+    assert results.select(rows, results.ALL, wordings.LEAST_HATEFUL_FIRST) == [2, 3, 0, 1]
+    assert results.select(rows, results.ALL, wordings.MOST_HARMFUL_FIRST) == [2, 3, 0, 1]
 
 
 def test_a_ticked_row_is_told_whole() -> None:
     def script(row: object) -> None:
         from components.batch import results
 
-        results.whole(row)
+        results.draw_row(row)
 
     long = " ".join(["word"] * 400)
     at = AppTest.from_function(script, args=(Row("a*b*.png", "ok", "hateful", 0.9, 2.0, 0.1, caption=long),)).run()
