@@ -64,15 +64,9 @@ def render(template: str, **values: Any) -> str:
     return environment.get_template(f"{template}.md.j2").render(values).rstrip()
 
 
-def fill_file(name: str, section: str, content: str, *, script: str) -> None:
-    """Rewrite a section of a document, which is named from the repository's root."""
-    text = (ROOT / name).read_text(encoding="utf-8")
-    (ROOT / name).write_text(fill(text, section, content, script=script), encoding="utf-8")
-
-
-def fill(text: str, section: str, content: str, *, script: str) -> str:
-    """The document with `content` between the marks of a section that a script writes; ends with a sentence if there are none."""
-    begin, end = f"<!-- {section}: python -m {script} -->", f"<!-- end of {section} -->"
+def fill(text: str, section: str, content: str) -> str:
+    """The document with `content` between the marks of a section; ends with a sentence if there are none."""
+    begin, end = f"<!-- {section}: python -m benchmarks.readme -->", f"<!-- end of {section} -->"
     before, has_begin, rest = text.partition(begin)
     _, has_end, after = rest.partition(end)
     if not (has_begin and has_end):

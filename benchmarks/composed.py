@@ -2,8 +2,8 @@
 
 Validation sentences (clean rows of `hate_text` and our counterfactuals of held-out templates) beside validation
 photographs of Flickr8k that have nothing to do with them, through the shipped analyzer: `alone` has words only, `beside`
-the photograph too, `drawn` the photograph with the words on it, read by the app's own OCR. Keys: `<case>_auroc`, its
-95% interval, and the fraction of kind and neutral counterfactuals that are shown as hateful.
+the photograph too, `drawn` the photograph with the words on it, read by the app's own OCR. Keys: `<case>_auroc` and
+`<case>_macro_f1` with their 95% intervals, and the fraction of kind and neutral counterfactuals that are shown as hateful.
 """
 
 import io

@@ -25,11 +25,8 @@ from unittest.mock import patch
 from benchmarks.common import ROOT, analyze_fully, gallery_meme, gallery_memes, milliseconds
 
 ONE_FACE = "first_try.webp"
-ROBERTA_BASE = {
-    "vocab_size": 50265,
-    "max_position_embeddings": 514,
-    "type_vocab_size": 1,
-}  # the rest is as in RoBERTa-base
+# the rest of the configuration is as in RoBERTa-base
+ROBERTA_BASE = {"vocab_size": 50265, "max_position_embeddings": 514, "type_vocab_size": 1}
 Measures = dict[str, Callable[[], float]]  # by name, each returns the milliseconds of one run
 _measures: Measures = {}  # of this process, where it is a timed one
 

@@ -52,22 +52,20 @@ def main() -> None:
     args = parser.parse_args()
     start = time.perf_counter()
     mini, joint = MiniSpace(MiniEncoder(threads=args.threads)), JointSpace(threads=args.threads)
-    sizes: dict[str, dict[str, int]] = {}
-    auroc: dict[str, dict[str, dict[str, float]]] = {}
+    identities = {card.name: card.identity for card in (*mini.cards, *joint.cards)}
+    metrics: dict[str, Any] = {"weights": identities, "rows": {}, "auroc": {}}
     for dataset in DATASETS:
         rows = dataset.load("train", args.data)[0][: args.limit]
         features = {name: embed(rows, space, args.out, name) for name, space in (("pooled", mini), ("joint", joint))}
         labels = np.array([int(row.label or 0) for row in rows])  # type: ignore[arg-type]
         groups = np.unique([row.group for row in rows], return_inverse=True)[1]
-        sizes[dataset.name] = {"rows": len(rows), "positive": int(labels.sum()), "groups": int(groups.max()) + 1}
-        auroc[dataset.name] = compare(features, labels, groups)
-    metrics: dict[str, Any] = {
-        "weights": {card.name: card.identity for card in (*mini.cards, *joint.cards)},
-        "rows": sizes,
-        "auroc": auroc,
-        "seconds": round(time.perf_counter() - start),
-    }
-    report(metrics, args.json)
+        metrics["rows"][dataset.name] = {
+            "rows": len(rows),
+            "positive": int(labels.sum()),
+            "groups": int(groups.max()) + 1,
+        }
+        metrics["auroc"][dataset.name] = compare(features, labels, groups)
+    report({**metrics, "seconds": round(time.perf_counter() - start)}, args.json)
 
 
 def embed(rows: Sequence[Row], space: MiniSpace | JointSpace, cache: Path, name: str) -> np.ndarray:

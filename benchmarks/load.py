@@ -41,6 +41,7 @@ CAPTIONS = (
     "they say it builds character",
     "my cat judges everyone alike",
 )
+Known = dict[tuple[bytes, str], float]  # a probability by picture (b"" without one) and caption
 
 
 class Answer(NamedTuple):
@@ -54,10 +55,9 @@ class Answer(NamedTuple):
 
 
 class Client:
-    """One client, whose answers are appended to `answers`. `known` are the probabilities of memes that were sent alone, by
-    SHA-256 of the picture and caption."""
+    """One client, whose answers are appended to `answers`. `known` are the probabilities of memes that were sent alone."""
 
-    def __init__(self, address: str, number: int, answers: list[Answer], known: dict[tuple[str, str], float]) -> None:
+    def __init__(self, address: str, number: int, answers: list[Answer], known: Known) -> None:
         self.address, self.answers, self.known = address, answers, known
         self.random = random.Random(number)
         self.session = requests.Session()
@@ -96,8 +96,7 @@ class Client:
 
     def is_known(self, picture: bytes, caption: str, probability: float) -> bool:
         """Whether the probability is the meme's first one, which came while nobody else sent anything."""
-        key = (hashlib.sha256(picture).hexdigest(), caption)
-        return abs(self.known.setdefault(key, probability) - probability) < TOLERANCE
+        return abs(self.known.setdefault((picture, caption), probability) - probability) < TOLERANCE
 
     def analyze(self, explain: bool = False, read: bool = False) -> None:
         """A whole analysis, with a caption or of a picture whose words are read by the OCR."""
@@ -169,7 +168,7 @@ def main() -> None:
 
 def measure(seconds: float, clients: int, server: Server) -> dict[str, float]:
     """All figures."""
-    known: dict[tuple[str, str], float] = {}
+    known: Known = {}
     with server as (address, process):
         wait_for(f"{address}/ready")  # the models are loaded
         Client(address, 0, [], known).learn()
@@ -199,7 +198,7 @@ def measure(seconds: float, clients: int, server: Server) -> dict[str, float]:
 
 
 def run_clients(
-    address: str, clients: int, seconds: float, known: dict[tuple[str, str], float], process: psutil.Process
+    address: str, clients: int, seconds: float, known: Known, process: psutil.Process
 ) -> tuple[pd.DataFrame, list[float], float]:
     """All clients at once; their answers, private megabytes second by second, and the seconds that it took."""
     answers, private_mb, start = list[Answer](), list[float](), time.monotonic()

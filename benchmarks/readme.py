@@ -21,7 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.common import RESULTS, ROOT, fill_file, read_json, render
+from benchmarks.common import RESULTS, ROOT, fill, read_json, render
 
 MEME = "assets/gallery/mondays.webp"
 QUALITY = tomllib.loads(Path(__file__).with_name("quality.toml").read_text(encoding="utf-8"))["rows"]
@@ -40,7 +40,8 @@ def main() -> None:
         ("docs/batch.md", "costs", render("costs", measured=throughput)),
         ("docs/deploy.md", "memory", render("memory", measured=memory)),
     ):
-        fill_file(name, section, content, script="benchmarks.readme")
+        document = ROOT / name
+        document.write_text(fill(document.read_text(encoding="utf-8"), section, content), encoding="utf-8")
 
 
 def session() -> str:

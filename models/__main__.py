@@ -92,12 +92,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def list_profiles(_: argparse.Namespace) -> Iterator[str]:
-    """One line a profile, and why `auto` takes the one it takes."""
+    """One line for each profile, and why `auto` takes the one it takes."""
     chosen = registry.select()
     for profile in registry.PROFILES.values():
-        notes = ["default"] if profile == chosen.profile else []
-        notes.append("downloads its weights" if profile.needs_download else "works without a connection")
-        yield f"{profile.name}: {profile.summary} ({', '.join(notes)})"
+        default = "default, " if profile == chosen.profile else ""
+        needs = "downloads its weights" if profile.needs_download else "works without a connection"
+        yield f"{profile.name}: {profile.summary} ({default}{needs})"
     yield f"auto takes {chosen.profile.name}: {chosen.why}"
 
 
@@ -121,7 +121,7 @@ def analyze(args: argparse.Namespace) -> Iterator[str]:
     override = captions.from_override(args.caption) if args.caption is not None else None
     if picture is None and override is not None:
         Meme(None, override)  # raises `EmptyMeme` where the words are blank
-    profile = registry.choose(args.profile)
+    profile = registry.select(args.profile).profile
 
     from models.analyzer import Analyzer  # heavy: a wrong file name is refused before
 
@@ -161,7 +161,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_words(analyzer: Analyzer, picture: Picture | None) -> tuple[Caption, Stage]:
-    """The words on the picture and how long reading took; without an OCR there are none, and stderr says why."""
+    """The words on the picture and how long reading took. Where the OCR cannot run there are none, and stderr says why."""
     status: Status = "ok"
     start = time.perf_counter()
     try:
@@ -176,8 +176,8 @@ def describe(analysis: Analysis) -> Iterator[str]:
     """The analysis for people, a line at a time."""
     verdict, bands = analysis.verdict, analysis.verdict.bands
     yield f"{LABELS[verdict.label]}, probability {verdict.probability:.2f}"
-    look = f"a human look from {bands.review_from:.2f}, " if bands.review_from < bands.hateful_from else ""
-    yield f"  {look}hateful from {bands.hateful_from:.2f}"
+    review = f"a human look from {bands.review_from:.2f}, " if bands.review_from < bands.hateful_from else ""
+    yield f"  {review}hateful from {bands.hateful_from:.2f}"
     yield from wrapped(verdict.meaning)
     if analysis.harm is not None:
         yield f"  harmful, as HarMeme's annotators would judge it: {analysis.harm.probability:.2f}"
@@ -186,7 +186,7 @@ def describe(analysis: Analysis) -> Iterator[str]:
 
 
 def sections(analysis: Analysis) -> dict[str, list[str]]:
-    """What stands under each heading: of emotions those that are present, of words those that change the logit most."""
+    """The lines under each heading: only emotions that are present, and the words that change the logit most."""
     text, faces, evidence = analysis.emotions.text, analysis.emotions.faces, analysis.evidence
     lines = {f"Words ({SOURCES[analysis.caption.source]})": _paragraphs(analysis.caption.text.splitlines())}
     if analysis.explanation.text:
@@ -201,10 +201,10 @@ def sections(analysis: Analysis) -> dict[str, list[str]]:
     lines["Faces"] = [_face(number, face) for number, face in enumerate(faces.faces, 1)] or _absent(faces)
     if analysis.explanation.cautions:
         lines["Keep in mind"] = _paragraphs(analysis.explanation.cautions, "- ")
-    took = ", ".join(f"{stage.name} {stage.ms or 0.0:.0f}" for stage in analysis.stages)
+    times = ", ".join(f"{stage.name} {stage.ms or 0.0:.0f}" for stage in analysis.stages)
     total = sum(stage.ms or 0.0 for stage in analysis.stages)
-    ran = f"{took}; together {total:.0f} ({analysis.profile.name} on {analysis.profile.device})"
-    return lines | {"Times in milliseconds": wrapped(ran)}
+    times += f"; together {total:.0f} ({analysis.profile.name} on {analysis.profile.device})"
+    return lines | {"Times in milliseconds": wrapped(times)}
 
 
 def _paragraphs(texts: Iterable[str], mark: str = "") -> list[str]:
@@ -231,10 +231,8 @@ def wrapped(text: str, mark: str = "") -> list[str]:
 
 def printable(text: str) -> str:
     """On one line, without control and direction characters, which a terminal would obey."""
-    characters = (" " if character.isspace() else character for character in text)
-    return "".join(
-        character for character in characters if character.isprintable() or character == "\N{ZERO WIDTH JOINER}"
-    )
+    spaced = (" " if c.isspace() else c for c in text)
+    return "".join(c for c in spaced if c.isprintable() or c == "\N{ZERO WIDTH JOINER}")
 
 
 if __name__ == "__main__":

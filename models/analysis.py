@@ -172,7 +172,7 @@ class Attention:
     """A view of the model, not the reason for its answer.
 
     regions: 7x7, rows from the top, how much all words together look at each patch; sums to 1.
-    word_regions: one 7x7 grid a word, in the order of `words`; each sums to 1.
+    word_regions: one 7x7 grid per word, in the order of `words`; each sums to 1.
     Without a picture `regions` and `word_regions` are empty, without words `words` and `word_regions`.
     """
 
@@ -258,7 +258,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Lens(TextEmotions):
-    """A further head on the same tokens (humour, sarcasm, ...), with its classes for emotions."""
+    """A target of a multitask model (humour, sarcasm, ...); `scores` holds its classes in place of emotions."""
 
 
 @dataclass(frozen=True)
@@ -295,6 +295,6 @@ class Analysis:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Analysis:
         """The inverse of `to_dict`; raises `ValueError` where the data do not fit the schema."""
-        from pydantic import TypeAdapter  # here, so that the app does not carry it until it is needed
+        from pydantic import TypeAdapter  # the app loads it only when it is needed
 
         return TypeAdapter(cls).validate_python(data)

@@ -66,12 +66,12 @@ class Analyzer:
         threads: int = 0,
         on_progress: OnProgress | None = None,
     ) -> None:
-        """`threads` 0 means one a core; `on_progress` is called during downloads; `reader` names the OCR engine.
+        """`threads` 0 means one per core; `on_progress` is called during downloads; `reader` names the OCR engine.
 
         Raises `BadInput` for an unknown profile, device or reader, `BadWeights` for damaged weights, `PartUnavailable`
         where models cannot be downloaded.
         """
-        self.profile = profile if isinstance(profile, Profile) else registry.choose(profile)
+        self.profile = profile if isinstance(profile, Profile) else registry.select(profile).profile
         self._models = load_bundle(self.profile, device, threads=threads, on_progress=on_progress)
         self._lenses = Lenses(self._models.hate.encoder, threads=threads)
         self._lock = UsageLock()
@@ -113,10 +113,9 @@ class Analyzer:
         if normalize(text).text:  # what the models read of it
             text_tokens = stages.run("words", lambda: encoder.encode_texts([text]))
         scored = stages.run("verdict", lambda: models.hate.score_tokens(image_tokens, text_tokens))
+        has_words = text_tokens is not None
         emotions = Emotions(
-            stages.run(
-                "text emotions", lambda: self._read_emotions(text, text_tokens), partial(TextEmotions, "failed")
-            ),
+            stages.run("text emotions", lambda: self._read_emotions(text, has_words), partial(TextEmotions, "failed")),
             stages.run("faces", lambda: self._read_faces(meme), partial(FaceEmotions, "failed")),
         )
         read_lenses: dict[str, Lens] = {}
@@ -196,10 +195,10 @@ class Analyzer:
         """The two thresholds of the verdict."""
         return self._models.hate.bands
 
-    def _read_emotions(self, text: str, tokens: Tokens | None) -> TextEmotions:
-        return TextEmotions("no_text") if tokens is None else self._classifier().classify([text])[0]
+    def _read_emotions(self, text: str, has_words: bool) -> TextEmotions:
+        return self._classifier().classify([text])[0] if has_words else TextEmotions("no_text")
 
-    def _classifier(self) -> Any:  # of either profile
+    def _classifier(self) -> Any:  # of either profile: mypy joins the two to `object`
         return require(self._models.text_emotions)
 
     def _read_faces(self, meme: Meme) -> FaceEmotions:
@@ -247,7 +246,7 @@ class _Stages:
         self.ended: list[Stage] = []
 
     def run(self, name: str, compute: Callable[[], Result], failed: Callable[..., Result] | None = None) -> Result:
-        """What `compute` gives. Where it fails: `failed(detail=sentence)` of an optional stage, the exception of others."""
+        """The result of `compute`. If it fails: `failed(detail=sentence)` for an optional stage, the exception for others."""
         self._report(Stage(name))
         started = time.perf_counter()
         status: Status = "failed"

@@ -57,7 +57,7 @@ class Lenses:
         self._models: dict[str, MultitaskModel | SubtextError] = {}
 
     def read(self, names: Collection[str], image: Tokens | None, text: Tokens | None) -> dict[str, Lens]:
-        """One answer a lens; a lens that cannot be read says why and leaves the others alone."""
+        """One answer for each lens; a lens that cannot be read says why and leaves the others alone."""
         if (self._encoder.image_width, self._encoder.text_width) != (MiniEncoder.image_width, MiniEncoder.text_width):
             detail = "Other lenses read the tokens of the mini profile: choose it to use them."
             return {spec.name: Lens("failed", detail=detail) for spec in select_lenses(names)}
@@ -98,7 +98,7 @@ def scores(model: MultitaskModel, spec: LensSpec, logits: np.ndarray) -> tuple[E
         target, rule = head.targets[number], head.rules[number]
         probs = head.probabilities(logits[:, :1, column])[number]  # (1, classes)
         predicted, row = int(rule.decide(probs)[0]), probs[0]
-        offsets = np.exp(np.asarray(rule.offsets or np.zeros(len(row))))
+        offsets = np.exp(rule.offsets or np.zeros(len(row)))
         lens_scores = []
         for index, label in enumerate(target.classes):
             if spec.shown and label not in spec.shown:

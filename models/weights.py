@@ -24,7 +24,7 @@ from models.errors import BadWeights, nearest
 if TYPE_CHECKING:
     import onnxruntime
 
-RESTORE = "run `git checkout -- weights/{name}` in a clone, or train it again as the README tells"
+RESTORE = "run `git checkout -- weights/{name}` in a clone, or train it again as docs/training.md tells"
 
 _output_roots: list[Path] = []  # the innermost `writing_to` last
 
@@ -116,7 +116,7 @@ def sha256(path: Path) -> str:
 
 
 def session(of: Card, file: str = "graph.onnx", *, threads: int = 0) -> onnxruntime.InferenceSession:
-    """An onnxruntime session on the CPU; `threads` 0 means one a core, up to four. They sleep between calls."""
+    """An onnxruntime session on the CPU; `threads` 0 means one per core, up to four. They sleep between calls."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

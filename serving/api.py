@@ -22,7 +22,7 @@ from models.analysis import Analysis, Harm, Meme, Verdict
 from serving import intake, perspective, predictors, problems, schemas
 from serving.guard import Guard
 from serving.problems import Overloaded, TooLarge
-from serving.schemas import Health, Models, Predicted, Scores
+from serving.schemas import Health, Models, Predicted, Scores, SystemInfo
 from serving.service import Metrics, Service
 from serving.settings import Settings
 from serving.work import ANALYZE, SCORE, MemeInput, load_analyzer, try_call
@@ -99,10 +99,8 @@ async def predict(
 @v1.get("/models", summary="What runs here", response_model=Models, responses=schemas.problems(401, 429, 503))
 async def models(service: CurrentService) -> JSONResponse:
     """The profile, its weights by SHA-256, and the systems that can be asked."""
-    systems = [
-        {"name": item.name, "summary": item.summary, "reads": item.reads, "labels": list(item.labels)}
-        for item in (await service.predictors()).values()
-    ]
+    known = (await service.predictors()).values()
+    systems = [{name: getattr(item, name) for name in SystemInfo.model_fields} for item in known]
     info = (await run_in_threadpool(service.analyzer)).info
     return JSONResponse({"profile": asdict(info), "systems": systems})
 

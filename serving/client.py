@@ -110,11 +110,11 @@ class Client:
                 f"{self.address} cannot be reached ({type(error).__name__}): check the address and that it runs."
             ) from error
         try:
-            content: dict[str, Any] = answer.json()
-        except ValueError as error:
-            raise ApiError(
-                f"{self.address} did not answer as Subtext does: check the address.", answer.status_code
-            ) from error
+            content = answer.json()
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            raise ApiError(f"{self.address} did not answer as Subtext does: check the address.", answer.status_code)
         if not answer.ok:
             raise ApiError(content.get("detail", answer.reason), answer.status_code, content.get("errors", ()))
         return content

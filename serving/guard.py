@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MEGABYTE = 1024**2
 QUIET = frozenset({"/health", "/ready", "/metrics"})  # called every few seconds by machines: counted, not logged
-OPEN = QUIET | {"/api/openapi.json", "/$discovery/rest"}  # need no key
+OPEN = QUIET | {"/api/openapi.json"}  # need no key
 REQUEST_ID = "x-request-id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C trace context

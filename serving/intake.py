@@ -78,16 +78,13 @@ def media_type(headers: Headers) -> str:
 
 
 async def read(request: Request, model: type[Meme]) -> MemeInput:
-    """The meme of a request, by its media type. Raises `WrongMedia`, `TooLarge` or `Unreadable`."""
-    media = media_type(request.headers)
+    """The meme of a request, which the guard lets pass as JSON or a form. Raises `TooLarge`, `BadPicture` or `Unreadable`."""
     try:
-        if media == JSON:
+        if media_type(request.headers) == JSON:
             return model.model_validate_json(await request.body()).to_input()
-        if media == MULTIPART:
-            return await _read_form(request, model)
+        return await _read_form(request, model)
     except ValidationError as error:
         raise invalid(error.errors()) from None  # the original quotes what was sent
-    raise WrongMedia(f"The body is to be {MULTIPART} with a file named picture, or {JSON} with base64.")
 
 
 async def read_many(request: Request) -> ScoreMany:

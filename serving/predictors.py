@@ -60,16 +60,14 @@ def registry(analyzer: Analyzer) -> Mapping[str, Predictor]:
     """All predictors by name. Multitask models read the tokens of profile `mini`: with another profile they are missing."""
     from models.emotions import expressions, text
 
-    both = "picture, words"
-    own: tuple[tuple[str, str, str, tuple[str, ...], Callable[..., list[Prediction]]], ...] = (
-        ("hate", "Does it attack people for what they are? The app's verdict.", both, VERDICTS, _hate),
-        ("harm", "Would HarMeme's annotators call it harmful?", both, ("harmful", "not_harmful"), _harm),
-        ("text-emotions", "The emotion that the words carry (GoEmotions).", "words", text.LABELS, _text_emotions),
-        ("face-expressions", "The expression of the largest face (FER-2013).", "picture", expressions.LABELS, _faces),
-    )
+    hate = "Does it attack people for what they are? The app's verdict."
+    harm = "Would HarMeme's annotators call it harmful?"
+    words, face = "The emotion that the words carry (GoEmotions).", "The expression of the largest face (FER-2013)."
     predictors = [
-        Predictor(name, summary, reads, labels, partial(predict, analyzer))
-        for name, summary, reads, labels, predict in own
+        Predictor("hate", hate, "picture, words", VERDICTS, partial(_hate, analyzer)),
+        Predictor("harm", harm, "picture, words", ("harmful", "not_harmful"), partial(_harm, analyzer)),
+        Predictor("text-emotions", words, "words", text.LABELS, partial(_text_emotions, analyzer)),
+        Predictor("face-expressions", face, "picture", expressions.LABELS, partial(_faces, analyzer)),
     ]
     if analyzer.info.name == "mini":
         predictors += _multitask(analyzer)

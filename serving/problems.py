@@ -112,7 +112,7 @@ def invalid(errors: Sequence[Mapping[str, Any]]) -> Unreadable:
         {"at": "/".join(map(str, error["loc"])), "problem": error["msg"].removeprefix("Value error, ")}
         for error in errors
     ]
-    first = f"{problems[0]['at']}: {problems[0]['problem']}" if problems else "it does not fit"
+    first = "{at}: {problem}".format_map(problems[0])
     return Unreadable(f"The request does not fit what is documented in /api/openapi.json ({first}).", problems)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Self
 
+import limits
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -46,6 +47,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, keys: Any) -> Any:
         return [key.strip() for key in keys.split(",") if key.strip()] if isinstance(keys, str) else keys
+
+    @field_validator("rate")
+    @classmethod
+    def _check_rate(cls, rate: str) -> str:
+        if rate:
+            limits.parse(rate)  # raises `ValueError`
+        return rate
 
     @model_validator(mode="after")
     def _check_limits(self) -> Self:

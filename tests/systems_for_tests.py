@@ -54,7 +54,7 @@ def _write_alone(name: str, folder: Path) -> None:
 
 
 def write(name: str, cache: Path) -> list[Head]:
-    """`weights/<name>/` of that recipe with small random networks, its figures and its predictions; returns its heads."""
+    """`weights/<name>/` of that configuration with small random networks, its figures and its predictions; returns its heads."""
     settings = config.load(name)
     fusion = FusionConfig(settings.fusion.name, {**settings.fusion.options, "width": 16})
     settings = replace(settings, fusion=fusion, linear_branch=None)

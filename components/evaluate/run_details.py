@@ -44,7 +44,7 @@ def missing(model: TrainedModel, task: str, predictions: PredictionSet | None) -
         lacking.append(f"learning curves ({fit} writes them)")
     if not model.ablations(task):
         command = f"`python -m training compare {model.name} --ablations --data DATA` writes them"
-        lacking.append(f"ablations ({command if _has_ablations(model.name) else 'its recipe names none'})")
+        lacking.append(f"ablations ({command if _has_ablations(model.name) else 'its configuration names none'})")
     if not published.of(task):
         lacking.append("a published system's figure (none is known here for this task)")
     if predictions is not None and not (file := rows_file(predictions, model.data(task))).is_file():

@@ -159,12 +159,12 @@ class MultitaskModel:
 
 def names() -> tuple[str, ...]:
     """The multitask models in `weights/`, whether or not they are complete."""
-    folders = sorted(file.parent for file in weights.root().glob("*/config.json"))
-    return tuple(folder.name for folder in folders if _is_multitask(folder))
+    return tuple(file.parent.name for file in sorted(weights.root().glob("*/config.json")) if _is_multitask(file))
 
 
 def titled(title: str, measured_with: Mapping[str, str]) -> str:
-    """`Memotion: RoBERTa (here: mini)`: where another encoder stood in for the one that the recipe names, the title says so.
+    """`Memotion: RoBERTa (here: mini)`: where another encoder stood in for the one that the
+    configuration names, the title says so.
 
     measured_with: a side to the encoder's spec, or to a phrase that begins with the spec of what stood in.
     """
@@ -183,8 +183,8 @@ def _fit(tokens: Tokens | None, rows: int, width: int, longest: int = 0) -> tupl
     return values, mask
 
 
-def _is_multitask(folder: Path) -> bool:
+def _is_multitask(config: Path) -> bool:
     try:
-        return bool(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("kind") == KIND)
+        return bool(json.loads(config.read_text(encoding="utf-8")).get("kind") == KIND)
     except (OSError, ValueError):
         return False

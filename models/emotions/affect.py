@@ -1,7 +1,7 @@
 """Valence (pleasant or not) and arousal (stirring or not) of a photograph, from 1 to 7, and the emotion they stand for.
 
 EfficientNet-Lite0 (`weights/picture_emotions`) reads the picture in two sizes, each also mirrored; the outputs of five
-stages and the ImageNet classes are compared with the photographs of OASIS (Kurdi et al. 2017) by one kernel a group:
+stages and the ImageNet classes are compared with the photographs of OASIS (Kurdi et al. 2017) by one kernel per group:
 ridge regression over the mean of Gaussian kernels (Saunders et al. 1998; Lanckriet et al. 2004).
 """
 
@@ -35,7 +35,7 @@ class Affect:
     emotion: str
 
 
-def name_of(valence: float, arousal: float, arousal_middle: float = MIDDLE) -> str:
+def emotion_at(valence: float, arousal: float, arousal_middle: float = MIDDLE) -> str:
     """The emotion on Russell's circle at a valence and arousal; "neutral" near the middle."""
     x, y = valence - MIDDLE, arousal - arousal_middle
     if math.hypot(x, y) < NEUTRAL:
@@ -49,13 +49,13 @@ def views(image: Image.Image, side: int) -> np.ndarray:
     return np.ascontiguousarray(np.stack([plain, plain[:, :, ::-1]]))
 
 
-class Looker:
+class FeatureExtractor:
     """The network's features of a picture, group by group. Thread-safe."""
 
     def __init__(self, card: Card, *, threads: int = 0) -> None:
         self._session = weights.session(card, threads=threads)
 
-    def look(self, image: Image.Image) -> dict[str, np.ndarray]:
+    def extract(self, image: Image.Image) -> dict[str, np.ndarray]:
         """A float32 vector for each of `GROUPS`, the mean of picture and mirror image."""
         features: dict[str, np.ndarray] = {}
         for side in SIDES:
@@ -76,7 +76,7 @@ class AffectReader:
     def __init__(self, *, threads: int = 0) -> None:
         """Raises `BadWeights` where the folder is missing or damaged."""
         self.card = weights.card("picture_emotions")
-        self._looker = Looker(self.card, threads=threads)
+        self._extractor = FeatureExtractor(self.card, threads=threads)
         self._groups = {
             group: [self._array(f"{group}.{part}") for part in ("mean", "axes", "known")] for group in GROUPS
         }
@@ -87,10 +87,10 @@ class AffectReader:
         return np.asarray(weights.tensor(self.card, name), np.float32)
 
     def read(self, images: Sequence[Image.Image]) -> list[Affect]:
-        """One answer a picture."""
+        """One answer per picture."""
         affects = []
         for image in images:
-            features = self._looker.look(image)
+            features = self._extractor.extract(image)
             rows = [((features[group] - mean) @ axes)[None] for group, (mean, axes, _) in self._groups.items()]
             known = [vectors for _, _, vectors in self._groups.values()]
             ratings = []
@@ -99,7 +99,7 @@ class AffectReader:
                 similarities = kernel(rows, known, setting["scales"], setting["gamma"])[0]
                 ratings.append(float(np.clip(setting["offset"] + similarities @ row_weights, 1, 7)))
             valence, arousal = ratings
-            affects.append(Affect(valence, arousal, name_of(valence, arousal, self._middle)))
+            affects.append(Affect(valence, arousal, emotion_at(valence, arousal, self._middle)))
         return affects
 
 

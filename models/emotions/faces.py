@@ -169,4 +169,4 @@ class FaceReader:
         if not boxes:
             return FaceEmotions("no_face")
         expressions = self._expressions.predict([crop_face(image, box) for box, _ in boxes])
-        return FaceEmotions("ok", tuple(Face(*boxed, faces) for boxed, faces in zip(boxes, expressions, strict=True)))
+        return FaceEmotions("ok", tuple(Face(*box, read) for box, read in zip(boxes, expressions, strict=True)))

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from models.io.downloads import OnProgress
-    from models.io.hub import Repo
 
 IMAGE_BATCH_SIZE, TEXT_BATCH_SIZE = 8, 32
 PINNED = {  # the commit of `main` when this was written; other repositories are taken at their newest commit
@@ -52,7 +51,7 @@ class ClipSource:
     pretrained: str = "openai"
     revision: str = ""
 
-    def repo(self) -> Repo | None:
+    def repo(self) -> hub.Repo | None:
         """Where it is downloaded from; None for a local folder. `BadInput` with near names for an unknown model."""
         if self.model.startswith("local-dir:"):
             return None

@@ -87,7 +87,7 @@ def two_player(logit: Callable[[bool, bool], float]) -> Shapley:
 def word_effects(
     text: str, words: Sequence[Span], score: Callable[[list[str]], np.ndarray], *, base: float, most: int = MAX_CHUNKS
 ) -> tuple[WordEffect, ...]:
-    """base - logit(caption without the word), a word each, in reading order.
+    """base - logit(caption without the word) for each word, in reading order.
 
     `words` are character spans of `text`; `score` gives the logits (n,) of n captions beside the same picture, and must
     take an empty one, which is what remains of a single word; `base` is the logit of the whole caption. Beyond
@@ -134,9 +134,9 @@ def region_effects(
     else:
         whole, *rest = _logits(score, [small, *pictures])
         effects = whole - np.array(rest)
-    wide, high = image.width / small.width, image.height / small.height
+    x, y = image.width / small.width, image.height / small.height  # pixels of `image` per pixel of `small`
     return tuple(
-        RegionEffect(box=(left * wide, top * high, right * wide, bottom * high), effect=float(effect))
+        RegionEffect(box=(left * x, top * y, right * x, bottom * y), effect=float(effect))
         for (left, top, right, bottom), effect in zip(cells, effects, strict=True)
     )
 

@@ -6,10 +6,10 @@ comes from `Analysis.evidence`, where each effect was measured by taking somethi
 reasons: it is a view of the model. Every number is a fact (`models/explain/facts.py` tells their names).
 """
 
-import math
 from collections.abc import Iterator, Sequence
 
 from models.analysis import Analysis, Box, Explanation, Face, ImageInfo, RegionEffect, WordEffect
+from models.classifiers.heads import sigmoid
 from models.explain.cautions import NEAR, cautions, closing, distance_shown, nearest_band
 from models.explain.facts import SENTENCES, Ledger, joined, shortened
 
@@ -134,7 +134,7 @@ def _strongest(effects: Sequence[WordEffect | RegionEffect], names: Sequence[str
 def _change(analysis: Analysis, ledger: Ledger, name: str, effect: float) -> str:
     """What the probability becomes without something; where rounding hides that, the effect on the logit."""
     before = ledger.plain("verdict.probability", analysis.verdict.probability)
-    without = (1 + math.tanh((analysis.verdict.logit - effect) / 2)) / 2  # sigmoid(logit - effect)
+    without = float(sigmoid(analysis.verdict.logit - effect))
     if f"{without:z.2f}" == before:
         moved = ledger.signed(f"{name}.effect", effect)
         return f"the probability still rounds to {before} (its effect on the logit is {moved})"

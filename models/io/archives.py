@@ -38,10 +38,6 @@ class Limits:
     file: int = 500 * MEGABYTE
     ratio: float = 200.0
 
-    def __post_init__(self) -> None:
-        if min(self.members, self.member, self.total, self.file) < 1 or self.ratio <= 1:
-            raise ValueError(f"{self} leaves nothing that could be read")
-
 
 class Archive:
     """The members of a ZIP whose names end in one of `kinds`, without hidden files; `skipped` names the other members.

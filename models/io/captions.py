@@ -130,9 +130,7 @@ def _is_invisible(character: str) -> bool:
 
 
 def _is_emoji(character: str) -> bool:
-    if not character:
-        return False
-    point = ord(character)
+    point = ord(character or "\0")
     # pictographs with skin tones; the older symbols that emoji took over; the keycaps' base is not joined by ZWJ
     return 0x1F000 <= point <= 0x1FAFF or 0x2190 <= point <= 0x2BFF or point in (0x00A9, 0x00AE, 0x203C, 0x2049)
 

@@ -86,8 +86,10 @@ def local_folder(repo: Repo) -> Path | None:
         return None
     names = (repo.id, repo.id.replace("/", "--"), repo.id.split("/")[-1])
     folder = next((path for name in names if (path := Path(models) / name).is_dir()), None)
-    for group in repo.files if folder else ():
-        if not any((folder / file).is_file() for file in group):  # type: ignore[operator]
+    if folder is None:
+        return None
+    for group in repo.files:
+        if not any((folder / file).is_file() for file in group):
             raise BadInput(f"{folder} lacks {group[0]}: copy the whole of {repo.id} there, or unset SUBTEXT_MODELS.")
     return folder
 
@@ -213,7 +215,7 @@ def fetch_dataset(name: str, revision: str = "", on_progress: OnProgress | None 
     """
     from huggingface_hub import HfApi
 
-    if offline() or not reachable():
+    if not reachable():
         raise Unreachable(
             f"The hub cannot be reached for {name}: check the connection, or name a folder that has its files."
         )

@@ -103,7 +103,7 @@ def preprocess(image: Image.Image, side: int) -> np.ndarray:
     return np.ascontiguousarray(((pixels - IMAGENET_MEAN) / IMAGENET_STD).transpose(2, 0, 1))
 
 
-def check_size(width: int, height: int, most: int = MAX_PIXELS) -> None:
+def check_size(width: int, height: int, *, most: int) -> None:
     """Raises `BadPicture` for a picture (sizes from its header) that is empty, too large or absurdly long."""
     if width < 1 or height < 1:
         raise BadPicture(f"The picture is empty ({width} by {height} pixels): choose another one.")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +24,7 @@ from models.ocr.word_segmentation import unglue
 from models.runtime.memory import give_back_memory
 
 DETECTOR, RECOGNIZER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
+THREADS = 2  # of each network
 MIN_HEIGHT = 7  # pixels of the picture as given; lower letters are not legible
 MAX_LINES = 80  # the largest ones: a page of newsprint is no meme and would take seconds
 
@@ -32,7 +32,7 @@ MAX_LINES = 80  # the largest ones: a page of newsprint is no meme and would tak
 class OnnxNetworks:
     """Both networks on the CPU; raises `PartUnavailable` where a package or a model file is missing."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -41,7 +41,7 @@ class OnnxNetworks:
                 "run pip install onnxruntime, or type the words yourself."
             ) from error
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = THREADS
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # 40% less CPU; others need the cores
         options.log_severity_level = 4
         options.enable_cpu_mem_arena = False  # an arena keeps the memory of the largest picture ever read
@@ -69,23 +69,17 @@ class OnnxNetworks:
         return np.asarray(self._recognizer.run(None, {"x": pixels})[0])[0]
 
 
-@dataclass
 class RapidReader:
-    """Reads words with PP-OCRv6 small. Safe to share: one picture at a time, the networks loaded at the first."""
+    """Reads words with PP-OCRv6 small. Thread-safe: one picture at a time; the networks are loaded for the first one."""
 
-    threads: int = 2
-    networks: OnnxNetworks | None = None
-
-    def __post_init__(self) -> None:
-        if self.threads < 1:
-            raise ValueError(f"threads={self.threads} must be at least 1")
-        self._lock = threading.Lock()
+    def __init__(self, networks: OnnxNetworks | None = None) -> None:
+        self.networks, self._lock = networks, threading.Lock()
 
     def read(self, image: Image.Image) -> list[Line]:
         """Lines in reading order; raises `PartUnavailable` where onnxruntime or the models are missing."""
         with self._lock:
             if self.networks is None:
-                self.networks = OnnxNetworks(self.threads)
+                self.networks = OnnxNetworks()
             try:
                 return self._read(self.networks, image.convert("RGB"))
             finally:

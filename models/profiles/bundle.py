@@ -51,7 +51,7 @@ class ModelBundle:
 def load_bundle(
     profile: registry.Profile, device: str = "auto", *, threads: int = 0, on_progress: OnProgress | None = None
 ) -> ModelBundle:
-    """Loads the models of a profile; torch is imported for `clip` alone. `threads` 0 means one a core.
+    """Loads the models of a profile; torch is imported for `clip` alone. `threads` 0 means one per core.
 
     Raises `BadInput` for a device that the profile cannot use, `PartUnavailable` where there is no head or the hub cannot
     be reached, `BadWeights` where weights are damaged or do not fit.
@@ -93,7 +93,7 @@ def _clip(device_name: str, threads: int, on_progress: OnProgress | None) -> Mod
             "`python -m models import-checkpoint FILE`, or use the mini profile."
         )
     target = device.choose(device_name)
-    verdict = (_trained if head == registry.HEAD else _legacy_checkpoint)(target, threads, on_progress)
+    verdict = _trained(target, threads, on_progress) if head == registry.HEAD else _legacy_checkpoint(target)
 
     from models.emotions.pretrained import RobertaEmotions, VitExpressions
 
@@ -145,7 +145,7 @@ def _trained(target: Device, threads: int, on_progress: OnProgress | None) -> Ve
     )
 
 
-def _legacy_checkpoint(target: Device, _: int, __: OnProgress | None) -> VerdictModel:
+def _legacy_checkpoint(target: Device) -> VerdictModel:
     from models.legacy_checkpoint.model import LegacyModel
 
     if not up_to_date():

@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from models import weights
 from models.emotions.pretrained import ROBERTA, VIT
@@ -36,20 +35,6 @@ class Choice:
     why: str
 
 
-def choose(name: str = "auto") -> Profile:
-    """The profile of that name; `BadInput` with the nearest name if there is none."""
-    return select(name).profile
-
-
-def select(name: str = "auto") -> Choice:
-    """As `choose`, with the reason. `auto` takes `clip` where it has a head and its models are available, else `mini`."""
-    if name == "auto":
-        return _automatic()
-    if name not in PROFILES:
-        raise BadInput(f"There is no profile {name!r}.{suggest(name, ['auto', *PROFILES])}")
-    return Choice(PROFILES[name], "You chose it.")
-
-
 def head() -> str | None:
     """The folder that gives the `clip` profile's verdict: the trained head, the earlier system's checkpoint or None."""
     for name in (HEAD, LEGACY_CHECKPOINT):
@@ -58,7 +43,15 @@ def head() -> str | None:
     return LEGACY_CHECKPOINT if checkpoint_path().is_file() else None
 
 
-def _automatic() -> Choice:
+def select(name: str = "auto") -> Choice:
+    """The profile of that name; `BadInput` with the nearest name if there is none.
+
+    `auto` takes `clip` where it has a head and its models are available, else `mini`.
+    """
+    if name in PROFILES:
+        return Choice(PROFILES[name], "You chose it.")
+    if name != "auto":
+        raise BadInput(f"There is no profile {name!r}.{suggest(name, ['auto', *PROFILES])}")
     mini, clip = PROFILES["mini"], PROFILES["clip"]
     verdict_model = head()
     if verdict_model is None:
@@ -82,11 +75,9 @@ def missing() -> list[str]:
     repos = [ROBERTA, VIT]
     if head() == HEAD:
         try:
-            config: dict[str, Any] = json.loads((weights.root() / HEAD / "config.json").read_text(encoding="utf-8"))
-            repo = config["encoder"].get("repo")
-            if repo:
-                files = tuple(tuple(group) for group in repo["files"])
-                repos.insert(0, hub.Repo(repo["id"], repo["revision"], files))
+            config = json.loads((weights.root() / HEAD / "config.json").read_text(encoding="utf-8"))
+            if repo := config["encoder"].get("repo"):
+                repos.insert(0, hub.Repo(repo["id"], repo["revision"], tuple(map(tuple, repo["files"]))))
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise BadWeights(
                 f"weights/{HEAD}/config.json is damaged: train it again with `python -m training fit "

@@ -3,19 +3,26 @@
 Of the picture: what people would hardly mind, as one function of the picture, the strength and a seed, so that a curve can
 be drawn again. Of the words: ways in which people write around a filter; the strength is the share of places changed, and
 the places of a weaker change are among those of a stronger one. What is changed stays readable to a person.
+
+A sweep judges a meme at rising strengths of a change and finds the smallest change that flips the verdict.
 """
+
+from __future__ import annotations
 
 import io
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from models.analysis import Caption, Meme
+from models.analysis import Caption, Meme, Verdict
 from models.errors import BadInput
+
+if TYPE_CHECKING:
+    from models.analyzer import Analyzer
 
 SEED = 7
 MAX_NOISE = 100.0  # standard deviation in steps of 255
@@ -23,12 +30,14 @@ MAX_BLUR = 0.03  # sigma as a share of the longer side
 MAX_CROP = 0.6  # of each side
 MAX_PIXELS = 0.02  # share of the picture's pixels
 BEST_QUALITY, WORST_QUALITY = 95, 3
+STEPS = 11  # strengths of a sweep
+HALVINGS = 4  # of the distance between two strengths, to refine a flip
 
 # Neighbours on a QWERTY keyboard, within a row.
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _NEAR = {letter: row[max(0, at - 1) : at] + row[at + 1 : at + 2] for row in _ROWS for at, letter in enumerate(row)}
 _LEET = dict(zip("aeiostbg", "43105789", strict=True))
-# Cyrillic and Greek letters that look like Latin ones.
+# Cyrillic letters that look like Latin ones.
 _ALIKE = dict(zip("aceopxyiABEHKMOPTX", "асеорхуіАВЕНКМОРТХ", strict=True))
 _UNSEEN = ("\u200b", "\u200c", "\u2060", "\ufeff")
 _EMOJI = ("😂", "🙂", "🔥", "✨", "👍", "❤️", "🎉", "🤔")
@@ -38,7 +47,7 @@ _EMOJI = ("😂", "🙂", "🔥", "✨", "👍", "❤️", "🎉", "🤔")
 class Change:
     """A way to change one side of a meme.
 
-    `amount` tells a strength in its own unit; of words it is what is counted. `make(picture or text, strength, seed)`
+    `amount` tells a strength in the change's own unit; for words it names what is counted. `make(picture or text, strength, seed)`
     gives the changed picture or text.
     """
 
@@ -48,8 +57,8 @@ class Change:
     amount: Callable[[float], str] | str
     make: Callable[[Any, float, int], Any]
 
-    def said(self, meme: Meme, strength: float) -> str:
-        """What that strength does to this very meme: "1 of 12 letters", since one letter may be much or little."""
+    def describe(self, meme: Meme, strength: float) -> str:
+        """What this strength does to this meme, such as "1 of 12 letters"."""
         if not isinstance(self.amount, str):
             return self.amount(strength)
         count, places = self.make.touched(meme.caption.text, strength)  # type: ignore[attr-defined]
@@ -111,9 +120,9 @@ def noise(image: Image.Image, strength: float, seed: int) -> Image.Image:
 
 def crop(image: Image.Image, strength: float, seed: int) -> Image.Image:
     """The middle of the picture, up to 60% of each side cut away, at the old size."""
-    share = strength * MAX_CROP / 2
-    wide, high = image.size
-    box = (share * wide, share * high, wide - share * wide, high - share * high)
+    margin = strength * MAX_CROP / 2  # fraction of a side
+    width, height = image.size
+    box = (margin * width, margin * height, width - margin * width, height - margin * height)
     return image.resize(image.size, Image.Resampling.BICUBIC, box=box)
 
 
@@ -154,7 +163,7 @@ class TextChange:
 def _slip(letters: list[str], at: int, rng: random.Random) -> None:
     """Swaps a letter with the next, leaves it out, doubles it or hits the key beside it."""
     letter, kind = letters[at], rng.randrange(4)
-    if kind == 0 and at + 1 < len(letters) and letters[at + 1].isalpha() and len(letters[at + 1]) == 1:
+    if kind == 0 and at + 1 < len(letters) and letters[at + 1].isalpha():
         letters[at], letters[at + 1] = letters[at + 1], letter
     elif kind == 1:
         letters[at] = ""
@@ -201,3 +210,56 @@ CHANGES: dict[str, Change] = {
 def fitting(meme: Meme) -> list[Change]:
     """The changes that this meme has a side for, in the order of `CHANGES`."""
     return [change for change in CHANGES.values() if change.fits(meme)]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One strength of a sweep: what the meme had become and how it was judged."""
+
+    strength: float
+    meme: Meme
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Flip:
+    """The smallest change found that gives another verdict than the untouched meme's."""
+
+    point: Point
+    before: Verdict
+    queries: int
+
+
+def sweep(analyzer: Analyzer, meme: Meme, change: Change, *, steps: int = STEPS) -> Iterator[Point]:
+    """The verdicts at `steps` strengths from 0 to 1, one after the other, so that a caller can show progress or stop."""
+    if steps < 2:
+        raise BadInput(f"A curve needs at least 2 strengths, not {steps}.")
+    for step in range(steps):
+        yield _point(analyzer, meme, change, step / (steps - 1))
+
+
+def smallest_flip(analyzer: Analyzer, meme: Meme, change: Change, points: Sequence[Point]) -> Flip | None:
+    """The weakest change with another label, refined by halving between two strengths of the curve; None if none has.
+
+    The curve need not be monotone: between the first flipped strength and the one before it another flip may hide.
+    """
+    ordered = sorted(points, key=lambda point: point.strength)
+    if not ordered:
+        return None
+    before = ordered[0].verdict
+    at = next((number for number, point in enumerate(ordered) if point.verdict.label != before.label), None)
+    if at is None:
+        return None
+    low, flipped = ordered[at - 1].strength, ordered[at]
+    for _ in range(HALVINGS):
+        point = _point(analyzer, meme, change, (low + flipped.strength) / 2)
+        if point.verdict.label == before.label:
+            low = point.strength
+        else:
+            flipped = point
+    return Flip(flipped, before, len(ordered) + HALVINGS)
+
+
+def _point(analyzer: Analyzer, meme: Meme, change: Change, strength: float) -> Point:
+    changed = change.apply(meme, strength)
+    return Point(strength, changed, analyzer.score([changed])[0])

@@ -78,10 +78,10 @@ def attack(
     best: tuple[float, np.ndarray | None] = (before, None)
     scored, stopped = 1, False
 
-    def result(stopped: bool) -> Attack:
+    def best_attack(stopped: bool) -> Attack:
         after, candidate = best
-        changed = base if candidate is None else paint(base, candidate)
-        return Attack(changed, before, after, after < 0, scored, stopped)
+        attacked = base if candidate is None else paint(base, candidate)
+        return Attack(attacked, before, after, after < 0, scored, stopped)
 
     def losses(population: np.ndarray) -> np.ndarray:
         nonlocal best, scored, stopped
@@ -90,7 +90,7 @@ def attack(
         scored += len(columns)
         if scores.min() < best[0]:
             best = (float(scores.min()), columns[int(scores.argmin())].copy())
-        stopped = on_round is not None and bool(on_round(result(stopped=True)))
+        stopped = on_round is not None and bool(on_round(best_attack(stopped=True)))
         if stopped or best[0] < 0 or scored + len(columns) > queries + 1:
             raise _Done
         return scores
@@ -107,4 +107,4 @@ def attack(
             )  # fmt: skip
     except _Done:
         pass
-    return result(stopped)
+    return best_attack(stopped)

@@ -171,14 +171,14 @@ def build(
                     read_words = None
             entries.append(Entry(_last(name), _thumbnail(image), tuple(text[:MAX_CAPTION] for text in texts)))
             views.append(squash(image, space.side))
-        if len(views) >= IMAGE_BATCH_SIZE or (done == count and views):
+        if len(views) >= IMAGE_BATCH_SIZE:
             library.add(entries, views, space)
             entries, views = [], []
         if on_done is not None:
             on_done(done, count)
-    if views:  # the last members of a ZIP were damaged
+    if views:
         library.add(entries, views, space)
-    if not len(library):
+    if not library.entries:
         first = f" The first: {library.problems[0]}" if library.problems else ""
         raise BadInput(f"None of the {count:,} pictures could be opened.{first}")
     return library

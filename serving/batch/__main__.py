@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
     for name in ("workers", "shard", "cpus"):
         if getattr(args, name) <= 0:
             raise BadInput(f"--{name} {getattr(args, name)} must be more than 0.")
-    registry.choose(args.profile)
+    registry.select(args.profile)
     shards = plan(args.input, size=args.shard)
     memes = sum(map(len, shards))
     predictors = tuple(name.strip() for name in args.systems.split(",") if name.strip())

@@ -16,16 +16,14 @@ import fsspec
 
 from models.errors import BadInput
 from models.io.archives import is_picture
+from models.io.column_names import IMAGE_COLUMNS, TEXT_COLUMNS
 from models.io.images import MAX_BYTES
 from serving.work import MemeInput
 
 SHARD_SIZE = 512  # memes; at 20 a second this is half a minute, the most that a killed worker loses
 MAX_CSV_BYTES = 1024**3  # bytes of a CSV; Parquet is read in pieces and may have any size
-COLUMNS = {  # what a column holds, by its name
-    "name": ("id", "name"),
-    "image": ("image", "picture", "file", "filename", "file_name", "image_name", "path", "img"),
-    "caption": ("caption", "text"),
-}
+# The names of the columns that hold each part of a meme; of several in one table, the first is used.
+COLUMNS = {"name": ("id", "name"), "image": IMAGE_COLUMNS, "caption": TEXT_COLUMNS}
 
 
 @dataclass(frozen=True)
@@ -235,8 +233,8 @@ def find_columns(names: Iterable[str]) -> dict[str, str]:
     columns = {by_lower[candidates[0]]: role for role, candidates in matches if candidates}
     if not {"image", "caption"} & set(columns.values()):
         raise BadInput(
-            f"The table has no column for the picture ({', '.join(COLUMNS['image'][:3])}, ...) and none for the words "
-            f"({' or '.join(COLUMNS['caption'])}): name one of its columns so."
+            f"The table has no column for the picture ({', '.join(IMAGE_COLUMNS[:3])}, ...) and none for the words "
+            f"({' or '.join(TEXT_COLUMNS)}): name one of its columns so."
         )
     return columns
 

@@ -17,11 +17,11 @@ SCRIPTS = sorted(path.stem for path in (common.ROOT / "benchmarks").glob("*.py")
 def test_only_what_lies_between_the_marks_changes() -> None:
     begin, end = "<!-- figures: python -m benchmarks.readme -->", "<!-- end of figures -->"
     text = f"above\n{begin}\nold\n{end}\nbelow\n"
-    filled = common.fill(text, "figures", "new", script="benchmarks.readme")
+    filled = common.fill(text, "figures", "new")
     assert filled == f"above\n{begin}\n\nnew\n\n{end}\nbelow\n"
-    assert common.fill(filled, "figures", "new", script="benchmarks.readme") == filled
+    assert common.fill(filled, "figures", "new") == filled
     with pytest.raises(SystemExit, match="lacks the lines"):
-        common.fill(text, "session", "new", script="benchmarks.readme")
+        common.fill(text, "session", "new")
 
 
 @pytest.mark.parametrize("metrics", [{"analyze_ms": 42.3, "rounds": 30}, {"words": {"rows": 7, "macro_f1": 0.5}}])

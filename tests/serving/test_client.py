@@ -73,5 +73,7 @@ def test_it_gives_up_with_the_servers_sentence(listening: Callable[..., str]) ->
     with pytest.raises(ApiError, match="Busy") as refused:
         Client(address, tries=2).models()
     assert refused.value.status == 503
+    with pytest.raises(ApiError, match="did not answer as Subtext does"):
+        Client(f"{address}/x").models()
     with pytest.raises(ApiError, match="cannot be reached"):
         Client("http://127.0.0.1:9", tries=1).models()

@@ -20,6 +20,7 @@ def test_settings_come_from_the_environment_and_nonsense_is_refused(monkeypatch:
         ("MEMES", "1000"),
         ("BODY_MB", "999"),
         ("DEADLINE_S", "nan"),
+        ("RATE", "often"),
     ):
         with monkeypatch.context() as patch, pytest.raises(ValueError, match=rf"^SUBTEXT_API_{name}='?{value}"):
             patch.setenv(f"SUBTEXT_API_{name}", value)

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models.tokenizers.words import UNKNOWN, WordList, split
+from models.tokenizers.words import UNKNOWN, WordList, split_words
 from training.backbones.base import Backbone, BackboneSpec, IdStore, Modality
 
 DEFAULTS = {"words": 6000, "size": 96, "hidden": 96, "dropout": 0.3}
@@ -33,12 +33,12 @@ class BiLSTM(Backbone):
 
     def learn_words(self, texts: Sequence[str | None]) -> None:
         """Takes the commonest words that these texts have at least twice."""
-        counts = Counter(word for text in texts if text for word in split(text))
+        counts = Counter(word for text in texts if text for word in split_words(text))
         self.words = [word for word, count in counts.most_common(self.max_words) if count > 1]
 
     def store(self, items: Sequence[str]) -> IdStore:
         """Word ids by the learned vocabulary."""
-        word_list = WordList(tuple(self.words or ()), max_length=self.spec.max_length)
+        word_list = WordList(self.words or (), self.spec.max_length)
         return IdStore([word_list.ids(text) for text in items])
 
 

@@ -15,13 +15,13 @@ import pandas as pd
 
 from models.errors import BadInput
 from models.io import hub
+from models.io.column_names import IMAGE_COLUMNS, TEXT_COLUMNS
 from training.datasets.base import Dataset, Row, picture_bytes
 
 SPLITS = {"train": "train", "dev": "validation", "val": "validation", "valid": "validation", "validation": "validation",
           "test": "test"}  # fmt: skip
 SUFFIXES = (".parquet", ".jsonl", ".csv")
-IMAGE = ("image", "img", "file_name", "image_path", "path")
-TEXT, LABEL = ("text", "caption"), ("label", "labels", "hateful")
+LABEL_COLUMNS = ("label", "labels", "hateful")
 VALIDATION_FRACTION = 0.15  # of the groups, where the data set has no validation split
 YES, NO = {"1", "true", "hateful", "hate", "yes"}, {"0", "false", "not_hateful", "not hateful", "non-hateful", "no"}
 
@@ -87,9 +87,11 @@ def _rows(path: Path, folder: Path) -> list[Row]:
         frame = pd.read_json(path, lines=True, dtype=False)
     else:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    image, text, label = (next((name for name in names if name in frame), None) for names in (IMAGE, TEXT, LABEL))
+    # of a caption beside a text, the text is what the picture says
+    choices = (IMAGE_COLUMNS, reversed(TEXT_COLUMNS), LABEL_COLUMNS)
+    image, text, label = (next((name for name in names if name in frame), None) for names in choices)
     if image is None and text is None:
-        raise BadInput(f"{path} has neither a column for pictures ({', '.join(IMAGE)}) nor one for words.")
+        raise BadInput(f"{path} has neither a column for pictures ({', '.join(IMAGE_COLUMNS)}) nor one for words.")
     rows = []
     for number, entry in enumerate(frame.to_dict("records")):
         words = str(entry[text]) if text and entry[text] is not None else ""

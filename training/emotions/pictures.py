@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from models import weights
-from models.emotions.affect import GROUPS, MEANS, SIDES, Looker, kernel
+from models.emotions.affect import GROUPS, MEANS, SIDES, FeatureExtractor, kernel
 from models.io.images import open_picture
 from training.backbones.pretrained import efficientnet
 from training.config import load_config, overrides_of
@@ -114,8 +114,8 @@ def fit(args: argparse.Namespace) -> None:
     card = {"kind": kind, "recipe": asdict(config)}
     write = partial(weights_folder.write, "picture_emotions", graph=graph, bits=8)
     write(config=card, metrics={}, readme="")  # the network first: the features come through the graph that ships
-    looker = Looker(weights.card("picture_emotions"))
-    train, validation = (features(rows[split], looker, Path(args.out), split) for split in rows)
+    extractor = FeatureExtractor(weights.card("picture_emotions"))
+    train, validation = (features(rows[split], extractor, Path(args.out), split) for split in rows)
     ratings = {
         split: {name: np.array([float(row.details[f"{name}_mean"]) for row in rows[split]]) for name in TARGETS}
         for split in rows
@@ -143,12 +143,12 @@ def fit(args: argparse.Namespace) -> None:
     )
 
 
-def features(rows: Sequence[Row], looker: Looker, folder: Path, split: str) -> Groups:
+def features(rows: Sequence[Row], extractor: FeatureExtractor, folder: Path, split: str) -> Groups:
     """The network's outputs for each photograph, cached in `folder`."""
     images = [row.image or b"" for row in rows]
 
     def compute() -> dict[str, np.ndarray]:
-        outputs = [looker.look(open_picture(image).image) for image in tqdm(images, disable=None)]
+        outputs = [extractor.extract(open_picture(image).image) for image in tqdm(images, disable=None)]
         return {group: np.stack([output[group] for output in outputs]) for group in GROUPS}
 
     key: list[str | bytes] = [weights.card("picture_emotions").identity, *images]

@@ -122,7 +122,7 @@ def _encoder(modality: Modality, config: EncoderConfig, cache: Path) -> tuple[Ba
         print(error)
         encoder = backbones.build(modality, config.fallback, cache)
         how = "in its place" if encoder.pretrained else "from scratch"
-        measured_with = f"{config.fallback.encoder} {how} (the recipe's {config.encoder} could not be fetched)"
+        measured_with = f"{config.fallback.encoder} {how} (the configuration's {config.encoder} could not be fetched)"
     print(f"{'Pictures' if modality == 'image' else 'Words'} are measured with {measured_with}.", flush=True)
     return encoder, measured_with
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from models import weights
-from models.emotions.affect import GROUPS, Looker
+from models.emotions.affect import GROUPS, FeatureExtractor
 from models.encoders.base import masked_mean
 from models.encoders.mini import MiniEncoder
 from models.io.images import open_picture
@@ -88,9 +88,9 @@ class Features:
         return open_space(threads=self.threads)
 
     @cached_property
-    def looker(self) -> Looker:
+    def extractor(self) -> FeatureExtractor:
         """The network under the shipped regression of emotions in pictures."""
-        return Looker(weights.card("picture_emotions"), threads=self.threads)
+        return FeatureExtractor(weights.card("picture_emotions"), threads=self.threads)
 
     def cards(self, tower: str) -> tuple[Card, ...]:
         """The folders of weights behind a tower."""
@@ -103,7 +103,7 @@ class Features:
         if tower == "joint":
             return self.space.embed_images(images)
         if tower == "shipped":
-            looks = map(self.looker.look, images)
+            looks = map(self.extractor.extract, images)
             return np.stack([np.concatenate([look[group] for group in GROUPS]) for look in looks])
         batches = (images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE))
         vectors = [self.mini.encode_images(batch).tokens.mean(1) for batch in batches]

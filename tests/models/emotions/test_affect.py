@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.emotions.affect import AffectReader, kernel, name_of, views
+from models.emotions.affect import AffectReader, emotion_at, kernel, views
 from models.errors import BadWeights
 
 
@@ -18,12 +18,12 @@ from models.errors import BadWeights
     ],
 )  # fmt: skip
 def test_names_lie_on_the_circle(valence: float, arousal: float, name: str) -> None:
-    assert name_of(valence, arousal) == name
+    assert emotion_at(valence, arousal) == name
 
 
 def test_the_middle_of_arousal_can_lie_elsewhere() -> None:
-    assert name_of(4, 3.7, arousal_middle=3.7) == "neutral"
-    assert name_of(4, 4.5, arousal_middle=3.7) == "alarmed"
+    assert emotion_at(4, 3.7, arousal_middle=3.7) == "neutral"
+    assert emotion_at(4, 4.5, arousal_middle=3.7) == "alarmed"
 
 
 def test_the_kernel_is_the_mean_over_groups() -> None:

@@ -125,8 +125,3 @@ def test_names_that_cannot_be_shown_are_tidied() -> None:
     with pytest.raises(BadArchive, match=r"\(…x+\.png\)") as caught:
         Archive(packed(**{"../" + "x" * 300 + ".png": drawn()}))
     assert len(str(caught.value)) < 200
-
-
-def test_limits_refuse_nonsense() -> None:
-    with pytest.raises(ValueError, match="leaves nothing"):
-        Limits(members=0)

@@ -104,11 +104,6 @@ def test_memory_is_given_back_also_after_a_failure(monkeypatch):
     assert calls == [1, 1]
 
 
-def test_a_nonsensical_number_of_threads():
-    with pytest.raises(ValueError, match="threads=0"):
-        RapidReader(threads=0)
-
-
 def test_words_keep_their_place_and_confidence_when_spaces_are_put_in():
     text = "THETEMPLE  ok"
     gaps = tuple(0.3 if at == 3 else 0.0 for at in range(len(text)))
@@ -147,7 +142,7 @@ def test_a_drawn_meme_is_read():
     font = ImageFont.load_default(36)
     draw.text((60, 20), "WHEN THE TEMPLE", fill="white", font=font)
     draw.text((120, 330), "opens on Monday", fill="white", font=font)
-    lines = RapidReader(threads=1).read(image)
+    lines = RapidReader().read(image)
     assert [line.text for line in lines] == ["WHEN THE TEMPLE", "opens on Monday"]
     assert all(line.confidence > 0.9 for line in lines)
     left, top, right, bottom = lines[1].box
@@ -159,7 +154,7 @@ def test_opencv_is_not_needed():
     script = (
         "import sys; sys.modules['cv2'] = sys.modules['rapidocr.main'] = None\n"
         "from PIL import Image; from models.ocr.rapid import RapidReader\n"
-        "assert RapidReader(threads=1).read(Image.new('RGB', (64, 64), 'white')) == []\n"
+        "assert RapidReader().read(Image.new('RGB', (64, 64), 'white')) == []\n"
         "heavy = {'rapidocr', 'torch', 'scipy', 'pandas', 'wordninja'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -12,8 +12,7 @@ from PIL import Image
 from models.analysis import Bands, Caption, Meme, Verdict
 from models.errors import BadInput
 from models.io.captions import normalize
-from models.robustness.changes import CHANGES, Change, fitting
-from models.robustness.sweep import smallest_flip, sweep
+from models.robustness.changes import CHANGES, Change, fitting, smallest_flip, sweep
 
 WORDS = "These people are wonderful neighbours and bake exciting bread"
 SMALL = Image.fromarray(np.random.default_rng(0).integers(256, size=(5, 7, 3), dtype=np.uint8))
@@ -54,14 +53,14 @@ def test_strength_0_changes_nothing_and_strength_1_something(change: Change) -> 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=lambda change: change.name)
 def test_what_a_strength_does_is_told_in_its_unit(change: Change) -> None:
-    assert change.said(MEME, 0.5) != change.said(MEME, 1.0)
+    assert change.describe(MEME, 0.5) != change.describe(MEME, 1.0)
     if change.side == "words":  # a strength above 0 changes one place at least, and says so
-        assert change.said(MEME, 0.001).startswith("1 of ") and change.said(MEME, 0.0).startswith("0 of ")
+        assert change.describe(MEME, 0.001).startswith("1 of ") and change.describe(MEME, 0.0).startswith("0 of ")
         assert change.apply(MEME, 0.001).caption.text != WORDS
     tea = Meme(None, Caption("a tea, xy 7", "override"))
     said = {"typos": "2 of 6 letters", "leetspeak": "4 of 4 letters that can be", "emoji": "4 of 4 words"}
     if change.name in said:
-        assert change.said(tea, 1.0) == said[change.name]
+        assert change.describe(tea, 1.0) == said[change.name]
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=lambda change: change.name)

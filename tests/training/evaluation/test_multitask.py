@@ -268,7 +268,10 @@ def test_a_system_that_no_checkout_brings(shelf: Path, tmp_path: Path, monkeypat
         with pytest.raises(BadInput, match=sentence):
             run(task, tmp_path, table)
     folder = tmp_path / "runs" / "mental_health_axiom"
-    measured = {"image": "mini in its place (the recipe's open_clip:ViT-B-32 could not be fetched)", "text": "hf:bert"}
+    measured = {
+        "image": "mini in its place (the configuration's open_clip:ViT-B-32 could not be fetched)",
+        "text": "hf:bert",
+    }
     folder.mkdir(parents=True)
     evaluation_files.update_evaluation(folder, measured_with={**measured, "text": "mini"})
     (folder / "metrics.json").write_text("{}")

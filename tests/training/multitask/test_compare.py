@@ -47,7 +47,7 @@ def made_as(folder: Path, recipe: MultitaskConfig, limit: int | None = None) -> 
 
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[MultitaskConfig]:
-    """The recipes that were trained instead of read; their runs are there then."""
+    """The configurations that were trained instead of read; their runs are there then."""
     configs: list[MultitaskConfig] = []
 
     def run(recipe: MultitaskConfig, _: str | None, out: Path, options: train.RunOptions) -> dict[str, Any]:
