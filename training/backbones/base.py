@@ -6,6 +6,7 @@ in every step and is trained with the rest of the model unless the tower is froz
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +55,7 @@ class TokenStore(Protocol):
         ...
 
 
-class Backbone:
+class Backbone(ABC):
     """The encoder of one modality. Subclasses set `input_kind`, `width`, `module`, `card` and define `store`.
 
     input_kind: what the app feeds to the exported graph (see `models/classifiers/multitask.py`). width: of a token.
@@ -79,12 +80,12 @@ class Backbone:
         if not self.spec.finetune:
             self.module.requires_grad_(False)
 
-    def learn_words(self, texts: Sequence[str | None]) -> None:
+    def learn_words(self, texts: Sequence[str | None]) -> None:  # noqa: B027  # a hook that most need not define
         """Takes the vocabulary from training texts, for a backbone that learns its own."""
 
+    @abstractmethod
     def store(self, items: Sequence[Any]) -> TokenStore:
         """The inputs of the rows that have this modality, from texts (str) or pictures (bytes)."""
-        raise NotImplementedError
 
     def prepare(self, data: Sequence[Any]) -> TokenStore:
         """The inputs of all rows, from texts or pictures, None where a row has none."""

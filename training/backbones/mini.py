@@ -55,7 +55,7 @@ class PreparedTower(Backbone):
     def __init__(self, modality: Modality, spec: BackboneSpec, cache: Path, towers: Sequence[str]) -> None:
         super().__init__(modality, spec, cache)
         if spec.pooled and spec.finetune:
-            raise BadInput("What is trained further reads all tokens: leave out `pooled` or `tune`.")
+            raise BadInput("A finetuned tower reads all tokens: leave out `pooled` or `finetune`.")
         self.module = UpperLayers(**spec.options) if spec.finetune else MeanToken() if spec.pooled else PassThrough()
         self.card = {
             "frozen": not spec.finetune,
@@ -77,7 +77,7 @@ class Mini(PreparedTower):
 
     def __init__(self, modality: Modality, spec: BackboneSpec, cache: Path) -> None:
         if spec.finetune and modality == "image":
-            raise BadInput("The picture tower of mini is not trained further: leave out `finetune` in [image].")
+            raise BadInput("The picture tower of mini cannot be finetuned: leave out `finetune` in [image].")
         super().__init__(modality, spec, cache, TOWERS[modality])
         self.width = MiniEncoder.image_width if modality == "image" else MiniEncoder.text_width
 

@@ -37,9 +37,7 @@ def read_official(path: Path) -> LoadResult:
             problems.append(f"{position}, has no words, so it is left out.")
             return None
         if forum not in DOMAINS:
-            problems.append(
-                f"{position}: {forum!r} is none of the forums {', '.join(DOMAINS)}; its domain is not asked."
-            )
+            problems.append(f"{position}: {forum!r} is none of the forums {', '.join(DOMAINS)}; its domain is unknown.")
         confidence = None
         with suppress(ValueError):
             confidence = float(record.get("confidence") or "")

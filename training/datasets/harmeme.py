@@ -48,7 +48,7 @@ def _parse_labels(value: Any) -> tuple[int, dict[str, str | None]]:
     names = [str(name).strip().lower() for name in value] if isinstance(value, list) else []
     levels = [name for name in names if name in HARM_LEVELS]
     if len(levels) != 1:
-        raise BadInput(f"the labels {value!r} hold not one of {', '.join(HARM_LEVELS)}")
+        raise BadInput(f"the labels {value!r} do not hold exactly one of {', '.join(HARM_LEVELS)}")
     target = next((name for name in names if name not in HARM_LEVELS), None)
     return HARM_LEVELS[levels[0]], {"raw_label": "|".join(names), "harm_level": levels[0], "target": target}
 

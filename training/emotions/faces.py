@@ -26,7 +26,7 @@ from training.calibration.thresholds import fit_temperature
 from training.config import load_config, overrides_of
 from training.datasets.published import FER2013, VOTES
 from training.emotions.face_model import Augmentation, ExpressionNet, MultiScale, fold_norms
-from training.engine.schedules import moving_average, step_every_batch
+from training.engine.schedules import moving_average, one_cycle, step_every_batch
 from training.engine.trainer import Curve, Monitor, build_trainer, curve_by_epoch
 from training.export import weights_folder
 from training.export.cards import render_card
@@ -123,10 +123,7 @@ class FaceModule(L.LightningModule):
         groups = param_groups_weight_decay(self, self.stage.weight_decay)  # norms and biases are not pulled toward 0
         lr = self.stage.lr
         optimizer = torch.optim.SGD(groups, lr=lr, momentum=self.config.momentum, nesterov=True)
-        cycle = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, lr, total_steps=self.steps, pct_start=self.config.warmup, cycle_momentum=False
-        )
-        return step_every_batch(cycle)
+        return step_every_batch(one_cycle(optimizer, lr=lr, warmup=self.config.warmup, steps=self.steps))
 
 
 def fit(args: argparse.Namespace) -> None:

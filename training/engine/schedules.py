@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
@@ -24,6 +24,11 @@ def cosine_with_warmup(optimizer: Optimizer, *, steps: int, warmup: int = 0) -> 
     Source: Loshchilov and Hutter 2017, SGDR, equation 5, without restarts.
     """
     return _with_warmup(optimizer, warmup, steps, lambda left: 0.5 * (1 - math.cos(math.pi * max(0.0, left))))
+
+
+def one_cycle(optimizer: Optimizer, *, lr: float, warmup: float, steps: int) -> OneCycleLR:
+    """Up to `lr` in the fraction `warmup` of the steps, then down to almost 0 (Smith and Topin 2018); the momentum stays."""
+    return OneCycleLR(optimizer, lr, total_steps=steps, pct_start=warmup, cycle_momentum=False)
 
 
 def _with_warmup(optimizer: Optimizer, warmup: int, steps: int, decay: Callable[[float], float]) -> LambdaLR:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import CosineAnnealingLR
 from tqdm import tqdm
 
 from models import weights
@@ -143,7 +142,7 @@ def train_projections(model: JointModel, pairs: Pairs, config: JointConfig) -> N
     model.text.projection.standardize.fit(pairs.captions.means)
     parameters = [*model.image.parameters(), *model.text.projection.parameters(), model.log_scale]
     optimizer = torch.optim.AdamW(parameters, lr=config.projection_lr, weight_decay=config.weight_decay)
-    schedule = CosineAnnealingLR(optimizer, config.projection_steps)
+    schedule = cosine_with_warmup(optimizer, steps=config.projection_steps)
     model.train()
     for step in tqdm(range(config.projection_steps), desc="projections", disable=None):
         rng = np.random.default_rng((config.seed, PROJECTIONS, step))

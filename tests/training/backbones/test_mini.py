@@ -56,5 +56,5 @@ def test_the_upper_layers_go_on_from_the_state_below_them(tmp_path: Path) -> Non
 
 
 def test_trained_layers_need_all_tokens(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="leave out `pooled` or `tune`"):
+    with pytest.raises(BadInput, match="leave out `pooled` or `finetune`"):
         MiniLM("text", spec(finetune=True, pooled=True), tmp_path)

@@ -262,7 +262,7 @@ def test_odd_memes_are_a_sentence_each_and_the_rest_goes_on(tmp_path: Path) -> N
         ("words 5", False),
     ]
     assert [problem.split(":")[0] for problem in problems] == [f"train.jsonl, row {number}" for number in range(2, 7)]
-    assert "hold not one of not harmful, somewhat harmful, very harmful; the row is left out." in problems[0]
+    assert "do not hold exactly one of not harmful, somewhat harmful, very harmful; the row is left out." in problems[0]
     assert problems[1].endswith("its words are used alone.")
     assert problems[2].endswith("the row is left out.")
     assert "is no name of a picture" in problems[4]
