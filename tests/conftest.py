@@ -21,10 +21,19 @@ UNIT = (
 )  # fmt: skip
 """Of the folders in INTEGRATION, what needs neither a network nor a server all the same."""
 
+FIRST = ("training/multitask", "training/evaluation", "training", "browser")
+"""The folders that take longest, in this order: a long file that starts last keeps one process busy and the other idle."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks each test as unit or integration by its place, where it has no other kind."""
+    """Marks each test as unit or integration by its place, where it has no other kind, and puts the longest files first."""
     root = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        place = item.path.relative_to(root).as_posix()
+        return next((number for number, folder in enumerate(FIRST) if place.startswith(folder)), len(FIRST))
+
+    items.sort(key=rank)
     for item in items:
         if item.get_closest_marker("browser") or item.get_closest_marker("slow"):
             continue

@@ -8,7 +8,7 @@ import shutil
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +20,6 @@ from models import evaluation_files
 from models.errors import BadInput, BadWeights
 from training.evaluation import run as evaluating
 from training.tasks import inputs, registry
-
-if TYPE_CHECKING:
-    pass
 
 ROWS = 24
 
