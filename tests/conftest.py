@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # two processes with two threads each would wait for one another on two cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported, so before the imports below
 
 import pytest
 from PIL import Image, ImageDraw
