@@ -12,8 +12,7 @@ from components.shared import charts, highlighted_words, pictures
 from components.shared.palette import NEUTRAL, TOWARD, faint
 from components.shared.verdict import NAMES, percent, zones
 from models.analysis import Bands, Meme, Verdict
-from models.robustness.changes import Change, fitting
-from models.robustness.sweep import Flip, Point, smallest_flip, sweep
+from models.robustness.changes import Change, Flip, Point, fitting, smallest_flip, sweep
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
@@ -77,7 +76,7 @@ def curve_chart(curve: Curve, change: Change, strength: float, now: Verdict) -> 
         y=probs,
         mode="lines+markers",
         line={"color": NEUTRAL, "width": 3},
-        hovertext=[f"{change.said(untouched, x)}: {percent(y)}" for x, y in zip(strengths, probs, strict=True)],
+        hovertext=[f"{change.describe(untouched, x)}: {percent(y)}" for x, y in zip(strengths, probs, strict=True)],
         hoverinfo="text",
         name="Probability of hate",
         showlegend=False,  # the axis says it
@@ -119,7 +118,7 @@ def draw_curve(curve: Curve, meme: Meme, change: Change, strength: float, now: V
     else:
         flipped = curve.flip.point
         st.warning(
-            f"**Smallest change that flips the verdict:** {change.said(meme, flipped.strength)}. “{NAMES[first.label]}” "
+            f"**Smallest change that flips the verdict:** {change.describe(meme, flipped.strength)}. “{NAMES[first.label]}” "
             f"({percent(first.probability)}) becomes “{NAMES[flipped.verdict.label]}” ({percent(flipped.verdict.probability)}).",
             icon=":material/swap_horiz:",
         )
@@ -129,7 +128,7 @@ def draw_curve(curve: Curve, meme: Meme, change: Change, strength: float, now: V
 
 def draw_changed(meme: Meme, changed: Meme, now: Verdict, change: Change, strength: float, key: str) -> None:
     """The meme as it has become, and its verdict."""
-    st.markdown(f"**{NAMES[now.label]}**, {percent(now.probability)} after {change.said(meme, strength)}")
+    st.markdown(f"**{NAMES[now.label]}**, {percent(now.probability)} after {change.describe(meme, strength)}")
     if changed.image is not None:
         alt = f"The meme after {change.title.lower()}"
         pictures.show(changed.image, key=key, place="attacked", alt=alt, height=300)

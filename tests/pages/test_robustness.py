@@ -15,9 +15,8 @@ from components.explore.pixel_attack import AttackRun
 from components.shared.verdict import zones
 from models.analysis import Bands, Caption, Meme
 from models.robustness import pixel_attack
-from models.robustness.changes import CHANGES
+from models.robustness.changes import CHANGES, smallest_flip, sweep
 from models.robustness.pixel_attack import Attack, changed
-from models.robustness.sweep import smallest_flip, sweep
 from tests import wordings
 from tests.app_for_tests import everything, open_page
 from tests.conftest import drawn

@@ -38,11 +38,11 @@ def test_what_a_run_did_not_write_is_one_line_with_the_command_that_would() -> N
     assert line.count(wordings.NOT_HERE) == 1 and "\n" not in line
     assert wordings.LEARNING_CURVES_PYTHON_M_TRAINING_FIT_TEXT in line
     assert wordings.PREDICTIONS_OF_THIS_TASK_PYTHON_M_TRAINING in line and "--save-predictions`" in line
-    assert wordings.ITS_RECIPE_NAMES_NONE in line
+    assert wordings.ITS_CONFIGURATION_NAMES_NONE in line
     assert "published" not in line  # BERT's figure is known
 
 
-def test_only_a_recipe_with_ablations_is_said_to_write_them() -> None:
+def test_only_a_configuration_with_ablations_is_said_to_write_them() -> None:
     line = run_details.missing(TrainedModel("mental_health_target", "Target", Path()), "target", None)
     assert wordings.PYTHON_M_TRAINING_COMPARE_MENTAL_HEALTH_TARGET in line
     assert wordings.PUBLISHED_SYSTEMS_FIGURE in line
