@@ -1,23 +1,33 @@
 """Typed configurations: `configs/NAME.toml`, read into the frozen dataclass that declares its settings."""
 
 import argparse
+import json
 import tomllib
-from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from models.errors import BadInput, suggest
 
 FOLDER = Path(__file__).parent / "configs"
-C = TypeVar("C")
+
+
+class Config:
+    """What every dataclass of settings inherits: unknown settings and values of another type are refused."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+
+
+C = TypeVar("C", bound=Config)
 
 
 def load_config(
     name: str, config_class: type[C], overrides: Mapping[str, Any] | None = None, *, folder: Path = FOLDER
 ) -> C:
-    """Reads `configs/NAME.toml` as a `config_class`, a dataclass that may hold other dataclasses and tuples of them.
+    """Reads `configs/NAME.toml` as a `config_class`, a dataclass of `Config` that may hold others and tuples of them.
 
     `overrides` are options of the command line by field name, such as {"seed": 3, "epochs": None}; None keeps the
     configuration's own value. A field is looked up in the configuration, then in the first dataclass (or tuple of
@@ -50,58 +60,42 @@ def overrides_of(args: argparse.Namespace) -> dict[str, Any]:
 
 def parse_config(values: Mapping[str, Any], config_class: type[C], where: str) -> C:
     """Builds the dataclass from plain values, as TOML has them; `where` names them in the `BadInput` of `load_config`."""
-    known, hints = _names(config_class), get_type_hints(config_class)
-    for key in values:
-        if key not in known:
-            raise BadInput(f"The configuration {where} has no setting {key!r}.{suggest(key, known)}")
-    typed = {key: _typed(value, hints[key], f"{where}.{key}") for key, value in values.items()}
-    for field in fields(config_class):  # type: ignore[arg-type]  # a dataclass
-        if field.name not in values and field.default is MISSING and field.default_factory is MISSING:
-            raise BadInput(f"The configuration {where} lacks the setting {field.name!r}.")
-    return _built(config_class, typed, where)
+    adapter = TypeAdapter(config_class)
+    try:
+        return adapter.validate_json(
+            json.dumps(values)
+        )  # where an array is a tuple, which strict Python values are not
+    except ValidationError as error:
+        problem = max(error.errors(), key=lambda each: each["type"] == "unexpected_keyword_argument")  # a typo first
+        *holders, name = (where, *problem["loc"])
+        holder, path = _path(holders), _path([*holders, name])
+        if problem["type"] == "unexpected_keyword_argument":
+            schema = adapter.json_schema()
+            known = {key for each in (schema, *schema.get("$defs", {}).values()) for key in each.get("properties", ())}
+            raise BadInput(f"The configuration {holder} has no setting {name!r}.{suggest(str(name), known)}") from None
+        if problem["type"] == "missing":
+            raise BadInput(f"The configuration lacks {path}.") from None
+        if problem["type"] == "value_error":
+            raise BadInput(f"The configuration {path} does not fit: {problem['ctx']['error']}.") from None
+        expected = problem["msg"].replace("Input should", "it should")
+        raise BadInput(f"The configuration's {path} is {problem['input']!r}: {expected}.") from None
+
+
+def _path(location: Sequence[str | int]) -> str:
+    """["toy", "stages", 1, "lr"] as toy.stages[1].lr."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in location).removeprefix(".")
 
 
 def _names(config_class: type) -> list[str]:
     return [field.name for field in fields(config_class)]
 
 
-def _built(build: Any, values: Mapping[str, Any], where: str) -> Any:
-    """`build(**values)`, with the `ValueError` of a dataclass's own checks as a `BadInput`."""
-    try:
-        return build(**values)
-    except ValueError as error:
-        raise BadInput(f"The configuration {where} does not fit: {error}.") from error
-
-
-def _typed(value: Any, kind: Any, where: str) -> Any:
-    """The value as the type says: nested tables as dataclasses, arrays as tuples; `BadInput` where it is of another type."""
-    origin, inner = get_origin(kind) or kind, get_args(kind)
-    if origin in (Union, UnionType):  # of None and one other type
-        return None if value is None else _typed(value, next(arg for arg in inner if arg is not NoneType), where)
-    if is_dataclass(origin) and isinstance(value, Mapping):
-        return parse_config(value, origin, where)  # type: ignore[arg-type]
-    if origin in (dict, Mapping) and isinstance(value, Mapping):
-        return {key: _typed(item, inner[1], f"{where}.{key}") for key, item in value.items()}
-    if origin is tuple and isinstance(value, list | tuple):
-        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
-        if len(kinds) == len(value):
-            pairs = enumerate(zip(value, kinds, strict=True))
-            return tuple(_typed(item, item_kind, f"{where}[{index}]") for index, (item, item_kind) in pairs)
-    if (
-        origin is Any
-        or (origin is Literal and value in inner)
-        or (origin in (bool, int, str) and type(value) is origin)
-    ):
-        return value
-    if origin is float and type(value) in (int, float):
-        return float(value)
-    expected = " or ".join(map(repr, inner)) if origin is Literal else getattr(kind, "__name__", str(kind))
-    raise BadInput(f"The configuration's {where} is {value!r}, which is no {expected}.")
-
-
 def _override(config: Any, field: str, value: Any, where: str) -> Any:
     if field in _names(type(config)):
-        return _built(lambda **changes: replace(config, **changes), {field: value}, where)
+        try:
+            return replace(config, **{field: value})
+        except ValueError as error:
+            raise BadInput(f"The configuration {where} does not fit: {error}.") from error
     for holder in _names(type(config)):
         inner = getattr(config, holder)
         items = inner if isinstance(inner, tuple) else (inner,)

@@ -20,6 +20,7 @@ from models.errors import SubtextError
 from models.fusion.base import masked_mean
 from models.io.images import IMAGENET_MEAN, IMAGENET_STD
 from models.tokenizers.base import pad
+from training.config import Config
 from training.features.tokens import MIN_LENGTH
 
 Modality = Literal["image", "text"]
@@ -31,7 +32,7 @@ class BackboneUnavailable(SubtextError):
 
 
 @dataclass(frozen=True)
-class BackboneSpec:
+class BackboneSpec(Config):
     """What a configuration says of one modality: the encoder's spec, whether it is finetuned, and its input sizes."""
 
     encoder: str

@@ -26,7 +26,7 @@ from models.io.images import IMAGENET_MEAN, IMAGENET_STD
 from models.tokenizers.wordpieces import Vocabulary
 from training.backbones import pretrained
 from training.backbones.sentences import WIDTH, SentenceSchedule, SentenceTower
-from training.config import load_config, overrides_of
+from training.config import Config, load_config, overrides_of
 from training.datasets.base import data_folder
 from training.engine.losses import symmetric_info_nce
 from training.engine.schedules import optimize
@@ -39,7 +39,7 @@ MAX_SCALE = 100.0
 
 
 @dataclass(frozen=True)
-class MiniTowersConfig:
+class MiniTowersConfig(Config):
     """`configs/mini_towers.toml`: how the projections are trained."""
 
     epochs: int

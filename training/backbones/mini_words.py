@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 
 from training.backbones import sentences
 from training.backbones.sentences import SentenceSchedule
-from training.config import load_config, overrides_of
+from training.config import Config, load_config, overrides_of
 from training.datasets.base import data_folder
 from training.datasets.counterfactuals import misspell
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
@@ -26,7 +26,7 @@ MONITORED_ROWS = 2500  # validation rows of the checks during training
 
 
 @dataclass(frozen=True)
-class MiniWordsConfig:
+class MiniWordsConfig(Config):
     """`configs/mini_words.toml`; `weights` say by source and kind how often a row is drawn in an epoch."""
 
     misspelled_fraction: float

@@ -24,6 +24,7 @@ from transformers import AutoModel, AutoTokenizer
 from models.errors import BadWeights
 from models.fusion.base import masked_mean
 from models.tokenizers.base import length_batches
+from training.config import Config
 from training.engine.schedules import linear_with_warmup, step_every_batch
 from training.engine.trainer import Monitor, build_trainer
 
@@ -32,7 +33,7 @@ MONITOR = "average_precision"
 
 
 @dataclass(frozen=True)
-class SentenceSchedule:
+class SentenceSchedule(Config):
     """How a tower is trained with AdamW: both rates go up in `warmup` steps and then in a straight line down to 0."""
 
     epochs: int = 2

@@ -21,7 +21,7 @@ from models.emotions.people import CONTINUOUS, NAME, PeopleReader
 from models.encoders.mini import SIDE
 from models.errors import BadInput
 from models.io.images import IMAGENET_MEAN, IMAGENET_STD
-from training.config import load_config, overrides_of
+from training.config import Config, load_config, overrides_of
 from training.datasets.base import data_folder
 from training.datasets.emotic import CATEGORIES
 from training.emotic import data, metrics
@@ -38,7 +38,7 @@ Metrics = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
-class EmoticConfig:
+class EmoticConfig(Config):
     """`configs/joint_emotic.toml`, where the settings are explained."""
 
     seed: int

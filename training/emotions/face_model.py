@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torch.nn.utils import fuse_conv_bn_eval
 
 from models.emotions.expressions import LABELS
+from training.config import Config
 
 
 def convolution(inputs: int, outputs: int) -> nn.Sequential:
@@ -74,7 +75,7 @@ class MultiScale(nn.Module):
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class Augmentation(Config):
     """How far a face is varied; each face is also mirrored with probability 1/2."""
 
     turn: float  # degrees either way

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from models.emotions.expressions import LABELS, SIDE, grey, standardise
 from models.io.images import open_picture
 from training.calibration.thresholds import fit_temperature
-from training.config import load_config, overrides_of
+from training.config import Config, load_config, overrides_of
 from training.datasets.published import FER2013, VOTES
 from training.emotions.face_model import Augmentation, ExpressionNet, MultiScale, fold_norms
 from training.engine.schedules import moving_average, one_cycle, step_every_batch
@@ -37,7 +37,7 @@ EVAL_BATCH_SIZE = 256
 
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Config):
     """One cycle of the learning rate."""
 
     epochs: int
@@ -52,7 +52,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class FaceConfig:
+class FaceConfig(Config):
     """`configs/face_expressions.toml`, which says what each setting means."""
 
     seed: int

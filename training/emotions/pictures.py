@@ -30,7 +30,7 @@ from models import weights
 from models.emotions.affect import GROUPS, MEANS, SIDES, FeatureExtractor, kernel
 from models.io.images import open_picture
 from training.backbones.pretrained import efficientnet
-from training.config import load_config, overrides_of
+from training.config import Config, load_config, overrides_of
 from training.datasets.base import Row, data_folder
 from training.datasets.oasis import OASIS
 from training.export import weights_folder
@@ -45,7 +45,7 @@ Ratings = Mapping[str, np.ndarray]  # by target, float [rows]
 
 
 @dataclass(frozen=True)
-class PictureEmotionsConfig:
+class PictureEmotionsConfig(Config):
     """`configs/picture_emotions.toml`, which says what each setting means."""
 
     seed: int

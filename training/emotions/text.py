@@ -22,7 +22,7 @@ from training.backbones import sentences
 from training.backbones.pretrained import WordsForExport, export_words, write_vocabulary
 from training.backbones.sentences import MONITOR, SentenceSchedule
 from training.calibration.thresholds import choose_label_thresholds, cross_fitted_f1
-from training.config import load_config, overrides_of
+from training.config import Config, load_config, overrides_of
 from training.datasets.base import data_folder
 from training.engine.trainer import curve_by_check, join_curves
 from training.export import weights_folder
@@ -31,7 +31,7 @@ from training.metrics import classification
 
 
 @dataclass(frozen=True)
-class TextEmotionsConfig:
+class TextEmotionsConfig(Config):
     """`configs/text_emotions.toml`: the first schedule, and those with which the training continues."""
 
     schedule: SentenceSchedule

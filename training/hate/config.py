@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 
+from training.config import Config
+
 HEADS = ("hate", "harm")
 MEME_SETS = {"religious_hateful": "hate", "harmeme": "harm"}  # the two sets of memes and the head that learns from each
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
+class TrainingConfig(Config):
     """What the training of one co-attention network takes in both profiles."""
 
     lr: float
@@ -26,7 +28,7 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class LinearBranchConfig:
+class LinearBranchConfig(Config):
     """`weight` times a logistic regression with `C` from the mean token of `modality` to `head`, fitted on `rows`."""
 
     head: str

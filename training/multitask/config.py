@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from models.errors import BadInput
 from training.backbones.base import BackboneSpec
-from training.config import FOLDER, load_config, overrides_of, parse_config
+from training.config import FOLDER, Config, load_config, overrides_of, parse_config
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class EncoderConfig(BackboneSpec):
 
 
 @dataclass(frozen=True)
-class FusionConfig:
+class FusionConfig(Config):
     """A fusion of `models/fusion/registry.py` and its settings."""
 
     name: str = "concatenation"
@@ -33,7 +33,7 @@ class FusionConfig:
 
 
 @dataclass(frozen=True)
-class LinearBranchConfig:
+class LinearBranchConfig(Config):
     """The linear branch beside the network: ridge regression with penalty `alpha` on the mean tokens.
 
     Features of a modality are multiplied by its scale: the larger, the less they are shrunk. A branch that could learn the
@@ -47,7 +47,7 @@ class LinearBranchConfig:
 
 
 @dataclass(frozen=True)
-class ScheduleConfig:
+class ScheduleConfig(Config):
     """How the networks are trained.
 
     The learning rates rise for `warmup_fraction` of all steps and then fall linearly to 0 if `lr_decay`. A fold ends after
@@ -87,7 +87,7 @@ class ScheduleConfig:
 
 
 @dataclass(frozen=True)
-class MultitaskConfig:
+class MultitaskConfig(Config):
     """`configs/NAME.toml` of a multitask model.
 
     `loss_weights` are by task, 1 where a task is not named; `bits` 8 stores matrices as int8.

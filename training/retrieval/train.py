@@ -23,7 +23,7 @@ from models import weights
 from models.io.images import open_picture
 from models.search.joint_space import JointSpace
 from training.backbones.pretrained import efficientnet, export_words, write_vocabulary
-from training.config import load_config, overrides_of
+from training.config import Config, load_config, overrides_of
 from training.datasets.base import Row, data_folder
 from training.datasets.flickr8k import FLICKR8K
 from training.engine.losses import symmetric_info_nce
@@ -42,7 +42,7 @@ FALSE_PAIRS = 1e-5  # fraction of pairs of different photographs that may be cal
 
 
 @dataclass(frozen=True)
-class JointConfig:
+class JointConfig(Config):
     """`configs/joint_flickr8k.toml`, where the settings are explained."""
 
     seed: int

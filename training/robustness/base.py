@@ -20,6 +20,7 @@ from models.io.samples import Sample
 from models.robustness.pixel_attack import Score, view
 from models.search.joint_space import JointSpace, MiniSpace, open_space
 from models.weights import Card
+from training.config import Config
 from training.datasets.base import Dataset
 from training.features.cache import cached_array
 from training.metrics import bootstrap
@@ -29,7 +30,7 @@ BATCH_SIZE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class RobustnessConfig:
+class RobustnessConfig(Config):
     """Settings of a study, `configs/robustness_*.toml`.
 
     rows: how many are attacked. pixels: numbers of pixels. queries: scored pictures for each, `candidates` at a time.
