@@ -51,17 +51,16 @@ def misspell(text: str, rng: random.Random) -> str:
     if len(word) < 4:
         return text
     position = rng.randrange(1, len(word) - 1)
-    style = rng.randrange(6)
-    if style == 0:
-        words[index] = word[:position] + word[position + 1] + word[position] + word[position + 2 :]
-    elif style == 1:
-        words[index] = word[:position] + word[position + 1 :]
-    elif style == 2:
-        words[index] = " ".join(word)
-    elif style == 3:
-        words[index] = word.translate(str.maketrans("aeiosAEIOS", "4310$4310$"))
-    elif style == 4:
-        words[index] = ".".join(word)
+    variants = (
+        word[:position] + word[position + 1] + word[position] + word[position + 2 :],
+        word[:position] + word[position + 1 :],
+        " ".join(word),
+        word.translate(str.maketrans("aeiosAEIOS", "4310$4310$")),
+        ".".join(word),
+    )
+    style = rng.randrange(len(variants) + 1)
+    if style < len(variants):
+        words[index] = variants[style]
     elif index + 1 < len(words):
         words[index : index + 2] = [word + words[index + 1]]
     return " ".join(words)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
@@ -33,6 +34,26 @@ CATEGORIES = (
 )  # fmt: skip
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 SIDES = {"context": 224, "body": 128}  # pixels
+FILES = ("context.npy", "body.npy", "categories.npy", "continuous.npy")
+HINT = "make it with `python -m training convert-emotic Annotations.mat PICTURES {folder}`"
+
+
+@dataclass(frozen=True)
+class People:
+    """N converted people: pictures uint8 (N, 224, 224, 3) and (N, 128, 128, 3), memory-mapped.
+
+    `categories` float32 (N, 26) of 0 and 1, `continuous` float32 (N, 3) from 1 to 10 (NaN unknown), `pictures` int [N]: people
+    of one picture share a number.
+    """
+
+    context: np.ndarray
+    body: np.ndarray
+    categories: np.ndarray
+    continuous: np.ndarray
+    pictures: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.categories)
 
 
 @dataclass(frozen=True)
@@ -80,6 +101,31 @@ def convert(annotations: str | Path, images: str | Path, out: str | Path) -> lis
     splits = read(annotations)
     out.mkdir(parents=True, exist_ok=True)
     return [_write(split, people, images, out) for split, people in splits.items()]
+
+
+def read_people(folder: str | Path, split: str, limit: int | None = None) -> People:
+    """The people of `train`, `validation` or `test`; raises `BadInput` with what is missing, damaged or does not fit."""
+    folder = Path(folder)
+    hint = HINT.format(folder=folder)
+    names = [f"{split}_{file}" for file in FILES] + [f"{split}.csv"]
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise BadInput(f"{folder} lacks {', '.join(missing)}: {hint}.")
+    try:
+        arrays = [np.load(folder / name, mmap_mode="r") for name in names[:-1]]
+        pictures = pd.read_csv(folder / names[-1], dtype=str, keep_default_na=False)["picture"].to_numpy(str)
+    except (OSError, ValueError, KeyError) as error:  # a damaged table is a ValueError
+        raise BadInput(f"{folder} has a damaged file of the split {split} ({error}): {hint}.") from error
+    context, body, categories, continuous = arrays
+    widths = [array.shape[-1] for array in arrays]
+    if len({len(item) for item in (*arrays, pictures)}) > 1 or widths != [3, 3, len(CATEGORIES), len(CONTINUOUS)]:
+        raise BadInput(f"The files of the split {split} in {folder} do not fit each other: {hint} again.")
+    if not len(pictures):
+        raise BadInput(f"The split {split} in {folder} holds no people: {hint} from all pictures.")
+    numbers = np.unique(pictures, return_inverse=True)[1]
+    return People(
+        context[:limit], body[:limit], *(np.array(array[:limit]) for array in (categories, continuous, numbers))
+    )
 
 
 def _write(split: str, people: list[Person], images: Path, out: Path) -> Converted:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
+from torch import Tensor
 from tqdm import tqdm
 
 from models.emotions.people import CONTINUOUS, NAME, PeopleReader
@@ -23,16 +25,17 @@ from models.errors import BadInput
 from models.io.images import IMAGENET_MEAN, IMAGENET_STD
 from training.config import Config, load_config, overrides_of
 from training.datasets.base import data_folder
-from training.datasets.emotic import CATEGORIES
-from training.emotic import data, metrics
-from training.emotic.data import People
+from training.datasets.emotic import CATEGORIES, People, read_people
+from training.emotic import metrics
 from training.emotic.metrics import MEAN, category_key
 from training.emotic.model import MIN_STD, EmoticModel, JointModel, LateFusion, PersonForExport, encode_descriptions
 from training.engine.schedules import cosine_with_warmup, optimize
 from training.export import weights_folder
 from training.export.cards import render_card
+from training.retrieval.data import stage_features
 
 MAX_NORM = 5.0  # of the gradient
+KEY_ROWS = 64  # enough to tell data sets apart
 BATCH_SIZE = 1024  # people, for predictions
 Metrics = dict[str, dict[str, float]]
 
@@ -59,13 +62,12 @@ def fit(args: argparse.Namespace) -> None:
     config = load_config(NAME, EmoticConfig, overrides_of(args))
     folder, out = data_folder(args.data), Path(args.out)
     names = ["train", "validation", *(["test"] if (folder / "test.csv").is_file() else [])]
-    splits = {name: data.read_people(folder, name, args.limit) for name in names}
+    splits = {name: read_people(folder, name, args.limit) for name in names}
     if not splits["validation"].categories.any():
         raise BadInput(f"No person of the validation split in {folder} has a category: an epoch cannot be chosen.")
     variants = dict.fromkeys(splits, 1) | {"train": config.variants}
     features = {
-        name: data.person_features(splits[name], out / "cache", variants=variants[name], seed=config.seed)
-        for name in splits
+        name: person_features(splits[name], out / "cache", variants=variants[name], seed=config.seed) for name in splits
     }
     torch.manual_seed(config.seed)
     joint = JointModel(encode_descriptions(), config.dropout, config.scale, config.hardness)
@@ -76,6 +78,25 @@ def fit(args: argparse.Namespace) -> None:
     (out / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
     report = compare(joint, late, features[names[-1]][0], splits[names[-1]], names[-1])
     write(joint, report, config, history, {name: len(people) for name, people in splits.items()})
+
+
+def person_features(people: People, cache: Path, *, variants: int, seed: int) -> np.ndarray:
+    """Features of context and body side by side, float16 (variants, N, 3424)."""
+    sides = people.context, people.body
+    rows = np.linspace(0, len(people) - 1, min(len(people), KEY_ROWS)).astype(int)
+    key = [str(len(people)), *(side[row].tobytes() for row in rows for side in sides)]
+    views = [lambda row, side=side: Image.fromarray(np.asarray(side[row])) for side in sides]
+    return stage_features(views, len(people), key, cache, variants=variants, size=SIDE, seed=seed)
+
+
+def batch(features: np.ndarray, people: People, rows: np.ndarray, rng: np.random.Generator) -> dict[str, Tensor]:
+    """These people, each in a random variant, as tensors."""
+    variants = rng.integers(len(features), size=len(rows))
+    return {
+        "features": torch.from_numpy(features[variants, rows].astype(np.float32)),
+        "categories": torch.from_numpy(people.categories[rows]),
+        "continuous": torch.from_numpy(people.continuous[rows]),
+    }
 
 
 def train(
@@ -96,7 +117,7 @@ def train(
         logged = []
         order = rng.permutation(len(people))[: steps * batch_size].reshape(steps, batch_size)
         for rows in tqdm(order, desc=f"epoch {epoch + 1} of {config.epochs}", disable=None):
-            losses = model.losses(data.batch(features["train"], people, rows, rng))
+            losses = model.losses(batch(features["train"], people, rows, rng))
             loss = torch.stack([loss_weights[name] * value for name, value in losses.items()]).sum()
             optimize(loss, optimizer, schedule, MAX_NORM)
             logged.append({"loss": loss.item(), **{name: value.item() for name, value in losses.items()}})

@@ -26,10 +26,12 @@ from models.emotions.people import CONTINUOUS, PeopleReader
 from models.emotions.text import LABELS
 from models.errors import BadInput
 from models.weights import Card
+from training.datasets import emotic as emotic_files
 from training.datasets.base import Dataset, LoadResult, Row
 from training.datasets.emotic import CATEGORIES
 from training.datasets.oasis import OASIS
 from training.datasets.published import FER2013, GOEMOTIONS
+from training.emotic.metrics import category_metrics, rating_metrics
 from training.metrics import classification, regression
 from training.tasks import inputs
 from training.tasks.base import AppTask, EvalOptions, EvalResult, label_names, threshold_rule
@@ -121,13 +123,11 @@ def predict_affect(rows: Sequence[Row], options: EvalOptions, reader: AffectRead
 
 def read_people(path: Path, limit: int | None = None) -> LoadResult:
     """A row for each person, with the arrays of that person in `details`; `BadInput` where files are missing."""
-    from training.emotic import data  # loads torch
-
     if path.is_dir() or path.suffix != ".csv":
         raise BadInput(
             f"For emotic, --data is a table that convert-emotic wrote, such as FOLDER/test.csv; {path} is none."
         )
-    people = data.read_people(path.parent, path.stem, limit)
+    people = emotic_files.read_people(path.parent, path.stem, limit)
     rows = []
     for number, categories in enumerate(people.categories):
         names = tuple(name for name, true in zip(CATEGORIES, categories, strict=True) if true)
@@ -139,8 +139,6 @@ def read_people(path: Path, limit: int | None = None) -> LoadResult:
 
 def predict_people(rows: Sequence[Row], options: EvalOptions, reader: PeopleReader | None = None) -> EvalResult:
     """Ratings, probabilities of all categories, and `label`, the likeliest one."""
-    from training.emotic import metrics
-
     reader = reader or PeopleReader()
 
     def read(batch: Sequence[Row]) -> list[Any]:
@@ -158,8 +156,8 @@ def predict_people(rows: Sequence[Row], options: EvalOptions, reader: PeopleRead
         "label": [CATEGORIES[int(prob.argmax())] for prob in probs],
         "target": [list(row.label) for row in rows],  # type: ignore[arg-type]  # a tuple of names
     }
-    values = metrics.category_metrics(y_true["categories"], probs, y_true["pictures"])
-    values |= metrics.rating_metrics(y_true["continuous"], ratings)
+    values = category_metrics(y_true["categories"], probs, y_true["pictures"])
+    values |= rating_metrics(y_true["continuous"], ratings)
     notes = Counter({"without_categories": sum(not row.label for row in rows)})
     return EvalResult(predictions, values, notes, {"weights": [reader.card.name]})
 

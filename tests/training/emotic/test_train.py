@@ -19,9 +19,10 @@ from torch.nn.functional import cross_entropy, normalize
 from models.errors import BadInput
 from tests.emotic_for_tests import cell, continuous, entry, struct, structs
 from training.cli import main
-from training.datasets.emotic import CATEGORIES
-from training.emotic import data, metrics
+from training.datasets.emotic import CATEGORIES, read_people
+from training.emotic.metrics import category_metrics
 from training.emotic.model import DESCRIPTIONS, align
+from training.emotic.train import person_features
 from training.engine.losses import info_nce
 from training.retrieval import data as retrieval_data
 
@@ -133,8 +134,8 @@ def test_features_are_cached_for_the_next_run(trained: TrainedEmotic, monkeypatc
         raise AssertionError("the features are cached")
 
     monkeypatch.setattr(retrieval_data, "stages_session", never)
-    people = data.read_people(trained.folder, "validation")
-    features = data.person_features(people, trained.out / "cache", variants=1, seed=7)
+    people = read_people(trained.folder, "validation")
+    features = person_features(people, trained.out / "cache", variants=1, seed=7)
     assert features.shape == (1, 9, 2 * 1712) and np.isfinite(features).all()
 
 
@@ -147,13 +148,13 @@ def test_an_error_names_what_is_missing(
         if file.name != "validation_body.npy":
             os.link(file, tmp_path / file.name)
     with pytest.raises(BadInput, match=r"lacks validation_body.npy: make it with `python -m training convert-emotic"):
-        data.read_people(tmp_path, "validation")
+        read_people(tmp_path, "validation")
     np.save(tmp_path / "validation_body.npy", np.zeros((3, 128, 128, 3), np.uint8))
     with pytest.raises(BadInput, match="do not fit each other"):
-        data.read_people(tmp_path, "validation")
+        read_people(tmp_path, "validation")
     (tmp_path / "validation_body.npy").write_bytes(b"broken")
     with pytest.raises(BadInput, match="damaged"):
-        data.read_people(tmp_path, "validation")
+        read_people(tmp_path, "validation")
     assert (
         main(["evaluate", "emotic", "--data", str(tmp_path / "nothing.parquet"), "--json", str(tmp_path / "x.json")])
         == 2
@@ -199,7 +200,7 @@ def test_average_precision_with_intervals_and_the_constant_answer() -> None:
     y_true[:, 3], y_true[:20, 7] = rng.random(60) < 0.4, 1
     scores = np.round(y_true * 0.5 + rng.random((60, 26)), 1)  # with ties
     pictures = np.repeat(np.arange(30), 2)
-    report = metrics.category_metrics(y_true, scores, pictures, resamples=50)
+    report = category_metrics(y_true, scores, pictures, resamples=50)
     expected = [average_precision_score(y_true[:, at], scores[:, at]) for at in (3, 7)]
     assert report["average_precision_anticipation"] == pytest.approx(expected[0])
     assert report["mean_average_precision"] == pytest.approx(np.mean(expected))
@@ -208,7 +209,7 @@ def test_average_precision_with_intervals_and_the_constant_answer() -> None:
         report["mean_average_precision_low"] < report["mean_average_precision"] < report["mean_average_precision_high"]
     )
     assert len([key for key in report if key.endswith("_majority")]) == 3  # no figure of categories that nobody has
-    assert metrics.category_metrics(np.zeros((3, 26)), scores[:3], pictures[:3]) == {}
+    assert category_metrics(np.zeros((3, 26)), scores[:3], pictures[:3]) == {}
 
 
 def test_each_category_is_described() -> None:

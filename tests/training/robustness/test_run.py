@@ -24,9 +24,8 @@ from tests.conftest import drawn
 from training.cli import main
 from training.metrics.intervals import wilson_interval
 from training.robustness import run as robustness
-from training.robustness.attacks import ResultsCache, summary
 from training.robustness.base import RobustnessConfig, Target, poisoned_rows, target_or_none, trigger
-from training.robustness.run import run
+from training.robustness.run import ResultsCache, run, summary
 
 GREY = Image.new("RGB", (60, 40), (90, 90, 90))
 SHIPPED = Path(__file__).parents[3] / "weights"
