@@ -1,8 +1,6 @@
 """What the benchmarks share: options, results on screen and disk, sections of documents, memes, rows of the data sets,
 timing, and the app and the API as processes, started as users start them."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import socket
@@ -14,18 +12,16 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import psutil
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from models.analysis import Analysis, Meme
+from models.analyzer import Analyzer
 from models.evaluation_files import metric_cell
 from models.io import captions
 from models.io.images import open_picture
-
-if TYPE_CHECKING:
-    from models.analyzer import Analyzer
 
 ROOT = Path(__file__).resolve().parents[1]
 GALLERY = ROOT / "assets" / "gallery"

@@ -16,24 +16,13 @@ from models.errors import BadInput, SubtextError
 from training.config import FOLDER
 from training.tasks import registry
 
-FITS = {
-    "hate_cross_attention": "training.hate.train",
-    "mini_words": "training.backbones.mini_words",
-    "mini_towers": "training.backbones.mini_towers",
-    "text_emotions": "training.emotions.text",
-    "face_expressions": "training.emotions.faces",
-    "joint_flickr8k": "training.retrieval.train",
-    "joint_emotic": "training.emotic.train",
-    "picture_emotions": "training.emotions.pictures",
-}
-"""What `fit` trains beside the multitask models: each module has a function `fit(args)`."""
-
 MULTITASK = tuple(
     sorted(file.stem for file in FOLDER.glob("*.toml") if "tasks" in tomllib.loads(file.read_text(encoding="utf-8")))
 )
 """Configurations that name tasks: `training.multitask.train` fits all of them."""
 
 COMMANDS = tomllib.loads(Path(__file__).with_name("commands.toml").read_text(encoding="utf-8"))
+FITS: dict[str, str] = COMMANDS["fit"]["modules"]
 ROBUSTNESS = ("robustness_flickr8k", "robustness_hate", "robustness_oasis")
 TASK_OPTIONS = ("modality", "captions", "profile", "model")  # of `evaluate`: a task says which of them it uses
 CLIP_DEFAULTS = {"model": "ViT-B-32", "pretrained": "openai", "revision": "", "device": "auto"}

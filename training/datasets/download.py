@@ -16,8 +16,7 @@ from pathlib import Path
 
 from models.errors import BadInput, PartUnavailable
 
-SETS = {"memotion": "williamscott701/memotion-dataset-7k"}
-EXPECTED = {"memotion": "memotion_dataset_7k/labels.csv"}
+DATASET, TABLE = "williamscott701/memotion-dataset-7k", "memotion_dataset_7k/labels.csv"  # Memotion's
 
 
 @dataclass(frozen=True)
@@ -49,10 +48,10 @@ def credentials(path: str | Path | None) -> Credentials:
 
 def download(args: argparse.Namespace) -> Path:
     """Fetches and unpacks the data set into `args.data`; returns its table."""
-    fetch(SETS[args.name], Path(args.data), credentials(args.kaggle_json))
-    table = Path(args.data) / EXPECTED[args.name]
+    fetch(DATASET, Path(args.data), credentials(args.kaggle_json))
+    table = Path(args.data) / TABLE
     if not table.is_file():
-        raise BadInput(f"What Kaggle sent has no {EXPECTED[args.name]}: the data set's layout has changed.")
+        raise BadInput(f"What Kaggle sent has no {TABLE}: the data set's layout has changed.")
     return table
 
 
@@ -98,6 +97,5 @@ def _in_environment(known: Credentials) -> Iterator[None]:
     try:
         yield
     finally:
-        for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"):
-            os.environ.pop(name, None)
-            os.environ.update({name: before[name]} if name in before else {})
+        os.environ.clear()
+        os.environ.update(before)

@@ -6,15 +6,12 @@ was encoded, in a folder named by the model and the hash of its weights: another
 another revision of the weights does not.
 """
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,13 +21,11 @@ from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 from models.encoders.base import GRID, Tokens
+from models.encoders.clip import ClipEncoder
 from models.encoders.mini import MiniEncoder
 from models.io.images import open_picture
 from models.tokenizers.base import length_batches
 from training.features.cache import cached_arrays, cached_rows, digest, write_complete
-
-if TYPE_CHECKING:
-    from models.encoders.clip import ClipEncoder
 
 BATCH_SIZE = 64
 MIN_LENGTH = 2  # tokens of a padded batch of texts: a traced graph must not see an axis of length 1

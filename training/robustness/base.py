@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
@@ -188,13 +189,9 @@ class Study(ABC):
 
     def correct_targets(self, margins: Callable[..., np.ndarray]) -> list[Target]:
         """Validation rows that are answered right, drawn by the seed; `margins` takes pictures and `row`."""
-        targets: list[Target] = []
-        for row in np.random.default_rng(self.settings.seed).permutation(len(self.validation)):
-            target = target_or_none(self.images["validation"][row], partial(margins, row=int(row)))
-            targets += [] if target is None else [target]
-            if len(targets) == self.settings.rows:
-                break
-        return targets
+        order = np.random.default_rng(self.settings.seed).permutation(len(self.validation)).tolist()
+        targets = (target_or_none(self.images["validation"][row], partial(margins, row=row)) for row in order)
+        return list(islice(filter(None, targets), self.settings.rows))
 
 
 def target_or_none(image: Image.Image, score: Score) -> Target | None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -24,15 +24,9 @@ OFFICIAL_SUFFIXES = (".json", ".jsonl", ".csv")  # of files in the layout of a d
 class EvalOptions:
     """How the rows are shown to the model: one modality only (`image` or `text`), captions `given` or read by `ocr`."""
 
-    modality: str | None = None
-    captions: str = "given"
+    modality: Literal["image", "text"] | None = None
+    captions: Literal["given", "ocr"] = "given"
     profile: str = "auto"
-
-    def __post_init__(self) -> None:
-        if self.modality not in {None, "image", "text"}:
-            raise BadInput(f"The modality is image or text, not {self.modality!r}.")
-        if self.captions not in {"given", "ocr"}:
-            raise BadInput(f"Captions are given or ocr, not {self.captions!r}.")
 
 
 @dataclass

@@ -8,17 +8,16 @@
   `convert-emotic` wrote it (test.csv), with its arrays beside it.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from models.analyzer import Analyzer
 from models.classifiers.heads import Head, Rule, Target
 from models.emotions import expressions
 from models.emotions.affect import AffectReader
@@ -36,16 +35,13 @@ from training.metrics import classification, regression
 from training.tasks import inputs
 from training.tasks.base import AppTask, EvalOptions, EvalResult, label_names, threshold_rule
 
-if TYPE_CHECKING:
-    from models.analyzer import Analyzer
-
 BATCH_SIZE = 64
 RATINGS = ("valence", "arousal")
 
 
 def predict_text(rows: Sequence[Row], options: EvalOptions, analyzer: Analyzer | None = None) -> EvalResult:
     """`label`: the emotions present; `probability`: of the likeliest; then a column for each emotion."""
-    analyzer = analyzer or inputs.load_analyzer(options.profile)
+    analyzer = analyzer or Analyzer(options.profile)
     notes: Counter[str] = Counter()
     texts = (meme.caption.text if meme else "" for meme in inputs.memes(rows, options, analyzer.reader, notes))
     emotions = inputs.batched(texts, analyzer.text_emotions, len(rows))

@@ -4,13 +4,12 @@ A row with neither text nor picture gets the prediction for an empty meme, count
 cannot be opened counts as missing (`unreadable_pictures`).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from models.analyzer import Analyzer
 from models.classifiers.heads import Head, Target
 from models.errors import BadInput
 from models.weights import Card
@@ -20,9 +19,6 @@ from training.datasets.published import RELIGIOUS_HATEFUL
 from training.metrics import classification
 from training.tasks import inputs
 from training.tasks.base import AppTask, EvalOptions, EvalResult, threshold_rule
-
-if TYPE_CHECKING:
-    from models.analyzer import Analyzer
 
 CLASSES = {"hate": ("not_hateful", "hateful"), "harm": ("not_harmful", "harmful")}
 
@@ -35,7 +31,7 @@ def predict(task: str, rows: Sequence[Row], options: EvalOptions, analyzer: Anal
     for row in rows:
         if row.label not in {None, 0, 1}:
             raise BadInput(f"The column label must hold 0 or 1, but row {row.id} has {row.label!r}.")
-    analyzer = analyzer or inputs.load_analyzer(options.profile)
+    analyzer = analyzer or Analyzer(options.profile)
     threshold, notes = analyzer.threshold(task), Counter[str]()
     memes = inputs.memes(rows, options, analyzer.reader, notes)
     if task == "hate":

@@ -1,12 +1,10 @@
 """Rows as the app would receive them: pictures opened, captions given or read by OCR, in batches."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from PIL import Image
 from tqdm import tqdm
@@ -19,20 +17,10 @@ from models.io.images import open_picture
 from training.datasets.base import Row
 from training.tasks.base import EvalOptions
 
-if TYPE_CHECKING:
-    from models.analyzer import Analyzer
-
 BATCH_SIZE = 32
 EMPTY_MEME = cast(Meme, SimpleNamespace(image=None, caption=Caption()))
 """Has the two fields of a `Meme` that scoring reads. A `Meme` refuses to be empty; a row may be."""
 Item = TypeVar("Item")
-
-
-def load_analyzer(profile: str) -> Analyzer:
-    """The app's own."""
-    from models.analyzer import Analyzer  # loads onnxruntime
-
-    return Analyzer(profile)
 
 
 def open_image(row: Row, problems: list[str]) -> Image.Image | None:

@@ -19,7 +19,7 @@ from PIL import Image
 from models import evaluation_files
 from models.errors import BadInput, BadWeights
 from training.evaluation import run as evaluating
-from training.tasks import inputs, registry
+from training.tasks import hate, registry
 
 ROWS = 24
 
@@ -359,7 +359,7 @@ def test_the_profile_of_itself_is_mini_where_predictions_are_kept(
         profiles.append(profile)
         raise BadInput("This is far enough.")
 
-    monkeypatch.setattr(inputs, "load_analyzer", analyzer)
+    monkeypatch.setattr(hate, "Analyzer", analyzer)
     for save in (True, False):
         with pytest.raises(BadInput, match="far enough"):
             run(
