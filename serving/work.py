@@ -1,22 +1,18 @@
 """What the queue's threads do: bytes and words to a meme, memes to answers, by the code that the page and the command
 line use too, so that all of them give the same numbers."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from models.analysis import Analysis, Caption, Meme, Stage, Status
+from models.analyzer import Analyzer
 from models.errors import PartUnavailable
 from models.io import captions
 from models.io.images import open_picture
 from serving import predictors
-
-if TYPE_CHECKING:
-    from models.analyzer import Analyzer
 
 ANALYZE, SCORE = "analyze", "score"
 T = TypeVar("T")
@@ -25,8 +21,6 @@ T = TypeVar("T")
 @cache
 def load_analyzer(profile: str = "auto", threads: int = 0) -> Analyzer:
     """The analyzer of this process, where no app shares its own."""
-    from models.analyzer import Analyzer
-
     return Analyzer(profile, threads=threads)
 
 

@@ -6,8 +6,6 @@ given to another one, and writing a shard again leaves the same file, so that ev
 Ray comes with requirements-ray.txt, not with the app.
 """
 
-from __future__ import annotations
-
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
@@ -16,9 +14,10 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from models.analysis import Meme
+from models.analyzer import Analyzer
 from models.errors import BadInput, PartUnavailable
 from models.io import flat_row
 from models.io.flat_row import Row
@@ -27,9 +26,6 @@ from serving import predictors, problems
 from serving.batch.inputs import Item, Shard
 from serving.batch.output import Output
 from serving.work import answer_each, load_analyzer, load_meme, try_call
-
-if TYPE_CHECKING:
-    from models.analyzer import Analyzer
 
 BATCH_SIZE = 32
 DECODE_THREADS = 2  # decode pictures while the networks run
