@@ -223,13 +223,19 @@ def test_face_expressions(tmp_path: Path) -> None:
         ("hate", {"text": ["x"], "label": ["hateful"]}, "must hold 0 or 1"),
         ("text-emotions", {"text": ["x"], "labels": [["boredom"]]}, "'boredom'"),
         ("hate", {"text": pa.array([], pa.string())}, "no rows"),
-        ("hate", {"text": ["x"], "modality": "sound"}, "not 'sound'"),
-        ("hate", {"text": ["x"], "captions": "none"}, "not 'none'"),
     ],
 )
 def test_what_cannot_be_measured_is_said(tmp_path: Path, task: str, columns: dict, sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
         run(tmp_path, task, **columns)
+
+
+@pytest.mark.parametrize(("option", "value"), [("--modality", "sound"), ("--captions", "none")])
+def test_a_choice_that_there_is_not_is_refused(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["evaluate", "hate", "--data", "x", "--json", "y", option, value])
+    assert refused.value.code == 2
+    assert f"invalid choice: '{value}'" in capsys.readouterr().err
 
 
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
