@@ -29,18 +29,22 @@ class Sentence:
     group: str
 
 
-def sentences(split: str) -> list[Sentence]:
-    """All filled templates of a split, `train` or `validation`; a template is in one of them only."""
+def sentences(split: str, limit: int | None = None) -> list[Sentence]:
+    """The filled templates of a split, `train` or `validation`; a template is in one of them only.
+
+    With `limit` so many of them, spread over all forms, since the hateful ones come first.
+    """
     if split not in ("train", "validation"):
         raise ValueError(f"split={split!r} is neither 'train' nor 'validation'")
     names = {"plain": [""], "hostile_to_others": OTHERS}
-    return [
+    filled = [
         Sentence(template.replace("{G}", name[:1].upper() + name[1:]).replace("{g}", name), label, form, name)
         for form, label in LABELS.items()
         for template in TEMPLATES[form]
         if _in_validation(form, template) is (split == "validation")
         for name in names.get(form, GROUPS)
     ]
+    return filled[:: max(1, len(filled) // limit)][:limit] if limit else filled
 
 
 def misspell(text: str, rng: random.Random) -> str:

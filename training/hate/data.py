@@ -90,14 +90,14 @@ def read(folder: Path, split: str, cache: Path, config: HateConfig, *, limit: in
     sentences = [(text, label) for text, label, weight in weighted if rng.random() < fraction * min(1.0, weight)]
     counterfactuals = [
         (misspell(sentence.text, rng) if rng.random() < misspelled_fraction else sentence.text, sentence.label)
-        for sentence in counterfactual_sentences(split)
+        for sentence in counterfactual_sentences(split, limit)
     ]
     photographs = [
         *pd.read_parquet(folder / f"flickr8k.{split}.parquet").image[: config.photographs],
         *pd.read_parquet(folder / f"oasis.{split}.parquet").image,
     ][:limit]
     texts, pictures, rows = list[str](), [*photographs], dict[str, Rows]()
-    for name, pairs in {"sentences": sentences[:limit], "counterfactuals": counterfactuals[:limit]}.items():
+    for name, pairs in {"sentences": sentences[:limit], "counterfactuals": counterfactuals}.items():
         index = np.arange(len(pairs))
         rows[name] = Rows(len(texts) + index, np.full(len(pairs), -1), np.array([label for _, label in pairs]), index)
         texts += [text for text, _ in pairs]

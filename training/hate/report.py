@@ -48,14 +48,14 @@ class Ensemble(nn.Module):
 
 def bands(sources: Mapping[str, Source], scaling: PlattScaling) -> dict[str, float]:
     """The bands of `hate`, chosen on validation sentences and counterfactuals."""
-    kindly = np.array([sentence.form in KINDLY for sentence in counterfactual_sentences("validation")])
     counterfactuals = sources["counterfactuals"][0]
+    forms = [sentence.form for sentence in counterfactual_sentences("validation", len(counterfactuals))]
     logits, labels = sources["sentences"]
     return choose_bands(
         scaling(logits[labels == 1]),
         MISS_RATE,
         [
-            (scaling(counterfactuals[kindly[: len(counterfactuals)]]), FALSE_ALARM_RATE),
+            (scaling(counterfactuals[np.isin(forms, KINDLY)]), FALSE_ALARM_RATE),
             (scaling(logits[labels == 0]), PLAIN_FALSE_ALARM_RATE),
         ],
     )

@@ -61,6 +61,14 @@ def test_names_are_filled_in_and_begin_a_sentence_with_a_capital() -> None:
     assert any(sentence.text.startswith("Trans people ") for sentence in whole)
 
 
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_few_of_them_have_both_labels_and_are_always_the_same(split: str) -> None:
+    few = sentences(split, 40)
+    assert len(few) == 40 and set(few) <= set(SPLITS[split])
+    assert {sentence.label for sentence in few} == {0, 1}
+    assert few == sentences(split, 40)
+
+
 def test_an_unknown_split_is_refused() -> None:
     with pytest.raises(ValueError, match="'test'"):
         sentences("test")
