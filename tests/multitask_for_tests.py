@@ -11,6 +11,7 @@ from PIL import Image
 from training.datasets.base import Row
 from training.multitask import config
 from training.multitask.config import FusionConfig, MultitaskConfig
+from training.tasks import registry
 
 MEMOTION = {
     "humour": ("not_funny", "hilarious"),
@@ -35,6 +36,7 @@ DETAILS: dict[str, Any] = {
 
 def drawn(data: str, count: int = 32) -> list[Row]:
     """Rows of two kinds that differ in colour and words, each its own group."""
+    labels = LABELS.get(data) or _classes(data)
     rows = []
     for number in range(count):
         kind = number % 2
@@ -42,10 +44,14 @@ def drawn(data: str, count: int = 32) -> list[Row]:
         Image.new("RGB", (40, 30), ((20, 40, 200), (220, 60, 30))[kind]).save(buffer, "PNG")
         words = (("we love good people", "we hate the mondays")[kind] + " not" * (number % 3)).strip()
         details = DETAILS[data](kind) if data in DETAILS else {}
-        rows.append(
-            Row(data, f"{number}", f"{words} {number}", buffer.getvalue(), LABELS[data][kind], f"g{number}", details)
-        )
+        rows.append(Row(data, f"{number}", f"{words} {number}", buffer.getvalue(), labels[kind], f"g{number}", details))
     return rows
+
+
+def _classes(data: str) -> tuple[str, ...]:
+    """Two labels of a data set without an entry in `LABELS`: the first classes of its first task."""
+    task = next(task for task in registry.TASKS.values() if task.dataset.name == data and task.head_tasks)
+    return task.head_tasks[0].targets[0].classes[:2]
 
 
 def small(name: str) -> MultitaskConfig:

@@ -107,7 +107,7 @@ def data_folder(folder: str | Path | None = None) -> Path:
     """`folder`, else `SUBTEXT_DATA`, else `data/`; `BadInput` where it does not exist."""
     path = Path(folder or os.environ.get("SUBTEXT_DATA") or "data")
     if not path.is_dir():
-        raise BadInput(f"There is no data folder at {path}: name it with --data or in SUBTEXT_DATA (see the README).")
+        raise BadInput(f"There is no data folder at {path}: name it with --data or in SUBTEXT_DATA (see docs/data.md).")
     return path
 
 
