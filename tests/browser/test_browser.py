@@ -75,7 +75,7 @@ def test_the_whole_way(which: str, visitor: Any, request: pytest.FixtureRequest,
         page.get_by_role("button", name=wordings.REPORT_AS_HTML).click()
     waiting.value.save_as(tmp_path / "report.html")
     report = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert ">Hateful</h1>" in report
+    assert f">{wordings.HATEFUL}</h1>" in report
     assert "data:image/jpeg;base64," in report
 
 
@@ -99,7 +99,11 @@ def test_the_ways_in_are_in_sight_without_scrolling(fake: str, visitor: Any) -> 
     page = visitor(fake)
     buttons = page.locator("[class*=st-key-sample-] button")
     buttons.first.wait_for()
-    for part in (page.get_by_role("button", name="Upload").first, page.get_by_placeholder("Type words"), buttons.first):
+    for part in (
+        page.get_by_role("button", name="Upload").first,
+        page.get_by_placeholder(wordings.TYPE_WORDS),
+        buttons.first,
+    ):
         box = part.bounding_box()
         assert box["y"] + box["height"] <= 800
 

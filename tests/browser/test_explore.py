@@ -59,7 +59,7 @@ def test_search_a_zip_by_words(fake: str, visitor: Any) -> None:
 
     page.get_by_role("tab", name=wordings.CAPTIONS).click()
     page.get_by_text("a green meadow").first.wait_for()
-    page.get_by_role("tab", name="Near-duplicates").click()
+    page.get_by_role("tab", name=wordings.NEAR_DUPLICATES).click()
     page.get_by_text(wordings.GROUP_1).wait_for()
 
 

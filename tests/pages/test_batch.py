@@ -94,7 +94,7 @@ def test_nothing_chosen_and_nothing_usable_are_told() -> None:
     assert wordings.CHOOSE_SOME_FILES in at.error[0].value
     at.file_uploader[0].set_value([("t.csv", b"who\n1\n", "text/csv")])
     press(at, wordings.JUDGE_THEM)
-    assert "no column" in at.error[0].value
+    assert wordings.NO_COLUMN in at.error[0].value
 
 
 def test_the_switch_blurs_the_thumbnails_on_the_server() -> None:

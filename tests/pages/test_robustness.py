@@ -95,7 +95,7 @@ def test_the_pixel_attack_shows_the_pair(page: AppTest) -> None:
     assert not page.exception
     said = everything(page)
     assert wordings.PICTURES_TRIED in said
-    assert "**Before**" in said and "**After**" in said
+    assert wordings.BEFORE in said and wordings.AFTER in said
     assert (
         wordings.PIXELS_CHANGED_COUNTED_FROM_THE_UPPER_LEFT in said
         or wordings.NO_PIXEL_BROUGHT_THE_SCORE_ANY_CLOSER in said
@@ -151,10 +151,10 @@ def test_a_search_that_is_overtaken_before_it_begins_starts_again(page: AppTest)
 def test_a_search_that_was_stopped_shows_the_best_so_far(page: AppTest, halting: list[Callable[[], object]]) -> None:
     halting.append(st.stop)  # leaves the bar and its button as they stand, as in the middle of a search
     press(pixel_search(page), wordings.SEARCH_FOR_PIXELS)
-    assert wordings.STOP in labels(page) and "**After**" not in everything(page)
+    assert wordings.STOP in labels(page) and wordings.AFTER not in everything(page)
     press(page, wordings.STOP)
     assert wordings.STOPPED_AFTER_41_PICTURES_OF_100_THIS in everything(page)
-    assert "**Before**" in everything(page) and "**After**" in everything(page)
+    assert wordings.BEFORE in everything(page) and wordings.AFTER in everything(page)
     assert wordings.STOP not in labels(page) and wordings.START_AGAIN not in labels(page)
 
 
@@ -165,10 +165,10 @@ def test_a_search_that_was_interrupted_says_so_and_starts_again(
     press(pixel_search(page), wordings.SEARCH_FOR_PIXELS)
     page.run()  # any click
     assert wordings.THE_SEARCH_WAS_INTERRUPTED_AFTER_41_PICTURES in everything(page)
-    assert "**After**" in everything(page)
+    assert wordings.AFTER in everything(page)
     press(page, wordings.START_AGAIN)
     assert wordings.N_81_PICTURES_TRIED in everything(page)
-    assert "interrupted" not in everything(page) and wordings.START_AGAIN not in labels(page)
+    assert wordings.INTERRUPTED not in everything(page) and wordings.START_AGAIN not in labels(page)
 
 
 def test_a_search_that_fails_is_not_tried_again(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:

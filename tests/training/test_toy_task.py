@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests import wordings
 from training import datasets, tasks
 from training.cli import main
 from training.datasets import registry as dataset_registry
@@ -69,8 +70,10 @@ def test_two_files_bring_a_task_from_training_to_the_page(toy: Path, analyzer: F
     app.switch_page("pages/evaluation/models.py").run()
     assert not app.exception and not app.error
     table = app.dataframe[0].value
-    rows = table[table["Task"] == "toy-mood"]
-    assert set(rows["Model"]) == {"Toy: moods"}
-    assert report["metrics"]["macro_f1"] in rows["Macro-F1"].tolist()  # of the validation rows, as `fit` measured them
+    rows = table[table[wordings.TASK] == "toy-mood"]
+    assert set(rows[wordings.MODEL]) == {"Toy: moods"}
+    assert (
+        report["metrics"]["macro_f1"] in rows[wordings.MACRO_F1].tolist()
+    )  # of the validation rows, as `fit` measured them
     app.selectbox(key="model").select("Toy: moods").run()
     assert not app.exception and not app.error

@@ -59,7 +59,7 @@ def test_accuracy_by_functionality_and_group() -> None:
 
 @pytest.mark.parametrize(
     ("data", "sentence"),
-    [(b"a,b\n1,2\n", wordings.NO_COLUMN_FUNCTIONALITY_IT_HAS_A_B), (b"\xff\xfe\x00", wordings.NOT_UTF_8), (b"", "no column"),
+    [(b"a,b\n1,2\n", wordings.NO_COLUMN_FUNCTIONALITY_IT_HAS_A_B), (b"\xff\xfe\x00", wordings.NOT_UTF_8), (b"", wordings.NO_COLUMN),
      (CSV.splitlines()[0].encode(), wordings.NO_CASE_THAT_CAN_BE_USED)],
 )  # fmt: skip
 def test_what_is_off_is_one_sentence(data: bytes, sentence: str) -> None:

@@ -108,7 +108,7 @@ def test_checks_within_an_epoch_are_drawn_by_step() -> None:
     ]
     specs = [chart.proto.spec for chart in drawn([checks]).get("plotly_chart")]
     assert len(specs) == 2
-    assert all('"Step"' in spec and '"Epoch"' not in spec for spec in specs)
+    assert all(f'"{wordings.STEP}"' in spec and f'"{wordings.EPOCH}"' not in spec for spec in specs)
     assert "average precision" in specs[1]
 
 

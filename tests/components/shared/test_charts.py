@@ -127,7 +127,7 @@ def test_white_can_be_read_on_chips_and_buttons(theme: str) -> None:
 def test_a_lens_s_bar_has_the_cut_off_that_decides() -> None:
     rows = [("humour", Emotion("humour", 0.3, 0.72, False)), ("sarcasm", Emotion("sarcasm", 0.8, 0.75, True))]
     figure = lenses.chart(rows)
-    [strokes] = [trace for trace in figure.data if trace.name == "Cut-off"]
+    [strokes] = [trace for trace in figure.data if trace.name == wordings.CUT_OFF]
     assert list(figure.layout.yaxis.ticktext) == ["sarcasm", "humour"]  # the answer first
     assert (list(strokes.x), list(strokes.y)) == ([0.75, 0.72], [0, 1])
     assert lenses.described(rows) == wordings.HUMOUR_30_PERCENT_CUT_OFF_72_PERCENT

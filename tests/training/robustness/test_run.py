@@ -20,6 +20,7 @@ from models.errors import BadInput
 from models.io.samples import Sample, samples
 from models.robustness.pixel_attack import paint, view
 from models.weights import Card
+from tests import wordings
 from tests.conftest import drawn
 from training.cli import main
 from training.metrics.intervals import wilson_interval
@@ -86,12 +87,16 @@ def test_the_study_writes_what_the_pages_read(tmp_path: Path, easy: argparse.Nam
 
     [study] = robustness_study.studies(tmp_path / "weights")
     rows = robustness_study.attack_rows(study)
-    assert [(row["Variant"], row["Pixels"], row["Fooled"]) for row in rows][::3] == [
+    assert [(row[wordings.VARIANT], row[wordings.PIXELS], row[wordings.FOOLED]) for row in rows][::3] == [
         ("weak", 1, 1.0),
         ("strong", 1, 0.0),
     ]
-    assert rows[3]["95% interval"] == "0% to 49%"
-    assert robustness_study.poisoning_rows(study)[3] == {"Variant": "weak", "Poisoned": 0.1, "AUROC, clean": "0.700"}
+    assert rows[3][wordings.N_95_PERCENT_INTERVAL] == "0% to 49%"
+    assert robustness_study.poisoning_rows(study)[3] == {
+        wordings.VARIANT: "weak",
+        wordings.POISONED: 0.1,
+        wordings.AUROC_CLEAN: "0.700",
+    }
     assert robustness_study.outdated(study) == []
 
 
@@ -121,11 +126,11 @@ def test_an_example_pair_is_drawn(tmp_path: Path, easy: argparse.Namespace) -> N
 
     app = AppTest.from_function(page, args=(tmp_path / "weights",), default_timeout=60).run()
     assert not app.exception
-    assert any("the attack wins" in caption.value for caption in app.caption)
+    assert any(wordings.THE_ATTACK_WINS in caption.value for caption in app.caption)
     variant, pixels = app.button_group[0], app.button_group[1]
     assert [*variant.options] == ["weak", "strong"] and [*pixels.options] == ["1", "3", "5"]
     app.button_group[0].set_value("strong").run()
-    assert any("the answer stands" in caption.value for caption in app.caption)
+    assert any(wordings.THE_ANSWER_STANDS in caption.value for caption in app.caption)
 
 
 def test_what_is_answered_wrong_is_no_target() -> None:
