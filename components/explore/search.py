@@ -189,7 +189,8 @@ def explained(hits: Sequence[SearchHit], count: int, what: str, more: str = "") 
 
 
 def thumbnails(hits: Sequence[SearchHit], library: Library, bands: Bands, place: str, *, alike: bool = False) -> None:
-    """A grid of pictures with similarity and score. A picture above the review threshold stays blurred until clicked.
+    """A grid of pictures with similarity and score. A picture above the review threshold stays blurred until clicked,
+    and so does every picture while the sidebar's switch is on.
 
     Of pictures that are `alike`, one above the threshold blurs them all: a near-copy would show what the other hides.
     """

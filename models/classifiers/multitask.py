@@ -163,8 +163,7 @@ def names() -> tuple[str, ...]:
 
 
 def titled(title: str, measured_with: Mapping[str, str]) -> str:
-    """`Memotion: RoBERTa (here: mini)`: where another encoder stood in for the one that the
-    configuration names, the title says so.
+    """`Memotion: RoBERTa (here: mini)`: the title names an encoder that stood in for the configuration's own.
 
     measured_with: a side to the encoder's spec, or to a phrase that begins with the spec of what stood in.
     """
@@ -186,5 +185,5 @@ def _fit(tokens: Tokens | None, rows: int, width: int, longest: int = 0) -> tupl
 def _is_multitask(config: Path) -> bool:
     try:
         return bool(json.loads(config.read_text(encoding="utf-8")).get("kind") == KIND)
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):  # unreadable, no JSON, no object
         return False

@@ -7,9 +7,8 @@ from components.shared import failures, intake, lenses, pictures, sidebar, verdi
 
 about = sidebar.draw()
 visited = visit.current()
-ways_in = (
-    st.empty()
-)  # emptied as soon as there is a meme: fading slowly, they would keep a phone scrolled past the verdict
+# Emptied as soon as there is a meme: fading slowly, the ways in would keep a phone scrolled past the verdict.
+ways_in = st.empty()
 if visited.empty:
     with ways_in.container():
         intake.ask()

@@ -116,6 +116,19 @@ def test_a_picture_above_the_review_band_stays_blurred_until_it_is_clicked(page:
     assert not [element for element in page.button if element.label == wordings.SHOW]
 
 
+def test_the_switch_blurs_every_picture_and_covers_again_what_was_revealed(page: AppTest) -> None:
+    def covered() -> list[str]:
+        return [element.key for element in page.button if element.label == wordings.SHOW and "nearest" in element.key]
+
+    give(page, memes())
+    ask(page, "red")
+    next(element for element in page.button if element.label == wordings.SHOW).click()
+    page.run()
+    assert not covered()
+    next(element for element in page.toggle if wordings.BLUR in element.label).set_value(True).run()
+    assert len(covered()) == len(COLOURS)
+
+
 def test_the_range_of_scores_leaves_pictures_out(page: AppTest) -> None:
     give(page, memes())
     page.slider[0].set_value((50, 100))
