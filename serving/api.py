@@ -21,11 +21,11 @@ from starlette.routing import BaseRoute, Route
 from models.analysis import Analysis, Harm, Meme, Verdict
 from serving import intake, perspective, predictors, problems, schemas
 from serving.guard import Guard
-from serving.problems import Overloaded, TooLarge
+from serving.problems import Overloaded
 from serving.schemas import Health, Models, Predicted, Scores, SystemInfo
 from serving.service import Metrics, Service
 from serving.settings import Settings
-from serving.work import ANALYZE, SCORE, MemeInput, load_analyzer, try_call
+from serving.work import ANALYZE, SCORE, MemeInput, load_analyzer
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
@@ -68,10 +68,7 @@ async def analyze(request: Request, service: CurrentService) -> JSONResponse:
 )
 async def score(request: Request, service: CurrentService) -> JSONResponse:
     """Batched; a meme that cannot be used is a result with its problem and takes none of the others with it."""
-    memes = (await intake.read_many(request)).memes
-    if len(memes) > service.settings.memes:
-        raise TooLarge(f"The request has {len(memes)} memes, and at most {service.settings.memes} are taken at once.")
-    items = [try_call(meme.to_input) for meme in memes]
+    items = await intake.read_many(request, service.settings.memes)
     usable = [item for item in items if isinstance(item, MemeInput)]
     scores = iter(await service.answer_all(request, SCORE, usable))
     answers = [next(scores) if isinstance(item, MemeInput) else item for item in items]

@@ -72,7 +72,7 @@ class Guard:
             if scope["method"] in ("POST", "PUT", "PATCH"):
                 reserved = self._size_to_reserve(scope["path"], headers)
                 self.in_flight += reserved
-            await self.app(scope, self._limited(receive), send_with_id)
+            await self.app(scope, self._limited(receive, self._max_bytes(scope["path"])), send_with_id)
         except Exception as error:
             if status:
                 raise
@@ -115,24 +115,27 @@ class Guard:
             raise WrongMedia(f"The body is to be {JSON} or {MULTIPART}: set the header Content-Type.")
         length = headers.get("content-length", "")
         size = int(length) if length.isdigit() else MEGABYTE
-        if size > self.settings.body_mb * MEGABYTE:
-            raise TooLarge(
-                f"The request has {size / MEGABYTE:.1f} MB, and at most {self.settings.body_mb} MB are taken."
-            )
+        if size > self._max_bytes(path):
+            limit_mb = self._max_bytes(path) // MEGABYTE
+            raise TooLarge(f"The request has {size / MEGABYTE:.1f} MB, and at most {limit_mb} MB are taken.")
         if self.in_flight + size > self.settings.in_flight_mb * MEGABYTE:
             raise Overloaded("Too much is being received at this moment.", 2)
         return size
 
-    def _limited(self, receive: Receive) -> Receive:
-        """The body as it arrives, up to the limit, which also holds where its length was not announced or wrong."""
-        limit, size = self.settings.body_mb * MEGABYTE, 0
+    def _max_bytes(self, path: str) -> int:
+        limit = self.settings.body_mb * MEGABYTE
+        return min(limit, perspective.MAX_BYTES) if path.startswith(perspective.PREFIX) else limit
+
+    def _limited(self, receive: Receive, limit: int) -> Receive:
+        """The body as it arrives, up to `limit` bytes, which also holds where its length was not announced or wrong."""
+        size = 0
 
         async def limited() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
             if size > limit:
-                raise TooLarge(f"The request has more than {self.settings.body_mb} MB: send less at once.")
+                raise TooLarge(f"The request has more than {limit // MEGABYTE} MB: send less at once.")
             return message
 
         return limited

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.io.captions import MAX_CHARACTERS, normalize
 from serving import problems
+from serving.bodies import parse_json
 from serving.schemas import TEXTS, json_body
 from serving.service import Service
 from serving.work import SCORE, MemeInput
@@ -21,6 +22,10 @@ from serving.work import SCORE, MemeInput
 PREFIX = "/v1alpha1/"
 ATTRIBUTES = ("TOXICITY", "IDENTITY_ATTACK")
 LANGUAGES = ("en",)
+MAX_BYTES = 1024**2  # of a request; that service takes comments of 20 KB
+MAX_VALUES = (
+    10_000  # quotes, or brackets and commas, of a request: `context` may hold many comments, which are not read
+)
 # What that service's callers look for in `error.status` (google.rpc.Code).
 CODES = {
     400: "INVALID_ARGUMENT",
@@ -126,7 +131,7 @@ class Failed(BaseModel):
 )
 async def analyze_comment(request: Request) -> JSONResponse:
     """Score the comment's text. Raises `PerspectiveError` where that service would refuse it."""
-    comment = _parse(await request.body())
+    comment = await parse_json(request, _parse, max_values=MAX_VALUES)
     text = comment.comment.text
     service: Service = request.app.state.service
     _, (verdict, _) = await service.answer(request, SCORE, MemeInput(caption=text))
@@ -149,7 +154,7 @@ def _parse(body: bytes) -> AnalyzeComment:
     try:
         comment = AnalyzeComment.model_validate(json.loads(body))
     except ValidationError as error:
-        raise PerspectiveError("INVALID_ARGUMENT", str(problems.invalid(error.errors()))) from None
+        raise PerspectiveError("INVALID_ARGUMENT", str(problems.invalid(error))) from None
     except (ValueError, RecursionError):  # neither UTF-8 nor JSON
         raise PerspectiveError("INVALID_ARGUMENT", "Invalid JSON payload received.") from None
     attributes, text = comment.requestedAttributes, comment.comment.text
@@ -165,11 +170,11 @@ def _parse(body: bytes) -> AnalyzeComment:
             "This server reads English alone: leave `languages` out or set it to en.",
             languageNotSupportedByAttributeError={"requestedLanguages": foreign[:8], "supportedLanguages": LANGUAGES},
         )
-    if not normalize(text).text:
-        raise PerspectiveError("COMMENT_EMPTY", "Comment must be non-empty.")
     if len(text) > MAX_CHARACTERS:
         sentence = f"Comment text has too many characters: at most {MAX_CHARACTERS} are read."
         raise PerspectiveError("COMMENT_TOO_LONG", sentence)
+    if not normalize(text).text:
+        raise PerspectiveError("COMMENT_EMPTY", "Comment must be non-empty.")
     return comment
 
 

@@ -7,11 +7,14 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 
 from models.errors import BadInput, SubtextError, user_message
 
 MEDIA_TYPE = "application/problem+json"
 UNEXPECTED = "Something went wrong on the server that should not have: try again, and if it stays, tell its operator."
+MAX_PROBLEMS = 20  # of a body that does not fit, which are listed
+MAX_PLACE = 200  # characters: names of fields are the caller's
 _log = logging.getLogger("subtext.api")
 
 
@@ -106,11 +109,11 @@ def response(error: BaseException) -> JSONResponse:
     return JSONResponse(body, body["status"], headers_of(error), MEDIA_TYPE)
 
 
-def invalid(errors: Sequence[Mapping[str, Any]]) -> Unreadable:
+def invalid(error: ValidationError) -> Unreadable:
     """Pydantic's findings as an exception: where and what is wrong, without what the caller sent."""
     problems = [
-        {"at": "/".join(map(str, error["loc"])), "problem": error["msg"].removeprefix("Value error, ")}
-        for error in errors
+        {"at": "/".join(map(str, details["loc"]))[:MAX_PLACE], "problem": details["msg"].removeprefix("Value error, ")}
+        for details in error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]
     ]
     first = "{at}: {problem}".format_map(problems[0])
     return Unreadable(f"The request does not fit what is documented in /api/openapi.json ({first}).", problems)

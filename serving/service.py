@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from anyio import CapacityLimiter
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
@@ -89,6 +90,7 @@ class Service:
         self.analyzer = load  # anew for each call, in a worker thread: the app may have switched to another profile
         self.ready = False
         self.failure = ""
+        self.large_bodies = CapacityLimiter(1)  # threads that parse large bodies
         self.queue = WorkQueue(
             self._run,
             max_length=settings.queue,

@@ -169,12 +169,17 @@ _WORD = re.compile(
 )
 
 
-def from_override(text: str) -> Caption:
-    """The user's own words, at most 10,000 characters; blank ones mean "there are no words" (source `none`)."""
+def check_length(text: str) -> None:
+    """Raises `BadCaption` for more than 10,000 characters."""
     if len(text) > MAX_CHARACTERS:
         raise BadCaption(
             f"The caption has {len(text):,} characters, and at most {MAX_CHARACTERS:,} can be read: shorten it."
         )
+
+
+def from_override(text: str) -> Caption:
+    """The user's own words, at most 10,000 characters; blank ones mean "there are no words" (source `none`)."""
+    check_length(text)
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     # lone surrogates cannot be written as UTF-8, neither to JSON nor to a page
     text = re.sub("[\ud800-\udfff\0]", "", text)
