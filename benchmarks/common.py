@@ -93,7 +93,7 @@ def analyze_fully(analyzer: Analyzer, data: bytes) -> Analysis:
     """What the page does with the bytes of a picture: OCR, and every explanation."""
     picture = open_picture(data)
     caption = captions.read(picture.image, None, analyzer.reader)
-    return analyzer.analyze(Meme(picture.image, caption, picture.format, picture.sha256))
+    return analyzer.analyze(picture.meme(caption))
 
 
 def validation_rows(name: str, columns: list[str], limit: int) -> list[dict[str, Any]]:

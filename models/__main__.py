@@ -127,7 +127,7 @@ def analyze(args: argparse.Namespace) -> Iterator[str]:
 
     analyzer = Analyzer(profile, args.device, reader=args.ocr, on_progress=show_download)
     caption, reading = (override, None) if override is not None else read_words(analyzer, picture)
-    meme = Meme(picture.image, caption, picture.format, picture.sha256) if picture else Meme(None, caption)
+    meme = picture.meme(caption) if picture else Meme(None, caption)
     analysis = analyzer.analyze(meme, explain=not args.no_explain)
     if reading is not None:
         analysis = replace(analysis, stages=(reading, *analysis.stages))

@@ -1,8 +1,7 @@
 """The vocabulary: what goes in (`Meme`) and what comes out (`Analysis`). Nothing here computes.
 
-`Analysis.to_dict()` is the JSON `subtext/1`: a page draws it, the API returns it, a batch row is a flat view of it.
-Boxes are (left, top, right, bottom) in pixels of the picture as shown; probabilities lie in 0-1; effects are
-differences of the verdict's logit, positive toward hateful.
+`Analysis.to_dict()` is the JSON `subtext/1`. Boxes are (left, top, right, bottom) in pixels of the picture as given; probabilities
+lie in 0-1; effects are differences of the verdict's logit, positive toward hateful.
 """
 
 from __future__ import annotations
@@ -44,12 +43,13 @@ class Caption:
 
 @dataclass(frozen=True)
 class Meme:
-    """A picture, a caption, or both. `image` is an RGB picture from `images.open_picture`."""
+    """A picture, a caption, or both. `image` is RGB, from `images.open_picture`; `size` what it had before it was shrunk."""
 
     image: Image.Image | None
     caption: Caption
     format: str | None = None
     sha256: str | None = None
+    size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.image is None and not self.caption.text.strip():
@@ -69,7 +69,7 @@ class ProfileInfo:
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """The picture as shown (after EXIF orientation); `format` and `sha256` are those of the bytes given."""
+    """The picture as given, after EXIF orientation; `format` and `sha256` are those of the bytes."""
 
     width: int
     height: int

@@ -2,7 +2,7 @@
 line use too, so that all of them give the same numbers."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, TypeVar
@@ -11,10 +11,13 @@ from models.analysis import Analysis, Caption, Meme, Stage, Status
 from models.analyzer import Analyzer
 from models.errors import PartUnavailable
 from models.io import captions
-from models.io.images import open_picture
+from models.io.images import IN_FLIGHT, area_of, open_picture
+from models.runtime.turns import REQUEST_S, patient
 from serving import predictors
 
 ANALYZE, SCORE = "analyze", "score"
+BYTES_PER_PIXEL = 4
+TOGETHER = IN_FLIGHT.units // 2  # pixels of one batch: a second one need not wait for it
 T = TypeVar("T")
 
 
@@ -62,7 +65,7 @@ def load_meme(item: MemeInput, analyzer: Analyzer) -> tuple[Meme, tuple[Stage, .
         except PartUnavailable:
             status = "failed"
         stages.append(Stage("ocr", round((time.perf_counter() - start) * 1000, 1), status))
-    return Meme(picture.image, caption, picture.format, picture.sha256), tuple(stages)
+    return picture.meme(caption), tuple(stages)
 
 
 def analyze(item: MemeInput, analyzer: Analyzer) -> Analysis:
@@ -78,6 +81,15 @@ def run(name: str, items: Sequence[MemeInput], analyzer: Analyzer) -> list[Any]:
     name: of the work: `analyze` (an `Analysis`), `score` (the meme with its verdict and harm) or that of a predictor (the meme
     with its `Prediction`).
     """
+    answers: list[Any] = []
+    with patient(REQUEST_S):
+        for part, pixels in in_parts(items, pixels_of, len(items)):
+            with IN_FLIGHT.take(pixels):
+                answers += _run(name, part, analyzer)
+    return answers
+
+
+def _run(name: str, items: Sequence[MemeInput], analyzer: Analyzer) -> list[Any]:
     if name == ANALYZE:
         return [try_call(analyze, item, analyzer) for item in items]
     memes = [try_call(lambda item: load_meme(item, analyzer)[0], item) for item in items]
@@ -85,6 +97,28 @@ def run(name: str, items: Sequence[MemeInput], analyzer: Analyzer) -> list[Any]:
     if name != SCORE:
         predict = predictors.choose(predictors.registry(analyzer), name).predict
     return answer_each(memes, lambda usable: list(zip(usable, predict(usable), strict=True)))
+
+
+def pixels_of(item: MemeInput) -> int:
+    """Pixels that the picture will have when it is open, with its file counted as pixels too: the memory that it takes."""
+    return 0 if item.data is None else area_of(item.data) + len(item.data) // BYTES_PER_PIXEL
+
+
+def in_parts(items: Iterable[T], pixels_of: Callable[[T], int], longest: int) -> Iterator[tuple[list[T], int]]:
+    """The items in order in parts, and the pixels of each: at most `longest` items with `TOGETHER` pixels, or a single one.
+
+    An iterator is read as far as the part that is asked for and one item beyond.
+    """
+    part, pixels = list[T](), 0
+    for item in items:
+        more = pixels_of(item)
+        if part and (len(part) == longest or pixels + more > TOGETHER):
+            yield part, pixels
+            part, pixels = [], 0
+        part.append(item)
+        pixels += more
+    if part:
+        yield part, pixels
 
 
 def answer_each(

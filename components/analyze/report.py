@@ -25,6 +25,7 @@ from components.shared.pictures import fitted
 from components.shared.verdict import COLOURS, NAMES, describe, percent, zones
 from components.shared.visit import label, took
 from models.analysis import Analysis, Verdict
+from models.scaling import to_size
 
 PICTURES = ("meme", "attention", "regions", "gradient", "faces")
 BAND_WIDTH = 600  # units of the SVG
@@ -62,6 +63,7 @@ def build(analysis: Analysis, image: Image.Image | None) -> str:
 
 def _pictures(analysis: Analysis, image: Image.Image) -> dict[str, str | None]:
     """Each of `PICTURES` as a data URL; None for what was not measured."""
+    analysis = to_size(analysis, *image.size)
     evidence, grid, faces = analysis.evidence, analysis.attention.regions, analysis.emotions.faces.faces
     gradient = evidence.gradient.regions if evidence.gradient is not None else ()
     drawn = {

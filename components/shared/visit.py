@@ -22,6 +22,7 @@ import streamlit as st
 from models.analysis import Analysis, Caption, Meme, ProfileInfo, Stage
 from models.errors import PartUnavailable
 from models.io import captions
+from models.io.images import IN_FLIGHT, area
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.mutable_status_container import StatusContainer
@@ -121,7 +122,8 @@ def read(visit: Visit, analyzer: Analyzer, on_stage: OnStage) -> Caption:
         on_stage(Stage("ocr"))
         start, problem = time.perf_counter(), ""
         try:
-            caption = captions.read(visit.picture.image, None, analyzer.reader)
+            with IN_FLIGHT.take(area(visit.picture.image)):
+                caption = captions.read(visit.picture.image, None, analyzer.reader)
         except PartUnavailable as error:
             caption, problem = Caption(), str(error)
         done = Stage("ocr", (time.perf_counter() - start) * 1000, "failed" if problem else "ok")
@@ -141,8 +143,9 @@ def run(
     key = (caption.text, caption.source, weights, tuple(lenses))  # the picture is the same until `Visit.take`
     if key in visit.results:
         return visit.results[key]
-    meme = Meme(picture.image, caption, picture.format, picture.sha256) if picture is not None else Meme(None, caption)
-    analysis: Analysis = analyzer.analyze(meme, explain=True, lenses=lenses, on_stage=on_stage)
+    meme = Meme(None, caption) if picture is None else picture.meme(caption)
+    with IN_FLIGHT.take(area(meme.image)):
+        analysis: Analysis = analyzer.analyze(meme, explain=True, lenses=lenses, on_stage=on_stage)
     if visit.reading is not None:
         analysis = replace(analysis, stages=(visit.reading.stage, *analysis.stages))
     visit.keep(key, analysis)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 import re
 import warnings
 from dataclasses import dataclass
@@ -9,11 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from models.analysis import Caption, Meme
 from models.errors import BadPicture
+from models.runtime.turns import Turns
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PIXELS = 20_000_000
-MAX_PIXELS_JPEG = 60_000_000  # as phones take them: above MAX_PIXELS it is decoded at half its sides
+MAX_PIXELS_JPEG = 60_000_000  # as phones take them: decoded at a half, a quarter or an eighth of its sides
+MAX_OPEN_PIXELS = 4_000_000  # a larger picture is shrunk; no letters are lost that the OCR's detector would have found
 MAX_SIDE = 16_384  # pixels; what WebP allows, and more than any screen shows
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 JPEGS = ("JPEG", "MPO")  # the latter with further pictures behind the first, as some phones take them
@@ -36,22 +40,48 @@ BEGINNINGS = {
     (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF"): "The picture is damaged or cut off",
 }
 SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)  # EXIF: the tag, and its values for which width and height change places
+BAND = 512  # rows of a large picture that are turned into RGB at a time
+DECODING = Turns(MAX_PIXELS)  # pixels being decoded in this process, 4 bytes each and more
+IN_FLIGHT = Turns(48_000_000)  # pixels of open pictures being answered in this process, 4 bytes each
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An RGB picture as it should be shown, the format of the bytes it came from, and their SHA-256."""
+    """An RGB picture as it should be shown, the format of the bytes it came from, and their SHA-256.
+
+    `size`: width and height before it was shrunk; None where it was not.
+    """
 
     image: Image.Image
     format: str
     sha256: str
+    size: tuple[int, int] | None = None
+
+    def meme(self, caption: Caption) -> Meme:
+        """The picture with these words."""
+        return Meme(self.image, caption, self.format, self.sha256, self.size)
+
+
+def area(image: Image.Image | None) -> int:
+    """Pixels of an open picture, 0 without one."""
+    return 0 if image is None else image.width * image.height
+
+
+def area_of(data: bytes) -> int:
+    """Pixels that a picture will have when it is open, as its header says; 0 where it cannot be opened."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return min(area(image), MAX_OPEN_PIXELS)
+    except Exception:  # `open_picture` says why
+        return 0
 
 
 def open_picture(data: bytes) -> Picture:
     """The first frame: EXIF orientation applied, alpha on white, CMYK and grey as RGB, no metadata.
 
-    At most 10 MB and 20 megapixels (a JPEG up to 60, which comes out smaller), JPEG, PNG, WebP, GIF or BMP; raises
-    `BadPicture` with one sentence otherwise.
+    At most 10 MB and 20 megapixels (a JPEG up to 60), JPEG, PNG, WebP, GIF or BMP; raises `BadPicture` with one sentence
+    otherwise. More than `MAX_OPEN_PIXELS` come out shrunk. Waits while other threads decode large pictures.
     """
     if not data:
         raise BadPicture("The file is empty: choose the picture again.")
@@ -66,11 +96,15 @@ def open_picture(data: bytes) -> Picture:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 name = str(image.format)
                 check_size(*image.size, most=MAX_PIXELS_JPEG if name in JPEGS else MAX_PIXELS)
-                if image.width * image.height > MAX_PIXELS:
-                    image.draft("RGB", (image.width // 2, image.height // 2))
-                image.seek(0)
-                image.load()
-                rgb = upright_rgb(image)
+                given = image.size
+                if area(image) > MAX_OPEN_PIXELS:
+                    image.draft("RGB", shrunk_size(*given))
+                with DECODING.take(area(image)):
+                    image.seek(0)
+                    image.load()
+                    if orientation(image) in SIDEWAYS:
+                        given = given[::-1]
+                    rgb = upright_rgb(image if area(image) <= MAX_OPEN_PIXELS else shrunk(image))
     except BadPicture:
         raise
     except Image.DecompressionBombError as error:
@@ -88,7 +122,38 @@ def open_picture(data: bytes) -> Picture:
         raise BadPicture(
             f"The picture is damaged or cut off and cannot be opened: download it again, or save it anew as {TAKEN}."
         ) from error
-    return Picture(rgb, name, hashlib.sha256(data).hexdigest())
+    return Picture(rgb, name, hashlib.sha256(data).hexdigest(), given if given != rgb.size else None)
+
+
+def shrunk_size(width: int, height: int) -> tuple[int, int]:
+    """Width and height of a picture of that shape with at most `MAX_OPEN_PIXELS`."""
+    scale = math.sqrt(MAX_OPEN_PIXELS / (width * height))
+    return max(1, int(width * scale)), max(1, int(height * scale))
+
+
+def shrunk(image: Image.Image) -> Image.Image:
+    """A decoded picture as RGB on white, with at most `MAX_OPEN_PIXELS`; it lies as before.
+
+    It is turned into RGB and halved a band at a time, so that the whole of it is in memory once only.
+    """
+    width, height = shrunk_size(*image.size)
+    factor = max(1, image.width // width)  # whole pixels become one by their mean; the rest is resampled
+    halved = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
+    rows = BAND * factor
+    for top in range(0, image.height, rows):
+        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        halved.paste(on_white(band).reduce(factor), (0, top // factor))
+    small = halved.resize((width, height), Image.Resampling.LANCZOS)
+    small.getexif()[ORIENTATION] = orientation(image)
+    return small
+
+
+def orientation(image: Image.Image) -> int:
+    """EXIF's value for how a decoded picture lies; 1, upright, where none can be read."""
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # a broken EXIF block says nothing about the picture
+        return 1
 
 
 def squash(image: Image.Image, side: int) -> Image.Image:
@@ -122,6 +187,12 @@ def upright_rgb(image: Image.Image) -> Image.Image:
         image = ImageOps.exif_transpose(image)
     except Exception:  # a broken EXIF block says nothing about the picture; show it as it lies
         image = image.copy()
+    rgb = on_white(image)
+    return Image.frombytes("RGB", rgb.size, rgb.tobytes())  # a new picture: no info, no EXIF, no colour profile
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """A decoded picture as RGB, on white where it is transparent."""
     if image.mode in SIXTEEN_BIT:  # Pillow cuts 16-bit greys off at 255 instead of scaling them
         image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
         image.info.clear()  # a transparent grey is given in 16 bits too
@@ -129,8 +200,7 @@ def upright_rgb(image: Image.Image) -> Image.Image:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         image = Image.alpha_composite(white, rgba)
-    rgb = image.convert("RGB")
-    return Image.frombytes("RGB", rgb.size, rgb.tobytes())  # a new picture: no info, no EXIF, no colour profile
+    return image.convert("RGB")
 
 
 def what_it_is(data: bytes) -> str:

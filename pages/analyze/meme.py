@@ -4,6 +4,7 @@ import streamlit as st
 
 from components.analyze import attention, emotions, evidence, overlay, report
 from components.shared import failures, intake, lenses, pictures, sidebar, verdict, visit
+from models.scaling import to_size
 
 about = sidebar.draw()
 visited = visit.current()
@@ -32,6 +33,9 @@ with failures.contained():
 progress.clear()
 
 image = visited.picture.image if visited.picture else None
+drawn = (
+    result if result is None or image is None else to_size(result, *image.size)
+)  # its boxes on the picture that is here
 with tools, st.container(horizontal=True, horizontal_alignment="right"):
     if result is not None:
         report.draw_downloads(result, image, visited.name)
@@ -45,7 +49,7 @@ with picture:
             shown, alt = overlay.heat(image, result.attention.regions), f"{alt}, under a heat of where the model looks"
         pictures.show(shown, key=visited.name, place="first", alt=alt, height=280)
     intake.edit_words(visited, words)
-if result is None:
+if result is None or drawn is None:
     st.stop()
 title.title(verdict.TITLES[result.verdict.label], anchor=False)
 with answer:
@@ -62,7 +66,7 @@ moved, looks, feels, other, ran = st.tabs(
     ]
 )
 with moved, failures.contained():
-    evidence.draw(result.evidence, result.caption.text, image, visited.name)
+    evidence.draw(drawn.evidence, result.caption.text, image, visited.name)
 with looks, failures.contained():
     if result.evidence.gradient is not None:
         attention.draw_gradient(
@@ -75,7 +79,7 @@ with feels, failures.contained():
     with in_words:
         emotions.draw_text(result.emotions.text)
     with in_faces:
-        emotions.draw_faces(result.emotions.faces, image, visited.name)
+        emotions.draw_faces(drawn.emotions.faces, image, visited.name)
 with other, failures.contained():
     lenses.draw(result.lenses)
 with ran:

@@ -7,7 +7,7 @@ from components.shared import engine, failures, intake, pictures, sidebar
 from models.analysis import Meme
 from models.errors import EmptyMeme
 from models.io import captions
-from models.io.images import open_picture
+from models.io.images import IN_FLIGHT, area, open_picture
 
 about = sidebar.draw()
 st.title("Compare systems", anchor=False)
@@ -35,7 +35,7 @@ with failures.contained():
     if words.strip():
         caption = captions.from_override(words)
     else:
-        with st.spinner("Reading the words off the picture"):
+        with st.spinner("Reading the words off the picture"), IN_FLIGHT.take(area(image)):
             caption = captions.read(image, None, analyzer.reader)
     if picture is None and not caption.text.strip():
         raise EmptyMeme("There is nothing to compare on: give a picture, some words, or both.")
@@ -48,7 +48,7 @@ with failures.contained():
         if caption.text:
             st.text(caption.text)
     with table:
-        with st.spinner("Asking the systems"):
+        with st.spinner("Asking the systems"), IN_FLIGHT.take(area(image)):
             answers = [comparison.verdict(analyzer, Meme(image, caption))]
             answers += [comparison.ask(name, titles[name], image, caption.text) for name in picked]
         comparison.draw(answers)

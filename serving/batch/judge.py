@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,13 @@ from models.analyzer import Analyzer
 from models.errors import BadInput, PartUnavailable
 from models.io import flat_row
 from models.io.flat_row import Row
+from models.io.images import IN_FLIGHT
 from models.runtime.memory import give_back_memory
+from models.runtime.turns import BATCH_S, patient
 from serving import predictors, problems
 from serving.batch.inputs import Item, Shard
 from serving.batch.output import Output
-from serving.work import answer_each, load_analyzer, load_meme, try_call
+from serving.work import answer_each, in_parts, load_analyzer, load_meme, pixels_of, try_call
 
 BATCH_SIZE = 32
 DECODE_THREADS = 2  # decode pictures while the networks run
@@ -50,7 +51,8 @@ def judge(items: Iterable[Item], analyzer: Analyzer, options: Options) -> Iterat
     def load(item: Item) -> Meme:
         if item.error:
             raise BadInput(item.error)
-        return load_meme(item.meme if options.ocr else replace(item.meme, ocr=False), analyzer)[0]
+        with patient(BATCH_S):
+            return load_meme(item.meme if options.ocr else replace(item.meme, ocr=False), analyzer)[0]
 
     def rows(memes: Sequence[Meme]) -> list[Row]:
         columns = {p.name: [prediction.category for prediction in p.predict(memes)] for p in chosen}
@@ -59,11 +61,12 @@ def judge(items: Iterable[Item], analyzer: Analyzer, options: Options) -> Iterat
             for index, (meme, (verdict, harm)) in enumerate(zip(memes, analyzer.judge(memes), strict=True))
         ]
 
-    source = iter(items)
     with ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="subtext-open") as pool:
-        while batch := list(islice(source, BATCH_SIZE)):
-            memes = list(pool.map(lambda item: try_call(load, item), batch))
-            for item, meme, row in zip(batch, memes, answer_each(memes, rows), strict=True):
+        for batch, pixels in in_parts(items, lambda item: pixels_of(item.meme), BATCH_SIZE):
+            with patient(BATCH_S), IN_FLIGHT.take(pixels):
+                memes = list(pool.map(lambda item: try_call(load, item), batch))
+                answers = answer_each(memes, rows)
+            for item, meme, row in zip(batch, memes, answers, strict=True):
                 usable = meme if isinstance(meme, Meme) else None
                 if isinstance(row, Exception):
                     yield Row(item.name, "error", error=problems.sentence(row)), usable

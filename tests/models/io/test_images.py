@@ -3,6 +3,8 @@
 import hashlib
 import io
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from PIL import Image
 
 from models.errors import BadPicture
-from models.io.images import MAX_BYTES, open_picture
+from models.io.images import MAX_BYTES, MAX_OPEN_PIXELS, area_of, open_picture
 
 RED = (200, 50, 20)
 WHITE = (255, 255, 255)
@@ -157,15 +159,75 @@ def test_size_is_judged_from_the_header(width, height, sentence):
     assert sentence in refusal(png_header(width, height))
 
 
-def test_twenty_megapixels_are_taken():
-    assert open_picture(encoded(Image.new("1", (5_000, 4_000)), "PNG")).image.size == (5_000, 4_000)
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])
+def test_twenty_megapixels_are_taken_and_shrunk(mode):
+    picture = open_picture(encoded(Image.new(mode, (5_000, 4_000)), "PNG"))
+    assert picture.size == (5_000, 4_000)
+    assert picture.image.size == (2_236, 1_788) and picture.image.mode == "RGB"
+    assert picture.image.getpixel((1_118, 894)) == ((255, 255, 255) if mode == "RGBA" else (0, 0, 0))
 
 
-def test_a_phone_s_jpeg_comes_out_smaller():
-    assert open_picture(encoded(Image.new("L", (6_000, 4_000), 90), "JPEG")).image.size == (3_000, 2_000)
-    assert open_picture(encoded(Image.new("RGB", (5_000, 4_000)), "JPEG")).image.size == (5_000, 4_000)
-    assert open_picture(encoded(Image.new("L", (6_000, 4_000), 90), "MPO", save_all=True)).image.size == (3_000, 2_000)
+@pytest.mark.parametrize("size", [(6_000, 4_000), (5_000, 4_000), (2_500, 2_000)])
+@pytest.mark.parametrize("format", ["JPEG", "MPO"])
+def test_a_phone_s_jpeg_is_shrunk_and_its_size_is_known(size, format):
+    options = {"save_all": True} if format == "MPO" else {}
+    picture = open_picture(encoded(Image.new("L", size, 90), format, **options))
+    assert picture.size == size
+    assert MAX_OPEN_PIXELS * 0.99 < picture.image.width * picture.image.height <= MAX_OPEN_PIXELS
+    assert picture.image.width / picture.image.height == pytest.approx(size[0] / size[1], rel=0.002)
+
+
+def test_more_than_sixty_megapixels_are_refused():
     assert "at most 60" in refusal(encoded(Image.new("L", (8_000, 7_501)), "JPEG"))
+
+
+def test_up_to_the_limit_a_picture_stays_bit_for_bit():
+    grey = Image.effect_noise((2_500, 1_600), 60)
+    picture = open_picture(encoded(grey, "PNG"))
+    assert picture.size is None and picture.image.tobytes() == grey.convert("RGB").tobytes()
+
+
+def test_a_shrunk_picture_looks_as_it_did():
+    """Every band of rows, every corner, whatever the way to shrink it."""
+    across = np.linspace(0, 255, 5_000)[None, :].repeat(3_000, 0)
+    down = np.linspace(0, 255, 3_000)[:, None].repeat(5_000, 1)
+    image = Image.fromarray(np.stack([across, down, 0 * down], -1).astype(np.uint8))
+    shown = open_picture(encoded(image, "PNG", compress_level=1)).image
+    whole = np.asarray(image.resize(shown.size, Image.Resampling.LANCZOS), int)
+    assert np.abs(np.asarray(shown, int) - whole).max() <= 2
+
+
+def test_exif_turns_a_large_picture_too():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.new("L", (4_000, 2_000), 255)
+    image.paste(0, (0, 0, 1_000, 2_000))
+    for format in ("PNG", "JPEG"):
+        picture = open_picture(encoded(image, format, exif=exif))
+        assert picture.size == (2_000, 4_000)
+        width, height = picture.image.size
+        assert picture.image.getpixel((width // 2, 5))[0] < 60 < picture.image.getpixel((width // 2, height - 5))[0]
+
+
+def test_the_header_tells_how_many_pixels_a_picture_will_have():
+    assert area_of(png_header(40, 30)) == 1_200
+    assert area_of(png_header(5_000, 4_000)) == MAX_OPEN_PIXELS
+    assert area_of(b"no picture") == 0
+
+
+def test_large_pictures_are_decoded_one_after_the_other():
+    """In a process of its own: two at a time would take twice the memory."""
+    code = (
+        "import io, resource, threading; from PIL import Image; from models.io.images import open_picture\n"
+        "buffer = io.BytesIO(); Image.new('RGBA', (5_000, 4_000)).save(buffer, 'PNG'); data = buffer.getvalue()\n"
+        "del buffer; open_picture(data)\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "one, threads = peak(), [threading.Thread(target=open_picture, args=(data,)) for _ in range(8)]\n"
+        "[thread.start() for thread in threads]; [thread.join() for thread in threads]\n"
+        "print(peak() - one)"
+    )
+    more_kb = int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
+    assert more_kb < 60_000, "a second picture of 20 megapixels holds 80 MB"
 
 
 @pytest.mark.parametrize("size", [(0, 10), (10, 0)])

@@ -1,0 +1,88 @@
+"""However many large pictures come at once, few of them are open at a time."""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from models.analysis import Meme
+from models.io.images import IN_FLIGHT, MAX_OPEN_PIXELS, Picture
+from serving import work
+from serving.batch.inputs import Item
+from serving.batch.judge import Options, judge
+from serving.work import SCORE, TOGETHER, MemeInput, in_parts
+from tests.fakes import FakeAnalyzer
+
+if TYPE_CHECKING:
+    from fastapi.testclient import TestClient
+
+MEMES = 16
+
+
+def large() -> bytes:
+    """20 megapixels in a few kilobytes."""
+    buffer = io.BytesIO()
+    Image.new("1", (5_000, 4_000)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class Opened:
+    """Counts the pixels that are open: from the moment that a picture was opened until its meme is answered."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, analyzer: FakeAnalyzer) -> None:
+        self.lock, self.now, self.most, self.answered = threading.Lock(), 0, 0, 0
+        self._judge = analyzer.judge
+        monkeypatch.setattr(work, "open_picture", self.open)
+        monkeypatch.setattr(analyzer, "judge", self.judge)
+
+    def open(self, data: bytes) -> Picture:
+        with self.lock:
+            self.now += MAX_OPEN_PIXELS
+            self.most = max(self.most, self.now)
+        return Picture(Image.new("RGB", (8, 8)), "PNG", "00", (5_000, 4_000))
+
+    def judge(self, memes: Sequence[Meme]) -> Any:
+        answers = self._judge(memes)
+        with self.lock:
+            self.now -= MAX_OPEN_PIXELS * len(memes)
+            self.answered += len(memes)
+        return answers
+
+
+def score(analyzer: FakeAnalyzer, data: bytes) -> None:
+    work.run(SCORE, [MemeInput(data, "")] * MEMES, analyzer)  # type: ignore[arg-type]
+
+
+def batch(analyzer: FakeAnalyzer, data: bytes) -> None:
+    list(judge([Item("a", MemeInput(data, ""))] * MEMES, analyzer, Options()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("way", [score, batch])
+def test_one_budget_of_pixels_for_everybody(way: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    analyzer, data = FakeAnalyzer(), large()
+    opened = Opened(monkeypatch, analyzer)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: way(analyzer, data), range(3)))
+    assert opened.answered == 3 * MEMES
+    assert opened.most <= IN_FLIGHT.units < MEMES * MAX_OPEN_PIXELS
+
+
+def test_parts_hold_what_fits_in_order() -> None:
+    sizes = [TOGETHER // 2, TOGETHER // 2, 1, 2 * TOGETHER, 0, 0, 0]
+    parts = list(in_parts(sizes, lambda size: size, 2))
+    assert [part for part, _ in parts] == [sizes[:2], sizes[2:3], sizes[3:4], sizes[4:6], sizes[6:]]
+    assert [pixels for _, pixels in parts] == [TOGETHER // 2 * 2, 1, 2 * TOGETHER, 0, 0]
+    assert list(in_parts([], len, 2)) == []
+
+
+def test_the_size_that_was_sent_is_reported(client: TestClient) -> None:
+    body = {"picture": base64.b64encode(large()).decode(), "caption": "words", "explain": False}
+    image = client.post("/api/v1/analyze", json=body).json()["image"]
+    assert (image["width"], image["height"]) == (5_000, 4_000)
