@@ -58,7 +58,7 @@ def curve(meme: Meme, change: Change, analyzer: Analyzer, key: str) -> Curve:
     return curves[name]
 
 
-def curve_chart(curve: Curve, change: Change, strength: float, now: Verdict) -> go.Figure:
+def curve_chart(curve: Curve, meme: Meme, change: Change, strength: float, now: Verdict) -> go.Figure:
     """The probability over the strength, on the zones of the verdict."""
     bands = curve.points[0].verdict.bands
     figure = go.Figure()
@@ -69,14 +69,13 @@ def curve_chart(curve: Curve, change: Change, strength: float, now: Verdict) -> 
         figure.add_scatter(  # draws nothing: its name stands in the legend
             x=[None], y=[None], mode="markers", marker={"symbol": "square", "size": 12, "color": faint(colour, 0.6)}, name=name
         )  # fmt: skip
-    untouched = curve.points[0].meme
     strengths, probs = zip(*((point.strength, point.verdict.probability) for point in curve.points), strict=True)
     figure.add_scatter(
         x=strengths,
         y=probs,
         mode="lines+markers",
         line={"color": NEUTRAL, "width": 3},
-        hovertext=[f"{change.describe(untouched, x)}: {percent(y)}" for x, y in zip(strengths, probs, strict=True)],
+        hovertext=[f"{change.describe(meme, x)}: {percent(y)}" for x, y in zip(strengths, probs, strict=True)],
         hoverinfo="text",
         name="Probability of hate",
         showlegend=False,  # the axis says it
@@ -109,7 +108,7 @@ def describe_bands(bands: Bands) -> str:
 def draw_curve(curve: Curve, meme: Meme, change: Change, strength: float, now: Verdict, key: str) -> None:
     """The curve, and in words what it takes to flip the verdict."""
     first, last = curve.points[0].verdict, curve.points[-1].verdict
-    figure = curve_chart(curve, change, strength, now)
+    figure = curve_chart(curve, meme, change, strength, now)
     ends = f"from {percent(first.probability)} untouched to {percent(last.probability)} at full strength"
     charts.draw(figure, alt=f"{change.title}: {ends}.", key=f"curve-{key}-{change.name}", height=340)
     st.caption(f"{describe_bands(first.bands)} Going from one zone into another is a flip.")
@@ -123,7 +122,7 @@ def draw_curve(curve: Curve, meme: Meme, change: Change, strength: float, now: V
             icon=":material/swap_horiz:",
         )
         if change.side == "words":
-            st.html(highlighted_words.plain(flipped.meme.caption.text))
+            st.html(highlighted_words.plain(change.apply(meme, flipped.strength).caption.text))
 
 
 def draw_changed(meme: Meme, changed: Meme, now: Verdict, change: Change, strength: float, key: str) -> None:

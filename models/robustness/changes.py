@@ -20,6 +20,7 @@ from PIL import Image, ImageFilter
 
 from models.analysis import Caption, Meme, Verdict
 from models.errors import BadInput
+from models.io.images import IN_FLIGHT, area
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
@@ -29,8 +30,10 @@ MAX_NOISE = 100.0  # standard deviation in steps of 255
 MAX_BLUR = 0.03  # sigma as a share of the longer side
 MAX_CROP = 0.6  # of each side
 MAX_PIXELS = 0.02  # share of the picture's pixels
+BAND = 256  # rows of a picture that get their noise at a time
 BEST_QUALITY, WORST_QUALITY = 95, 3
 STEPS = 11  # strengths of a sweep
+COPIES = 3  # of the picture that a change has in memory at a time
 HALVINGS = 4  # of the distance between two strengths, to refine a flip
 
 # Neighbours on a QWERTY keyboard, within a row.
@@ -113,9 +116,12 @@ def blur(image: Image.Image, strength: float, seed: int) -> Image.Image:
 
 def noise(image: Image.Image, strength: float, seed: int) -> Image.Image:
     """Gaussian noise on every channel, up to a standard deviation of 100 of 255 steps."""
-    data = np.asarray(image.convert("RGB"), np.float32)
-    grain = np.random.default_rng(seed).standard_normal(data.shape, np.float32)
-    return Image.fromarray(np.clip(data + strength * MAX_NOISE * grain, 0, 255).round().astype(np.uint8))
+    data, rng = np.array(image.convert("RGB")), np.random.default_rng(seed)
+    for top in range(0, len(data), BAND):
+        rows = data[top : top + BAND]
+        grain = rng.standard_normal(rows.shape, np.float32)
+        rows[:] = np.clip(rows + strength * MAX_NOISE * grain, 0, 255).round()
+    return Image.fromarray(data)
 
 
 def crop(image: Image.Image, strength: float, seed: int) -> Image.Image:
@@ -214,10 +220,9 @@ def fitting(meme: Meme) -> list[Change]:
 
 @dataclass(frozen=True)
 class Point:
-    """One strength of a sweep: what the meme had become and how it was judged."""
+    """One strength of a sweep and how the meme was judged; `Change.apply` makes the changed meme again."""
 
     strength: float
-    meme: Meme
     verdict: Verdict
 
 
@@ -230,12 +235,20 @@ class Flip:
     queries: int
 
 
+def judge(analyzer: Analyzer, meme: Meme, change: Change, strength: float) -> tuple[Meme, Verdict]:
+    """The changed meme and its verdict. Waits while this process answers as many large pictures as it has memory for."""
+    with IN_FLIGHT.take(COPIES * area(meme.image)):
+        changed = change.apply(meme, strength)
+        return changed, analyzer.score([changed])[0]
+
+
 def sweep(analyzer: Analyzer, meme: Meme, change: Change, *, steps: int = STEPS) -> Iterator[Point]:
     """The verdicts at `steps` strengths from 0 to 1, one after the other, so that a caller can show progress or stop."""
     if steps < 2:
         raise BadInput(f"A curve needs at least 2 strengths, not {steps}.")
     for step in range(steps):
-        yield _point(analyzer, meme, change, step / (steps - 1))
+        strength = step / (steps - 1)
+        yield Point(strength, judge(analyzer, meme, change, strength)[1])
 
 
 def smallest_flip(analyzer: Analyzer, meme: Meme, change: Change, points: Sequence[Point]) -> Flip | None:
@@ -252,14 +265,10 @@ def smallest_flip(analyzer: Analyzer, meme: Meme, change: Change, points: Sequen
         return None
     low, flipped = ordered[at - 1].strength, ordered[at]
     for _ in range(HALVINGS):
-        point = _point(analyzer, meme, change, (low + flipped.strength) / 2)
-        if point.verdict.label == before.label:
-            low = point.strength
+        strength = (low + flipped.strength) / 2
+        verdict = judge(analyzer, meme, change, strength)[1]
+        if verdict.label == before.label:
+            low = strength
         else:
-            flipped = point
+            flipped = Point(strength, verdict)
     return Flip(flipped, before, len(ordered) + HALVINGS)
-
-
-def _point(analyzer: Analyzer, meme: Meme, change: Change, strength: float) -> Point:
-    changed = change.apply(meme, strength)
-    return Point(strength, changed, analyzer.score([changed])[0])

@@ -6,6 +6,7 @@ from components.evaluate import robustness_study
 from components.explore import perturbation, pixel_attack
 from components.shared import failures, intake, sidebar, visit
 from models.analysis import Meme
+from models.robustness.changes import judge
 
 about = sidebar.draw()
 visited = visit.current()
@@ -32,7 +33,7 @@ meme = None
 with failures.contained():
     caption = visit.read(visited, analyzer, progress.show)
     picture = visited.picture
-    meme = Meme(picture.image if picture else None, caption, picture.format if picture else None)
+    meme = picture.meme(caption) if picture else Meme(None, caption)
 progress.clear()
 if meme is None:
     st.stop()
@@ -47,8 +48,7 @@ with changes, failures.contained():
     picture_column, curve_column = st.columns([2, 3], gap="medium")
     with picture_column:
         strength = st.slider("Strength", 0.0, 1.0, 0.5, 0.05, key=f"strength-{key}-{change.name}")
-        changed = change.apply(meme, strength)
-        now = analyzer.score([changed])[0]
+        changed, now = judge(analyzer, meme, change, strength)
         perturbation.draw_changed(meme, changed, now, change, strength, key)
     with curve_column:
         perturbation.draw_curve(curve, meme, change, strength, now, key)

@@ -216,7 +216,7 @@ def test_the_curve_names_its_zones(page: AppTest, analyzer: FakeAnalyzer) -> Non
     change = CHANGES["typos"]
     points = tuple(sweep(analyzer, meme, change, steps=3))
     figure = perturbation.curve_chart(
-        perturbation.Curve(points, smallest_flip(analyzer, meme, change, points)), change, 0.5, points[1].verdict
+        perturbation.Curve(points, smallest_flip(analyzer, meme, change, points)), meme, change, 0.5, points[1].verdict
     )
     named = [trace.name for trace in figure.data if trace.showlegend is not False]
     assert figure.layout.showlegend

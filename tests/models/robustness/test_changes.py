@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from PIL import Image
 from models.analysis import Bands, Caption, Meme, Verdict
 from models.errors import BadInput
 from models.io.captions import normalize
-from models.robustness.changes import CHANGES, Change, fitting, smallest_flip, sweep
+from models.robustness.changes import CHANGES, MAX_NOISE, SEED, Change, fitting, noise, smallest_flip, sweep
 
 WORDS = "These people are wonderful neighbours and bake exciting bread"
 SMALL = Image.fromarray(np.random.default_rng(0).integers(256, size=(5, 7, 3), dtype=np.uint8))
@@ -111,6 +112,18 @@ def test_the_smallest_flip_is_found_to_a_sixteenth_of_a_step() -> None:
     assert flip.point.strength == pytest.approx(0.333, abs=0.25 / 16 + 0.02)
     assert flip.point.verdict.label == "hateful" and flip.before.label == "not_hateful"
     assert flip.queries == len(scorer.memes) == 5 + 4
+
+
+def test_a_curve_keeps_no_picture() -> None:
+    points = list(sweep(Counting(edge=0.333), MEME, CUT, steps=5))
+    assert len(pickle.dumps(points)) < 2_000
+
+
+def test_noise_is_the_same_however_many_rows_get_it_at_a_time() -> None:
+    image = Image.effect_noise((70, 600), 40).convert("RGB")
+    grain = np.random.default_rng(SEED).standard_normal((600, 70, 3), np.float32)
+    whole = np.clip(np.asarray(image, np.float32) + 0.5 * MAX_NOISE * grain, 0, 255).round().astype(np.uint8)
+    assert np.array_equal(np.asarray(noise(image, 0.5, SEED)), whole)
 
 
 def test_no_flip_and_no_curve() -> None:
