@@ -12,6 +12,7 @@ from models.analysis import (
     Analysis,
     Attention,
     Bands,
+    Caption,
     Emotions,
     Evidence,
     Explanation,
@@ -30,13 +31,14 @@ from models.classifiers.hate import Scored
 from models.encoders.base import Encoder, Tokens
 from models.errors import BadInput, SubtextError, require
 from models.explain import attention, evidence, narrative
-from models.io.captions import Reader, normalize
+from models.io.captions import PartlyRead, Reader, normalize
 from models.lenses import Lenses, select_lenses
 from models.ocr import registry as engines
 from models.profiles import registry
 from models.profiles.bundle import ModelBundle, load_bundle
 from models.profiles.registry import Profile
 from models.runtime.memory import UsageLock, give_back_memory
+from models.scaling import to_size
 
 if TYPE_CHECKING:
     from models.io.downloads import OnProgress
@@ -45,6 +47,7 @@ OnStage = Callable[[Stage], None]
 Result = TypeVar("Result")
 CPU_FALLBACK = "The GPU's memory was full, so this was computed on the CPU: it is as right, but it took longer."
 TRUNCATED = "The caption is long: the model read its first part only."
+LEFT_OUT = "The picture holds more text than is read at once: {} of its lines, the smallest, were left out."
 BATCH_SIZE = 32  # memes that go through the models at a time
 
 
@@ -105,7 +108,7 @@ class Analyzer:
             return self._analyze(meme, explain, lenses, _Stages(on_stage))
 
     def _analyze(self, meme: Meme, explain: bool, lenses: Collection[str], stages: _Stages) -> Analysis:
-        models, text, encoder = self._models, meme.caption.text, self.encoder
+        models, caption, text, encoder = self._models, meme.caption, meme.caption.text, self.encoder
         models.hate.check(meme)
         image_tokens = text_tokens = None
         if (image := meme.image) is not None:
@@ -128,20 +131,21 @@ class Analyzer:
         analysis = Analysis(
             profile=self.info,
             image=None if image is None else ImageInfo(image.width, image.height, meme.format, meme.sha256),
-            caption=meme.caption,
+            caption=Caption(caption.text, caption.source, caption.lines, caption.uncertain),
             verdict=models.hate.verdict(scored.hate[0]),
             harm=None if scored.harm is None else models.hate.harm(scored.harm[0]),
             emotions=emotions,
             attention=Attention("off"),
             evidence=Evidence("off"),
-            explanation=Explanation(),
+            explanation=Explanation(cautions=_left_out(caption)),
             lenses=read_lenses,
             stages=(),
         )
         if explain:
             analysis = self._explain(analysis, meme, (image_tokens, text_tokens), scored, stages)
             give_back_memory()  # otherwise every thread that analyzes would keep its own
-        return replace(analysis, stages=tuple(stages.ended))
+        analysis = replace(analysis, stages=tuple(stages.ended))
+        return analysis if meme.size is None else to_size(analysis, *meme.size)
 
     def judge(self, memes: Sequence[Meme]) -> list[tuple[Verdict, Harm | None]]:
         """Verdict and harm of each meme, batched, without explanation; harm is None where the profile has no such head."""
@@ -226,6 +230,7 @@ class Analyzer:
             "explanation", lambda: narrative.write(analysis), lambda detail: Explanation(cautions=(detail,))
         )
         cautions = (
+            *analysis.explanation.cautions,
             *((TRUNCATED,) if text is not None and any(text.cut) else ()),
             *((CPU_FALLBACK,) if self._models.uses_cpu_fallback() else ()),
             *self._models.hate.cautions,
@@ -236,6 +241,11 @@ class Analyzer:
     def _measure(self, meme: Meme, image: Tokens | None, text: Tokens | None, base: float) -> Evidence:
         measured = evidence.measure(self._models.hate, meme, image, text, base=base)
         return measured if self._models.gradient is None else replace(measured, gradient=self._models.gradient(meme))
+
+
+def _left_out(caption: Caption) -> tuple[str, ...]:
+    """The sentence that says how many lines of the picture were not read, if any."""
+    return (LEFT_OUT.format(f"{caption.left_out:,}"),) if isinstance(caption, PartlyRead) else ()
 
 
 class _Stages:

@@ -45,11 +45,20 @@ class ReadLine(Line):
     words: tuple[ReadWord, ...] = ()
 
 
+@dataclass(frozen=True)
+class PartlyRead(Caption):
+    """The words of a picture that holds more text than is read; `left_out` counts the lines that are missing."""
+
+    left_out: int = 0
+
+
 class Reader(Protocol):
     """An OCR engine: finds the words on a picture. Thread-safe."""
 
     def read(self, image: Image.Image) -> list[Line]:
         """Lines in reading order, boxes in pixels of `image`; an empty list where there are no words.
+
+        A line without text was found and left unread, since the picture holds more than is read at once.
 
         Raises `PartUnavailable` where the reader cannot run on this machine.
         """
@@ -187,13 +196,17 @@ def from_override(text: str) -> Caption:
 
 
 def from_lines(lines: Sequence[Line]) -> Caption:
-    """OCR lines, one a line of the caption, cut at 10,000 characters; words read with doubt become `uncertain`."""
-    text = ""
+    """OCR lines, one a line of the caption, cut at 10,000 characters; words read with doubt become `uncertain`.
+
+    A `PartlyRead` where lines are missing.
+    """
+    text, left_out = "", 0
     read_lines: list[Line] = []
     uncertain: list[Span] = []
     for line in lines:
         start = len(text) + (1 if text else 0)
         if not line.text.strip() or start + len(line.text) > MAX_CHARACTERS:
+            left_out += 1
             continue
         text += ("\n" if text else "") + line.text
         read_lines.append(Line(line.text, line.confidence, line.box))
@@ -202,7 +215,10 @@ def from_lines(lines: Sequence[Line]) -> Caption:
         else:
             doubtful = [(0, len(line.text))] if line.confidence < UNCERTAIN else []
         uncertain.extend((start + a, start + b) for a, b in doubtful)
-    return Caption(text, "ocr", tuple(read_lines), tuple(uncertain)) if read_lines else Caption()
+    if not read_lines:
+        return Caption()
+    caption = Caption(text, "ocr", tuple(read_lines), tuple(uncertain))
+    return PartlyRead(**vars(caption), left_out=left_out) if left_out else caption
 
 
 def read(image: Image.Image | None, override: str | None, reader: Reader | None) -> Caption:

@@ -6,7 +6,6 @@ Its two files are fetched by `hub`, checked by the MD5 that EasyOCR names, and l
 
 import os
 import re
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +20,25 @@ from models.io.downloads import OnProgress
 from models.ocr import layout
 from models.runtime.device import choose
 from models.runtime.memory import give_back_memory
+from models.runtime.turns import Turns
 
 LANGUAGES = ["en"]
 MIN_CONFIDENCE = 0.3  # of a line; EasyOCR's own scale, on which a legible line often has .5
 
 
 class EasyReader:
-    """Reads words with EasyOCR. Safe to share: one picture at a time, the networks loaded at the first.
+    """Reads words with EasyOCR. Thread-safe: threads take turns, a picture at a time; the networks are loaded for the first.
 
     `model` is EasyOCR's `Reader`: `readtext(pixels)` gives corners, text and confidence of each line.
     """
 
     def __init__(self, device: str = "auto", model: Any = None, on_progress: OnProgress | None = None) -> None:
         self.device, self.model, self.on_progress = device, model, on_progress
-        self._lock = threading.Lock()
+        self._turns = Turns()
 
     def read(self, image: Image.Image) -> list[Line]:
         """Lines in reading order; raises `PartUnavailable` where EasyOCR or its models are missing."""
-        with self._lock:
+        with self._turns.take():
             if self.model is None:
                 self.model = load(self.device, self.on_progress)
             try:

@@ -22,11 +22,13 @@ from models.io.captions import ReadLine, ReadWord
 from models.ocr import detect, layout, recognize
 from models.ocr.word_segmentation import unglue
 from models.runtime.memory import give_back_memory
+from models.runtime.turns import Turns
 
 DETECTOR, RECOGNIZER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 THREADS = 2  # of each network
 MIN_HEIGHT = 7  # pixels of the picture as given; lower letters are not legible
 MAX_LINES = 80  # the largest ones: a page of newsprint is no meme and would take seconds
+MAX_WIDTH = 32_000  # pixels of all lines together as the recogniser sees them: about two seconds
 
 
 class OnnxNetworks:
@@ -70,33 +72,46 @@ class OnnxNetworks:
 
 
 class RapidReader:
-    """Reads words with PP-OCRv6 small. Thread-safe: one picture at a time; the networks are loaded for the first one."""
+    """Reads words with PP-OCRv6 small. Thread-safe; the networks are loaded for the first picture.
+
+    Threads take turns at the networks line by line, so that a picture full of text holds up no other one.
+    """
 
     def __init__(self, networks: OnnxNetworks | None = None) -> None:
-        self.networks, self._lock = networks, threading.Lock()
+        self.networks, self._loading, self._turns = networks, threading.Lock(), Turns()
 
     def read(self, image: Image.Image) -> list[Line]:
         """Lines in reading order; raises `PartUnavailable` where onnxruntime or the models are missing."""
-        with self._lock:
+        with self._loading:
             if self.networks is None:
                 self.networks = OnnxNetworks()
-            try:
-                return self._read(self.networks, image.convert("RGB"))
-            finally:
-                give_back_memory()
+        try:
+            return self._read(self.networks, image.convert("RGB"))
+        finally:
+            give_back_memory()
 
     def _read(self, networks: OnnxNetworks, image: Image.Image) -> list[Line]:
-        boxes = detect.find_boxes(networks.text_map(detect.prepare(image)), image.size)
+        pixels = detect.prepare(image)
+        with self._turns.take():
+            text_map = networks.text_map(pixels)
+        boxes = detect.find_boxes(text_map, image.size)
         tall = [box for box in boxes if box.height >= MIN_HEIGHT]
         tall.sort(key=lambda box: box.height, reverse=True)
         lines: list[Line] = []
+        done, width = 0, 0
         for box in tall[:MAX_LINES]:
-            probabilities = networks.characters(recognize.prepare(recognize.crop(image, box.corners)))
+            pixels = recognize.prepare(recognize.crop(image, box.corners))
+            width += pixels.shape[-1]
+            if width > MAX_WIDTH:
+                break
+            with self._turns.take():
+                probabilities = networks.characters(pixels)
             full = networks.alphabet.decode(probabilities)
             reading = layout.believable(full, networks.alphabet.decode(probabilities, western=True))
             if reading is not None:
                 lines.append(as_line(reading, box.bounds))
-        return layout.in_order(lines)
+            done += 1
+        return [*layout.in_order(lines), *(Line("", 0.0, box.bounds) for box in tall[done:])]
 
 
 def as_line(reading: recognize.Reading, box: Box) -> ReadLine:

@@ -10,7 +10,7 @@ from PIL import Image
 from models.analysis import Caption, Line
 from models.errors import BadCaption
 from models.io import captions
-from models.io.captions import ReadLine, ReadWord, from_lines, from_override, normalize, words
+from models.io.captions import PartlyRead, ReadLine, ReadWord, from_lines, from_override, normalize, words
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 
@@ -131,6 +131,12 @@ def test_no_lines_are_no_words():
 def test_lines_stop_at_the_limit():
     caption = from_lines([Line("x" * 6_000, 1.0, (0, 0, 1, 1))] * 3)
     assert len(caption.text) == 6_000 and len(caption.lines) == 1
+    assert isinstance(caption, PartlyRead) and caption.left_out == 2
+
+
+def test_lines_that_were_found_and_not_read_are_counted():
+    caption = from_lines([Line("read", 1.0, (0, 0, 9, 9)), *[Line("", 0.0, (0, 9, 9, 18))] * 3])
+    assert caption == PartlyRead("read", "ocr", (Line("read", 1.0, (0, 0, 9, 9)),), (), 3)
 
 
 class CountingReader:

@@ -1,8 +1,10 @@
 """The reader with a fake networks, then once for real on a drawn picture."""
 
+import io
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,9 +13,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from models.analysis import Line
 from models.errors import PartUnavailable
+from models.io.images import open_picture
 from models.ocr import rapid
-from models.ocr.rapid import MAX_LINES, RapidReader, as_line, model_file
+from models.ocr.rapid import MAX_LINES, MAX_WIDTH, RapidReader, as_line, model_file
 from models.ocr.recognize import Alphabet, Reading
+from models.runtime.turns import BATCH_S, patient
 
 
 class FakeNetworks:
@@ -22,7 +26,7 @@ class FakeNetworks:
     def __init__(self, word: str = "abc", confidence: float = 0.99) -> None:
         self.alphabet = Alphabet(list("abcdefgh国"))
         self.word, self.confidence = word, confidence
-        self.read = 0
+        self.read = self.width = 0
         self.busy = threading.Lock()
 
     def text_map(self, pixels: np.ndarray) -> np.ndarray:
@@ -32,6 +36,7 @@ class FakeNetworks:
 
     def characters(self, pixels: np.ndarray) -> np.ndarray:
         self.read += 1
+        self.width += pixels.shape[-1]
         with self.busy:
             result = np.zeros((2 * len(self.word), len(self.alphabet.characters)), np.float32)
             result[1::2, 0] = 1
@@ -77,8 +82,50 @@ def test_a_picture_without_words():
 def test_a_page_of_print_is_cut_off():
     rows = [(x, y, x + 60, y + 8) for y in range(10, 560, 24) for x in range(10, 500, 110)]
     networks = FakeNetworks()
-    RapidReader(networks=networks).read(picture(*rows))
+    lines = RapidReader(networks=networks).read(picture(*rows))
     assert len(rows) > MAX_LINES == networks.read
+    assert [line.text for line in lines] == ["abc"] * MAX_LINES + [""] * (len(rows) - MAX_LINES)
+
+
+def test_the_widest_lines_are_cut_off_before_they_take_seconds():
+    rows = [(10, y, 1_590, y + 8) for y in range(10, 1_400, 20)]
+    networks = FakeNetworks()
+    lines = RapidReader(networks=networks).read(picture(*rows, size=(1_600, 1_400)))
+    assert networks.width <= MAX_WIDTH < networks.width * len(rows) / networks.read
+    assert sum(not line.text for line in lines) == len(rows) - networks.read
+
+
+def test_a_picture_full_of_lines_holds_up_no_other():
+    """A page's picture comes while a batch's is being read: its one line is read before the batch's next."""
+    crowded = picture(*[(40, y, 300, y + 20) for y in range(10, 560, 50)])
+    networks, order = FakeNetworks(), []
+    reader = RapidReader(networks=networks)
+    first_line, page_waits = threading.Event(), threading.Event()
+
+    def characters(pixels, read=networks.characters):
+        order.append(threading.current_thread().name)
+        first_line.set()
+        page_waits.wait(20)
+        time.sleep(0.1)  # long beside what the page's thread does between two turns
+        return read(pixels)
+
+    networks.characters = characters
+
+    def batch():
+        with patient(BATCH_S):
+            reader.read(crowded)
+
+    threads = [threading.Thread(target=batch, name="batch")]
+    threads[0].start()
+    assert first_line.wait(20)
+    threads.append(threading.Thread(target=reader.read, args=(picture((40, 40, 300, 70)),), name="page"))
+    threads[1].start()
+    while not reader._turns._waiting:
+        time.sleep(0.001)
+    page_waits.set()
+    for thread in threads:
+        thread.join(20)
+    assert order.index("page") <= 3 and order.count("batch") == 11
 
 
 def test_other_modes_are_read_too():
@@ -147,6 +194,21 @@ def test_a_drawn_meme_is_read():
     assert all(line.confidence > 0.9 for line in lines)
     left, top, right, bottom = lines[1].box
     assert 100 < left < 130 and 310 < top < 345 < bottom < 395 and 370 < right < 460
+
+
+@pytest.mark.parametrize("size", [(5_000, 4_000), (12_000, 1_600)])
+def test_small_words_on_a_large_picture_are_read_although_it_is_shrunk(size):
+    """40 pixels of 20 megapixels are the smallest letters that the detector finds; it did so before as well."""
+    font = ImageFont.truetype("assets/fonts/DejaVuSans-Bold.ttf", 40)
+    large = Image.new("RGB", size, "white")
+    words = ["the coffee was free again", "nobody had noticed"]
+    for row, line in enumerate(words):
+        ImageDraw.Draw(large).text((size[0] // 10, 300 + 500 * row), line, font=font, fill="black")
+    buffer = io.BytesIO()
+    large.save(buffer, "PNG")
+    opened = open_picture(buffer.getvalue())
+    assert opened.size == size
+    assert [line.text for line in RapidReader().read(opened.image)] == words
 
 
 def test_opencv_is_not_needed():
