@@ -17,9 +17,13 @@ SEARCH_FOR_PIXELS = "Search for pixels"
 SEARCH_PICTURES_BY_WHAT_IS_ON_THEM = "Search pictures by what is on them"
 SHOW = "Show"
 SMALLEST_CHANGE_THAT_FLIPS_THE_VERDICT = "Smallest change that flips the verdict"
+SIX_CAPTIONS_WERE_CUT_OR_LEFT_OUT = (
+    "captions.txt: 6 captions were cut or left out, since a picture keeps its first 10, and 1,000 characters of each."
+)
 START_AGAIN = "Start again"
 STOP = "Stop"
 SYSTEM = "System"
+TABLES_OF_CAPTIONS_MAY_HAVE = "all tables of captions may have 10 MB together"
 THIS_IS_NOT_A_ZIP_FILE = "This is not a ZIP file"
 USE_THE_SAMPLE_MEMES = "Use the sample memes"
 WRITTEN_BY_YOU = "Written by you"

@@ -17,6 +17,7 @@ from components.shared.verdict import percent
 from models.analysis import Bands, Caption, Meme
 from models.io.images import open_picture
 from models.io.samples import samples
+from models.runtime.turns import BATCH_S, patient
 from models.search import collection as library
 from models.search.collection import File, Library
 
@@ -116,10 +117,13 @@ def index(files: Sequence[File], read_words: bool, analyzer: Analyzer, space: Jo
             bar.progress(done / count, f"{done:,} of {count:,} pictures")
 
     def words_on(image: Image.Image) -> str:
-        return " ".join(line.text for line in analyzer.reader.read(image))
+        return " ".join(line.text for line in analyzer.reader.read(image) if line.text)
 
     try:
-        search.library = library.build(built, files, space, read_words=words_on if read_words else None, on_done=show)
+        with patient(BATCH_S):
+            search.library = library.build(
+                built, files, space, read_words=words_on if read_words else None, on_done=show
+            )
     except Exception as error:
         search.library, search.problem = None, failures.sentence(error)
     st.rerun()
@@ -220,7 +224,7 @@ def thumbnails(hits: Sequence[SearchHit], library: Library, bands: Bands, place:
 
 def duplicates(library: Library, space: JointSpace | MiniSpace, analyzer: Analyzer, bands: Bands) -> None:
     """Groups of pictures that are nearly the same."""
-    groups = library.pictures.near_duplicates(space.same)
+    groups = library.near_duplicates(space.same)
     if not groups:
         st.info("No two pictures are nearly the same.", icon=":material/check:")
     shown = groups[:10]

@@ -19,13 +19,15 @@ from models.encoders.mini import IMAGE_BATCH_SIZE
 from models.errors import BadInput, BadPicture, PartUnavailable
 from models.io import archives
 from models.io.archives import Archive
-from models.io.images import SUFFIXES, open_picture, squash
+from models.io.images import IN_FLIGHT, MAX_BYTES, SUFFIXES, area_of, open_picture, squash
 from models.search.joint_space import Index, JointSpace, MiniSpace, SearchHit
 
 TEXT_KINDS = (".txt", ".csv", ".tsv")
 THUMBNAIL = 256  # pixels of the longer side
 MAX_PICTURES = 20_000
 MAX_CAPTION = 1_000  # characters
+MAX_CAPTIONS = 10  # of one picture
+MAX_TABLES = 10 * 1024**2  # bytes of all tables of captions together
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,12 @@ class File:
     name: str
     data: bytes | BinaryIO
 
-    def bytes(self) -> bytes:
-        """All of it in memory."""
+    def bytes(self, most: int = -1) -> bytes:
+        """All of it in memory, or its first `most` bytes."""
         if isinstance(self.data, bytes):
             return self.data
         self.data.seek(0)
-        return self.data.read()
+        return self.data.read(most)
 
 
 @dataclass
@@ -67,6 +69,11 @@ class Library:
     pictures: Index = field(default_factory=Index)
     captions: Index = field(default_factory=Index)
     _texts: list[tuple[int, str]] = field(default_factory=list)  # the entry and the words of each row of `captions`
+    _groups: tuple[int, float, list[list[int]]] = (
+        0,
+        0.0,
+        [],
+    )  # the near-duplicates, of how many pictures and for which cosine
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -84,6 +91,12 @@ class Library:
         self.captions.add(words)
         self.entries += entries
         self._texts += texts
+
+    def near_duplicates(self, threshold: float) -> list[list[int]]:
+        """As `Index.near_duplicates`; compared once, since each picture is compared with all others."""
+        if self._groups[:2] != (len(self.pictures), threshold):
+            self._groups = len(self.pictures), threshold, self.pictures.near_duplicates(threshold)
+        return self._groups[2]
 
     def search_captions(
         self, vector: np.ndarray, count: int = 24, *, among: Sequence[int] | None = None
@@ -106,16 +119,27 @@ def pictures_in(
     zips: list[Archive] = []
     singles: list[File] = []
     captions: dict[str, list[str]] = {}
+    room = MAX_TABLES  # bytes
+
+    def take_table(name: str, data: bytes) -> None:
+        nonlocal room
+        if len(data) > room:
+            most = f"{MAX_TABLES // 1024**2} MB"
+            library.pass_over(name, f"{_last(name)} was passed over: all tables of captions may have {most} together.")
+            return
+        room -= len(data)
+        _take_captions(name, data, captions, library)
+
     for file in files:
         ending = PurePosixPath(file.name.replace("\\", "/")).suffix.lower()
         if archives.is_zip(file.data) or ending == ".zip":
             archive = Archive(file.data, kinds=(*SUFFIXES, *TEXT_KINDS))
             zips.append(archive)
             for member in [member for member in archive.members if member.filename.lower().endswith(TEXT_KINDS)]:
-                _take_captions(member.filename, archive.open(member), captions, library)
+                take_table(member.filename, archive.open(member))
                 archive.members.remove(member)
         elif ending in TEXT_KINDS:
-            _take_captions(file.name, file.bytes(), captions, library)
+            take_table(file.name, file.bytes(MAX_TABLES + 1))
         elif ending in SUFFIXES:
             singles.append(file)
         else:
@@ -130,7 +154,7 @@ def pictures_in(
 
     def read() -> Iterator[tuple[str, bytes]]:
         for file in singles:
-            yield file.name, file.bytes()
+            yield file.name, file.bytes(MAX_BYTES + 1)  # more are refused when the picture is opened
         for archive in zips:
             with archive:
                 for member, data in archive.read(lambda bad, error: library.pass_over(bad.filename, str(error))):
@@ -156,21 +180,21 @@ def build(
     entries: list[Entry] = []
     views: list[Image.Image] = []
     for done, (name, data) in enumerate(pictures, start=1):
-        try:
-            image = open_picture(data).image
-        except BadPicture as error:
-            library.pass_over(name, f"{_last(name)}: {error}")
-            image = None
-        if image is not None:
-            texts = captions.get(_last(name).lower(), [])
-            if not texts and read_words is not None:
-                try:
-                    texts = list(filter(str.strip, [read_words(image)]))
-                except PartUnavailable as error:
-                    library.problems.append(str(error))
-                    read_words = None
-            entries.append(Entry(_last(name), _thumbnail(image), tuple(text[:MAX_CAPTION] for text in texts)))
-            views.append(squash(image, space.side))
+        texts = captions.get(_last(name).lower(), [])
+        with IN_FLIGHT.take(area_of(data)):
+            try:
+                image = open_picture(data).image
+                if not texts and read_words is not None:
+                    texts = list(filter(str.strip, [read_words(image)[:MAX_CAPTION]]))
+            except BadPicture as error:
+                library.pass_over(name, f"{_last(name)}: {error}")
+                image = None
+            except PartUnavailable as error:
+                library.problems.append(str(error))
+                read_words = None
+            if image is not None:
+                entries.append(Entry(_last(name), _thumbnail(image), tuple(texts)))
+                views.append(squash(image, space.side))
         if len(views) >= IMAGE_BATCH_SIZE:
             library.add(entries, views, space)
             entries, views = [], []
@@ -185,7 +209,10 @@ def build(
 
 
 def _take_captions(name: str, data: bytes, captions: dict[str, list[str]], library: Library) -> None:
-    """Lines `NAME<tab>CAPTION` or `NAME,CAPTION`; Flickr8k writes `NAME#0`. Lines without a picture's name are no captions."""
+    """Lines `NAME<tab>CAPTION` or `NAME,CAPTION`; Flickr8k writes `NAME#0`. Lines without a picture's name are no captions.
+
+    A picture keeps its first `MAX_CAPTIONS`, and `MAX_CAPTION` characters of each.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -194,14 +221,21 @@ def _take_captions(name: str, data: bytes, captions: dict[str, list[str]], libra
     delimiter = "\t" if "\t" in text[:10_000] else ","
     # In tables with tabs a quotation mark is a mark like any other, as in Flickr8k's own file.
     quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    lost = 0
     try:
         for row in csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting):
             picture = _last(row[0]).partition("#")[0].strip().lower() if row else ""
             words = row[1].strip() if len(row) > 1 else ""
             if words and picture.endswith(SUFFIXES):
-                captions.setdefault(picture, []).append(words)
+                texts = captions.setdefault(picture, [])
+                lost += len(texts) >= MAX_CAPTIONS or len(words) > MAX_CAPTION
+                if len(texts) < MAX_CAPTIONS:
+                    texts.append(words[:MAX_CAPTION])
     except csv.Error:
         library.pass_over(name, f"{_last(name)} is not a table of names and captions and was passed over.")
+    if lost:
+        limits = f"a picture keeps its first {MAX_CAPTIONS}, and {MAX_CAPTION:,} characters of each"
+        library.problems.append(f"{_last(name)}: {lost:,} captions were cut or left out, since {limits}.")
 
 
 def _thumbnail(image: Image.Image) -> bytes:

@@ -13,7 +13,9 @@ from PIL import Image
 
 from models.errors import BadInput, PartUnavailable
 from models.io.archives import BadArchive
-from models.search.collection import File, Library, build
+from models.search.collection import MAX_CAPTION, MAX_CAPTIONS, MAX_TABLES, File, Library, build
+from models.search.joint_space import Index
+from tests import wordings
 from tests.conftest import drawn
 from tests.fakes import FakeSpace
 
@@ -68,6 +70,32 @@ def test_a_zip_with_captions_in_folders() -> None:
     assert len(library) == 3
     assert library.entries[1].captions == ("grass, green",)
     assert library.problems == []
+
+
+def test_captions_are_capped_in_number_and_length_and_it_is_told() -> None:
+    table = "".join(f"red.png#{n}\tcaption {n}\n" for n in range(MAX_CAPTIONS + 5)) + f"blue.png\t{'x' * 3_000}\n"
+    library = build(Library(), [*files(), File("captions.txt", table.encode())], Colours())
+    assert len(library.entries[0].captions) == MAX_CAPTIONS
+    assert [len(text) for text in library.entries[2].captions] == [MAX_CAPTION]
+    assert len(library.captions) == MAX_CAPTIONS + 1
+    assert library.problems == [wordings.SIX_CAPTIONS_WERE_CUT_OR_LEFT_OUT]
+
+
+def test_tables_of_captions_are_capped_together() -> None:
+    table = io.BytesIO(b"red.png\tred\n" * (MAX_TABLES // 12 + 1))
+    library = build(Library(), [*files(), File("large.txt", table), File("small.txt", b"red.png\tred")], Colours())
+    assert library.entries[0].captions == ("red",)
+    assert library.unread == ["large.txt"] and wordings.TABLES_OF_CAPTIONS_MAY_HAVE in library.problems[0]
+
+
+def test_near_duplicates_are_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[float] = []
+    monkeypatch.setattr(Index, "near_duplicates", lambda _, threshold: calls.append(threshold) or [[0, 1]])
+    library = build(Library(), files(), Colours())
+    assert library.near_duplicates(0.9) == library.near_duplicates(0.9) == [[0, 1]]
+    library.add(library.entries[:1], [library.entries[0].picture()], Colours())
+    library.near_duplicates(0.9)
+    assert calls == [0.9, 0.9]
 
 
 def test_progress_counts_every_picture_and_few_are_embedded_at_once() -> None:
