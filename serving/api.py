@@ -12,7 +12,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
 VERSION = "1"
 
 
-def service_of(request: Request) -> Service:
-    """The service of the API that got the request."""
+async def service_of(request: Request) -> Service:
+    """The service of the API that got the request; `async`, since FastAPI runs other functions in its worker threads."""
     service: Service = request.app.state.service
     return service
 
@@ -86,7 +85,8 @@ async def predict(
     request: Request, service: CurrentService, name: Annotated[str, Path(examples=["text-emotions"])]
 ) -> JSONResponse:
     """Any of the trained systems that /api/v1/models lists."""
-    predictor = predictors.choose(await service.predictors(), name)
+    _, known = await service.what_runs()
+    predictor = predictors.choose(known, name)
     item = await intake.read(request, intake.Meme)
     meme, prediction = await service.answer(request, predictor.name, item)
     caption = {"caption": meme.caption.text, "caption_source": meme.caption.source}
@@ -96,9 +96,8 @@ async def predict(
 @v1.get("/models", summary="What runs here", response_model=Models, responses=schemas.problems(401, 429, 503))
 async def models(service: CurrentService) -> JSONResponse:
     """The profile, its weights by SHA-256, and the systems that can be asked."""
-    known = (await service.predictors()).values()
-    systems = [{name: getattr(item, name) for name in SystemInfo.model_fields} for item in known]
-    info = (await run_in_threadpool(service.analyzer)).info
+    info, known = await service.what_runs()
+    systems = [{name: getattr(item, name) for name in SystemInfo.model_fields} for item in known.values()]
     return JSONResponse({"profile": asdict(info), "systems": systems})
 
 

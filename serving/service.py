@@ -4,6 +4,7 @@ logged are named one by one."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
-from models.analysis import Stage
+from models.analysis import ProfileInfo, Stage
 from models.errors import SubtextError
 from models.runtime.memory import give_back_memory
 from serving import predictors, work
@@ -90,6 +91,7 @@ class Service:
         self.analyzer = load  # anew for each call, in a worker thread: the app may have switched to another profile
         self.ready = False
         self.failure = ""
+        self._loading = asyncio.Lock()
         self.large_bodies = CapacityLimiter(1)  # threads that parse large bodies
         self.queue = WorkQueue(
             self._run,
@@ -106,10 +108,18 @@ class Service:
         if not self.ready:
             raise Overloaded(self.failure or "The models are being loaded.", 30 if self.failure else 2)
 
-    async def predictors(self) -> Mapping[str, Predictor]:
-        """Those of the analyzer that runs."""
+    async def what_runs(self) -> tuple[ProfileInfo, Mapping[str, Predictor]]:
+        """The analyzer's profile and its predictors, whose networks are loaded when they are first asked for.
+
+        One thread loads them; who else asks waits on the loop, so that no number of callers takes all the threads.
+        """
         self.check_ready()
-        return predictors.registry(await run_in_threadpool(self.analyzer))
+        async with self._loading:
+            return await run_in_threadpool(self._what_runs)
+
+    def _what_runs(self) -> tuple[ProfileInfo, Mapping[str, Predictor]]:
+        analyzer = self.analyzer()
+        return analyzer.info, predictors.registry(analyzer)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -15,7 +16,7 @@ from fastapi.testclient import TestClient
 
 from models.errors import BadCaption, BadPicture
 from models.io.captions import MAX_CHARACTERS
-from serving import api, intake, perspective
+from serving import api, intake, perspective, predictors
 from serving.bodies import check_values
 from serving.problems import TooLarge
 from serving.settings import Settings
@@ -81,6 +82,25 @@ def test_memes_are_counted_before_anything_is_built_from_them(served: Callable[.
     tracemalloc.stop()
     assert answer.status_code == (400 if path == PERSPECTIVE else 413)
     assert peak < 10 * len(body)
+
+
+def test_loading_the_systems_holds_nobody_up(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More callers than there are worker threads ask for what is being loaded."""
+
+    def load_slowly(_: object) -> dict[str, object]:
+        time.sleep(0.05)
+        return {}
+
+    monkeypatch.setattr(predictors, "registry", load_slowly)
+    with ThreadPoolExecutor(60) as callers:
+        answers = [callers.submit(requests.get, f"{address}/api/v1/models", timeout=60) for _ in range(60)]
+        time.sleep(0.3)
+        start = time.perf_counter()
+        assert requests.get(f"{address}/health", timeout=60).ok
+        assert requests.post(f"{address}/api/v1/score", json={"memes": [{"caption": "a"}]}, timeout=60).ok
+        assert time.perf_counter() - start < 1
+        assert sum(answer.done() for answer in answers) < len(answers)
+        assert all(answer.result().ok for answer in answers)
 
 
 def test_values_are_counted_outside_strings_alone() -> None:
