@@ -188,6 +188,7 @@ LEARNING_CURVES_PYTHON_M_TRAINING_FIT_TEXT = (
 MATCHING_ACCURACY_PERCENT = "Matching accuracy (%)"
 MEASURED_ON = "Measured on"
 MODEL = "Model"
+MORE_THAN_10_000_ROWS = "more than 10,000 rows"
 NOT_HERE = "Not here"
 NOT_UTF_8 = "not UTF-8"
 NO_CASE_THAT_CAN_BE_USED = "no case that can be used"

@@ -6,7 +6,6 @@ go through the analyzer as words alone; nothing of them is kept beyond the page.
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from components.shared.escaping import for_plotly, shorten
 from components.shared.palette import AWAY, TOWARD
 from models.analysis import Caption, Meme
 from models.errors import BadInput
+from models.io.tables import Budget, csv_rows
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
@@ -38,24 +38,28 @@ def read(data: bytes) -> tuple[pd.DataFrame, list[str]]:
 
     Raises `BadInput` for a file that is not UTF-8, lacks a column, or has too many cases or none.
     """
+    budget = Budget(MAX_CASES, advice="split the test suite")
+    lines = csv_rows(io.BytesIO(data), budget)
     try:
-        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig")))
+        names = next(lines)
+        for name in COLUMNS:
+            if name not in names:
+                raise BadInput(
+                    f"The test suite has no column {name!r}: it has {shorten(', '.join(names), 200) or 'none'}."
+                )
+        cells = [[(line[name] or "").strip() for name in COLUMNS] for line in lines]
     except UnicodeDecodeError as error:
         raise BadInput("The test suite is not UTF-8 text: save it as csv in UTF-8.") from error
-    names = reader.fieldnames or []
-    for name in COLUMNS:
-        if name not in names:
-            raise BadInput(f"The test suite has no column {name!r}: it has {', '.join(names) or 'none'}.")
-    rows = pd.DataFrame(list(reader), columns=COLUMNS, dtype=object).fillna("").map(str.strip)
+    rows = pd.DataFrame(cells, columns=COLUMNS, dtype=object)
     rows["label_gold"] = rows["label_gold"].str.lower()
     usable = (rows["test_case"] != "") & rows["label_gold"].isin(LABELS)
     problems = []
     for number, (words, label) in rows.loc[~usable, ["test_case", "label_gold"]].iterrows():
-        what = f"the label {label!r}, which is neither hateful nor non-hateful" if words else "no test_case"
+        what = (
+            f"the label {shorten(label, 40)!r}, which is neither hateful nor non-hateful" if words else "no test_case"
+        )
         problems.append(f"Row {number + 2} has {what}, so it is left out.")
     cases = rows[usable].replace({"functionality": {"": "unnamed"}, "target_ident": {"": NOBODY}})
-    if len(cases) > MAX_CASES:
-        raise BadInput(f"The test suite has more than {MAX_CASES:,} cases: split it.")
     if cases.empty:
         raise BadInput("The test suite has no case that can be used.")
     return cases, problems

@@ -9,8 +9,9 @@ from components.shared import engine, failures, sidebar
 from components.shared.intake import KINDS
 from serving import predictors
 from serving.batch import output
-from serving.batch.jobs import MAX_MEMES, Job, Jobs
+from serving.batch.jobs import Job, Jobs
 from serving.batch.judge import Options
+from serving.batch.uploads import MAX_MEMES
 
 FORMATS = {
     "csv": ("CSV", "text/csv"),

@@ -4,20 +4,21 @@ A shard holds addresses, not pictures, so that millions of them can be planned a
 are read where it is worked on, through fsspec: from a local disk, a ZIP, S3 or GCS.
 """
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field
+from itertools import islice
 from pathlib import PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 import fsspec
 
 from models.errors import BadInput
+from models.io import parquet
 from models.io.archives import is_picture
 from models.io.column_names import IMAGE_COLUMNS, TEXT_COLUMNS
 from models.io.images import MAX_BYTES
+from models.io.tables import Budget, csv_rows
 from serving.work import MemeInput
 
 SHARD_SIZE = 512  # memes; at 20 a second this is half a minute, the most that a killed worker loses
@@ -83,15 +84,13 @@ class ParquetSlice:
 
     def items(self) -> Iterator[Item]:
         """In order; an item that cannot be read carries its error."""
-        import pyarrow.parquet as pq
-
         fs, path = fsspec.core.url_to_fs(self.address)
         with fs.open(path, "rb") as file:
-            parquet = pq.ParquetFile(file)
-            columns = find_columns(parquet.schema_arrow.names)
-            table = parquet.read_row_group(self.group, columns=list(columns))
-        rows = table.slice(self.start, len(self)).to_pylist()
-        yield from (self._item(number, **by_role(row, columns)) for number, row in enumerate(rows, self.first_row))
+            table = parquet.open_parquet(file, self.address)
+            columns = find_columns(table.schema_arrow.names)
+            rows = parquet.rows(table, list(columns), self.group, start=self.start, stop=self.stop)
+            for number, row in enumerate(rows, self.first_row):
+                yield self._item(number, **by_role(row, columns))
 
     def _item(self, number: int, name: Any = None, image: Any = None, caption: Any = None) -> Item:
         name = str(name) if name is not None else f"{PurePosixPath(self.address).stem}-{number}"
@@ -141,9 +140,8 @@ def _shards(address: str, size: int) -> Iterator[Shard]:
     elif lower.endswith(".csv"):
         if fs.size(path) > MAX_CSV_BYTES:
             raise BadInput("A CSV of more than 1 GB is not read at once: write it as Parquet.")
-        with fs.open(path, "r", encoding="utf-8-sig", errors="replace", newline="") as file:
-            refs = read_csv(file.read())
-        yield from split_refs(folder_of(address), refs, size)
+        with fs.open(path, "rb") as file:
+            yield from split_refs(folder_of(address), read_csv(file), size)
     elif lower.endswith(".parquet"):
         yield from parquet_slices([address], size)
     elif fs.isdir(path):
@@ -161,32 +159,27 @@ def _shards(address: str, size: int) -> Iterator[Shard]:
 
 def picture_files(root: str, names: Iterable[str], size: int) -> Iterator[Files]:
     """Shards of the pictures among these names, in their order."""
-    return split_refs(root, [Ref(name, name) for name in sorted(names) if is_picture(name)], size)
+    return split_refs(root, (Ref(name, name) for name in sorted(names) if is_picture(name)), size)
 
 
-def split_refs(root: str, refs: Sequence[Ref], size: int) -> Iterator[Files]:
+def split_refs(root: str, refs: Iterable[Ref], size: int) -> Iterator[Files]:
     """Shards of `size` references."""
-    for number, start in enumerate(range(0, len(refs), size)):
-        yield Files(number, root, tuple(refs[start : start + size]))
+    remaining = iter(refs)
+    parts = iter(lambda: tuple(islice(remaining, size)), ())
+    return (Files(number, root, part) for number, part in enumerate(parts))
 
 
 def parquet_slices(addresses: Sequence[str], size: int) -> Iterator[ParquetSlice]:
     """Shards of up to `size` rows of Parquet files, none across two row groups; only the footers are read here."""
-    import pyarrow
-    import pyarrow.parquet as pq
-
     number = 0
     for address in addresses:
         fs, path = fsspec.core.url_to_fs(address)
         with fs.open(path, "rb") as file:
-            try:
-                parquet = pq.ParquetFile(file)
-            except pyarrow.ArrowInvalid as error:
-                raise BadInput(f"{address} is no Parquet file: check it, or write it again.") from error
-            find_columns(parquet.schema_arrow.names)
+            table = parquet.open_parquet(file, address)
+            find_columns(table.schema_arrow.names)
             first_row = 0
-            for group in range(parquet.num_row_groups):
-                rows = parquet.metadata.row_group(group).num_rows
+            for group in range(table.num_row_groups):
+                rows = table.metadata.row_group(group).num_rows
                 for start in range(0, rows, size):
                     yield ParquetSlice(number, address, group, start, min(start + size, rows), first_row + start)
                     number += 1
@@ -244,23 +237,12 @@ def by_role(row: dict[str, Any], columns: dict[str, str]) -> dict[str, Any]:
     return {role: row[name] for name, role in columns.items()}
 
 
-def read_csv(text: str) -> list[Ref]:
+def read_csv(file: IO[bytes], budget: Budget | None = None) -> Iterator[Ref]:
     """The rows of a CSV with a header; an empty caption beside a picture lets the OCR read it. Raises `BadInput`."""
-    header = text[:4096].splitlines()[0] if text.strip() else ""
-    delimiter = ";" if header.count(";") > header.count(",") else ","
-    refs = []
-    try:
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-        columns = find_columns(reader.fieldnames or ())
-        for number, row in enumerate(reader, 1):
-            values = by_role(row, columns)
-            name, path, caption = (values.get(role) or "" for role in COLUMNS)
-            name, path = name.strip(), path.strip()
-            refs.append(
-                Ref(name or path or f"row-{number}", path or None, caption if caption.strip() or not path else None)
-            )
-    except csv.Error as error:
-        raise BadInput(
-            f"The CSV cannot be read ({error}): save it as UTF-8 with a header and commas between."
-        ) from error
-    return refs
+    rows = csv_rows(file, budget or Budget(), errors="replace")
+    columns = find_columns(next(rows))
+    for number, row in enumerate(rows, 1):
+        values = by_role(row, columns)
+        name, path, caption = (values.get(role) or "" for role in COLUMNS)
+        name, path = name.strip(), path.strip()
+        yield Ref(name or path or f"row-{number}", path or None, caption if caption.strip() or not path else None)

@@ -1,6 +1,6 @@
-"""The batches of the page's visitors: uploads (pictures, ZIPs of pictures, and tables with their captions) as shards, and
-jobs. Each runs in the server while its visitor is away, and its address, which nobody can guess, leads back to it. Pictures
-lie in a private temporary folder until they are judged; results stay in memory for an hour after they were last viewed."""
+"""The batches of the page's visitors. Each runs in the server while its visitor is away, and its address, which nobody can
+guess, leads back to it. Pictures lie in a private temporary folder until they are judged; results stay in memory for an hour
+after they were last viewed."""
 
 from __future__ import annotations
 
@@ -10,30 +10,25 @@ import shutil
 import tempfile
 import threading
 import time
-import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, groupby, takewhile
-from pathlib import Path, PurePosixPath
+from itertools import chain, takewhile
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from PIL import Image
 
 from models.errors import BadInput, PartUnavailable
-from models.io.archives import is_picture
 from models.io.flat_row import Row
 from serving import problems
-from serving.batch import inputs
-from serving.batch.inputs import Files, ParquetSlice, Ref, Shard
+from serving.batch.inputs import Shard
 from serving.batch.judge import Options, judge
+from serving.batch.uploads import upload_shards
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
 
-MAX_MEMES = 10_000  # larger inputs belong to the command
-TABLES = (".csv", ".parquet")
-ROWS_PER_SHARD = 1_000_000  # nothing of a page's batch is written shard by shard
 TTL_S = 3600.0  # after the last view
 MAX_JOBS = 8  # finished, running and waiting together
 MAX_BYTES = 1024**3  # of one batch's uploads
@@ -157,100 +152,3 @@ def thumbnail(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=60)
     return buffer.getvalue()
-
-
-def upload_shards(folder: Path, uploads: Sequence[tuple[str, Path]]) -> list[Shard]:
-    """The shards of uploads: the name of each and the path of its bytes, below `folder`.
-
-    Tables come first and in their order; each of their rows means the picture of that name, else the one whose last component
-    it is. Pictures that no table names follow and are read by the OCR. Raises `BadInput` if there is nothing, or too much.
-    """
-    tables = [(name, path) for name, path in uploads if name.lower().endswith(TABLES)]
-    pictures = uploaded_pictures(folder, [upload for upload in uploads if upload not in tables])
-    by_basename = {PurePosixPath(name).name: name for name in reversed(pictures)}
-    entries: list[Shard] = []
-    in_tables: set[str | None] = set()
-    for row in chain.from_iterable(read_table(name, path) for name, path in tables):
-        if isinstance(row, ParquetSlice):
-            entries.append(row)
-            continue
-        name = (row.path or "").replace("\\", "/")
-        if name not in pictures and "://" not in name:
-            name = by_basename.get(PurePosixPath(name).name, "")
-        in_tables.add(name)
-        root, path = pictures.get(name, (str(folder), row.path))
-        entries.append(Files(0, root, (Ref(row.name, path, row.caption),)))
-    rest = ((name, location) for name, location in pictures.items() if name not in in_tables)
-    entries += [Files(0, root, (Ref(name, path),)) for name, (root, path) in rest]
-    merged = merge_neighbours(entries)
-    count = sum(len(shard) for shard in merged)
-    if not count:
-        raise BadInput(
-            "There is no meme in these files: give pictures, a ZIP of pictures, or a CSV or Parquet with words."
-        )
-    if count > MAX_MEMES:
-        raise BadInput(
-            f"These are {count:,} memes, and the page takes {MAX_MEMES:,}: give fewer, or run `python -m serving.batch`, "
-            "which takes any number."
-        )
-    return merged
-
-
-def uploaded_pictures(folder: Path, uploads: Sequence[tuple[str, Path]]) -> dict[str, tuple[str, str | None]]:
-    """Root and path (see `Files`) of each picture, a file of the folder or inside a ZIP there, by a name of its own: the first
-    of two with the same name has it; the second gets a number."""
-    locations: dict[str, tuple[str, str | None]] = {}
-    for name, path in uploads:
-        members = zip_pictures(path) if name.lower().endswith(".zip") else None
-        for picture in (name,) if members is None else members:
-            unique, number = picture, 2
-            while unique in locations:
-                unique, number = f"{picture} ({number})", number + 1
-            locations[unique] = (str(folder), path.name) if members is None else (str(path), picture)
-    return locations
-
-
-def zip_pictures(path: Path) -> list[str]:
-    """The pictures in a ZIP, in the order of their names. Raises `BadInput`."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = sorted(filter(is_picture, archive.namelist()))
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise BadInput("A ZIP is damaged and cannot be opened: pack it again.") from error
-    if len(names) > MAX_MEMES:
-        raise BadInput(f"A ZIP holds {len(names):,} pictures, and the page takes {MAX_MEMES:,}: give fewer at once.")
-    return names
-
-
-def read_table(name: str, path: Path) -> Iterator[Ref | ParquetSlice]:
-    """The rows of a CSV, or of a Parquet that names its pictures; slices of a Parquet that holds them."""
-    if name.lower().endswith(".csv"):
-        yield from inputs.read_csv(path.read_text(encoding="utf-8-sig", errors="replace"))
-        return
-    import pyarrow
-    import pyarrow.parquet as pq
-
-    slices = list(inputs.parquet_slices([str(path)], ROWS_PER_SHARD))
-    file = pq.ParquetFile(path)
-    columns = inputs.find_columns(file.schema_arrow.names)
-    kinds = [file.schema_arrow.field(name).type for name, role in columns.items() if role == "image"]
-    if not all(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind) for kind in kinds):
-        yield from slices
-        return
-    if sum(map(len, slices)) > MAX_MEMES:
-        raise BadInput(f"The table has more rows than the {MAX_MEMES:,} memes that the page takes: give fewer at once.")
-    for number, row in enumerate(file.read(columns=list(columns)).to_pylist(), 1):
-        row_name, image, caption = map(inputs.by_role(row, columns).get, inputs.COLUMNS)
-        yield Ref(str(row_name or image or f"row-{number}"), image or None, None if caption is None else str(caption))
-
-
-def merge_neighbours(shards: Sequence[Shard]) -> list[Shard]:
-    """Neighbours with the same root in one shard, so that a ZIP is opened once for all of them."""
-    merged: list[Shard] = []
-    for root, group in groupby(shards, key=lambda shard: shard.root if isinstance(shard, Files) else None):
-        if root is None:
-            merged += group
-        else:
-            refs = tuple(ref for shard in group if isinstance(shard, Files) for ref in shard.refs)
-            merged.append(Files(len(merged), root, refs))
-    return merged

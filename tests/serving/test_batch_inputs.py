@@ -53,7 +53,7 @@ def test_options_that_make_no_sense(memes: Path, tmp_path: Path, capsys: pytest.
 
 
 def test_a_table_with_semicolons_a_mark_and_line_breaks() -> None:
-    refs = read_csv('Picture;Text\r\na.png;"two\nlines; here"\r\nb.png;\r\n')
+    refs = read_csv(io.BytesIO(b'\xef\xbb\xbfPicture;Text\r\na.png;"two\nlines; here"\r\nb.png;\r\n'))
     assert [(ref.path, ref.caption) for ref in refs] == [("a.png", "two\nlines; here"), ("b.png", None)]
 
 

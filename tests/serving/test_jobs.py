@@ -6,6 +6,7 @@ import io
 import tempfile
 import threading
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from PIL import Image
 from models.analysis import Meme
 from models.errors import BadInput, BadWeights, PartUnavailable
 from serving.batch import jobs as batches
+from serving.batch import uploads
 from serving.batch.jobs import Job, Jobs
 from serving.batch.judge import Options
 from tests.conftest import drawn
@@ -56,9 +58,9 @@ def zipped(**files: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def table(**columns: list[Any]) -> bytes:
+def table(*, compression: str = "snappy", **columns: list[Any]) -> bytes:
     buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer)
+    pq.write_table(pa.table(columns), buffer, compression=compression)
     return buffer.getvalue()
 
 
@@ -157,7 +159,7 @@ def test_what_cannot_be_taken_is_told_and_leaves_nothing_behind(
     temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = Jobs(BlockedAnalyzer)
-    monkeypatch.setattr(batches, "MAX_MEMES", 3)
+    monkeypatch.setattr(uploads, "MAX_MEMES", 3)
     for files, says in (
         ([("a.zip", b"no zip")], "damaged"),
         ([("a.zip", zipped(notes=b"x"))], "no meme"),
@@ -172,6 +174,39 @@ def test_what_cannot_be_taken_is_told_and_leaves_nothing_behind(
     with pytest.raises(BadInput, match="1 GB"):
         jobs.start([("a.png", b"abc"), ("b.png", b"def")], Options())
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["words", "names", "pictures", "csv", "rows", "pictures and rows"])
+def test_a_small_table_that_would_become_large_is_refused_as_it_is_read(temporary: Path, kind: str) -> None:
+    long, many = ["a" * 10_000] * 10_000, 1_000_000
+    name, data, says = {
+        "words": ("t.parquet", table(caption=long), "16,000,000 characters"),
+        "names": ("t.parquet", table(image=long), "16,000,000 characters"),
+        "pictures": ("t.parquet", table(image=[b"a" * 10_000_000], compression="zstd"), "10 MB from"),
+        "csv": ("t.csv", b"caption\n" + b"a\n" * many, "10,000 rows"),
+        "rows": ("t.parquet", table(caption=["a"] * many), "10,000 rows"),
+        "pictures and rows": ("t.parquet", table(image=[b"a"] * many), "10,000 rows"),
+    }[kind]
+    del long
+    assert len(data) < 3_000_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadInput, match=says):
+            Jobs(FakeAnalyzer).start([(name, data)], Options())
+        assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    finally:
+        tracemalloc.stop()
+    assert list(temporary.iterdir()) == []
+
+
+def test_pictures_of_one_name_are_numbered_without_delay(temporary: Path) -> None:
+    folder = temporary / "job"
+    folder.mkdir()
+    files = [("a.png", folder / f"{number}.png") for number in range(10_000)]
+    start = time.monotonic()
+    names = list(uploads.uploaded_pictures(folder, files))
+    assert names[:3] == ["a.png", "a.png (2)", "a.png (3)"] and len(set(names)) == 10_000
+    assert time.monotonic() - start < 2
 
 
 def test_a_server_holds_a_bounded_number(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from types import SimpleNamespace
 
@@ -55,6 +56,17 @@ def test_accuracy_by_functionality_and_group() -> None:
     figure = functional_suite.heat(accuracy, count)
     assert figure.data[0].text[2][1] == "100%"
     assert len(functional_suite.answers_csv(results).splitlines()) == 5
+
+
+def test_cases_are_counted_before_they_are_built() -> None:
+    header, *lines = CSV.encode().splitlines(keepends=True)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadInput, match=wordings.MORE_THAN_10_000_ROWS):
+            functional_suite.read(header + lines[0] * 200_000)
+        assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
