@@ -107,7 +107,13 @@ def file_name(number: int) -> str:
 
 def table(rows: Iterable[Row], predictors: Sequence[str] = ()) -> pa.Table:
     """Rows as a table; a further predictor's column is empty where the row has an error."""
-    return pa.Table.from_pylist([row.flat() for row in rows], schema(predictors))
+    plain = [{name: _encodable(value) for name, value in row.flat().items()} for row in rows]
+    return pa.Table.from_pylist(plain, schema(predictors))
+
+
+def _encodable(value: Any) -> Any:
+    """Question marks for what UTF-8 cannot hold: a Linux file may have a name that is no text."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def schema(predictors: Sequence[str]) -> pa.Schema:
