@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # two processes with two threads each would wait for one another on two cores
@@ -69,5 +70,6 @@ def analyzer(monkeypatch: pytest.MonkeyPatch) -> FakeAnalyzer:
 
     fake, space = FakeAnalyzer(), FakeSpace()
     monkeypatch.setattr(engine, "analyzer", lambda: fake)
+    monkeypatch.setattr(engine, "lend", lambda: nullcontext(fake))
     monkeypatch.setattr(engine, "joint_space", lambda: space)
     return fake

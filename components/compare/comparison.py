@@ -23,6 +23,7 @@ from models.analysis import Meme
 from models.errors import SubtextError
 from models.evaluation_files import read_json
 from models.io.samples import samples
+from models.runtime.once import once
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -92,7 +93,7 @@ class ModelAnswers:
     tasks: frozenset[str] = frozenset()
 
 
-@st.cache_resource(show_spinner=False, max_entries=16)
+@once
 def load_model(name: str) -> MultitaskModel:
     """A multitask model, with the encoder that all of them share."""
     from models.classifiers.multitask import MultitaskModel
@@ -100,7 +101,7 @@ def load_model(name: str) -> MultitaskModel:
     return MultitaskModel.load(name, shared_encoder())
 
 
-@st.cache_resource(show_spinner=False, max_entries=1)
+@once
 def shared_encoder() -> MiniEncoder:
     """The encoder of profile `mini`."""
     from models.encoders.mini import MiniEncoder

@@ -1,7 +1,10 @@
 """The one analyzer of this process, shared by every visitor's thread, and the choice of what it runs.
 
 One profile is in memory at a time: a switch waits until running analyses have ended, releases the old models, and then loads
-the new ones. It holds for everybody who uses this app.
+the new ones. It holds for everybody who uses this app. A batch that runs meanwhile keeps the old models until it ends; for so
+long both are in memory.
+
+Both the analyzer and the joint space belong to the process, not to Streamlit's caches, which any visitor can empty.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import gc
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +23,7 @@ import streamlit as st
 
 from components.shared.escaping import for_markdown
 from models.errors import SubtextError
+from models.runtime.once import once
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
@@ -53,6 +58,7 @@ class Engine:
         self._build = build or _build
         self._lock = threading.RLock()
         self._analyzer: Analyzer | None = None
+        self._loans: Counter[int] = Counter()  # of each analyzer, by its `id`
         self.state = State(Choice())
 
     def get(self, on_progress: OnProgress | None = None) -> Analyzer:
@@ -66,14 +72,34 @@ class Engine:
             assert self._analyzer is not None
             return self._analyzer
 
+    @contextmanager
+    def lend(self) -> Iterator[Analyzer]:
+        """The analyzer for a job of many calls: `choose` neither closes nor changes it before the block ends.
+
+        Raises as `get` does.
+        """
+        with self._lock:
+            analyzer = self.get()
+            self._loans[id(analyzer)] += 1
+        try:
+            yield analyzer
+        finally:
+            with self._lock:
+                self._loans[id(analyzer)] -= 1
+                if analyzer is not self._analyzer:
+                    self._close_unless_lent(analyzer)
+
     def choose(self, choice: Choice) -> None:
-        """Releases the models of another choice; the next `get` loads the new ones. The OCR alone is changed in place."""
+        """Releases the models of another choice, those on loan when they come back; the next `get` loads the new ones.
+
+        The OCR alone is changed in place, unless the models are on loan.
+        """
         with self._lock:
             old = self.state.choice
             if choice == old and not self.state.problem:
                 return
             same = replace(choice, ocr=old.ocr) == old and not self.state.problem
-            if same and self._analyzer is not None:
+            if same and self._analyzer is not None and not self._loans[id(self._analyzer)]:
                 from models.ocr import registry as engines
 
                 self._analyzer.reader = engines.reader(choice.ocr, choice.device)
@@ -81,9 +107,14 @@ class Engine:
                 return
             self.state = State(choice)
             if self._analyzer is not None:
-                self._analyzer.close()
-                self._analyzer = None
-                _release()
+                old_analyzer, self._analyzer = self._analyzer, None
+                self._close_unless_lent(old_analyzer)
+
+    def _close_unless_lent(self, analyzer: Analyzer) -> None:
+        if not self._loans[id(analyzer)]:
+            del self._loans[id(analyzer)]
+            analyzer.close()
+            _release()
 
     def _load(self, on_progress: OnProgress | None) -> None:
         from models.profiles import registry
@@ -124,7 +155,7 @@ def _release() -> None:
     give_back_memory()
 
 
-@st.cache_resource(show_spinner=False)
+@once
 def engine() -> Engine:
     """The engine of this process."""
     return Engine()
@@ -136,7 +167,14 @@ def analyzer() -> Analyzer:
         return engine().get(on_progress)
 
 
-@st.cache_resource(show_spinner=False, max_entries=1)
+@contextmanager
+def lend() -> Iterator[Analyzer]:
+    """The analyzer for a job that goes on without its visitor: see `Engine.lend`. Raises as `analyzer` does."""
+    with engine().lend() as analyzer:
+        yield analyzer
+
+
+@once
 def joint_space() -> JointSpace | MiniSpace:
     """The towers of the search; raises `SubtextError` as `analyzer` does."""
     from models.search.joint_space import open_space

@@ -9,7 +9,7 @@ from components.shared import engine, failures, sidebar
 from components.shared.intake import KINDS
 from serving import predictors
 from serving.batch import output
-from serving.batch.jobs import Job, Jobs
+from serving.batch.jobs import JOBS, Job
 from serving.batch.judge import Options
 from serving.batch.uploads import MAX_MEMES
 
@@ -18,12 +18,6 @@ FORMATS = {
     "parquet": ("Parquet", "application/vnd.apache.parquet"),
     "jsonl": ("JSON lines", "application/jsonl"),
 }
-
-
-@st.cache_resource(show_spinner=False, max_entries=1)
-def jobs() -> Jobs:
-    """The batches of all visitors of this server."""
-    return Jobs(engine.analyzer)
 
 
 def ask() -> None:
@@ -49,7 +43,9 @@ def ask() -> None:
         failures.tell("There is nothing to judge yet: choose some files first.")
     elif sent:
         with failures.contained():
-            job = jobs().start(((file.name, file.getbuffer()) for file in files), Options(read, tuple(further)))
+            job = JOBS.start(
+                ((file.name, file.getvalue()) for file in files), Options(read, tuple(further)), engine.lend
+            )
             st.query_params["job"] = job.id
             st.rerun()
 
@@ -68,7 +64,7 @@ def show(job: Job) -> None:
 
     @st.fragment(run_every=2.0 if going else None)
     def draw() -> None:
-        jobs().find(job.id)  # the hour for which the job is kept begins again
+        JOBS.find(job.id)  # the hour for which the job is kept begins again
         if going and job.over:
             st.rerun()
         rows = job.rows[:]
@@ -90,7 +86,7 @@ about = sidebar.draw("A batch is kept on this server for an hour after it was la
 sidebar.load_analyzer(about)
 
 job_id = st.query_params.get("job")
-current = jobs().find(job_id)
+current = JOBS.find(job_id)
 head, tools = st.columns([3, 4], vertical_alignment="center")
 head.title("Many memes at once" if current is None else "Your batch", anchor=False)
 if current is None:
@@ -107,7 +103,7 @@ else:
                 icon = ":material/download:"
                 st.download_button(name, data, file, mime, icon=icon, on_click="ignore", disabled=not rows)
             if st.button("Delete and begin another", icon=":material/delete:"):
-                jobs().forget(current)
+                JOBS.forget(current)
                 del st.query_params["job"]
                 st.rerun()
         elif st.button("Stop", icon=":material/stop:"):

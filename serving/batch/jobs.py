@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from itertools import chain, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -34,6 +35,7 @@ MAX_JOBS = 8  # finished, running and waiting together
 MAX_BYTES = 1024**3  # of one batch's uploads
 THUMBNAIL_SIDE = 96  # pixels of the longer side
 State = Literal["waiting", "running", "done", "stopped", "failed"]
+Lend = Callable[[], "AbstractContextManager[Analyzer]"]  # an analyzer that no switch of the profile takes away
 
 
 class Job:
@@ -68,18 +70,20 @@ class Job:
         """End after the memes that are being judged; their rows stay."""
         self._stop.set()
 
-    def run(self, analyzer: Callable[[], Analyzer]) -> None:
-        """Judge everything; called once, in a thread of the server."""
+    def run(self, lend: Lend) -> None:
+        """Judge everything by one analyzer; called once, in a thread of the server."""
         self.started_at = time.monotonic()
         self.state = "running"
         end: State = "failed"
         try:
             items = chain.from_iterable(shard.items() for shard in self._shards)
             wanted = takewhile(lambda _: not self._stop.is_set(), items)
-            for row, meme in judge(wanted, analyzer(), self.options):
-                self.thumbnails.append(thumbnail(meme.image) if meme is not None and meme.image is not None else None)
-                self.counts[row.label or "error"] += 1
-                self.rows.append(row)  # last: readers count the rows
+            with lend() as analyzer:
+                for row, meme in judge(wanted, analyzer, self.options):
+                    image = None if meme is None else meme.image
+                    self.thumbnails.append(None if image is None else thumbnail(image))
+                    self.counts[row.label or "error"] += 1
+                    self.rows.append(row)  # last: readers count the rows
             end = "stopped" if self._stop.is_set() else "done"
         except Exception as error:
             self.problem = problems.sentence(error)
@@ -92,12 +96,12 @@ class Job:
 class Jobs:
     """All batches of this server, one running at a time: two would only share the same cores."""
 
-    def __init__(self, analyzer: Callable[[], Analyzer], *, ttl_s: float = TTL_S) -> None:
-        self._analyzer, self._ttl_s = analyzer, ttl_s
+    def __init__(self, *, ttl_s: float = TTL_S) -> None:
+        self._ttl_s = ttl_s
         self._jobs: dict[str, Job] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="subtext-batch")
 
-    def start(self, files: Iterable[tuple[str, bytes | memoryview]], options: Options) -> Job:
+    def start(self, files: Iterable[tuple[str, bytes | memoryview]], options: Options, lend: Lend) -> Job:
         """Start a batch of uploads (name and bytes), or queue it. Raises `BadInput`, or `PartUnavailable` if there are too many."""
         self._expire()
         if len(self._jobs) >= MAX_JOBS:
@@ -109,7 +113,7 @@ class Jobs:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         self._jobs[job.id] = job
-        self._pool.submit(job.run, self._analyzer)
+        self._pool.submit(job.run, lend)
         return job
 
     def find(self, name: str | None) -> Job | None:
@@ -129,6 +133,10 @@ class Jobs:
         for job in list(self._jobs.values()):
             if job.over and time.monotonic() - job.viewed_at > self._ttl_s:
                 self.forget(job)
+
+
+JOBS = Jobs()
+"""The batches of this process. They are not in Streamlit's caches, which any visitor can empty."""
 
 
 def save(files: Iterable[tuple[str, bytes | memoryview]], folder: Path) -> list[tuple[str, Path]]:

@@ -1,6 +1,7 @@
 """The app with the fake analyzer, for tests of what a browser makes of the page: `python serve_fake.py PORT`."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,6 +15,7 @@ if __name__ == "__main__":
 
     fake, space = FakeAnalyzer(), FakeSpace()
     engine.analyzer = lambda: fake  # type: ignore[assignment]
+    engine.lend = lambda: nullcontext(fake)  # type: ignore[assignment]
     engine.joint_space = lambda: space  # type: ignore[assignment]
     bootstrap.load_config_options({"server.port": int(sys.argv[1]), "server.headless": True})
     bootstrap.run(str(ROOT / "app.py"), False, [], {})

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from benchmarks import common
 from tests import wordings
 
 pytestmark = pytest.mark.browser
 GALLERY = sorted((Path(__file__).resolve().parents[2] / "assets" / "gallery").glob("*.webp"))[:3]
+CLEAR_CACHE = BackMsg(clear_cache=True).SerializeToString()
 TABLE = b"image,caption\n" + b"".join(f"{path.name},words of {path.stem}\n".encode() for path in GALLERY)
 
 
@@ -65,3 +69,41 @@ def test_many_memes_at_once(fresh: str, browser: Any, tmp_path: Path) -> None:
     page.get_by_role("heading", name=wordings.MANY_MEMES_AT_ONCE).wait_for()
     phone.reload()
     phone.get_by_text(wordings.THIS_BATCH_IS_NOT_THERE_ANY_MORE).wait_for()
+
+
+SEND = """([address, message]) => new Promise((done, fail) => {
+    const socket = new WebSocket(address, ["streamlit"])
+    socket.onerror = () => fail(new Error("no connection"))
+    socket.onopen = () => { socket.send(new Uint8Array(message)); setTimeout(() => { socket.close(); done() }, 1000) }
+})"""
+
+
+def test_another_visitor_takes_nothing_from_a_running_batch(fresh: str, browser: Any) -> None:
+    page, stranger = browser.new_page(), browser.new_page()
+    for visit in (page, stranger):
+        visit.set_default_timeout(180_000)
+        visit.goto(f"{fresh}/batch")
+        visit.get_by_role("button", name=wordings.JUDGE_THEM).wait_for()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(64):
+            archive.write(GALLERY[0], f"{number}.webp")
+    file = {"name": "many.zip", "mimeType": "application/zip", "buffer": buffer.getvalue()}
+    page.locator("input[type=file]").first.set_input_files(file)
+    page.get_by_text("many.zip").wait_for()
+    page.get_by_role("button", name=wordings.JUDGE_THEM).click()
+    page.get_by_role("button", name=wordings.STOP).wait_for()
+
+    stranger.evaluate(SEND, [f"{fresh.replace('http', 'ws')}/_stcore/stream", list(CLEAR_CACHE)])
+    stranger.get_by_text(wordings.MODELS, exact=True).click()
+    stranger.get_by_role("combobox", name=wordings.PROFILE).click()
+    stranger.get_by_role("option", name=wordings.MINI_SMALL).click()
+    stranger.get_by_role("button", name=wordings.SWITCH).click()
+    stranger.get_by_role("button", name=wordings.SWITCH).wait_for(state="detached")
+    assert page.get_by_role("button", name=wordings.STOP).is_visible()  # all this while the batch runs
+
+    page.reload()
+    page.get_by_role("button", name=wordings.DELETE_AND_BEGIN_ANOTHER).wait_for()
+    page.get_by_text(wordings.N_64_OF_64_MEMES).wait_for()
+    errors = page.get_by_test_id("stMetric").filter(has_text=wordings.ERRORS)
+    assert errors.get_by_test_id("stMetricValue").inner_text() == "0"

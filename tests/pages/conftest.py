@@ -12,10 +12,11 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Path:
     """`weights/` with four small multitask models, their metrics and predictions."""
     import streamlit as st
 
+    from components.compare import comparison
     from tests import systems_for_tests
 
     st.cache_data.clear()
-    st.cache_resource.clear()
+    comparison.load_model.cache_clear()  # type: ignore[attr-defined]
     root = systems_for_tests.once()
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(root))
     monkeypatch.delenv("SUBTEXT_DATA", raising=False)

@@ -8,9 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components.batch import results
-from components.shared import engine, pictures
+from components.shared import pictures
 from components.shared.escaping import for_markdown
 from models.io.flat_row import Row
+from serving.batch import jobs as batches
 from tests import wordings
 from tests.app_for_tests import open_page
 from tests.conftest import drawn
@@ -20,13 +21,11 @@ TABLE = b"image,caption\na.png,I despise queues\nb.png,kind words\nc.png,maybe\n
 
 
 @pytest.fixture(autouse=True)
-def analyzer(monkeypatch: pytest.MonkeyPatch) -> FakeAnalyzer:
-    import streamlit as st
-
-    fake = FakeAnalyzer()
-    monkeypatch.setattr(engine, "analyzer", lambda: fake)
-    st.cache_resource.clear()
-    return fake
+def jobs(analyzer: FakeAnalyzer, monkeypatch: pytest.MonkeyPatch) -> batches.Jobs:
+    """A server without batches."""
+    jobs = batches.Jobs()
+    monkeypatch.setattr(batches, "JOBS", jobs)
+    return jobs
 
 
 def opened(job: str = "") -> AppTest:

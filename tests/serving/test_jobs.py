@@ -9,6 +9,8 @@ import time
 import tracemalloc
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from components.shared.engine import Choice, Engine
 from models.analysis import Meme
 from models.errors import BadInput, BadWeights, PartUnavailable
 from serving.batch import jobs as batches
@@ -24,7 +27,7 @@ from serving.batch import uploads
 from serving.batch.jobs import Job, Jobs
 from serving.batch.judge import Options
 from tests.conftest import drawn
-from tests.fakes import FakeAnalyzer
+from tests.fakes import INFO, FakeAnalyzer
 from tests.serving.conftest import wait_until
 
 
@@ -64,8 +67,12 @@ def table(*, compression: str = "snappy", **columns: list[Any]) -> bytes:
     return buffer.getvalue()
 
 
-def done(jobs: Jobs, *files: tuple[str, bytes]) -> Job:
-    job = jobs.start(files, Options())
+def lent(analyzer: FakeAnalyzer) -> batches.Lend:
+    return lambda: nullcontext(analyzer)  # type: ignore[arg-type]
+
+
+def done(jobs: Jobs, *files: tuple[str, bytes], lend: batches.Lend | None = None) -> Job:
+    job = jobs.start(files, Options(), lend or lent(FakeAnalyzer()))
     wait_until(lambda: job.over)
     return job
 
@@ -79,7 +86,7 @@ def test_pictures_a_zip_and_tables_come_together(temporary: Path) -> None:
     csv = b"image,caption\na.png,words of a\nz1.png,words of z\nhttp://x/y.png,\nnone.png,x\n"
     parquet = table(image=[drawn(), None], text=[None, "alone"], id=["p", "q"])
     job = done(
-        Jobs(FakeAnalyzer),
+        Jobs(),
         *zip(names, (drawn(), b"no"), strict=True),
         ("t.csv", csv),
         ("many.zip", zipped(in__z1_png=drawn(), in__z2_png=drawn(), notes=b"x")),
@@ -105,7 +112,7 @@ def test_pictures_a_zip_and_tables_come_together(temporary: Path) -> None:
 
 def test_a_parquet_that_names_its_pictures_and_files_of_one_name(temporary: Path) -> None:
     job = done(
-        Jobs(FakeAnalyzer),
+        Jobs(),
         ("a.png", drawn(colour=(1, 2, 3))),
         ("a.png", drawn(colour=(9, 2, 3))),
         ("t.parquet", table(image=["folder/a.png", ""], caption=["x", "y"])),
@@ -117,9 +124,9 @@ def test_a_parquet_that_names_its_pictures_and_files_of_one_name(temporary: Path
 
 def test_a_job_is_found_again_and_stopped_and_deleted(temporary: Path) -> None:
     blocked = BlockedAnalyzer()
-    jobs = Jobs(lambda: blocked)
-    first = jobs.start([(f"{number}.png", drawn()) for number in range(40)], Options())
-    second = jobs.start([("b.png", drawn())], Options())
+    jobs, lend = Jobs(), lent(blocked)
+    first = jobs.start([(f"{number}.png", drawn()) for number in range(40)], Options(), lend)
+    second = jobs.start([("b.png", drawn())], Options(), lend)
     assert blocked.called.wait(60)
     assert first.state == "running"
     assert jobs.find(first.id) is first and jobs.find("guessed") is jobs.find(None) is None
@@ -135,7 +142,7 @@ def test_a_job_is_found_again_and_stopped_and_deleted(temporary: Path) -> None:
 
 
 def test_a_job_is_forgotten_when_nobody_looks(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs = Jobs(FakeAnalyzer, ttl_s=60)
+    jobs = Jobs(ttl_s=60)
     job = done(jobs, ("a.png", drawn()))
     now = time.monotonic()
     monkeypatch.setattr(batches.time, "monotonic", lambda: now)
@@ -150,7 +157,7 @@ def test_models_that_are_missing_are_told(temporary: Path) -> None:
     def missing() -> Any:
         raise BadWeights("weights/x is missing: run this.")
 
-    job = done(Jobs(missing), ("a.png", drawn()))
+    job = done(Jobs(), ("a.png", drawn()), lend=missing)
     assert (job.state, job.problem) == ("failed", "weights/x is missing: run this.")
     assert list(temporary.iterdir()) == []
 
@@ -158,7 +165,7 @@ def test_models_that_are_missing_are_told(temporary: Path) -> None:
 def test_what_cannot_be_taken_is_told_and_leaves_nothing_behind(
     temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = Jobs(BlockedAnalyzer)
+    jobs, lend = Jobs(), lent(BlockedAnalyzer())
     monkeypatch.setattr(uploads, "MAX_MEMES", 3)
     for files, says in (
         ([("a.zip", b"no zip")], "damaged"),
@@ -169,10 +176,10 @@ def test_what_cannot_be_taken_is_told_and_leaves_nothing_behind(
         ([("a.zip", zipped(a_png=b"", b_png=b"", c_png=b"", d_png=b""))], "takes 3"),
     ):
         with pytest.raises(BadInput, match=says):
-            jobs.start(files, Options())
+            jobs.start(files, Options(), lend)
     monkeypatch.setattr(batches, "MAX_BYTES", 5)
     with pytest.raises(BadInput, match="1 GB"):
-        jobs.start([("a.png", b"abc"), ("b.png", b"def")], Options())
+        jobs.start([("a.png", b"abc"), ("b.png", b"def")], Options(), lend)
     assert list(temporary.iterdir()) == []
 
 
@@ -192,7 +199,7 @@ def test_a_small_table_that_would_become_large_is_refused_as_it_is_read(temporar
     tracemalloc.start()
     try:
         with pytest.raises(BadInput, match=says):
-            Jobs(FakeAnalyzer).start([(name, data)], Options())
+            Jobs().start([(name, data)], Options(), lent(FakeAnalyzer()))
         assert tracemalloc.get_traced_memory()[1] < 60_000_000
     finally:
         tracemalloc.stop()
@@ -211,7 +218,45 @@ def test_pictures_of_one_name_are_numbered_without_delay(temporary: Path) -> Non
 
 def test_a_server_holds_a_bounded_number(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "MAX_JOBS", 1)
-    jobs = Jobs(FakeAnalyzer)
+    jobs = Jobs()
     done(jobs, ("a.png", drawn()))
     with pytest.raises(PartUnavailable, match="later"):
-        jobs.start([("a.png", drawn())], Options())
+        jobs.start([("a.png", drawn())], Options(), lent(FakeAnalyzer()))
+
+
+def test_a_switch_of_the_profile_leaves_a_running_batch_its_models(temporary: Path) -> None:
+    opened: list[BlockedAnalyzer] = []
+    closed: list[BlockedAnalyzer] = []
+
+    def build(choice: Choice, _on_progress: object) -> BlockedAnalyzer:
+        analyzer = BlockedAnalyzer()
+        analyzer.info = replace(INFO, name=choice.profile)
+        analyzer.close = lambda: closed.append(analyzer)  # type: ignore[attr-defined]
+        opened.append(analyzer)
+        return analyzer
+
+    engine = Engine(build)  # type: ignore[arg-type]
+    engine.choose(Choice("mini"))
+    job = Jobs().start([(f"{number}.png", drawn()) for number in range(70)], Options(), engine.lend)
+    wait_until(lambda: bool(opened) and opened[0].called.is_set())
+    engine.choose(Choice("mini", ocr="easy"))  # would change how the rest of the batch is read
+    engine.choose(Choice("clip"))
+    assert engine.get() is opened[-1] and engine.get().info.name == "clip"
+    assert not closed
+    opened[0].gate.set()
+    wait_until(lambda: job.over)
+    assert (job.state, job.counts) == ("done", {"not_hateful": 70})
+    assert closed == [opened[0]]
+    assert len(opened[0].calls) == 70
+
+
+def test_the_message_that_clears_caches_leaves_models_and_batches(temporary: Path) -> None:
+    """`AppSession` does these two calls for a browser's `clear_cache`."""
+    import streamlit as st
+
+    from components.shared import engine
+
+    before = engine.engine(), batches.JOBS
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    assert (engine.engine(), batches.JOBS) == before
