@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from models.analysis import Analysis, Harm, Meme, Verdict
 from serving import intake, perspective, predictors, problems, schemas
@@ -48,7 +49,7 @@ about = APIRouter(tags=["the server"])
     summary="Everything about one meme",
     response_model=Analysis,
     openapi_extra=schemas.meme_body(intake.Question),
-    responses=schemas.problems(401, 413, 415, 422, 429, 503),
+    responses=schemas.problems(401, 408, 413, 415, 422, 429, 503),
 )
 async def analyze(request: Request, service: CurrentService) -> JSONResponse:
     """The verdict with its reasons, emotions and attention: the JSON `subtext/1`, the same as the page's download."""
@@ -63,7 +64,7 @@ async def analyze(request: Request, service: CurrentService) -> JSONResponse:
     summary="Verdicts for many memes",
     response_model=Scores,
     openapi_extra=schemas.json_body(intake.ScoreMany, schemas.TEXTS["memes"]),
-    responses=schemas.problems(401, 413, 415, 422, 429, 503),
+    responses=schemas.problems(401, 408, 413, 415, 422, 429, 503),
 )
 async def score(request: Request, service: CurrentService) -> JSONResponse:
     """Batched; a meme that cannot be used is a result with its problem and takes none of the others with it."""
@@ -79,7 +80,7 @@ async def score(request: Request, service: CurrentService) -> JSONResponse:
     summary="The category that one system gives",
     response_model=Predicted,
     openapi_extra=schemas.meme_body(intake.Meme),
-    responses=schemas.problems(401, 404, 413, 415, 422, 429, 503),
+    responses=schemas.problems(401, 404, 408, 413, 415, 422, 429, 503),
 )
 async def predict(
     request: Request, service: CurrentService, name: Annotated[str, Path(examples=["text-emotions"])]
@@ -156,6 +157,8 @@ def create(settings: Settings | None = None, load: Callable[[], Analyzer] | None
     for router in (v1, perspective.router, about):
         app.include_router(router)
     app.add_middleware(Guard, settings=settings, metrics=metrics)
+    if settings.proxies:  # before the guard, which then sees the forwarded address
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.proxies))
     return app
 
 

@@ -1,23 +1,22 @@
-"""Middleware before every route: an id for the request, the key, the caller's rate, the memory for the body and its size;
-after it: the line in the log and the metrics. Plain ASGI, so that a body is counted while it arrives."""
+"""Middleware before every route: an id for the request, the key, the caller's rate, the body's kind, size and pace; after it:
+the line in the log and the metrics. Plain ASGI, so that a body is counted while it arrives."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import math
 import re
 import time
 import uuid
 from typing import TYPE_CHECKING
 
-import limits
 import structlog
-from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 
 from serving import perspective, problems
+from serving.callers import Callers, address_of
+from serving.incoming import MEGABYTE, Incoming
 from serving.intake import JSON, MULTIPART, media_type
-from serving.problems import Overloaded, RateLimited, TooLarge, Unauthorized, WrongMedia
+from serving.problems import TooLarge, WrongMedia
 from serving.service import log
 
 if TYPE_CHECKING:
@@ -26,23 +25,20 @@ if TYPE_CHECKING:
     from serving.service import Metrics
     from serving.settings import Settings
 
-MEGABYTE = 1024**2
 QUIET = frozenset({"/health", "/ready", "/metrics"})  # called every few seconds by machines: counted, not logged
 OPEN = QUIET | {"/api/openapi.json"}  # need no key
+GONE = 499  # in log and metrics: the caller went away before the answer; the number is nginx's
 REQUEST_ID = "x-request-id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C trace context
 
 
 class Guard:
-    """Wraps the API. `in_flight` is the number of bytes of all requests that are being answered."""
+    """Wraps the API."""
 
     def __init__(self, app: ASGIApp, *, settings: Settings, metrics: Metrics) -> None:
         self.app, self.settings, self.metrics = app, settings, metrics
-        self.in_flight = 0
-        self._keys = [_digest(key) for key in settings.keys]
-        self._rate = limits.parse(settings.rate) if settings.rate else None
-        self._limiter = limits.strategies.MovingWindowRateLimiter(limits.storage.MemoryStorage())
+        self.callers, self.incoming = Callers(settings), Incoming(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Admit the request, pass it on, record it; what was raised becomes a problem."""
@@ -64,22 +60,20 @@ class Guard:
                 MutableHeaders(scope=message)[REQUEST_ID] = request_id
             await send(message)
 
-        reserved = 0
+        path = scope["path"]
         try:
-            if scope["path"] not in OPEN:
-                self._check_key(scope, headers)
-                self._check_rate(scope, headers)
-            if scope["method"] in ("POST", "PUT", "PATCH"):
-                reserved = self._size_to_reserve(scope["path"], headers)
-                self.in_flight += reserved
-            await self.app(scope, self._limited(receive, self._max_bytes(scope["path"])), send_with_id)
+            caller = address_of(scope) if path in OPEN else self.callers.admit(scope, headers)
+            self._check_header(scope, headers)
+            with self.incoming.counted(receive, caller, self._max_bytes(path)) as receive_counted:
+                await self.app(scope, receive_counted, send_with_id)
+        except ClientDisconnect:
+            status = status or GONE
         except Exception as error:
             if status:
                 raise
-            respond = perspective.response if scope["path"].startswith(perspective.PREFIX) else problems.response
+            respond = perspective.response if path.startswith(perspective.PREFIX) else problems.response
             await respond(error)(scope, receive, send_with_id)
         finally:
-            self.in_flight -= reserved
             self._record(scope, status or 500, time.perf_counter() - start)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
@@ -92,66 +86,19 @@ class Guard:
             ms = round(seconds * 1000, 1)
             log.info("request", route=route, method=scope["method"], status=status, ms=ms, **fields)
 
-    def _check_key(self, scope: Scope, headers: Headers) -> None:
-        digest = _digest(sent_key(scope, headers))
-        if self._keys and not any(hmac.compare_digest(digest, key) for key in self._keys):
-            raise Unauthorized(
-                "This server needs a key: send it as `Authorization: Bearer KEY`, or ask its operator for one."
-            )
-
-    def _check_rate(self, scope: Scope, headers: Headers) -> None:
-        if self._rate is None:
+    def _check_header(self, scope: Scope, headers: Headers) -> None:
+        """Raises what is wrong with the header fields of a body, which need not be true: the body is counted too."""
+        path = scope["path"]
+        if scope["method"] not in ("POST", "PUT", "PATCH"):
             return
-        key = sent_key(scope, headers) if self._keys else ""
-        caller = _digest(key).hex() if key else str((scope.get("client") or ("unknown",))[0])
-        if not self._limiter.hit(self._rate, caller):
-            seconds = self._limiter.get_window_stats(self._rate, caller).reset_time - time.time()
-            raise RateLimited(f"More than {self._rate} are not taken from one caller.", max(1, math.ceil(seconds)))
-
-    def _size_to_reserve(self, path: str, headers: Headers) -> int:
-        """The body's size in bytes as announced, 1 MB if it is not. Raises what is wrong with the body's header fields."""
         # The callers of the Perspective route name JSON in several ways.
         if not path.startswith(perspective.PREFIX) and media_type(headers) not in (JSON, MULTIPART):
             raise WrongMedia(f"The body is to be {JSON} or {MULTIPART}: set the header Content-Type.")
         length = headers.get("content-length", "")
-        size = int(length) if length.isdigit() else MEGABYTE
-        if size > self._max_bytes(path):
+        if length.isdigit() and int(length) > self._max_bytes(path):
             limit_mb = self._max_bytes(path) // MEGABYTE
-            raise TooLarge(f"The request has {size / MEGABYTE:.1f} MB, and at most {limit_mb} MB are taken.")
-        if self.in_flight + size > self.settings.in_flight_mb * MEGABYTE:
-            raise Overloaded("Too much is being received at this moment.", 2)
-        return size
+            raise TooLarge(f"The request has {int(length) / MEGABYTE:.1f} MB, and at most {limit_mb} MB are taken.")
 
     def _max_bytes(self, path: str) -> int:
         limit = self.settings.body_mb * MEGABYTE
         return min(limit, perspective.MAX_BYTES) if path.startswith(perspective.PREFIX) else limit
-
-    def _limited(self, receive: Receive, limit: int) -> Receive:
-        """The body as it arrives, up to `limit` bytes, which also holds where its length was not announced or wrong."""
-        size = 0
-
-        async def limited() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > limit:
-                raise TooLarge(f"The request has more than {limit // MEGABYTE} MB: send less at once.")
-            return message
-
-        return limited
-
-
-def sent_key(scope: Scope, headers: Headers) -> str:
-    """The caller's key: a bearer token, X-API-Key, or `?key=` for the Perspective route; "" if there is none."""
-    kind, _, value = headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer":
-        return value.strip()
-    if "x-api-key" in headers:
-        return headers["x-api-key"]
-    if scope["path"].startswith(perspective.PREFIX):
-        return QueryParams(scope.get("query_string", b"")).get("key", "")
-    return ""
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()

@@ -48,6 +48,10 @@ class TooLarge(Refused, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
     """The body has more bytes than one request may."""
 
 
+class Stalled(Refused, status=HTTPStatus.REQUEST_TIMEOUT):
+    """The body stopped arriving; the connection is closed, since what is missing of it may never come."""
+
+
 class WrongMedia(Refused, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE):
     """The body's media type is not read here."""
 
@@ -100,6 +104,8 @@ def headers_of(error: BaseException) -> dict[str, str]:
     headers = {"Retry-After": str(retry)} if retry is not None else {}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, Stalled):
+        headers["Connection"] = "close"
     return headers
 
 

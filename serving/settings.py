@@ -1,5 +1,6 @@
 """What an operator may set, from environment variables that begin with `SUBTEXT_API_`."""
 
+import ipaddress
 from typing import Annotated, Any, Self
 
 import limits
@@ -14,8 +15,11 @@ class Settings(BaseSettings):
 
     keys: a caller must send one of these (commas between them); if there are none, everybody may call.
     rate: calls that one caller may make, as `limits` writes it ("60/minute"); empty means any number.
+    proxies: addresses or networks of proxies (commas between them), which alone are believed in what they forward: the
+    address that a caller has.
     queue: memes that may wait; workers: threads that compute; at_once: memes that are scored together.
     memes: memes in one request; body_mb: megabytes of one request; in_flight_mb: of all requests being answered.
+    stall_s: seconds in which the next 64 KB of a body, or its end, must arrive.
     deadline_s: seconds after which a request that is not answered yet is turned away.
     """
 
@@ -23,12 +27,14 @@ class Settings(BaseSettings):
 
     keys: Annotated[tuple[str, ...], NoDecode, Field(repr=False)] = ()
     rate: str = ""
+    proxies: Annotated[tuple[str, ...], NoDecode] = ()
     queue: PositiveInt = 128
     workers: PositiveInt = 2
     at_once: PositiveInt = 16
     memes: PositiveInt = 64
     body_mb: PositiveInt = 32
     in_flight_mb: PositiveInt = 256
+    stall_s: PositiveFloat = 10.0
     deadline_s: PositiveFloat = 30.0
 
     def __init__(self, **values: Any) -> None:
@@ -43,10 +49,15 @@ class Settings(BaseSettings):
             ]
             raise ValueError("; ".join(problems)) from None
 
-    @field_validator("keys", mode="before")
+    @field_validator("keys", "proxies", mode="before")
     @classmethod
-    def _split(cls, keys: Any) -> Any:
-        return [key.strip() for key in keys.split(",") if key.strip()] if isinstance(keys, str) else keys
+    def _split(cls, names: Any) -> Any:
+        return [name.strip() for name in names.split(",") if name.strip()] if isinstance(names, str) else names
+
+    @field_validator("proxies")
+    @classmethod
+    def _check_proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_network(proxy, strict=False)) for proxy in proxies)  # raises `ValueError`
 
     @field_validator("rate")
     @classmethod
