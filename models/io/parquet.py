@@ -7,7 +7,7 @@ without unpacking any, and refuses a footer that tells less; `rows` then unpacks
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
@@ -70,6 +70,23 @@ def rows(
                 row = {name: batch.column(name)[number].as_py() for name in columns}
             yield row
         first += batch.num_rows
+
+
+def texts(parquet: ParquetFile, paths: Collection[str]) -> Iterator[str]:
+    """All values of the columns of text at these paths, `struct.field` for a part of a struct; other columns have none."""
+    import pyarrow
+
+    for column in map(parquet.schema.column, range(len(parquet.schema))):
+        if column.path not in paths or str(column.logical_type) != "String":
+            continue
+        batches = parquet.iter_batches(1024, columns=[column.path])
+        while True:
+            with _readable(DAMAGED):
+                batch = next(batches, None)
+                if batch is None:
+                    break
+                values = pyarrow.Table.from_batches([batch]).flatten().column(0).to_pylist()
+            yield from filter(None, values)
 
 
 def check(file: IO[bytes], parquet: ParquetFile, columns: Sequence[str]) -> None:

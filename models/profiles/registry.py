@@ -10,6 +10,8 @@ from models.errors import BadInput, BadWeights, SubtextError, load_or_error, sug
 from models.io import hub
 from models.legacy_checkpoint.convert import LEGACY_CHECKPOINT, checkpoint_path
 
+MINI_VERDICT = ("mini_vocabulary", "mini_picture", "mini_words", "hate_cross_attention")
+MINI_EMOTIONS = ("text_emotions", "face_detector", "face_expressions")
 HEAD = "hate_cross_attention_clip"  # in weights/, written by `training fit hate_cross_attention --profile clip`
 
 
@@ -65,6 +67,22 @@ def select(name: str = "auto") -> Choice:
     which = "a trained head" if verdict_model == HEAD else "the earlier system's checkpoint"
     state = "within reach" if to_download else "here"
     return Choice(clip, f"There is {which} in weights/, and its models are {state}.")
+
+
+def identities(profile: Profile) -> dict[str, str]:
+    """The identity of every model that may answer, without loading any: a folder's SHA-256, or a repository's revision.
+
+    Raises `BadWeights` where the model of the verdict is missing or damaged; others that are do not answer.
+    """
+    repos = {repo.id: repo.revision for repo in (ROBERTA, VIT)}
+    required, optional = list(MINI_VERDICT), list(MINI_EMOTIONS)
+    if profile.name == "clip":
+        folder = head()
+        required = [folder] if folder and (weights.root() / folder).is_dir() else []
+        optional = ["face_detector"]
+    cards = [weights.card(name) for name in required]
+    cards += [card for name in optional if isinstance(card := load_or_error(partial(weights.card, name)), weights.Card)]
+    return {card.name: card.identity for card in cards} | (repos if profile.name == "clip" else {})
 
 
 def missing() -> list[str]:

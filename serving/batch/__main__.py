@@ -11,11 +11,11 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from models import weights
 from models.errors import BadInput, SubtextError
 from models.profiles import registry
 from serving.batch import judge
-from serving.batch.inputs import SHARD_SIZE, digest, plan
+from serving.batch.fingerprint import content_digest, digest, models_digest
+from serving.batch.inputs import SHARD_SIZE, plan
 from serving.batch.judge import Done, Options, Work
 from serving.batch.output import FORMATS, Output
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
     for name in ("workers", "shard", "cpus"):
         if getattr(args, name) <= 0:
             raise BadInput(f"--{name} {getattr(args, name)} must be more than 0.")
-    registry.select(args.profile)
+    profile = registry.select(args.profile).profile
     shards = plan(args.input, size=args.shard)
     memes = sum(map(len, shards))
     predictors = tuple(name.strip() for name in args.systems.split(",") if name.strip())
@@ -75,8 +75,9 @@ def run(args: argparse.Namespace) -> None:
         {
             "input": digest(shards),
             "memes": memes,
-            "options": f"ocr={options.ocr} systems={','.join(predictors)} profile={args.profile}",
-            "weights": weights.card("hate_cross_attention").identity,
+            "content": content_digest(shards),
+            "options": f"ocr={options.ocr} systems={','.join(predictors)} profile={profile.name}",
+            "models": models_digest(profile, options),
         }
     )
     written = output.done()
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
     if written:
         print(f"{len(written)} of {len(shards)} shards are there already.", file=sys.stderr)
     threads = max(1, (os.cpu_count() or 1) // args.workers)  # together the workers use each core once
-    work = Work(output, options, args.profile, threads)
+    work = Work(output, options, profile.name, threads)  # by name: `auto` could choose another one meanwhile
     finished: Iterator[Done] = iter(())
     if remaining and args.ray:
         finished = judge.run_on_ray(

@@ -4,9 +4,8 @@ A shard holds addresses, not pictures, so that millions of them can be planned a
 are read where it is worked on, through fsspec: from a local disk, a ZIP, S3 or GCS.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import IO, Any
@@ -124,14 +123,6 @@ def plan(address: str, *, size: int = SHARD_SIZE) -> list[Shard]:
     return shards
 
 
-def digest(shards: Iterable[Shard]) -> str:
-    """SHA-256 in hexadecimal, equal for the same input in the same order."""
-    sha256 = hashlib.sha256()
-    for shard in shards:
-        sha256.update(repr(astuple(shard)).encode("utf-8", "surrogatepass"))
-    return sha256.hexdigest()
-
-
 def _shards(address: str, size: int) -> Iterator[Shard]:
     lower = address.lower()
     fs, path = fsspec.core.url_to_fs(address)
@@ -199,15 +190,21 @@ def folder_of(address: str) -> str:
     return address.rpartition("/")[0] or "."
 
 
-def read_file(fs: fsspec.AbstractFileSystem, top: str, path: str) -> bytes:
-    """The bytes of a picture that a table names. Raises `BadInput` for an address that is not followed or cannot be read."""
+def relative_path(path: str) -> PurePosixPath:
+    """The path that a table names, without its folder. Raises `BadInput` for an address or a path out of the folder."""
     if "://" in path or path.startswith("data:"):
         raise BadInput("Addresses are never fetched: put the file beside the table and write its name.")
     parts = PurePosixPath(path.replace("\\", "/"))
     if parts.is_absolute() or ".." in parts.parts or any(":" in part for part in parts.parts[:1]):
         raise BadInput("The file lies outside the folder of the table: put it below that folder.")
+    return PurePosixPath(path)
+
+
+def read_file(fs: fsspec.AbstractFileSystem, top: str, path: str) -> bytes:
+    """The bytes of a picture that a table names. Raises `BadInput` for an address that is not followed or cannot be read."""
+    inside = relative_path(path)
     try:
-        with fs.open(f"{top}/{path}" if top else path, "rb") as file:
+        with fs.open(f"{top}/{inside}" if top else str(inside), "rb") as file:
             data: bytes = file.read(MAX_BYTES + 1)  # more are refused when the picture is opened
             return data
     except FileNotFoundError:

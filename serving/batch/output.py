@@ -43,9 +43,10 @@ class Output:
             existing = json.loads(fs.cat_file(f"{top}/{MANIFEST}"))
             differing = sorted(key for key in manifest if existing.get(key) != manifest[key])
             if differing:
+                changed = " Files of the input were changed since it began." if differing == ["content"] else ""
                 raise BadInput(
                     f"{self.address} holds another batch (its {', '.join(differing)} differ): "
-                    "name another folder, or delete that one."
+                    f"name another folder, or delete that one.{changed}"
                 )
             return
         if fs.exists(top) and fs.find(top):

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.errors import BadInput
-from serving.batch.inputs import digest, plan
+from serving.batch.fingerprint import digest
+from serving.batch.inputs import plan
 from serving.batch.judge import ROOT, Options, Work, run_on_ray
 from serving.batch.output import Output
 from tests.conftest import drawn

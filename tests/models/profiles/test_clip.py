@@ -73,6 +73,7 @@ def test_everything_comes_out_and_survives_the_json(full: Path) -> None:
     assert analysis.harm is None
     assert "probability" in analysis.explanation.text
     assert Analysis.from_dict(json.loads(json.dumps(analysis.to_dict()))) == analysis
+    assert registry.identities(registry.PROFILES["clip"]).items() <= analysis.profile.weights.items()
     assert analysis.profile.weights.keys() >= {registry.HEAD, "SamLowe/roberta-base-go_emotions", "face_detector"}
     assert analysis.profile.parameters > 3_000_000
 
