@@ -26,7 +26,7 @@ from serving.batch.inputs import Files, ParquetSlice, Shard, find_columns, folde
 from serving.batch.judge import Options
 
 # What file systems of fsspec tell of a file that changes with its content: S3, GCS, Azure, HTTP, ZIP, memory.
-TOLD = ("size", "ETag", "etag", "LastModified", "last_modified", "generation", "md5Hash", "content_md5", "updated", "mtime",
+CONTENT_KEYS = ("size", "ETag", "etag", "LastModified", "last_modified", "generation", "md5Hash", "content_md5", "updated", "mtime",
         "created", "CRC")  # fmt: skip
 FOOTER = 8  # bytes at the end of a Parquet: the length of its footer and PAR1
 State = tuple[Any, ...] | None
@@ -90,7 +90,9 @@ class _States:
         fs, _ = self._root(root)
         fs.invalidate_cache(folder)
         try:
-            return {entry["name"].rstrip("/").rpartition("/")[2]: _told(entry) for entry in fs.ls(folder, detail=True)}
+            return {
+                entry["name"].rstrip("/").rpartition("/")[2]: _state_of(entry) for entry in fs.ls(folder, detail=True)
+            }
         except (OSError, NotImplementedError):
             return {}
 
@@ -99,7 +101,7 @@ def _of_parquet(address: str, states: _States) -> Iterator[State | bytes]:
     """The state of the file, its footer, and the states of the pictures that it names."""
     fs, path = fsspec.core.url_to_fs(address)
     fs.invalidate_cache(path)
-    yield _of_local(path) if "file" in _protocols(fs) else _told(fs.info(path))
+    yield _of_local(path) if "file" in _protocols(fs) else _state_of(fs.info(path))
     with fs.open(path, "rb") as file:
         file.seek(-FOOTER, 2)
         length = int.from_bytes(file.read(4), "little")
@@ -119,8 +121,8 @@ def _of_local(path: str) -> State:
     return stat.st_size, stat.st_mtime_ns
 
 
-def _told(info: dict[str, Any]) -> State:
-    return tuple((key, str(info[key])) for key in TOLD if info.get(key) is not None)
+def _state_of(info: dict[str, Any]) -> State:
+    return tuple((key, str(info[key])) for key in CONTENT_KEYS if info.get(key) is not None)
 
 
 def _protocols(fs: fsspec.AbstractFileSystem) -> tuple[str, ...]:

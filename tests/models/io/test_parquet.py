@@ -56,9 +56,9 @@ def varint(number: int, length: int = 0) -> bytes:
 def with_lying_footer(file: io.BytesIO) -> io.BytesIO:
     """The same file, its footer saying that its only column unpacks to 1,000 bytes."""
     size = pq.ParquetFile(file).metadata.row_group(0).column(0).total_uncompressed_size
-    data, told = file.getvalue(), varint(size)
+    data, written_size = file.getvalue(), varint(size)
     footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
-    return io.BytesIO(data[:footer] + data[footer:].replace(told, varint(1000, len(told))))
+    return io.BytesIO(data[:footer] + data[footer:].replace(written_size, varint(1000, len(written_size))))
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
