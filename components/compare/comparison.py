@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from components.shared import lenses
+from components.shared import failures, lenses
 from components.shared.escaping import for_markdown, shorten
 from components.shared.intake import KINDS
 from components.shared.verdict import NAMES, percent
@@ -252,7 +252,7 @@ def draw(models: Sequence[ModelAnswers]) -> None:
     """Two tables whose cells wrap, since a phone has no room for one column per model."""
     for model in models:
         if model.problem:
-            st.warning(f"{model.title}: {model.problem}", icon=":material/info:")
+            st.warning(failures.markdown(f"{model.title}: {model.problem}"), icon=":material/info:")
     st.markdown(summary(models))
     st.table(answer_rows(models), border="horizontal")
     titles = [f"“{for_markdown(model.title)}”" for model in models if model.tasks & lenses.MENTAL_HEALTH]

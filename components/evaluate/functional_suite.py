@@ -16,10 +16,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from components.shared import charts, engine, failures
-from components.shared.escaping import for_plotly, shorten
+from components.shared.escaping import for_markdown, for_plotly, shorten
 from components.shared.palette import AWAY, TOWARD
 from models.analysis import Caption, Meme
 from models.errors import BadInput
+from models.io.csv_files import csv_text
 from models.io.tables import Budget, csv_rows
 
 if TYPE_CHECKING:
@@ -117,9 +118,11 @@ def heat(accuracy: pd.DataFrame, count: pd.DataFrame) -> go.Figure:
 
 def answers_csv(results: pd.DataFrame) -> str:
     """One line for each case, with the columns of the suite, the probability and whether the answer was right."""
-    return results.replace({"target_ident": {NOBODY: ""}}).to_csv(
-        columns=[*COLUMNS, "probability", "right"], index=False, float_format="%.4f", lineterminator="\r\n"
+    shown = results.replace({"target_ident": {NOBODY: ""}}).assign(
+        probability=results["probability"].map("{:.4f}".format)
     )
+    columns = [*COLUMNS, "probability", "right"]
+    return csv_text(columns, shown[columns].itertuples(index=False))
 
 
 def draw() -> None:
@@ -145,12 +148,12 @@ def draw() -> None:
 
 def _draw_outcome(name: str, results: pd.DataFrame, problems: list[str]) -> None:
     for problem in problems[:5]:
-        st.caption(f":material/warning: {problem}")
+        st.caption(f":material/warning: {for_markdown(problem)}")
     if len(problems) > 5:
         st.caption(f"And {len(problems) - 5:,} more rows were left out.")
     accuracy, count = grid(results)
     st.markdown(
-        f"**{accuracy.iloc[0, 0]:.1%}** of {len(results):,} cases of `{name.replace('`', '')}` right at the classifier's own "
+        f"**{accuracy.iloc[0, 0]:.1%}** of {len(results):,} cases of {for_markdown(name)} right at the classifier's own "
         "threshold."
     )
     accuracies = "; ".join(f"{name} {value:.0%}" for name, value in accuracy.iloc[:, 0].items())

@@ -9,6 +9,7 @@ import streamlit as st
 from components.evaluate import published
 from components.evaluate.trained_models import INTERVAL_METRICS, SHOWN_METRICS, Measurement, TrainedModel
 from models.evaluation_files import MetricValue, metric_cell
+from models.io.csv_files import csv_text
 
 NAMES = dict(zip(SHOWN_METRICS, ("Macro-F1", "Accuracy", "AUROC", "Weighted F1", "Brier", "ECE"), strict=True))
 MAIN = ("macro_f1", "accuracy")  # the metrics of ablations and of the comparison with published results
@@ -53,7 +54,7 @@ def as_csv(measurements: Sequence[Measurement]) -> str:
         for item in measurements
     ]
     columns = ["Task", "Model", "Measured on", "Rows", *metrics, "Folder"]
-    return pd.DataFrame(rows, columns=columns, dtype=object).to_csv(index=False, lineterminator="\r\n")
+    return csv_text(columns, rows)
 
 
 def figures(measurements: Sequence[Measurement]) -> None:

@@ -20,10 +20,14 @@ def sentence(error: Exception) -> str:
     return user_message(error, UNEXPECTED, _log)
 
 
+def markdown(text: str) -> str:
+    """A failure's sentence as Markdown. What stands between backticks in it is a command and is drawn as code."""
+    return re.sub(r"(`[^`]+`)|[^`\s]+|`", lambda match: match[1] or for_markdown(match[0]), " ".join(text.split()))
+
+
 def tell(text: str) -> None:
-    """Show a failure's sentence. What stands between backticks in it is a command and is drawn as code."""
-    markdown = re.sub(r"(`[^`]+`)|[^`\s]+|`", lambda match: match[1] or for_markdown(match[0]), " ".join(text.split()))
-    st.error(markdown, icon=":material/error:")
+    """Show a failure's sentence."""
+    st.error(markdown(text), icon=":material/error:")
 
 
 @contextmanager

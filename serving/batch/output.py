@@ -1,7 +1,6 @@
 """The output of a batch: a folder with one Parquet file for each shard, on any file system, so that an interrupted batch
 can be continued; then all shards together as Parquet, CSV or JSON lines, if the user wants one file."""
 
-import csv
 import io
 import json
 import os
@@ -16,12 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.errors import BadInput
+from models.io.csv_files import csv_line
 from models.io.flat_row import COLUMNS, Row
 
 MANIFEST = "batch.json"
 NUMBERS = ("probability", "logit", "harm")
 FORMATS = ("parquet", "csv", "jsonl")
-FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute such a text instead of showing it
 
 
 @dataclass(frozen=True)
@@ -145,11 +144,3 @@ def write(tables: Iterable[pa.Table], format_: str, file: IO[bytes], predictors:
                 line = csv_line(row.values()) if format_ == "csv" else json.dumps(row, ensure_ascii=False) + "\n"
                 file.write(line.encode("utf-8", "replace"))
     return count
-
-
-def csv_line(values: Iterable[Any]) -> str:
-    """One line. An apostrophe is put before a text that a spreadsheet would take for a formula."""
-    buffer = io.StringIO()
-    safe = ["'" + v if isinstance(v, str) and v.startswith(FORMULA_PREFIXES) else v for v in values]
-    csv.writer(buffer, lineterminator="\n").writerow(safe)
-    return buffer.getvalue()

@@ -135,6 +135,19 @@ def test_a_suite_is_in_sight_and_its_answers_stay(shelf: Path, analyzer: FakeAna
     assert not [element for element in app.markdown if wordings.OF_1_CASES in element.value]
 
 
+def test_nothing_of_a_dropped_suite_is_markdown(shelf: Path, analyzer: FakeAnalyzer) -> None:
+    app = view(wordings.FUNCTIONAL_TEST_SUITE)
+    picture = "![x](https://example.org/a.png)"
+    header, rows = "functionality,test_case,label_gold,target_ident", [f"{picture},{picture},{picture},{picture}"]
+    rows += [f"{picture},{picture},hateful,{picture}"]
+    app.file_uploader(key="suite").upload(f"a` {picture}.csv", "\n".join([header, *rows]).encode(), "text/csv").run()
+    shown = [element.value for element in (*fine(app).markdown, *app.caption, *app.warning, *app.info)]
+    assert sum("example" in text for text in shown) == 2  # the row that is left out, and the file's name
+    assert not [text for text in shown if "![" in text or "](" in text or "https:/" in text]
+    app.file_uploader(key="suite").upload("b.csv", f"a,{picture}\n1,2\n".encode(), "text/csv").run()
+    assert "example" in app.error[0].value and "](" not in app.error[0].value
+
+
 def test_a_threshold_moves_the_figures(shelf: Path, analyzer: FakeAnalyzer) -> None:
     app = fine(open_page(EVALUATION))
     app.selectbox(key="model").select(wordings.MEMOTION_GATED_MULTIMODAL_UNIT).run()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import tracemalloc
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -56,6 +58,16 @@ def test_accuracy_by_functionality_and_group() -> None:
     figure = functional_suite.heat(accuracy, count)
     assert figure.data[0].text[2][1] == "100%"
     assert len(functional_suite.answers_csv(results).splitlines()) == 5
+
+
+def test_formulas_stay_text_in_the_answers() -> None:
+    rows = CSV.replace("They are here", "=cmd()").replace("women", "@a").replace("profanity_nh", "+b")
+    results = functional_suite.run(functional_suite.read(rows.encode())[0], FakeAnalyzer(), lambda _: None)  # type: ignore[arg-type]
+    answers = list(csv.DictReader(io.StringIO(functional_suite.answers_csv(results))))
+    assert [row["test_case"] for row in answers] == ["I despise them", "'=cmd()", "They are kind", "Damn it"]
+    assert [row["target_ident"] for row in answers] == ["'@a", "'@a", "immigrants", ""]
+    assert [(row["probability"], row["right"]) for row in answers[:2]] == [("0.9000", "True"), ("0.1000", "True")]
+    assert answers[3]["functionality"] == "'+b"
 
 
 def test_cases_are_counted_before_they_are_built() -> None:
