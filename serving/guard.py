@@ -43,9 +43,11 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Admit the request, pass it on, record it; what was raised becomes a problem."""
         if scope["type"] != "http":
+            if scope["type"] == "websocket":  # none is served: all are refused, and the server logs that
+                _hide_request_line(scope)
             await self.app(scope, receive, send)
             return
-        headers, start = Headers(scope=scope), time.perf_counter()
+        path, headers, start = scope["path"], Headers(scope=scope), time.perf_counter()
         request_id = headers.get(REQUEST_ID, "")
         request_id = request_id if _REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex
         trace = _TRACE.fullmatch(headers.get("traceparent", ""))
@@ -58,9 +60,9 @@ class Guard:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)[REQUEST_ID] = request_id
+                _hide_request_line(scope)
             await send(message)
 
-        path = scope["path"]
         try:
             caller = address_of(scope) if path in OPEN else self.callers.admit(scope, headers)
             self._check_header(scope, headers)
@@ -74,14 +76,13 @@ class Guard:
             respond = perspective.response if path.startswith(perspective.PREFIX) else problems.response
             await respond(error)(scope, receive, send_with_id)
         finally:
-            self._record(scope, status or 500, time.perf_counter() - start)
+            self._record(scope, status or 500, time.perf_counter() - start, is_quiet=path in QUIET)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        # The route's pattern, not the path: paths are endless, and people put words into them.
-        route = getattr(scope.get("route"), "path", "unknown")
+    def _record(self, scope: Scope, status: int, seconds: float, *, is_quiet: bool) -> None:
+        route = _route_of(scope)
         self.metrics.requests.labels(route, status).inc()
         self.metrics.seconds.labels(route).observe(seconds)
-        if scope["path"] not in QUIET:
+        if not is_quiet:
             fields = scope.get("state", {}).get("log_fields", {})
             ms = round(seconds * 1000, 1)
             log.info("request", route=route, method=scope["method"], status=status, ms=ms, **fields)
@@ -102,3 +103,14 @@ class Guard:
     def _max_bytes(self, path: str) -> int:
         limit = self.settings.body_mb * MEGABYTE
         return min(limit, perspective.MAX_BYTES) if path.startswith(perspective.PREFIX) else limit
+
+
+def _route_of(scope: Scope) -> str:
+    """The route's pattern, not the path: paths are endless, and people put words into them."""
+    return getattr(scope.get("route"), "path", "unknown")
+
+
+def _hide_request_line(scope: Scope) -> None:
+    """Leave nothing in the scope that the caller wrote into the address: a server's access log is read off it."""
+    route = _route_of(scope)
+    scope.update(path=route, raw_path=route.encode(), query_string=b"")

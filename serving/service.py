@@ -5,6 +5,7 @@ logged are named one by one."""
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -45,6 +46,9 @@ structlog.configure(
     ],
 )
 log = structlog.get_logger()
+# Below INFO uvicorn logs requests with their headers and addresses, which hold keys.
+for logger in map(logging.getLogger, ("uvicorn.error", "uvicorn.asgi")):
+    logger.addFilter(lambda record: record.levelno >= logging.INFO)
 
 
 class Metrics:
