@@ -22,6 +22,7 @@ from models.classifiers import multitask
 from models.errors import BadInput
 from models.io import parquet
 from models.profiles import registry
+from serving.batch.files import is_local
 from serving.batch.inputs import Files, ParquetSlice, Shard, find_columns, folder_of, open_root, relative_path
 from serving.batch.judge import Options
 
@@ -81,7 +82,7 @@ class _States:
         except BadInput:
             return None
         whole = f"{top}/{inside}" if top else str(inside)
-        if "file" in _protocols(fs):
+        if is_local(fs):
             return _of_local(whole)
         folder, _, name = whole.rpartition("/")
         return self._listing(root, folder).get(name)
@@ -101,7 +102,7 @@ def _of_parquet(address: str, states: _States) -> Iterator[State | bytes]:
     """The state of the file, its footer, and the states of the pictures that it names."""
     fs, path = fsspec.core.url_to_fs(address)
     fs.invalidate_cache(path)
-    yield _of_local(path) if "file" in _protocols(fs) else _state_of(fs.info(path))
+    yield _of_local(path) if is_local(fs) else _state_of(fs.info(path))
     with fs.open(path, "rb") as file:
         file.seek(-FOOTER, 2)
         length = int.from_bytes(file.read(4), "little")
@@ -123,7 +124,3 @@ def _of_local(path: str) -> State:
 
 def _state_of(info: dict[str, Any]) -> State:
     return tuple((key, str(info[key])) for key in CONTENT_KEYS if info.get(key) is not None)
-
-
-def _protocols(fs: fsspec.AbstractFileSystem) -> tuple[str, ...]:
-    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)

@@ -3,8 +3,6 @@ can be continued; then all shards together as Parquet, CSV or JSON lines, if the
 
 import io
 import json
-import os
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import pyarrow.parquet as pq
 from models.errors import BadInput
 from models.io.csv_files import csv_line
 from models.io.flat_row import COLUMNS, Row
+from serving.batch.files import is_local, write_whole
 
 MANIFEST = "batch.json"
 NUMBERS = ("probability", "logit", "harm")
@@ -74,8 +73,8 @@ class Output:
                 with fs.open(f"{top}/{file_name(number)}", "rb") as part:
                     yield pq.read_table(part)
 
-        with fsspec.open(address, "wb") as file:
-            return write(tables(), format_, file, self.predictors)
+        to_fs, path = fsspec.core.url_to_fs(address)
+        return write_whole(to_fs, path, lambda file: write(tables(), format_, file, self.predictors))
 
     def remove(self) -> None:
         """Delete the folder, once its shards are gathered into one file."""
@@ -88,16 +87,10 @@ class Output:
 
     def _put(self, name: str, data: bytes) -> None:
         fs, top = self._root()
-        path = f"{top}/{name}"
-        if "file" not in fs.protocol:  # object stores show an object only once all of it is there
-            fs.pipe_file(path, data)
-            return
-        temporary = f"{path}.{uuid.uuid4().hex}.tmp"
-        with open(temporary, "wb") as file:  # noqa: PTH123
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)  # noqa: PTH105
+        if is_local(fs):
+            write_whole(fs, f"{top}/{name}", lambda file: file.write(data))
+        else:  # in one request, so that it appears whole
+            fs.pipe_file(f"{top}/{name}", data)
 
 
 def file_name(number: int) -> str:

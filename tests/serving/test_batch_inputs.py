@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pyarrow.parquet as pq
@@ -90,6 +91,42 @@ def test_a_shard_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytes
     output.write(0, [Row("a", "error", error="b")])
     assert output.done() == {0}
     shutil.rmtree(tmp_path / "out")
+
+
+@pytest.mark.parametrize("where", ["", "memory://whole"])
+@pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
+def test_the_final_file_is_there_whole_or_as_it_was(
+    where: str, format_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = where or str(tmp_path)
+    address = f"{folder}/out.{format_}"
+    fs, path = fsspec.core.url_to_fs(address)
+    fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+    fs.pipe_file(path, b"before")
+    parts = Output(f"{folder}/parts")
+    parts.begin({})
+    for number in range(3):
+        parts.write(number, [Row(f"{number}.png", "error", error="b")])
+    whole = pq.read_table
+
+    def interrupted(file: Any) -> Any:
+        if len(read) == 2:
+            raise KeyboardInterrupt
+        read.append(file)
+        return whole(file)
+
+    read: list[Any] = []
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(pq, "read_table", interrupted)
+        parts.gather(range(3), address, format_)
+    assert len(read) == 2 and fs.cat_file(path) == b"before"
+    assert parts.gather(range(3), address, format_) == 3
+    assert fs.cat_file(path) == to_bytes(
+        format_, [Row(f"{number}.png", "error", error="b") for number in range(3)]
+    ) or (format_ == "parquet" and whole(io.BytesIO(fs.cat_file(path))).num_rows == 3)
+    parts.remove()
+    assert [name.rpartition("/")[2] for name in fs.find(path.rpartition("/")[0])] == [f"out.{format_}"]
+    fs.rm(path)
 
 
 def test_bad_numbers_of_memes_are_refused() -> None:
