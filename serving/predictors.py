@@ -7,6 +7,7 @@ These are the analyzer's own answers (verdict, harm, text emotions, face express
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from models import weights
 from models.analysis import Emotion, Meme, Status
 from models.errors import nearest
 from models.io.captions import normalize
@@ -25,9 +27,12 @@ if TYPE_CHECKING:
     from models.classifiers.multitask import Answer, MultitaskModel
     from models.encoders.base import Encoder
 
+_log = logging.getLogger("subtext.systems")
+
 VERDICTS = ("hateful", "needs_review", "not_hateful")
 # Loaded multitask models by encoder, so that they are released together with it.
-_loaded: WeakKeyDictionary[Encoder, dict[str, MultitaskModel]] = WeakKeyDictionary()
+_loaded: WeakKeyDictionary[Encoder, dict[str, MultitaskModel | None]] = WeakKeyDictionary()
+_damaged: dict[str, list[tuple[str, int, int]]] = {}  # the files of each folder that could not be loaded
 _lock = threading.Lock()
 
 
@@ -122,23 +127,29 @@ def _faces(analyzer: Analyzer, memes: Sequence[Meme]) -> list[Prediction]:
 def _multitask(analyzer: Analyzer) -> list[Predictor]:
     from models.classifiers import multitask
 
-    predictors = []
-    for name in multitask.names():
-        try:
-            predictors.append(_multitask_predictor(name, _load(name, analyzer.encoder)))
-        except Exception:  # a damaged folder is left out; the others still work
-            continue
-    return predictors
+    models = ((name, _load(name, analyzer.encoder)) for name in multitask.names())
+    return [_multitask_predictor(name, model) for name, model in models if model is not None]
 
 
-def _load(name: str, encoder: Encoder) -> MultitaskModel:
+def _load(name: str, encoder: Encoder) -> MultitaskModel | None:
+    """The model, loaded once. None for a damaged folder, which is logged, and tried again once its files are others."""
     from models.classifiers.multitask import MultitaskModel
 
     with _lock:
         models = _loaded.setdefault(encoder, {})
-        if name not in models:
-            models[name] = MultitaskModel.load(name, encoder)
+        if models.get(name) is None and (name not in models or _damaged.get(name) != _files(name)):
+            try:
+                models[name] = MultitaskModel.load(name, encoder)
+            except Exception as error:  # the others still work
+                models[name], _damaged[name] = None, _files(name)
+                _log.warning("weights/%s is left out: it is damaged (%s)", name, type(error).__name__)
         return models[name]
+
+
+def _files(name: str) -> list[tuple[str, int, int]]:
+    """Name, bytes and time of each file of a folder in `weights/`: what tells of a repair without hashing."""
+    stats = ((path.name, path.stat()) for path in sorted(weights.folder(name).glob("*")))
+    return [(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats]
 
 
 def _multitask_predictor(name: str, model: MultitaskModel) -> Predictor:

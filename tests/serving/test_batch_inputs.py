@@ -121,9 +121,8 @@ def test_the_final_file_is_there_whole_or_as_it_was(
         parts.gather(range(3), address, format_)
     assert len(read) == 2 and fs.cat_file(path) == b"before"
     assert parts.gather(range(3), address, format_) == 3
-    assert fs.cat_file(path) == to_bytes(
-        format_, [Row(f"{number}.png", "error", error="b") for number in range(3)]
-    ) or (format_ == "parquet" and whole(io.BytesIO(fs.cat_file(path))).num_rows == 3)
+    data = fs.cat_file(path)
+    assert (whole(io.BytesIO(data)).num_rows if format_ == "parquet" else data.count(b".png")) == 3
     parts.remove()
     assert [name.rpartition("/")[2] for name in fs.find(path.rpartition("/")[0])] == [f"out.{format_}"]
     fs.rm(path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from models import weights
 from models.analysis import Caption, Meme
 from models.classifiers.multitask import MultitaskModel
 from models.io.flat_row import Row
@@ -45,6 +46,25 @@ def test_each_is_listed_and_a_damaged_one_takes_none_with_it(analyzer: Analyzer)
     assert "damaged" not in known
     assert known[BOTH_MODALITIES].reads == "picture, words"
     assert any(label.startswith("sentiment: ") for label in known[BOTH_MODALITIES].labels)
+
+
+def test_a_damaged_one_is_logged_once_and_hashed_once_until_it_is_mended(
+    analyzer: Analyzer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = weights.root() / "damaged"
+    hashed: list[str] = []
+    card = weights.card
+    monkeypatch.setattr(weights, "card", lambda name: (hashed.append(name), card(name))[1])
+    (folder / "graph.onnx").write_bytes(b"another")
+    for _ in range(3):
+        assert "damaged" not in predictors.registry(analyzer)
+    assert hashed.count("damaged") == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "weights/damaged is left out: it is damaged (BadWeights)"
+    ]
+    shutil.copy(folder.with_name(TEXT_ONLY) / "graph.onnx", folder / "graph.onnx")
+    assert "damaged" in predictors.registry(analyzer)
+    (folder / "graph.onnx").write_bytes(b"no graph")
 
 
 def test_its_answers_are_the_models_own(analyzer: Analyzer) -> None:
