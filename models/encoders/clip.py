@@ -8,8 +8,8 @@ where it reads left to right, since what follows the end cannot change what stan
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from models.io.downloads import OnProgress
 
 IMAGE_BATCH_SIZE, TEXT_BATCH_SIZE = 8, 32
-PINNED = {  # the commit of `main` when this was written; other repositories are taken at their newest commit
+PINNED = {  # the commit of `main` when this was written; an encoder's `identity` names the commits of other repositories
     "timm/vit_base_patch32_clip_224.openai": "a6f597a30f7b82c51704746581f9a4e41421e878"
 }
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
@@ -44,12 +44,14 @@ TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json
 class ClipSource:
     """A model: a name and a tag of open_clip's own list, `hf-hub:ORGANISATION/NAME`, or `local-dir:FOLDER`.
 
-    `revision` names a commit, a tag or a branch; empty takes the one that is pinned here, else `main`.
+    `revision` names a commit, a tag or a branch; empty takes the one that is pinned here, else `main`. `further` are the
+    commits of repositories that the model's configuration names, of its tokenizer, say; else their `main` is taken.
     """
 
     model: str = "ViT-B-32"
     pretrained: str = "openai"
     revision: str = ""
+    further: Mapping[str, str] = field(default_factory=dict)
 
     def repo(self) -> hub.Repo | None:
         """Where it is downloaded from; None for a local folder. `BadInput` with near names for an unknown model."""
@@ -71,14 +73,14 @@ class ClipSource:
 
 
 class ClipEncoder:
-    """Both towers. Thread-safe. `identity` names the very weights, for the cards of what is trained on them."""
+    """Both towers. Thread-safe. `identity` names the very weights, for the cards of what is trained on them, and `source` the
+    commits that they and all else came from, so that nothing moves when a branch does."""
 
     def __init__(
         self, source: ClipSource | None = None, device: Device | None = None, on_progress: OnProgress | None = None
     ) -> None:
         """Raises `Unreachable` where the weights cannot be had, `BadWeights` where they do not fit."""
-        self.source = source or ClipSource()
-        model, prepare, self.words, weights = _load(self.source, on_progress)
+        self.source, model, prepare, self.words, weights = _load(source or ClipSource(), on_progress)
         self.placed = Placed(model, device or Device("cpu", "float32"))
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         blob = weights.resolve().name  # in the hub's cache a file is named by its hash, which was checked
@@ -178,8 +180,8 @@ def _is_causal(model: Any) -> bool:
 
 def _load(
     source: ClipSource, on_progress: OnProgress | None
-) -> tuple[torch.nn.Module, Callable[[Image.Image], Tensor], ClipWords, Path]:
-    """The model, how it is fed, and the file that its weights came from."""
+) -> tuple[ClipSource, torch.nn.Module, Callable[[Image.Image], Tensor], ClipWords, Path]:
+    """The source with all its commits, the model, how it is fed, and the file that its weights came from."""
     try:
         import open_clip
         from open_clip.factory import _find_checkpoint_in_dir
@@ -190,6 +192,7 @@ def _load(
         ) from error
     repo = source.repo()
     folder = hub.fetch(repo, on_progress) if repo else Path(source.model.removeprefix("local-dir:"))
+    source = replace(source, revision=hub.commit_of(folder) or source.revision, further=dict(source.further))
     options: dict[str, Any] = {}
     if ":" in source.model:
         name, settings, checkpoint = f"local-dir:{folder}", _folder_config(folder), _find_checkpoint_in_dir(folder)
@@ -206,9 +209,15 @@ def _load(
     if checkpoint is None:
         raise BadWeights(f"{folder} holds no weights of open_clip ({WEIGHTS[0]}): name another folder.")
     text = dict(settings["text_cfg"])
-    words = _tokenizer(text, folder if ":" in source.model else None, on_progress)
+
+    def fetch(name: str, *files: tuple[str, ...], optional: tuple[str, ...] = ()) -> Path:
+        named = hub.fetch(hub.Repo(name, source.further.get(name, "main"), files, optional), on_progress)
+        source.further[name] = hub.commit_of(named) or "main"  # type: ignore[index]  # a dictionary of its own
+        return named
+
+    words = _tokenizer(text, folder if ":" in source.model else None, fetch)
     if "hf_model_name" in text:  # its own download would go past the hub
-        tower = hub.fetch(hub.Repo(text["hf_model_name"], "main", (("config.json",),)), on_progress)
+        tower = fetch(text["hf_model_name"], ("config.json",))
         options["text_cfg"] = {**text, "hf_model_name": str(tower), "hf_model_pretrained": False}
     try:
         model = open_clip.create_model(name, pretrained_text=False, **options)
@@ -217,10 +226,10 @@ def _load(
             f"The weights of {source} do not fit open_clip's model ({type(error).__name__}): remove {checkpoint} and try again."
         ) from error
     preprocessing = dict(model.visual.preprocess_cfg) | {"resize_mode": "squash"}
-    return model, image_transform_v2(PreprocessCfg(**preprocessing), is_train=False), words, Path(checkpoint)
+    return source, model, image_transform_v2(PreprocessCfg(**preprocessing), is_train=False), words, Path(checkpoint)
 
 
-def _tokenizer(text: dict[str, Any], folder: Path | None, on_progress: OnProgress | None) -> ClipWords:
+def _tokenizer(text: dict[str, Any], folder: Path | None, fetch: Callable[..., Path]) -> ClipWords:
     max_length = int(text.get("context_length", 77))
     clean = dict(text.get("tokenizer_kwargs") or {}).get("clean", "lower")
     tokenizer_name = text.get("hf_tokenizer_name")
@@ -229,7 +238,7 @@ def _tokenizer(text: dict[str, Any], folder: Path | None, on_progress: OnProgres
     from transformers import AutoTokenizer
 
     if folder is None:
-        folder = hub.fetch(hub.Repo(tokenizer_name, "main", (TOKENIZER,), TOKENIZER), on_progress)
+        folder = fetch(tokenizer_name, TOKENIZER, optional=TOKENIZER)
     tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
     return ClipWords(max_length, tokenizer.backend_tokenizer, clean=clean, pad=int(tokenizer.pad_token_id or 0))
 

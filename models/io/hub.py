@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,6 +41,8 @@ class Repo:
 def fetch(repo: Repo, on_progress: OnProgress | None = None) -> Path:
     """The folder with the repository's files, downloaded where they are not on this machine yet.
 
+    All are of one commit, also where `revision` is a branch that moves meanwhile; `commit_of` tells which.
+
     Raises `Unreachable` without a connection, `BadInput` for a repository, revision or file that does not exist,
     `BadWeights` where the bytes do not have the hash that the hub names.
     """
@@ -49,9 +51,26 @@ def fetch(repo: Repo, on_progress: OnProgress | None = None) -> Path:
         return folder
     for name in () if is_local(repo) else repo.optional:  # first: once the required files exist, nothing is missing
         with suppress(NoSuchFile):
-            _first(repo, (name,), on_progress)
-    paths = [_first(repo, group, on_progress) for group in repo.files]
-    return paths[0].parents[repo.files[0][0].count("/")]  # the snapshot's folder
+            repo = _pinned(repo, _snapshot(_first(repo, (name,), on_progress), name))
+    for group in repo.files:
+        folder = _snapshot(_first(repo, group, on_progress), group[0])
+        repo = _pinned(repo, folder)
+    assert folder is not None  # a repository without files is none
+    return folder
+
+
+def commit_of(folder: Path) -> str:
+    """The commit whose files a folder of `fetch` holds; empty for a folder that was named, which has none."""
+    return folder.name if folder.parent.name == "snapshots" else ""
+
+
+def _snapshot(path: Path, name: str) -> Path:
+    """The folder of the repository that holds the file `name` at this path."""
+    return path.parents[name.count("/")]
+
+
+def _pinned(repo: Repo, folder: Path) -> Repo:
+    return replace(repo, revision=commit_of(folder) or repo.revision)
 
 
 def is_local(repo: Repo) -> bool:

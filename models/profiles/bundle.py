@@ -129,9 +129,10 @@ def _trained(target: Device, threads: int, on_progress: OnProgress | None) -> Ve
 
     card = weights.card(registry.HEAD)
     trained_on = card.setting("encoder")
-    encoder = ClipEncoder(
-        ClipSource(trained_on["model"], trained_on["pretrained"], trained_on["revision"]), target, on_progress
+    source = ClipSource(
+        trained_on["model"], trained_on["pretrained"], trained_on["revision"], trained_on.get("further", {})
     )
+    encoder = ClipEncoder(source, target, on_progress)
     if encoder.identity["weights"] != trained_on["weights"]:
         raise BadWeights(
             f"weights/{registry.HEAD} was trained on other weights of {encoder.source} than those on this machine: train "

@@ -148,6 +148,29 @@ def test_a_model_of_the_hub_is_downloaded_and_named_by_its_weights(
         ClipEncoder(ClipSource("hf-hub:org/other", "", "c" * 40))
 
 
+def test_a_branch_is_recorded_by_its_commit_and_moves_no_more(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("SUBTEXT_MODELS", raising=False)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for file in folder.iterdir():
+        (moved / file.name).write_bytes(file.read_bytes())
+    weights = moved / "open_clip_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\0")
+    with hub_for_tests.running() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        server.serve("org/clip", folder, "c" * 40)
+        first = ClipEncoder(ClipSource("hf-hub:org/clip", ""))
+        server.serve("org/clip", moved, "d" * 40)
+        named = {key: first.identity[key] for key in ("model", "pretrained", "revision", "further")}
+        again = ClipEncoder(ClipSource(**named))
+    assert first.identity["revision"] == "c" * 40
+    assert (repo := first.source.repo()) is not None and repo.revision == "c" * 40
+    assert again.identity == first.identity
+
+
 RESNET = {"layers": [1, 1, 1, 1], "width": 8, "patch_size": None, "head_width": 8}
 TIMM = {"timm_model_name": "test_vit", "timm_pool": "", "timm_proj": "linear", "image_size": 160}
 BOTH_WAYS = {"no_causal_mask": True, "pool_type": "last", "proj_bias": True}
@@ -218,3 +241,12 @@ def test_a_text_tower_of_transformers_comes_through_the_hub_and_nowhere_else(
     expected = torch.nn.functional.normalize(model.encode_text(fed["input_ids"]), dim=-1)
     np.testing.assert_allclose(tokens.pooled[:1], expected, atol=1e-4)
     assert ["hello there"[start:end] for start, end in tokens.spans[0][1:4]] == ["h", "e", "l"]
+    monkeypatch.delenv("SUBTEXT_MODELS")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    with hub_for_tests.running() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        server.serve(name, words, "e" * 40)
+        assert ClipEncoder(ClipSource(f"local-dir:{folder}")).identity["further"] == {name: "e" * 40}
+        server.serve(name, tmp_path, "f" * 40)  # the branch has moved to something else
+        ClipEncoder(ClipSource(f"local-dir:{folder}", further={name: "e" * 40}))
