@@ -3,6 +3,9 @@
 #   docker build -t subtext .
 #   docker run --rm -p 8501:8501 subtext
 #
+# All Python packages have the versions of requirements*.lock, which .ci/lock writes; each file's SHA-256 is checked, but for
+# torch and torchvision: their build depends on TORCH_INDEX, which must have the locked versions.
+# PYTHON with a digest pins the base image too: --build-arg PYTHON=python:3.12-slim@sha256:... (docs/deploy.md).
 # REQUIREMENTS=requirements-mini.txt leaves torch and the full-size models out: all that the shipped weights need.
 # TORCH_INDEX: where torch comes from. The default is the CPU build, a tenth of the size of PyPI's CUDA build; the
 # profile `mini` never imports it. For a GPU: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu128
@@ -12,12 +15,12 @@ ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG REQUIREMENTS=requirements.txt
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python3 -m venv /opt/subtext
-COPY requirements*.txt /tmp/
+COPY requirements*.lock /tmp/
 # torch first and from its own index, so that what follows finds it there already
-RUN if [ "$REQUIREMENTS" = requirements.txt ]; then \
-        /opt/subtext/bin/pip install --index-url "$TORCH_INDEX" torch torchvision; \
-    fi \
-    && /opt/subtext/bin/pip install -r "/tmp/$REQUIREMENTS"
+RUN lock="/tmp/${REQUIREMENTS%.txt}.lock" \
+    && torch="$(sed -nE 's/^(torch(vision)?==[^ ]+).*/\1/p' "$lock")" \
+    && if [ -n "$torch" ]; then /opt/subtext/bin/pip install --index-url "$TORCH_INDEX" $torch; fi \
+    && /opt/subtext/bin/pip install --no-deps --require-hashes -r "$lock"
 
 FROM ${PYTHON}
 COPY packages.txt /tmp/
