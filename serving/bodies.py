@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 async def parse_json(request: Request, parse: Callable[[bytes], T], *, max_values: int) -> T:
     """What `parse` makes of the body. Raises what `parse` raises, and `TooLarge` for more than `max_values` values."""
-    body = b"".join([chunk async for chunk in request.stream()])  # `request.body()` would keep it until the answer
+    body = await _read(request)
 
     def parse_checked() -> T:
         check_values(body, max_values)
@@ -23,6 +23,14 @@ async def parse_json(request: Request, parse: Callable[[bytes], T], *, max_value
 
     limiter = request.app.state.service.large_bodies if len(body) > LARGE else None
     return await to_thread.run_sync(parse_checked, limiter=limiter)
+
+
+async def _read(request: Request) -> bytes:
+    """The body, which `request.body()` would keep until the answer; joined at once, since a body may come byte by byte."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+    return bytes(body)
 
 
 def check_values(body: bytes, max_values: int) -> None:
