@@ -21,6 +21,7 @@ from models.errors import BadInput
 from models.io.images import SUFFIXES
 
 MEGABYTE = 1024 * 1024
+DIRECTORY_ENTRY = 300  # bytes of a ZIP's directory for a file: 46 and its path, on average
 ENCRYPTED = 0x1  # bit 0 of a member's flags (APPNOTE.TXT, section 4.4.4)
 
 
@@ -60,12 +61,7 @@ class Archive:
         if size > self.limits.file:
             most = _size(self.limits.file)
             raise BadArchive(f"The ZIP has {_size(size)}, and at most {most} can be read: split it into several.")
-        try:
-            self._zip = zipfile.ZipFile(file)
-        except Exception as error:  # zipfile raises BadZipFile, and more where the directory is forged
-            raise BadArchive(
-                "This is not a ZIP file, or it is damaged or cut off: pack the pictures into a new ZIP and try again."
-            ) from error
+        self._zip = open_zip(file, self.limits.members)
         self.members: list[ZipInfo] = []
         self.skipped: list[str] = []
         try:
@@ -150,6 +146,21 @@ class Archive:
                 f"The ZIP would unpack to {_size(total)}, and at most {_size(self.limits.total)} can be read: "
                 "split it into several."
             )
+
+
+def open_zip(file: BinaryIO, members: int = Limits.members) -> zipfile.ZipFile:
+    """The ZIP with its directory read. Raises `BadArchive` for no ZIP, and for a directory of far more than `members` files
+    before anything is built of it: 47 bytes of it become an object of hundreds."""
+    try:
+        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # as ZipFile itself will find it, also in ZIP64
+        directory = end[zipfile._ECD_SIZE] if end else 0  # type: ignore[attr-defined]
+        if directory <= members * DIRECTORY_ENTRY:
+            return zipfile.ZipFile(file)
+    except Exception as error:  # zipfile raises BadZipFile, and more where the directory is forged
+        raise BadArchive(
+            "This is not a ZIP file, or it is damaged or cut off: pack the pictures into a new ZIP and try again."
+        ) from error
+    raise BadArchive(f"The ZIP lists far more than the {members:,} files that can be read: split it.")
 
 
 def is_zip(data: bytes | BinaryIO) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, groupby
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from models.errors import BadInput
 from models.io import parquet
-from models.io.archives import is_picture
+from models.io.archives import is_picture, open_zip
 from models.io.tables import Budget
 from serving.batch import inputs
 from serving.batch.inputs import Files, ParquetSlice, Ref, Shard
@@ -84,11 +83,8 @@ def uploaded_pictures(folder: Path, uploads: Sequence[tuple[str, Path]]) -> dict
 
 def zip_pictures(path: Path) -> list[str]:
     """The pictures in a ZIP, in the order of their names. Raises `BadInput`."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = sorted(filter(is_picture, archive.namelist()))
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise BadInput("A ZIP is damaged and cannot be opened: pack it again.") from error
+    with path.open("rb") as file, open_zip(file) as archive:
+        names = sorted(filter(is_picture, archive.namelist()))
     if len(names) > MAX_MEMES:
         raise BadInput(f"A ZIP holds {len(names):,} pictures, and the page takes {MAX_MEMES:,}: give fewer at once.")
     return names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
+import tracemalloc
 import zipfile
 
 import pytest
@@ -125,3 +126,18 @@ def test_names_that_cannot_be_shown_are_tidied() -> None:
     with pytest.raises(BadArchive, match=r"\(…x+\.png\)") as caught:
         Archive(packed(**{"../" + "x" * 300 + ".png": drawn()}))
     assert len(str(caught.value)) < 200
+
+
+def test_a_long_directory_is_refused_before_it_is_read() -> None:
+    with io.BytesIO() as buffer, zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(20_000):
+            archive.writestr(f"{number}", b"")
+        archive.close()
+        data = buffer.getvalue()
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadArchive, match="far more than the 100 files"):
+            Archive(data, limits=Limits(members=100))
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
