@@ -71,13 +71,14 @@ def run(args: argparse.Namespace) -> None:
     options = Options(ocr=not args.no_ocr, predictors=predictors)
     format_ = next((name for name in FORMATS if args.output.lower().endswith(f".{name}")), None)
     output = Output(f"{args.output}.parts" if format_ else args.output, predictors)
+    models = models_digest(profile, options)
     output.begin(
         {
             "input": digest(shards),
             "memes": memes,
             "content": content_digest(shards),
             "options": f"ocr={options.ocr} systems={','.join(predictors)} profile={profile.name}",
-            "models": models_digest(profile, options),
+            "models": models,
         }
     )
     written = output.done()
@@ -85,7 +86,7 @@ def run(args: argparse.Namespace) -> None:
     if written:
         print(f"{len(written)} of {len(shards)} shards are there already.", file=sys.stderr)
     threads = max(1, (os.cpu_count() or 1) // args.workers)  # together the workers use each core once
-    work = Work(output, options, profile.name, threads)  # by name: `auto` could choose another one meanwhile
+    work = Work(output, options, profile.name, threads, models)  # by name: `auto` could choose another one meanwhile
     finished: Iterator[Done] = iter(())
     if remaining and args.ray:
         finished = judge.run_on_ray(

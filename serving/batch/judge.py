@@ -7,17 +7,17 @@ Ray comes with requirements-ray.txt, not with the app.
 """
 
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from models.analysis import Meme
 from models.analyzer import Analyzer
-from models.errors import BadInput, PartUnavailable
+from models.errors import BadInput, BadWeights, PartUnavailable
 from models.io import flat_row
 from models.io.flat_row import Row
 from models.io.images import IN_FLIGHT
@@ -86,16 +86,26 @@ class Done:
 
 @dataclass(frozen=True)
 class Work:
-    """What a worker does with a shard: judge its memes and write the rows."""
+    """What a worker does with a shard: judge its memes and write the rows.
+
+    models: the identities of the command's models, which the worker's must be, wherever it runs.
+    """
 
     output: Output
     options: Options
     profile: str = "auto"
     threads: int = 0
+    models: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, shard: Shard) -> Done:
-        """Judge a shard and write it. A second call leaves the same file."""
-        rows = [row for row, _ in judge(shard.items(), load_analyzer(self.profile, self.threads), self.options)]
+        """Judge a shard and write it. A second call leaves the same file. Raises `BadWeights` if this worker has other models."""
+        analyzer = load_analyzer(self.profile, self.threads)
+        loaded = analyzer.info.weights
+        if differing := sorted(name for name in self.models.keys() & loaded if self.models[name] != loaded[name]):
+            raise BadWeights(
+                f"A worker has other models than the command ({', '.join(differing)}): give all machines the same weights/."
+            )
+        rows = [row for row, _ in judge(shard.items(), analyzer, self.options)]
         self.output.write(shard.number, rows)
         return Done(shard.number, len(rows), sum(row.status == "error" for row in rows))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from serving.batch import __main__ as batch_command
 from serving.batch import judge
 from serving.settings import Settings
 from tests.conftest import drawn
+from tests.fakes import FakeAnalyzer
 from tests.models.conftest import tiny, tiny_analyzer
 
 if TYPE_CHECKING:
@@ -99,6 +101,14 @@ def tiny_worker(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command's analyzer is one on tiny weights."""
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tiny.root))
     judge.load_analyzer.cache_clear()
+
+
+@pytest.fixture
+def fake_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command's analyzer is the fake, which has no weights."""
+    analyzer = FakeAnalyzer()
+    analyzer.info = replace(analyzer.info, weights={})
+    monkeypatch.setattr(judge, "load_analyzer", lambda profile, threads: analyzer)
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:

@@ -21,12 +21,11 @@ import pytest
 from models.analysis import Caption, Meme
 from models.io.flat_row import Row
 from models.io.images import open_picture
-from serving.batch import judge as workers
 from serving.batch.inputs import plan
 from serving.batch.judge import Options, Work, judge, run
 from serving.batch.output import Output
 from tests.conftest import drawn
-from tests.fakes import FakeAnalyzer, FakeReader
+from tests.fakes import FakeReader
 from tests.serving.conftest import rows_of, run_batch
 
 if TYPE_CHECKING:
@@ -177,8 +176,7 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost_or_doubled(
     ]
 
 
-def test_fifty_bad_files_in_a_thousand_give_a_thousand_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "load_analyzer", lambda profile, threads: FakeAnalyzer())
+def test_fifty_bad_files_in_a_thousand_give_a_thousand_rows(tmp_path: Path, fake_worker: None) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
     broken = (b"", b"text", drawn()[:200], b"%PDF-1.7", drawn(kind="TIFF"))

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from serving.batch import judge as workers
 from serving.batch.inputs import Files, plan
 from serving.batch.judge import Options, judge
 from serving.batch.output import Output
@@ -84,8 +83,7 @@ def test_any_text_in_the_column_is_a_row(folder: Path, name: str) -> None:
         output.write(0, rows)
 
 
-def test_a_file_whose_name_is_no_text_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "load_analyzer", lambda profile, threads: FakeAnalyzer())
+def test_a_file_whose_name_is_no_text_is_a_row(tmp_path: Path, fake_worker: None) -> None:
     (tmp_path / "in").mkdir()
     Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/\xff.png")).write_bytes(drawn())
     assert run_batch(tmp_path / "in", tmp_path / "out.csv", "--no-ocr") == 0

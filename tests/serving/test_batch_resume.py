@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from models.errors import BadWeights
 from models.profiles import registry
-from serving.batch import judge as workers
 from serving.batch.fingerprint import content_digest, models_digest
 from serving.batch.inputs import plan
-from serving.batch.judge import Options
+from serving.batch.judge import Options, Work
+from serving.batch.output import Output
 from tests.conftest import drawn
-from tests.fakes import FakeAnalyzer
 from tests.serving.conftest import run_batch
 
 if TYPE_CHECKING:
@@ -88,9 +88,8 @@ def in_memory(at: Path, picture: bytes) -> str:
 
 @pytest.mark.parametrize("write", [folder, linked, csv, zipped, parquet, naming, naming_in_struct, in_memory])
 def test_other_pictures_under_the_same_names_are_another_batch(
-    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    write: Write, tmp_path: Path, fake_worker: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(workers, "load_analyzer", lambda profile, threads: FakeAnalyzer())
     address = write(tmp_path, RED)
     for _ in range(2):
         assert run_batch(address, tmp_path / "out", "--no-ocr") == 0
@@ -124,6 +123,15 @@ def test_every_model_that_answers_counts(
     finally:
         config.write_text(before, encoding="utf-8")
     assert "its models differ" in capsys.readouterr().err
+
+
+def test_a_worker_with_other_models_writes_nothing(tiny_worker: None, memes: Path, tmp_path: Path) -> None:
+    output = Output(str(tmp_path / "out"))
+    output.begin({})
+    work = Work(output, Options(ocr=False), "mini", models={"text_emotions": "another", "memotion_gmu": "not loaded"})
+    with pytest.raises(BadWeights, match=r"other models than the command \(text_emotions\)"):
+        work(plan(str(memes))[0])
+    assert output.done() == set()
 
 
 def test_the_models_that_count_are_those_that_are_loaded(
