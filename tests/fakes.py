@@ -103,6 +103,13 @@ class FakeReader:
         return self.lines
 
 
+class FakeEncoder:
+    """Of no profile: the systems that read its tokens are listed, and cannot answer."""
+
+
+ENCODER = FakeEncoder()  # one of all fakes: these systems are loaded once for each encoder
+
+
 @dataclass
 class FakeAnalyzer:
     """Hateful where the caption says "despise", unsure where it says "maybe", not hateful otherwise."""
@@ -113,6 +120,7 @@ class FakeAnalyzer:
     calls: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     info: ProfileInfo = INFO
+    encoder: FakeEncoder = ENCODER
     lenses: list[tuple[str, ...]] = field(default_factory=list)
 
     def analyze(
