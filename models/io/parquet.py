@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 MEGABYTE = 1024 * 1024
 AT_ONCE = 64 * MEGABYTE  # bytes of rows that are in memory together, if the longest value stood in each
 MAX_CHUNK = 256 * MEGABYTE  # bytes of a column of a row group, unpacked
-MAX_RATIO, SMALL = (
-    50,
-    2 * MEGABYTE,
-)  # unpacked to packed of what is not small: pictures are packed already, words by 3 to 5
+# Unpacked to packed, from so many bytes on: words pack by 3 to 5, pictures are packed already, and only they are many bytes.
+MAX_RATIOS = {2 * MEGABYTE: 50, 64 * MEGABYTE: 3}
 HEADER = 64 * 1024  # bytes in which the header of a page must end
 # Plain values, run lengths and dictionaries: what pandas, datasets and Spark write. The others' lengths are read from the
 # page and could be anything.
@@ -114,11 +112,7 @@ def _is_of(path: str, columns: Sequence[str]) -> bool:
 
 def _check_chunk(file: IO[bytes], chunk: ColumnChunkMetaData) -> None:
     packed, limit = chunk.total_compressed_size, chunk.total_uncompressed_size
-    if limit > MAX_CHUNK or limit > max(SMALL, MAX_RATIO * packed):
-        raise BadInput(
-            f"A column of the Parquet file would unpack to {limit / MEGABYTE:,.0f} MB from {packed / MEGABYTE:,.1f} MB: "
-            "write it in smaller row groups, with pictures as JPEG or PNG."
-        )
+    _check_size(packed, limit)
     at = chunk.data_page_offset
     if chunk.has_dictionary_page and 0 < (chunk.dictionary_page_offset or 0) < at:
         at = chunk.dictionary_page_offset
@@ -128,7 +122,16 @@ def _check_chunk(file: IO[bytes], chunk: ColumnChunkMetaData) -> None:
         page = page_header(file.read(HEADER))
         if page.encoding not in ENCODINGS:
             raise BadInput("The Parquet file has an encoding that is not read here: write it with pandas or pyarrow.")
+        _check_size(page.packed, page.unpacked)
         unpacked += page.unpacked
         at += page.header + page.packed
         if unpacked > limit:
             raise BadInput(DAMAGED)
+
+
+def _check_size(packed: int, unpacked: int) -> None:
+    if unpacked > MAX_CHUNK or any(unpacked > max(size, ratio * packed) for size, ratio in MAX_RATIOS.items()):
+        raise BadInput(
+            f"A column of the Parquet file would unpack to {unpacked / MEGABYTE:,.0f} MB from {packed / MEGABYTE:,.1f} MB: "
+            "write it in smaller row groups, with pictures as JPEG or PNG."
+        )

@@ -62,19 +62,36 @@ def with_lying_footer(file: io.BytesIO) -> io.BytesIO:
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
-    bomb = written({"caption": ["a" * 100_000_000]}, compression="zstd", use_dictionary=False, write_statistics=False)
-    lying = with_lying_footer(bomb)
+    options = {"compression": "zstd", "use_dictionary": False, "write_statistics": False}
+    bomb, small = (written({"caption": ["a" * size]}, **options) for size in (100_000_000, 1_500_000))
+    lying, small_lying = with_lying_footer(bomb), with_lying_footer(small)
     assert len(bomb.getvalue()) < 20_000
     assert pq.ParquetFile(lying).metadata.row_group(0).column(0).total_uncompressed_size == 1000
+    checked(small)
     allocated = pa.default_memory_pool().bytes_allocated()
-    for file, says in ((bomb, "95 MB"), (lying, "does not tell the truth")):
+    for file, says in ((bomb, "95 MB"), (lying, "95 MB"), (small_lying, "does not tell the truth")):
         with pytest.raises(BadInput, match=says):
             checked(file)
     assert pa.default_memory_pool().bytes_allocated() - allocated < 1_000_000
 
 
+def test_a_bomb_beside_what_does_not_pack_is_refused() -> None:
+    values = [os.urandom(5_000_000), b"a" * 100_000_000]
+    bomb = written({"image": values}, compression="zstd", use_dictionary=False, data_page_size=1, write_batch_size=1)
+    with pytest.raises(BadInput, match=r"95 MB|100 MB"):
+        checked(bomb)
+
+
+def test_pictures_in_a_single_row_group_are_read() -> None:
+    pictures = [os.urandom(100_000) for _ in range(1000)]  # as they come from a camera: they do not pack
+    table = checked(written({"image": pictures, "caption": CAPTIONS}))
+    assert table.num_row_groups == 1
+    assert [row["image"] for row in parquet.rows(table, ["image"], 0)] == pictures
+
+
 def test_a_long_value_in_every_row_is_unpacked_a_few_rows_at_a_time() -> None:
-    file = written({"caption": ["a" * 1_000_000] * 10_000}, compression="zstd")  # 10 GB, if all were built
+    captions = pa.DictionaryArray.from_arrays(pa.array([0] * 10_000), ["a" * 1_000_000])  # 10 GB, if all were built
+    file = written({"caption": captions}, compression="zstd", store_schema=False)
     table = checked(file)
     before = pa.total_allocated_bytes()
     for number, row in enumerate(parquet.rows(table, ["caption"], 0)):
