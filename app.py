@@ -36,11 +36,14 @@ if __name__ == "__main__":  # a visitor's run
     st.navigation(pages).run()
 else:  # the server's import: one process, and one analyzer in memory for pages and API
     import logging
+    from collections.abc import AsyncIterator
+    from contextlib import asynccontextmanager
 
+    from streamlit import runtime
     from streamlit.runtime.pages_manager import PagesManager
 
     from components.shared import engine
-    from serving import api
+    from serving import api, housekeeping
 
     # Streamlit sees a folder named pages/ and takes this for an app of the old kind until the first run has shown
     # otherwise: a fresh server would tell whoever comes first by a link to a page that there is no such page.
@@ -48,4 +51,21 @@ else:  # the server's import: one process, and one analyzer in memory for pages 
     # The API's threads take the analyzer out of the pages' cache, and each time would be warned that they serve no page.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     served = api.create(load=engine.analyzer)
-    app = st.App(Path(__file__).resolve(), routes=api.routes(served), lifespan=api.lifespan(served))
+
+    def is_open(session: str) -> bool:
+        """Whether the page of this session is open in a browser."""
+        return runtime.exists() and runtime.get_instance().is_active_session(session)
+
+    @asynccontextmanager
+    async def lifespan(app: st.App) -> AsyncIterator[None]:
+        """The API's, with what removes the uploads of visitors who have left."""
+        with housekeeping.running(is_open):
+            async with api.lifespan(served)(app):
+                yield
+
+    app = st.App(
+        Path(__file__).resolve(),
+        routes=api.routes(served),
+        lifespan=lifespan,
+        middleware=api.page_middleware(served, is_open),
+    )

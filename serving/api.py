@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -25,6 +26,7 @@ from serving.problems import Overloaded
 from serving.schemas import Health, Models, Predicted, Scores, SystemInfo
 from serving.service import Metrics, Service
 from serving.settings import Settings
+from serving.uploads import UploadsToDisk
 from serving.work import ANALYZE, SCORE, MemeInput, load_analyzer
 
 if TYPE_CHECKING:
@@ -165,6 +167,13 @@ def create(settings: Settings | None = None, load: Callable[[], Analyzer] | None
 def lifespan(api: FastAPI) -> Callable[[Any], AbstractAsyncContextManager[None]]:
     """For `st.App(lifespan=...)`."""
     return lambda _: api.state.service.running()
+
+
+def page_middleware(api: FastAPI, is_open: Callable[[str], bool]) -> list[Middleware]:
+    """For `st.App(middleware=...)`: visitors have the addresses that the API sees, and their uploads go to disk."""
+    proxies = list(api.state.service.settings.proxies)
+    forwarded = [Middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)] if proxies else []
+    return [*forwarded, Middleware(UploadsToDisk, is_open=is_open)]
 
 
 def routes(api: FastAPI) -> list[BaseRoute]:

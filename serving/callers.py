@@ -66,8 +66,12 @@ class Callers:
 
 
 def address_of(scope: Scope) -> str:
-    """The address that a request came from; of an IPv6 address its network (/64), which one caller has for itself."""
-    host = str((scope.get("client") or ("unknown",))[0])
+    """The address that a request came from, as `network_of` gives it."""
+    return network_of(str((scope.get("client") or ("unknown",))[0]))
+
+
+def network_of(host: str) -> str:
+    """An address; of an IPv6 address its network (/64), which one caller has for itself."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:  # the path of a socket, say

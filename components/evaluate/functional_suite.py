@@ -22,6 +22,7 @@ from models.analysis import Caption, Meme
 from models.errors import BadInput
 from models.io.csv_files import csv_text
 from models.io.tables import Budget, csv_rows
+from models.io.uploads import UPLOADS
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
@@ -135,7 +136,7 @@ def draw() -> None:
     if file is not None and file.file_id != st.session_state.get(_FILE):
         st.session_state.pop(_OUTCOME, None)  # a bad file must not stand above the answers to an earlier one
         with failures.contained():
-            cases, problems = read(file.getvalue())
+            cases, problems = read(UPLOADS.content(file.getvalue()))
             bar = st.progress(0.0, text=f"Reading {len(cases):,} cases")
             results = run(cases, engine.analyzer(), bar.progress)
             bar.empty()

@@ -15,8 +15,10 @@ from components.shared.escaping import for_markdown, shorten
 from components.shared.intake import KINDS
 from components.shared.verdict import percent
 from models.analysis import Bands, Caption, Meme
+from models.errors import BadInput
 from models.io.images import open_picture
 from models.io.samples import samples
+from models.io.uploads import MAX_FILE_MB, UPLOADS
 from models.runtime.turns import BATCH_S, patient
 from models.search import collection as library
 from models.search.collection import File, Library
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from models.analyzer import Analyzer
     from models.search.joint_space import JointSpace, MiniSpace, SearchHit
 
-MAX_MEGABYTES = 500
 MAX_SHOWN = 12
 MAX_NAMES = 3  # files that the title of the problems names
 BATCH_SIZE = 16  # memes that are scored together
@@ -70,25 +71,29 @@ def ask() -> tuple[list[File], bool] | None:
             "Files or a ZIP",
             type=[*KINDS, "zip", "txt", "csv", "tsv"],
             accept_multiple_files=True,
-            max_upload_size=MAX_MEGABYTES,
+            max_upload_size=MAX_FILE_MB,
             key=f"search-files-{search.number}",
-            help="Pictures, or a ZIP of up to 500 MB. A table of NAME and CAPTION (.txt, .csv) beside them is used too.",
+            help=f"Pictures, or a ZIP of up to {MAX_FILE_MB} MB. A table of NAME and CAPTION (.txt, .csv) beside them is used too.",
         )
     with folder, st.container(border=True, height="stretch"):
         folder_files = st.file_uploader(
             "A folder",
             accept_multiple_files="directory",
-            max_upload_size=MAX_MEGABYTES,
+            max_upload_size=MAX_FILE_MB,
             key=f"search-folder-{search.number}",
             help="All pictures in it and in the folders below.",
         )
-    collection = [File(file.name, file) for file in (*uploads, *folder_files)]
+    given = [*uploads, *folder_files]
     how = "About half a second a picture. The words become captions that can be searched, and count for the hate score."
     read_words = st.toggle("Read the words on the pictures", key=f"search-ocr-{search.number}", help=how)
     with st.container(horizontal=True):
-        if st.button("Index them", type="primary", icon=":material/database:", disabled=not collection):
+        if st.button("Index them", type="primary", icon=":material/database:", disabled=not given):
             search.titles = {}
-            return collection, read_words
+            try:
+                return [File(file.name, UPLOADS.source(file.getvalue())) for file in given], read_words
+            except BadInput as error:
+                search.problem = str(error)
+                st.rerun()
         if st.button("Use the sample memes", icon=":material/photo_library:"):
             return _sample_files(), read_words
     return None
@@ -134,6 +139,7 @@ def query(space: JointSpace | MiniSpace) -> np.ndarray | None:
     search = current()
     left, right = st.columns([3, 2], gap="medium")
     key = f"search-words-{search.number}"
+    content = UPLOADS.content
     words = left.text_input("Words", placeholder="a dog in the snow", max_chars=500, key=key).strip()
     key = f"search-picture-{search.number}"
     file = right.file_uploader("Or a picture", type=KINDS, max_upload_size=10, key=key)
@@ -142,7 +148,10 @@ def query(space: JointSpace | MiniSpace) -> np.ndarray | None:
     if words:
         query, embed = f"words:{words}", lambda: space.embed_texts([words])
     elif file is not None:
-        query, embed = f"picture:{file.file_id}", lambda: space.embed_images([open_picture(file.getvalue()).image])
+        query, embed = (
+            f"picture:{file.file_id}",
+            lambda: space.embed_images([open_picture(content(file.getvalue())).image]),
+        )
     else:
         return None
     if query not in search.vectors:

@@ -14,6 +14,7 @@ from models.analysis import Caption, Source
 from models.errors import EmptyMeme
 from models.io.images import SUFFIXES, open_picture
 from models.io.samples import Sample, samples
+from models.io.uploads import UPLOADS
 
 KINDS = [suffix.removeprefix(".") for suffix in SUFFIXES]
 UPLOAD, WORDS, CAMERA = "upload", "words_or_paste", "camera"
@@ -28,14 +29,14 @@ HELP = "Correct what the OCR read, then press Ctrl+Enter or click outside the bo
 
 
 def accept(data: bytes | None, words: str | None, alt: str) -> None:
-    """Look at a picture, words, or both. For a picture that cannot be opened the visit keeps the sentence and the words
-    that came with it."""
+    """Look at a picture (its bytes, or the token of an upload), words, or both. For a picture that cannot be opened the visit
+    keeps the sentence and the words that came with it."""
     visited = visit.current()
     words = words if words and words.strip() else None
     try:
         if data is None and words is None:
             raise EmptyMeme("There is nothing to analyze: give a picture, some words, or both.")
-        picture = open_picture(data) if data is not None else None
+        picture = open_picture(UPLOADS.content(data)) if data is not None else None
     except Exception as error:
         visited.problem, visited.kept_words = failures.sentence(error), words
         return

@@ -4,22 +4,21 @@
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import lru_cache, wraps
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 Result = TypeVar("Result")
-Arguments = ParamSpec("Arguments")
 
 
-def once(make: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+def once(make: Callable[..., Result]) -> Callable[..., Result]:
     """`make`, called once for each of the last 16 arguments; the threads that come meanwhile wait. What raises is made again."""
     lock, cached = threading.Lock(), lru_cache(maxsize=16)(make)
 
     @wraps(make)
-    def get(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+    def get(*arguments: Hashable) -> Result:
         with lock:
-            return cached(*args, **kwargs)
+            return cached(*arguments)
 
     get.cache_clear = cached.cache_clear  # type: ignore[attr-defined]  # for tests, as `lru_cache` has it
     return get

@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Literal
 
 import numpy as np
@@ -32,17 +32,19 @@ MAX_TABLES = 10 * 1024**2  # bytes of all tables of captions together
 
 @dataclass(frozen=True)
 class File:
-    """A file that a visitor gave: a picture, a ZIP of pictures, or a table of captions."""
+    """A file that a visitor gave: a picture, a ZIP of pictures, or a table of captions. `data` is all of it, or its path."""
 
     name: str
-    data: bytes | BinaryIO
+    data: bytes | Path
+
+    def open(self) -> BinaryIO:
+        """To be read."""
+        return io.BytesIO(self.data) if isinstance(self.data, bytes) else self.data.open("rb")
 
     def bytes(self, most: int = -1) -> bytes:
         """All of it in memory, or its first `most` bytes."""
-        if isinstance(self.data, bytes):
-            return self.data
-        self.data.seek(0)
-        return self.data.read(most)
+        with self.open() as file:
+            return file.read(most)
 
 
 @dataclass
@@ -132,8 +134,8 @@ def pictures_in(
 
     for file in files:
         ending = PurePosixPath(file.name.replace("\\", "/")).suffix.lower()
-        if archives.is_zip(file.data) or ending == ".zip":
-            archive = Archive(file.data, kinds=(*SUFFIXES, *TEXT_KINDS))
+        if archives.is_zip(file.bytes(4)) or ending == ".zip":
+            archive = Archive(file.open(), kinds=(*SUFFIXES, *TEXT_KINDS))
             zips.append(archive)
             for member in [member for member in archive.members if member.filename.lower().endswith(TEXT_KINDS)]:
                 take_table(member.filename, archive.open(member))

@@ -3,11 +3,13 @@
 from functools import partial
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from components.batch import results as batch
 from components.shared import engine, failures, sidebar
 from components.shared.intake import KINDS
-from serving import predictors
+from models.io.uploads import MAX_FILE_MB, UPLOADS
+from serving import predictors, uploads
 from serving.batch import output
 from serving.batch.jobs import JOBS, Job
 from serving.batch.judge import Options
@@ -31,9 +33,10 @@ def ask() -> None:
             "Pictures, ZIP, CSV or Parquet",
             type=[*KINDS, "zip", "csv", "parquet"],
             accept_multiple_files=True,
-            max_upload_size=200,
-            help="A table has a column `image` with the files' names and a column `caption` with their words; a Parquet "
-            "may hold the pictures themselves. Where a meme has no caption, its words are read off the picture.",
+            max_upload_size=MAX_FILE_MB,
+            help=f"Up to {MAX_FILE_MB} MB a file. A table has a column `image` with the files' names and a column `caption` with "
+            "their words; a Parquet may hold the pictures themselves. Where a meme has no caption, its words are read off the "
+            "picture.",
         )
         speed = "Some three memes a second with it, dozens without."
         read = st.toggle("Read the words off pictures that come without a caption", True, help=speed)
@@ -43,11 +46,16 @@ def ask() -> None:
         failures.tell("There is nothing to judge yet: choose some files first.")
     elif sent:
         with failures.contained():
-            job = JOBS.start(
-                ((file.name, file.getvalue()) for file in files), Options(read, tuple(further)), engine.lend
-            )
+            sources = [(file.name, UPLOADS.source(file.getvalue())) for file in files]
+            job = JOBS.start(sources, Options(read, tuple(further)), engine.lend, visitor=visitor())
             st.query_params["job"] = job.id
             st.rerun()
+
+
+def visitor() -> str:
+    """Whose batches are counted together."""
+    context = get_script_run_ctx()
+    return uploads.visitor_name(st.context.ip_address, context.session_id if context else "")
 
 
 def known() -> list[str]:
@@ -69,7 +77,8 @@ def show(job: Job) -> None:
             st.rerun()
         rows = job.rows[:]
         if job.state == "waiting":
-            st.info("Another batch is running; this one begins when it is done.", icon=":material/hourglass_top:")
+            waits = "Another batch is running; this one begins when it is done. Look in once an hour, or it is dropped."
+            st.info(waits, icon=":material/hourglass_top:")
         batch.counts(job.counts)
         batch.progress(len(rows), job.total, job.speed)
         if rows:
@@ -82,7 +91,10 @@ def show(job: Job) -> None:
         st.warning(f"Stopped after {len(job.rows):,} of {job.total:,} memes.", icon=":material/stop_circle:")
 
 
-about = sidebar.draw("A batch is kept on this server for an hour after it was last looked at, or until you delete it.")
+about = sidebar.draw(
+    "A batch is kept on this server for an hour after it was last looked at, or until you delete it. Where the server is full, "
+    "your oldest goes first. Uploads lie on its disk until they are judged."
+)
 sidebar.load_analyzer(about)
 
 job_id = st.query_params.get("job")

@@ -8,6 +8,7 @@ from models.analysis import Meme
 from models.errors import EmptyMeme
 from models.io import captions
 from models.io.images import IN_FLIGHT, area, open_picture
+from models.io.uploads import UPLOADS
 
 about = sidebar.draw()
 st.title("Compare systems", anchor=False)
@@ -30,7 +31,7 @@ with failures.contained():
     with st.spinner("Loading the models", show_time=True):
         analyzer = engine.analyzer()
     sidebar.tell(about, analyzer.info)
-    picture = open_picture(data) if data is not None else None
+    picture = open_picture(UPLOADS.content(data)) if data is not None else None
     image = picture.image if picture else None
     if words.strip():
         caption = captions.from_override(words)

@@ -9,6 +9,7 @@ import time
 import tracemalloc
 import zipfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,8 @@ from PIL import Image
 from components.shared.engine import Choice, Engine
 from models.analysis import Meme
 from models.errors import BadInput, BadWeights, PartUnavailable
+from models.io.temporary import TemporaryFolder
+from models.io.uploads import UPLOADS
 from serving.batch import jobs as batches
 from serving.batch import uploads
 from serving.batch.jobs import Job, Jobs
@@ -47,10 +50,10 @@ class BlockedAnalyzer(FakeAnalyzer):
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where jobs put what was uploaded."""
-    folder = tmp_path / "uploads"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    yield folder
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(UPLOADS, "folder", TemporaryFolder())
+    yield UPLOADS.folder.path
+    UPLOADS.folder.remove()
 
 
 def zipped(**files: bytes) -> bytes:
@@ -177,9 +180,6 @@ def test_what_cannot_be_taken_is_told_and_leaves_nothing_behind(
     ):
         with pytest.raises(BadInput, match=says):
             jobs.start(files, Options(), lend)
-    monkeypatch.setattr(batches, "MAX_BYTES", 5)
-    with pytest.raises(BadInput, match="1 GB"):
-        jobs.start([("a.png", b"abc"), ("b.png", b"def")], Options(), lend)
     assert list(temporary.iterdir()) == []
 
 
@@ -213,12 +213,74 @@ def test_many_pictures_of_one_name_are_numbered_in_one_go(temporary: Path, monke
     assert names[:3] == ["a.png", "a.png (2)", "a.png (3)"] and len(set(names)) == 100_000
 
 
-def test_a_server_holds_a_bounded_number(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "MAX_JOBS", 1)
+def start(jobs: Jobs, visitor: str, analyzer: FakeAnalyzer | None = None, size: int = 1) -> Job:
+    files = [(f"{number}.png", drawn()) for number in range(size)]
+    return jobs.start(files, Options(), lent(analyzer or FakeAnalyzer()), visitor=visitor)
+
+
+def test_a_visitor_has_two_places_in_the_queue_also_at_once(temporary: Path) -> None:
+    jobs, blocked = Jobs(), BlockedAnalyzer()
+    with ThreadPoolExecutor(8) as pool:
+        tried = [pool.submit(start, jobs, "a", blocked) for _ in range(8)]
+    refused = [str(trial.exception()) for trial in tried if trial.exception()]
+    begun = [trial.result() for trial in tried if not trial.exception()]
+    assert len(begun) == 2 and all("You have 2 batches" in sentence for sentence in refused)
+    start(jobs, "b", blocked)
+    begun[1].stop()
+    blocked.gate.set()
+    wait_until(lambda: all(job.over for job in begun))
+    start(jobs, "a", blocked)
+
+
+def test_a_full_server_drops_the_oldest_of_who_has_most(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MAX_JOBS", 3)
     jobs = Jobs()
-    done(jobs, ("a.png", drawn()))
-    with pytest.raises(PartUnavailable, match="later"):
-        jobs.start([("a.png", drawn())], Options(), lent(FakeAnalyzer()))
+    many = []
+    for visitor in ("a", "b", "a"):
+        many.append(start(jobs, visitor))
+        wait_until(lambda: many[-1].over)
+    blocked = BlockedAnalyzer()
+    jobs.find(many[0].id)
+    new = start(jobs, "c", blocked)
+    assert [jobs.find(job.id) is not None for job in many] == [True, True, False]
+    with pytest.raises(PartUnavailable, match="later"):  # each has one: nobody loses it to a stranger
+        start(jobs, "d")
+    start(jobs, "a", blocked)  # in the place of its own
+    assert [jobs.find(job.id) is not None for job in (*many, new)] == [False, True, False, True]
+    blocked.gate.set()
+
+
+def test_a_waiting_batch_leaves_nothing_when_it_is_stopped_or_forgotten(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs, blocked = Jobs(ttl_s=60), BlockedAnalyzer()
+    running, stopped, left = start(jobs, "a", blocked), start(jobs, "a", blocked), start(jobs, "b", blocked)
+    assert blocked.called.wait(60)
+    assert len(list(temporary.iterdir())) == 3
+    stopped.stop()
+    assert (stopped.state, len(list(temporary.iterdir()))) == ("stopped", 2)
+    now = time.monotonic() + 61
+    with monkeypatch.context() as later:
+        later.setattr(batches.time, "monotonic", lambda: now)
+        jobs.expire()
+    assert (left.state, jobs.find(left.id), jobs.find(running.id)) == ("stopped", None, running)
+    assert len(list(temporary.iterdir())) == 1
+    blocked.gate.set()
+    wait_until(lambda: running.over)
+    assert list(temporary.iterdir()) == []
+    assert len(blocked.calls) == 1
+
+
+def test_a_batch_takes_over_what_was_uploaded(temporary: Path) -> None:
+    upload = UPLOADS.begin("a", "session", "file")
+    UPLOADS.write(upload, io.BytesIO(zipped(a_png=drawn())))
+    with pytest.raises(BadInput, match="no column"):
+        Jobs().start([("t.csv", UPLOADS.source(upload.token))], Options(), lent(FakeAnalyzer()))
+    job = Jobs().start([("many.zip", UPLOADS.source(upload.token))], Options(), lent(FakeAnalyzer()))
+    UPLOADS.remove_named("session", "file")  # its page is closed
+    wait_until(lambda: job.over)
+    assert summary(job) == [("a.png", "ocr", "when the tests pass")]
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_switch_of_the_profile_leaves_a_running_batch_its_models(temporary: Path) -> None:

@@ -82,7 +82,7 @@ def test_captions_are_capped_in_number_and_length_and_it_is_told() -> None:
 
 
 def test_tables_of_captions_are_capped_together() -> None:
-    table = io.BytesIO(b"red.png\tred\n" * (MAX_TABLES // 12 + 1))
+    table = b"red.png\tred\n" * (MAX_TABLES // 12 + 1)
     library = build(Library(), [*files(), File("large.txt", table), File("small.txt", b"red.png\tred")], Colours())
     assert library.entries[0].captions == ("red",)
     assert library.unread == ["large.txt"] and wordings.TABLES_OF_CAPTIONS_MAY_HAVE in library.problems[0]
