@@ -19,7 +19,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from models.analysis import Analysis, Harm, Meme, Verdict
+from models.analysis import Analysis, Caption, Harm, Verdict
 from serving import intake, perspective, predictors, problems, schemas
 from serving.guard import Guard
 from serving.problems import Overloaded
@@ -91,9 +91,9 @@ async def predict(
     _, known = await service.what_runs()
     predictor = predictors.choose(known, name)
     item = await intake.read(request, intake.Meme)
-    meme, prediction = await service.answer(request, predictor.name, item)
-    caption = {"caption": meme.caption.text, "caption_source": meme.caption.source}
-    return JSONResponse({"system": predictor.name, **asdict(prediction), **caption})
+    caption, prediction = await service.answer(request, predictor.name, item)
+    words = {"caption": caption.text, "caption_source": caption.source}
+    return JSONResponse({"system": predictor.name, **asdict(prediction), **words})
 
 
 @v1.get("/models", summary="What runs here", response_model=Models, responses=schemas.problems(401, 429, 503))
@@ -125,17 +125,17 @@ async def metrics(service: CurrentService) -> Response:
     return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def score_entry(index: int, answer: tuple[Meme, tuple[Verdict, Harm | None]] | Exception) -> dict[str, Any]:
+def score_entry(index: int, answer: tuple[Caption, tuple[Verdict, Harm | None]] | Exception) -> dict[str, Any]:
     """One item of `/score`."""
     if isinstance(answer, Exception):
         return {"index": index, "problem": problems.problem(answer)}
-    meme, (verdict, harm) = answer
+    caption, (verdict, harm) = answer
     return {
         "index": index,
         "verdict": asdict(verdict),
         "harm": asdict(harm) if harm is not None else None,
-        "caption": meme.caption.text,
-        "caption_source": meme.caption.source,
+        "caption": caption.text,
+        "caption_source": caption.source,
     }
 
 

@@ -78,8 +78,8 @@ def analyze(item: MemeInput, analyzer: Analyzer) -> Analysis:
 def run(name: str, items: Sequence[MemeInput], analyzer: Analyzer) -> list[Any]:
     """One answer or exception for each item, in order: what a worker of the queue runs.
 
-    name: of the work: `analyze` (an `Analysis`), `score` (the meme with its verdict and harm) or that of a predictor (the meme
-    with its `Prediction`).
+    name: of the work: `analyze` (an `Analysis`), `score` (the caption with verdict and harm) or that of a predictor (the caption
+    with its `Prediction`). No answer holds a picture: it would stay open until all of a request are answered.
     """
     answers: list[Any] = []
     with patient(REQUEST_S):
@@ -96,7 +96,7 @@ def _run(name: str, items: Sequence[MemeInput], analyzer: Analyzer) -> list[Any]
     predict: Callable[[Sequence[Meme]], Sequence[Any]] = analyzer.judge
     if name != SCORE:
         predict = predictors.choose(predictors.registry(analyzer), name).predict
-    return answer_each(memes, lambda usable: list(zip(usable, predict(usable), strict=True)))
+    return answer_each(memes, lambda usable: [(m.caption, p) for m, p in zip(usable, predict(usable), strict=True)])
 
 
 def pixels_of(item: MemeInput) -> int:

@@ -41,9 +41,9 @@ BEGINNINGS = {
 }
 SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)  # EXIF: the tag, and its values for which width and height change places
-BAND = 512  # rows of a large picture that are turned into RGB at a time
+BAND = 64  # rows of a large picture that are turned into RGB at a time
 DECODING = Turns(MAX_PIXELS)  # pixels being decoded in this process, 4 bytes each and more
-IN_FLIGHT = Turns(48_000_000)  # pixels of open pictures being answered in this process, 4 bytes each
+IN_FLIGHT = Turns(32_000_000)  # pixels of open pictures being answered in this process, 4 bytes each
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,12 @@ def open_picture(data: bytes) -> Picture:
                     image.load()
                     if orientation(image) in SIDEWAYS:
                         given = given[::-1]
-                    rgb = upright_rgb(image if area(image) <= MAX_OPEN_PIXELS else shrunk(image))
+                    if area(image) <= MAX_OPEN_PIXELS:
+                        rgb = upright_rgb(image)
+                    else:
+                        small = shrunk(image)
+                        image.close()  # its pixels too
+                        rgb = upright_rgb(small)
     except BadPicture:
         raise
     except Image.DecompressionBombError as error:

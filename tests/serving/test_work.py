@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gc
 import io
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -38,6 +40,7 @@ class Opened:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, analyzer: FakeAnalyzer) -> None:
         self.lock, self.now, self.most, self.answered = threading.Lock(), 0, 0, 0
+        self.pictures: list[weakref.ref[Image.Image]] = []
         self._judge = analyzer.judge
         monkeypatch.setattr(work, "open_picture", self.open)
         monkeypatch.setattr(analyzer, "judge", self.judge)
@@ -46,7 +49,9 @@ class Opened:
         with self.lock:
             self.now += MAX_OPEN_PIXELS
             self.most = max(self.most, self.now)
-        return Picture(Image.new("RGB", (8, 8)), "PNG", "00", (5_000, 4_000))
+        picture = Picture(Image.new("RGB", (8, 8)), "PNG", "00", (5_000, 4_000))
+        self.pictures.append(weakref.ref(picture.image))
+        return picture
 
     def judge(self, memes: Sequence[Meme]) -> Any:
         answers = self._judge(memes)
@@ -72,6 +77,15 @@ def test_one_budget_of_pixels_for_everybody(way: Callable[..., None], monkeypatc
         list(pool.map(lambda _: way(analyzer, data), range(3)))
     assert opened.answered == 3 * MEMES
     assert opened.most <= IN_FLIGHT.units < MEMES * MAX_OPEN_PIXELS
+
+
+def test_no_answer_keeps_its_picture_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    analyzer = FakeAnalyzer()
+    opened = Opened(monkeypatch, analyzer)
+    answers = work.run(SCORE, [MemeInput(large(), "")] * MEMES, analyzer)  # type: ignore[arg-type]
+    gc.collect()
+    assert len(answers) == len(opened.pictures) == MEMES
+    assert [picture() for picture in opened.pictures] == [None] * MEMES
 
 
 def test_parts_hold_what_fits_in_order() -> None:
