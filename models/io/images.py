@@ -42,7 +42,9 @@ BEGINNINGS = {
 SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)  # EXIF: the tag, and its values for which width and height change places
 BAND = 64  # rows of a large picture that are turned into RGB at a time
-DECODING = Turns(MAX_PIXELS)  # pixels being decoded in this process, 4 bytes each and more
+DECODING = Turns(
+    MAX_PIXELS * 5 // 4
+)  # pixels being decoded in this process, 4 bytes each and more: room beside a large one
 IN_FLIGHT = Turns(32_000_000)  # pixels of open pictures being answered in this process, 4 bytes each
 
 
