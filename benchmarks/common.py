@@ -3,6 +3,7 @@ timing, and the app and the API as processes, started as users start them."""
 
 import argparse
 import json
+import os
 import socket
 import statistics
 import subprocess
@@ -124,33 +125,38 @@ def median_ms_in_turns(first: Callable[[], float], second: Callable[[], float], 
     return statistics.median(first_times), statistics.median(second_times)
 
 
-def app(output: int | IO[bytes] = subprocess.DEVNULL) -> Server:
+def app(output: int | IO[bytes] = subprocess.DEVNULL, **environment: str) -> Server:
     """`streamlit run app.py`: its address and process. What it prints goes to `output`."""
-    return serve(["streamlit", "run", "app.py", "--server.headless=true"], "--server.port", "/_stcore/health", output)
+    command = ["streamlit", "run", "app.py", "--server.headless=true"]
+    return serve(command, "--server.port", "/_stcore/health", output, environment)
 
 
 def uvicorn() -> Server:
     """`uvicorn serving.api:app`: its address and process."""
-    return serve(["uvicorn", "serving.api:app", "--no-access-log"], "--port", "/health", subprocess.DEVNULL)
+    return serve(["uvicorn", "serving.api:app", "--no-access-log"], "--port", "/health", subprocess.DEVNULL, {})
 
 
 @contextmanager
 def serve(
-    command: Sequence[str], port_option: str, health: str, output: int | IO[bytes]
+    command: Sequence[str], port_option: str, health: str, output: int | IO[bytes], environment: Mapping[str, str]
 ) -> Iterator[tuple[str, psutil.Process]]:
-    """A Python module that serves on a free port; it is stopped in the end, whatever happens."""
+    """A Python module that serves on a free port, with variables beside ours; it is stopped in the end, whatever happens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     words = [sys.executable, "-m", *command, f"{port_option}={port}"]
-    process = subprocess.Popen(words, cwd=ROOT, stdout=output, stderr=output)
+    process = subprocess.Popen(words, cwd=ROOT, stdout=output, stderr=output, env=os.environ | environment)
     address = f"http://127.0.0.1:{port}"
     try:
         wait_for(f"{address}{health}", process)
         yield address, psutil.Process(process.pid)
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def wait_for(address: str, process: subprocess.Popen[bytes] | None = None) -> None:
