@@ -7,8 +7,10 @@ What a side `reads`: `mini` are the tokens of the shared `mini` encoder, `pieces
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from models.io.images import preprocess
 from models.tokenizers.wordpieces import Vocabulary
 from models.tokenizers.words import WordList, cleaned
 from models.weights import Card
+
+_log = logging.getLogger("subtext.systems")
 
 KIND = "system"
 BATCH_SIZE = 32
@@ -185,5 +189,11 @@ def _fit(tokens: Tokens | None, rows: int, width: int, longest: int = 0) -> tupl
 def _is_multitask(config: Path) -> bool:
     try:
         return bool(json.loads(config.read_text(encoding="utf-8")).get("kind") == KIND)
-    except (OSError, ValueError, AttributeError):  # unreadable, no JSON, no object
+    except (OSError, ValueError, AttributeError) as error:  # unreadable, no JSON, no object
+        _log_once(config.parent.name, type(error).__name__)
         return False
+
+
+@cache
+def _log_once(name: str, kind: str) -> None:
+    _log.warning("weights/%s is left out: its config.json is damaged (%s)", name, kind)

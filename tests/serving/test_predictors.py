@@ -67,6 +67,20 @@ def test_a_damaged_one_is_logged_once_and_hashed_once_until_it_is_mended(
     (folder / "graph.onnx").write_bytes(b"no graph")
 
 
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_folder_without_a_readable_card_is_logged_once(
+    analyzer: Analyzer, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    folder = weights.root() / f"unreadable{len(text)}"
+    folder.mkdir()
+    (folder / "config.json").write_text(text)
+    for _ in range(3):
+        assert BOTH_MODALITIES in predictors.registry(analyzer)
+    (logged,) = [record.getMessage() for record in caplog.records if folder.name in record.getMessage()]
+    assert "config.json is damaged" in logged
+    shutil.rmtree(folder)
+
+
 def test_its_answers_are_the_models_own(analyzer: Analyzer) -> None:
     model = MultitaskModel.load(BOTH_MODALITIES, analyzer.encoder)
     expected = model.answers(model.logits([BOTH.image], [BOTH.caption.text]))[0]
