@@ -3,6 +3,7 @@
 A process locks its folder for as long as it lives, so that the next one can tell which folders nobody needs any more.
 """
 
+import atexit
 import fcntl
 import os
 import shutil
@@ -14,9 +15,11 @@ PREFIX = "subtext-uploads-"
 
 
 class TemporaryFolder:
-    """A folder below the system's temporary folder (`TMPDIR`), made when it is first asked for. Thread-safe."""
+    """A folder below the system's temporary folder (`TMPDIR`), made when it is first asked for and removed when the process
+    exits. Thread-safe."""
 
     def __init__(self) -> None:
+        atexit.register(self.remove)
         self._lock = threading.Lock()
         self._made: tuple[Path, int] | None = None  # the folder, and the open descriptor that keeps it locked
 

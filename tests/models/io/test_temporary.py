@@ -42,6 +42,11 @@ def other(place: Path) -> Iterator[subprocess.Popen[str]]:
     process.wait()
 
 
+def test_a_process_removes_its_folder_when_it_exits(place: Path, other: subprocess.Popen[str]) -> None:
+    output, _ = other.communicate("\n")
+    assert output.startswith(str(place)) and not list(place.iterdir())
+
+
 def test_only_folders_of_ended_processes_are_swept(place: Path, other: subprocess.Popen[str]) -> None:
     assert other.stdout is not None
     folder = Path(other.stdout.readline().strip())
