@@ -73,6 +73,7 @@ class UploadsToDisk:
             pass
         except (HTTPException, MultiPartException, NoRoom, TimeoutError) as error:
             code, sentence = _refusal(error)
+            self.uploads.refusals[session] = sentence
             await PlainTextResponse(sentence, code, {"connection": "close"})(scope, receive, send)
         finally:
             if status != 204:  # the only answer by which Streamlit has taken a file

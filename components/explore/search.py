@@ -18,7 +18,7 @@ from models.analysis import Bands, Caption, Meme
 from models.errors import BadInput
 from models.io.images import open_picture
 from models.io.samples import samples
-from models.io.uploads import MAX_FILE_MB, UPLOADS
+from models.io.uploads import MAX_FILE_MB, MEGABYTE, UPLOADS, VISITOR_BYTES
 from models.runtime.turns import BATCH_S, patient
 from models.search import collection as library
 from models.search.collection import File, Library
@@ -73,7 +73,8 @@ def ask() -> tuple[list[File], bool] | None:
             accept_multiple_files=True,
             max_upload_size=MAX_FILE_MB,
             key=f"search-files-{search.number}",
-            help=f"Pictures, or a ZIP of up to {MAX_FILE_MB} MB. A table of NAME and CAPTION (.txt, .csv) beside them is used too.",
+            help=f"Pictures, or a ZIP of up to {MAX_FILE_MB} MB; {VISITOR_BYTES // MEGABYTE} MB together. A table of NAME and "
+            "CAPTION (.txt, .csv) beside them is used too.",
         )
     with folder, st.container(border=True, height="stretch"):
         folder_files = st.file_uploader(

@@ -52,6 +52,7 @@ class Uploads:
 
     def __init__(self) -> None:
         self.folder = TemporaryFolder()
+        self.refusals: dict[str, str] = {}  # by session: the sentence that Streamlit's uploader does not show
         self._lock = threading.Lock()
         self._uploads: dict[bytes, Upload] = {}
         self._sizes: Counter[str] = Counter()  # bytes of each visitor
@@ -135,6 +136,8 @@ class Uploads:
             return now - upload.open_at > LEFT_TTL_S or now - upload.begun_at > TTL_S
 
         self._remove_if(is_old)
+        for session in [session for session in self.refusals if not is_open(session)]:
+            self.refusals.pop(session, None)
 
     def _remove_if(self, condition: Callable[[Upload], bool]) -> None:
         with self._lock:

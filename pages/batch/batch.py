@@ -8,13 +8,14 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from components.batch import results as batch
 from components.shared import engine, failures, sidebar
 from components.shared.intake import KINDS
-from models.io.uploads import MAX_FILE_MB, UPLOADS
+from models.io.uploads import MAX_FILE_MB, MEGABYTE, UPLOADS, VISITOR_BYTES
 from serving import predictors, uploads
 from serving.batch import output
 from serving.batch.jobs import JOBS, Job
 from serving.batch.judge import Options
 from serving.batch.uploads import MAX_MEMES
 
+VISITOR_MB = VISITOR_BYTES // MEGABYTE
 FORMATS = {
     "csv": ("CSV", "text/csv"),
     "parquet": ("Parquet", "application/vnd.apache.parquet"),
@@ -34,16 +35,17 @@ def ask() -> None:
             type=[*KINDS, "zip", "csv", "parquet"],
             accept_multiple_files=True,
             max_upload_size=MAX_FILE_MB,
-            help=f"Up to {MAX_FILE_MB} MB a file. A table has a column `image` with the files' names and a column `caption` with "
-            "their words; a Parquet may hold the pictures themselves. Where a meme has no caption, its words are read off the "
-            "picture.",
+            help=f"Up to {MAX_FILE_MB} MB a file and {VISITOR_MB} MB together. A table has a column `image` with the files' names "
+            "and a column `caption` with their words; a Parquet may hold the pictures themselves. Where a meme has no caption, "
+            "its words are read off the picture.",
         )
         speed = "Some three memes a second with it, dozens without."
         read = st.toggle("Read the words off pictures that come without a caption", True, help=speed)
         further = st.multiselect("Further columns", [name for name in known() if name not in ("hate", "harm")])
         sent = st.form_submit_button("Judge them", type="primary", icon=":material/play_arrow:")
     if sent and not files:
-        failures.tell("There is nothing to judge yet: choose some files first.")
+        refusal = UPLOADS.refusals.pop(session(), "")
+        failures.tell(refusal or "There is nothing to judge yet: choose some files first.")
     elif sent:
         with failures.contained():
             sources = [(file.name, UPLOADS.source(file.getvalue())) for file in files]
@@ -54,8 +56,13 @@ def ask() -> None:
 
 def visitor() -> str:
     """Whose batches are counted together."""
+    return uploads.visitor_name(st.context.ip_address, session())
+
+
+def session() -> str:
+    """The name that Streamlit gives to this open page."""
     context = get_script_run_ctx()
-    return uploads.visitor_name(st.context.ip_address, context.session_id if context else "")
+    return context.session_id if context else ""
 
 
 def known() -> list[str]:

@@ -11,6 +11,7 @@ from components.batch import results
 from components.shared import pictures
 from components.shared.escaping import for_markdown
 from models.io.flat_row import Row
+from models.io.uploads import UPLOADS
 from serving.batch import jobs as batches
 from tests import wordings
 from tests.app_for_tests import open_page
@@ -94,6 +95,14 @@ def test_nothing_chosen_and_nothing_usable_are_told() -> None:
     at.file_uploader[0].set_value([("t.csv", b"who\n1\n", "text/csv")])
     press(at, wordings.JUDGE_THEM)
     assert wordings.NO_COLUMN in at.error[0].value
+
+
+def test_a_file_that_was_refused_on_its_way_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(UPLOADS, "refusals", {"test session id": "No room"})
+    at = press(opened(), wordings.JUDGE_THEM)
+    assert at.error[0].value == "No room"
+    press(at, wordings.JUDGE_THEM)
+    assert wordings.CHOOSE_SOME_FILES in at.error[0].value
 
 
 def test_the_switch_blurs_the_thumbnails_on_the_server() -> None:

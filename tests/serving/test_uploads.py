@@ -104,6 +104,9 @@ def test_too_much_is_refused_while_it_arrives(server: Server, monkeypatch: pytes
     monkeypatch.setattr(module, "VISITOR_BYTES", 500_000)
     refused = server.request("PUT", PATH, data=parts(1), headers=headers)
     assert (refused.status_code, "remove some" in refused.text) == (507, True)
+    assert server.uploads.refusals == {"session": refused.text}  # for the page to tell
+    server.uploads.expire(lambda _: False)
+    assert not server.uploads.refusals
     server.wait_until_empty()
     assert server.request("PUT", PATH, **form(bytes(400_000))).status_code == 204  # what was refused counts no more
 
