@@ -24,7 +24,7 @@ SOCKET = {
 
 
 def uvicorn(*options: str) -> Callable[..., common.Server]:
-    return lambda log: common.serve(["uvicorn", "serving.api:app", *options], "--port", "/health", log)
+    return lambda log: common.serve(["uvicorn", "serving.api:app", *options], "--port", "/health", log, {})
 
 
 @pytest.mark.parametrize(
