@@ -2,13 +2,14 @@
 done in time is refused on arrival, and whatever was accepted is answered.
 
 No timer waits for a batch to fill: while one batch runs, the next one gathers, so a lone request is not held up and
-many requests share the networks' work.
+many requests share the networks' work. Requests take turns: the time that one was worked on counts as if it had come that
+much later, so that many or heavy items do not keep a small request waiting.
 """
 
 import asyncio
 import math
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,10 +21,16 @@ SMOOTHING = 0.2  # weight of the newest batch in the moving average of an item's
 
 
 @dataclass(eq=False)  # compared by identity
+class _Request:
+    due: float = field(default_factory=time.perf_counter)  # when it came, plus the seconds that a worker had it
+
+
+@dataclass(eq=False)
 class _Task:
     kind: Hashable
     item: Any
     future: asyncio.Future[Any]
+    request: _Request
     queued_at: float = field(default_factory=time.perf_counter)
 
 
@@ -31,8 +38,8 @@ class WorkQueue:
     """Lives on one event loop: `start` it, `submit` from the loop's tasks, `stop` it in the end.
 
     run: (kind, items) to one answer each, in order, called in a worker thread; an answer that is an exception belongs
-    to its item alone. batch_size: how many items of a kind may run together. observe: called for each batch with the
-    seconds that its items waited.
+    to its item alone. It may answer the first items only: the others wait again. batch_size: how many items of a kind
+    may run together. observe: called for each batch with the seconds that its items waited.
     """
 
     def __init__(
@@ -75,8 +82,11 @@ class WorkQueue:
 
     def expected_s(self, kind: Hashable, count: int) -> float:
         """Estimated seconds until `count` more items of a kind are done."""
-        waiting = sum(self._mean_s.get(task.kind, 0.0) for task in self._waiting)
-        return (waiting + count * self._mean_s.get(kind, 0.0)) / self.workers
+        own = count * self._mean_s.get(kind, 0.0)
+        others: dict[_Request, float] = defaultdict(float)
+        for task in self._waiting:
+            others[task.request] += self._mean_s.get(task.kind, 0.0)
+        return (own + sum(min(own, seconds) for seconds in others.values())) / self.workers  # requests take turns
 
     async def submit(self, kind: Hashable, items: Sequence[Any], *, deadline_s: float) -> list[Any]:
         """One answer or exception for each item, in their order.
@@ -94,7 +104,8 @@ class WorkQueue:
                 f"The queue would take longer than the {deadline_s:g} s that there are.", math.ceil(expected)
             )
         loop = asyncio.get_running_loop()
-        tasks = [_Task(kind, item, loop.create_future()) for item in items]
+        request = _Request()
+        tasks = [_Task(kind, item, loop.create_future(), request) for item in items]
         self._waiting.extend(tasks)
         self._wake.set()
         try:
@@ -120,15 +131,20 @@ class WorkQueue:
             kind = tasks[0].kind
             try:
                 answers = await loop.run_in_executor(self._pool, self._run, kind, [task.item for task in tasks])
-                if len(answers) != len(tasks):
+                if not 0 < len(answers) <= len(tasks):
                     raise RuntimeError(f"{len(tasks)} items of kind {kind!r} got {len(answers)} answers")
             except Exception as error:
                 answers = [error] * len(tasks)
             finally:
                 self._running -= len(tasks)
-            mean_s = (time.perf_counter() - start) / len(tasks)
+            mean_s = (time.perf_counter() - start) / len(answers)
+            for task in tasks[: len(answers)]:
+                task.request.due += mean_s
             self._mean_s[kind] = mean_s + (1 - SMOOTHING) * (self._mean_s.get(kind, mean_s) - mean_s)
-            for task, answer in zip(tasks, answers, strict=True):
+            if len(answers) < len(tasks):
+                self._waiting.extend(tasks[len(answers) :])
+                self._wake.set()
+            for task, answer in zip(tasks, answers, strict=False):  # the others wait
                 if task.future.done():
                     continue
                 if isinstance(answer, BaseException):
@@ -137,8 +153,8 @@ class WorkQueue:
                     task.future.set_result(answer)
 
     def _next_batch(self) -> list[_Task]:
-        """The oldest task and others of its kind; the tasks between them keep their place."""
-        waiting = [task for task in self._waiting if not task.future.done()]
+        """The task that is due first and others of its kind; the tasks between them keep their place."""
+        waiting = sorted((task for task in self._waiting if not task.future.done()), key=lambda task: task.request.due)
         if not waiting:
             self._waiting.clear()
             return []

@@ -76,17 +76,16 @@ def analyze(item: MemeInput, analyzer: Analyzer) -> Analysis:
 
 
 def run(name: str, items: Sequence[MemeInput], analyzer: Analyzer) -> list[Any]:
-    """One answer or exception for each item, in order: what a worker of the queue runs.
+    """One answer or exception for each of the first items, in order: what a worker of the queue runs.
+
+    As many as `TOGETHER` lets be open at a time, so that nobody waits for the large pictures of a whole batch.
 
     name: of the work: `analyze` (an `Analysis`), `score` (the caption with verdict and harm) or that of a predictor (the caption
     with its `Prediction`). No answer holds a picture: it would stay open until all of a request are answered.
     """
-    answers: list[Any] = []
-    with patient(REQUEST_S):
-        for part, pixels in in_parts(items, pixels_of, len(items)):
-            with IN_FLIGHT.take(pixels):
-                answers += _run(name, part, analyzer)
-    return answers
+    part, pixels = next(in_parts(items, pixels_of, len(items)))
+    with patient(REQUEST_S), IN_FLIGHT.take(pixels):
+        return _run(name, part, analyzer)
 
 
 def _run(name: str, items: Sequence[MemeInput], analyzer: Analyzer) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -129,6 +130,33 @@ def test_a_run_that_fails_as_a_whole_fails_its_batch_and_the_queue_goes_on() -> 
         (failed,) = await queue.submit("bad", [1], deadline_s=20)
         assert isinstance(failed, ZeroDivisionError)
         assert await queue.submit("good", [2], deadline_s=20) == [2]
+        assert queue.length == 0
+        await queue.stop()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, whole()).result()
+
+
+def test_what_a_run_leaves_waits_again_and_a_small_request_does_not_wait_for_a_large_one() -> None:
+    batches: list[list[int]] = []
+
+    def two(kind: Any, items: Sequence[int]) -> list[int]:
+        batches.append(list(items))
+        time.sleep(0.05)
+        return [item * 10 for item in items[:2]]
+
+    async def whole() -> None:
+        queue = WorkQueue(two, max_length=64, batch_size=lambda _: 16)
+        await queue.start()
+        assert await queue.submit("score", [1, 2], deadline_s=20) == [
+            10,
+            20,
+        ]  # how long one takes is known from here on
+        large = asyncio.create_task(queue.submit("score", list(range(100, 132)), deadline_s=20))
+        await soon(lambda: len(batches) == 2)
+        assert await queue.submit("score", [7], deadline_s=20) == [70]
+        assert len(batches) <= 4 and not large.done()
+        assert await large == [item * 10 for item in range(100, 132)]
         assert queue.length == 0
         await queue.stop()
 

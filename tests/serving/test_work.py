@@ -61,16 +61,19 @@ class Opened:
         return answers
 
 
-def score(analyzer: FakeAnalyzer, data: bytes) -> None:
-    work.run(SCORE, [MemeInput(data, "")] * MEMES, analyzer)  # type: ignore[arg-type]
+def score(analyzer: FakeAnalyzer, data: bytes) -> list[Any]:
+    answers: list[Any] = []
+    while len(answers) < MEMES:
+        answers += work.run(SCORE, [MemeInput(data, "")] * (MEMES - len(answers)), analyzer)  # type: ignore[arg-type]
+    return answers
 
 
-def batch(analyzer: FakeAnalyzer, data: bytes) -> None:
-    list(judge([Item("a", MemeInput(data, ""))] * MEMES, analyzer, Options()))  # type: ignore[arg-type]
+def batch(analyzer: FakeAnalyzer, data: bytes) -> list[Any]:
+    return list(judge([Item("a", MemeInput(data, ""))] * MEMES, analyzer, Options()))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("way", [score, batch])
-def test_one_budget_of_pixels_for_everybody(way: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_budget_of_pixels_for_everybody(way: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     analyzer, data = FakeAnalyzer(), large()
     opened = Opened(monkeypatch, analyzer)
     with ThreadPoolExecutor(3) as pool:
@@ -82,10 +85,16 @@ def test_one_budget_of_pixels_for_everybody(way: Callable[..., None], monkeypatc
 def test_no_answer_keeps_its_picture_open(monkeypatch: pytest.MonkeyPatch) -> None:
     analyzer = FakeAnalyzer()
     opened = Opened(monkeypatch, analyzer)
-    answers = work.run(SCORE, [MemeInput(large(), "")] * MEMES, analyzer)  # type: ignore[arg-type]
+    answers = score(analyzer, large())
     gc.collect()
     assert len(answers) == len(opened.pictures) == MEMES
     assert [picture() for picture in opened.pictures] == [None] * MEMES
+
+
+def test_a_worker_answers_one_large_picture_at_a_time_and_many_words() -> None:
+    items = [MemeInput(large(), "")] * 5 + [MemeInput(None, "words")]
+    assert len(work.run(SCORE, items, FakeAnalyzer())) == 1  # type: ignore[arg-type]
+    assert len(work.run(SCORE, items[5:] * 16, FakeAnalyzer())) == 16  # type: ignore[arg-type]
 
 
 def test_parts_hold_what_fits_in_order() -> None:
