@@ -4,14 +4,15 @@ A process locks its folder for as long as it lives, so that the next one can tel
 """
 
 import atexit
-import fcntl
-import os
 import shutil
 import tempfile
 import threading
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 PREFIX = "subtext-uploads-"
+FILES = "files"  # beside the lock
 
 
 class TemporaryFolder:
@@ -21,7 +22,7 @@ class TemporaryFolder:
     def __init__(self) -> None:
         atexit.register(self.remove)
         self._lock = threading.Lock()
-        self._made: tuple[Path, int] | None = None  # the folder, and the open descriptor that keeps it locked
+        self._made: tuple[Path, FileLock] | None = None
 
     @property
     def path(self) -> Path:
@@ -29,46 +30,45 @@ class TemporaryFolder:
         with self._lock:
             if self._made is None or not self._made[0].is_dir():
                 self._made = _make()
-            return self._made[0]
+            return self._made[0] / FILES
 
     def remove(self) -> None:
         """Remove the folder with all that is in it; another one is made when it is asked for again."""
         with self._lock:
             if self._made is not None:
-                path, descriptor = self._made
+                _remove(*self._made)
                 self._made = None
-                shutil.rmtree(path, ignore_errors=True)
-                os.close(descriptor)
 
 
 def sweep() -> None:
     """Remove the folders of processes that have ended."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        descriptor = _lock(path)
-        if descriptor is not None:
-            shutil.rmtree(path, ignore_errors=True)
-            os.close(descriptor)
+        if not path.is_symlink() and (lock := _lock(path)) is not None:
+            _remove(path, lock)
 
 
-def _make() -> tuple[Path, int]:
+def _make() -> tuple[Path, FileLock]:
     while True:
         path = Path(tempfile.mkdtemp(prefix=PREFIX))
-        descriptor = _lock(path)
-        if descriptor is not None and path.is_dir():
-            return path, descriptor
-        if descriptor is not None:  # another process has swept it before it was locked
-            os.close(descriptor)
+        lock = _lock(path)
+        if lock is not None:  # otherwise another process is sweeping it
+            path.chmod(0o700)  # taking the lock makes a folder that is gone anew
+            (path / FILES).mkdir(mode=0o700)
+            return path, lock
 
 
-def _lock(path: Path) -> int | None:
-    """The open descriptor of a folder that nobody else has locked; None if somebody has, or if it is not ours."""
+def _lock(path: Path) -> FileLock | None:
+    """The lock of a folder, taken; None where another process holds it, or where the folder is gone or another user's."""
+    lock = FileLock(path / "lock", thread_local=False)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
+        lock.acquire(blocking=False)
+    except (Timeout, OSError):
         return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    return lock
+
+
+def _remove(path: Path, lock: FileLock) -> None:
+    """Remove a folder that was locked here. Windows keeps the file of the lock until it is released."""
+    shutil.rmtree(path, ignore_errors=True)
+    lock.release()
+    shutil.rmtree(path, ignore_errors=True)
