@@ -15,9 +15,8 @@ def csv_line(values: Iterable[Any], *, end: str = "\n") -> str:
     """One line; None is left empty. An apostrophe is put before a text that a spreadsheet would take for a formula."""
     buffer = io.StringIO()
     safe = ["'" + value if isinstance(value, str) and value.startswith(FORMULA_PREFIXES) else value for value in values]
-    csv.writer(buffer, lineterminator="\r\n").writerow(
-        safe
-    )  # whose characters are put into quotation marks where a text has them
+    # The writer puts a text that has characters of this line end into quotation marks.
+    csv.writer(buffer, lineterminator="\r\n").writerow(safe)
     return buffer.getvalue().removesuffix("\r\n") + end
 
 

@@ -117,4 +117,5 @@ def _text(file: IO[bytes], errors: str) -> Iterator[IO[str]]:
     try:
         yield text
     finally:
-        text.detach()  # the file stays open for its owner
+        if not file.closed:  # a reader that is given up midway may end after its file
+            text.detach()  # the file stays open for its owner

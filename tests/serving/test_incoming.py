@@ -7,7 +7,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,6 +107,12 @@ def test_who_goes_away_is_no_failure_of_the_server(address: str, caplog: pytest.
     assert "ClientDisconnect" not in caplog.text
 
 
+def run_apart(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """On a loop in a thread of its own: Playwright's may be running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, coroutine).result()
+
+
 def test_one_caller_fills_half_and_what_was_answered_makes_room() -> None:
     incoming = Incoming(Settings(body_mb=1, in_flight_mb=4))
 
@@ -113,7 +120,7 @@ def test_one_caller_fills_half_and_what_was_answered_makes_room() -> None:
         return {"type": "http.request", "body": bytes(MEGABYTE), "more_body": False}
 
     def receive(stack: ExitStack, caller: str) -> None:
-        asyncio.run(stack.enter_context(incoming.counted(one_megabyte, caller, MEGABYTE))())
+        run_apart(stack.enter_context(incoming.counted(one_megabyte, caller, MEGABYTE))())
 
     for _ in range(2):
         with ExitStack() as stack:
@@ -140,7 +147,7 @@ def test_a_slow_body_is_read_as_long_as_its_pieces_come() -> None:
             with pytest.raises(Stalled, match=r"at most 1\.5 s"):
                 await receive()
 
-    asyncio.run(receive_all())
+    run_apart(receive_all())
 
 
 def test_bodies_in_tiny_chunks_do_not_hold_the_others_up() -> None:
