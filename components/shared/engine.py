@@ -92,23 +92,33 @@ class Engine:
     def choose(self, choice: Choice) -> None:
         """Releases the models of another choice, those on loan when they come back; the next `get` loads the new ones.
 
-        The OCR alone is changed in place, unless the models are on loan.
+        Where the same models answer, only the OCR is changed, and not even that while they are on loan.
         """
         with self._lock:
-            old = self.state.choice
+            old, analyzer = self.state.choice, self._analyzer
             if choice == old and not self.state.problem:
                 return
-            same = replace(choice, ocr=old.ocr) == old and not self.state.problem
-            if same and self._analyzer is not None and not self._loans[id(self._analyzer)]:
-                from models.ocr import registry as engines
+            if analyzer is not None and (why := self._same_models(choice, analyzer)):
+                if choice.ocr != old.ocr:
+                    from models.ocr import registry as engines
 
-                self._analyzer.reader = engines.reader(choice.ocr, choice.device)
-                self.state = replace(self.state, choice=choice)
+                    analyzer.reader = engines.reader(choice.ocr, choice.device)
+                self.state = State(choice, why)
                 return
-            self.state = State(choice)
-            if self._analyzer is not None:
-                old_analyzer, self._analyzer = self._analyzer, None
-                self._close_unless_lent(old_analyzer)
+            self.state, self._analyzer = State(choice), None
+            if analyzer is not None:
+                self._close_unless_lent(analyzer)
+
+    def _same_models(self, choice: Choice, analyzer: Analyzer) -> str:
+        """Why this choice is answered by the analyzer that is loaded; empty where it takes another one."""
+        from models.profiles import registry
+
+        old = self.state.choice
+        if self.state.problem or (choice.ocr != old.ocr and self._loans[id(analyzer)]):
+            return ""
+        chosen = registry.select(choice.profile)
+        same = chosen.profile.name == analyzer.info.name
+        return chosen.why if same and (chosen.profile.name == "mini" or choice.device == old.device) else ""
 
     def _close_unless_lent(self, analyzer: Analyzer) -> None:
         if not self._loans[id(analyzer)]:

@@ -92,6 +92,18 @@ def test_another_ocr_reads_with_the_same_models() -> None:
     assert shop.open == 1
 
 
+@pytest.mark.parametrize("choice", [Choice("mini"), Choice("mini", "cuda"), Choice("auto", "cuda")])
+def test_a_choice_that_the_same_models_answer_loads_nothing(choice: Choice) -> None:
+    shop = Shop()
+    runner = Engine(shop.build)  # type: ignore[arg-type]
+    with runner.lend() as before:  # two copies of one profile would be in memory until the batch ends
+        for wanted in (choice, Choice(), choice):
+            runner.choose(wanted)
+            assert runner.get() is before
+            assert runner.state.choice == wanted and runner.state.why
+    assert len(shop.built) == 1
+
+
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> tuple[AppTest, Shop]:
     shop = Shop()
