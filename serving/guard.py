@@ -65,6 +65,7 @@ class Guard:
 
         try:
             caller = address_of(scope) if path in OPEN else self.callers.admit(scope, headers)
+            scope.setdefault("state", {})["caller"] = caller
             self._check_header(scope, headers)
             with self.incoming.counted(receive, caller, self._max_bytes(path)) as receive_counted:
                 await self.app(scope, receive_counted, send_with_id)

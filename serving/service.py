@@ -148,7 +148,8 @@ class Service:
         """One answer or exception for each meme, in order. Raises `Overloaded` if all of them are turned away."""
         self.check_ready()
         kind = (name, any(item.needs_ocr for item in items))  # memes with words do not wait for the OCR of others
-        answers = await self.queue.submit(kind, items, deadline_s=self.deadline_s(request))
+        caller = request.state.caller
+        answers = await self.queue.submit(kind, items, deadline_s=self.deadline_s(request), caller=caller)
         failed = sum(isinstance(answer, BaseException) for answer in answers)
         self.metrics.memes.labels(name).inc(len(answers) - failed)
         request.state.log_fields = {"memes": len(answers), "failed": failed}

@@ -17,7 +17,8 @@ class Settings(BaseSettings):
     rate: calls that one caller may make, as `limits` writes it ("60/minute"); empty means any number.
     proxies: addresses or networks of proxies (commas between them), which alone are believed in what they forward: the
     address that a caller has.
-    queue: memes that may wait; workers: threads that compute; at_once: memes that are scored together.
+    queue: memes that may wait; workers: threads that compute, one of them kept for other callers.
+    at_once: memes that are scored together.
     memes: memes in one request; body_mb: megabytes of one request; in_flight_mb: of all requests being answered.
     stall_s: seconds in which the next 64 KB of a body, or its end, must arrive.
     deadline_s: seconds after which a request that is not answered yet is turned away.
@@ -29,7 +30,7 @@ class Settings(BaseSettings):
     rate: str = ""
     proxies: Annotated[tuple[str, ...], NoDecode] = ()
     queue: PositiveInt = 128
-    workers: PositiveInt = 2
+    workers: PositiveInt = 3
     at_once: PositiveInt = 16
     memes: PositiveInt = 64
     body_mb: PositiveInt = 32

@@ -17,7 +17,7 @@ from serving import predictors
 
 ANALYZE, SCORE = "analyze", "score"
 BYTES_PER_PIXEL = 4
-TOGETHER = IN_FLIGHT.units // 4  # pixels of one batch: two workers and the batch page leave room for the pages
+TOGETHER = IN_FLIGHT.units // 5  # pixels of one batch: three workers and the batch page leave room for the pages
 T = TypeVar("T")
 
 

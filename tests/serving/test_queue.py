@@ -177,3 +177,48 @@ def test_stopping_answers_what_was_taken_and_takes_no_more() -> None:
         await stopping
 
     run(test)
+
+
+def test_a_caller_with_many_requests_keeps_no_other_waiting() -> None:
+    order: list[int] = []
+
+    def answer(kind: Any, items: Sequence[int]) -> list[int]:
+        order.extend(items)
+        time.sleep(0.05)
+        return list(items)
+
+    async def whole() -> None:
+        queue = WorkQueue(answer, max_length=64)
+        await queue.start()
+        flood = [asyncio.create_task(queue.submit("a", [n], deadline_s=20, caller="many")) for n in range(20)]
+        await soon(lambda: len(order) == 3)
+        assert queue.expected_s("a", 1, "few") < queue.expected_s("a", 1, "many") / 4
+        for n in (100, 101):
+            assert await queue.submit("a", [n], deadline_s=20, caller="few") == [n]
+        assert order.index(101) <= 7
+        assert await asyncio.gather(*flood) == [[n] for n in range(20)]
+        await queue.stop()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, whole()).result()
+
+
+def test_one_worker_is_left_to_other_callers() -> None:
+    gate = threading.Event()
+
+    def blocked(kind: Any, items: Sequence[int]) -> list[int]:
+        if kind == "slow":
+            gate.wait(20)
+        return list(items)
+
+    async def whole() -> None:
+        queue = WorkQueue(blocked, max_length=64, workers=3)
+        await queue.start()
+        slow = [asyncio.create_task(queue.submit("slow", [n], deadline_s=20, caller="many")) for n in range(5)]
+        assert await queue.submit("fast", [9], deadline_s=20, caller="few") == [9]
+        gate.set()
+        assert await asyncio.gather(*slow) == [[n] for n in range(5)]
+        await queue.stop()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, whole()).result()
