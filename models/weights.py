@@ -15,14 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from models.errors import BadWeights, nearest
-
-if TYPE_CHECKING:
-    import onnxruntime
+from models.runtime.session import Session
 
 RESTORE = "run `git checkout -- weights/{name}` in a clone, or train it again as docs/training.md tells"
 
@@ -115,8 +113,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def session(of: Card, file: str = "graph.onnx", *, threads: int = 0) -> onnxruntime.InferenceSession:
-    """An onnxruntime session on the CPU; `threads` 0 means one per core, up to four. They sleep between calls."""
+def session(of: Card, file: str = "graph.onnx", *, threads: int = 0) -> Session:
+    """The network of a folder; `threads` 0 means one per core, up to four. They sleep between calls."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -126,7 +124,7 @@ def session(of: Card, file: str = "graph.onnx", *, threads: int = 0) -> onnxrunt
     options.enable_cpu_mem_arena = False  # the arena keeps the largest batch that ever ran
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(str(of.folder / file), options, providers=["CPUExecutionProvider"])
+        return Session(str(of.folder / file), options)
     except Exception as error:  # onnxruntime's own exceptions share no base class
         fix = RESTORE.format(name=of.name)
         raise BadWeights(f"weights/{of.name}/{file} cannot be loaded by onnxruntime: {fix}.") from error

@@ -18,9 +18,8 @@ from models.analysis import Box, Face, FaceEmotions
 from models.emotions.expressions import ExpressionClassifier
 
 if TYPE_CHECKING:
-    import onnxruntime
-
     from models.emotions.pretrained import VitExpressions
+    from models.runtime.session import Session
 
 STRIDE = 4  # pixels between two points of the output grid
 MULTIPLE = 32  # both sides of the network's input must be divisible by this
@@ -52,7 +51,7 @@ class FaceDetector:
     >>> crops = [crop_face(picture, box) for box, confidence in detector.detect(picture)]
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, settings: DetectorSettings) -> None:
+    def __init__(self, session: Session, settings: DetectorSettings) -> None:
         self._session = session
         self.settings = settings
 

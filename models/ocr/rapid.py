@@ -22,7 +22,7 @@ from models.io.captions import ReadLine, ReadWord
 from models.ocr import detect, layout, recognize
 from models.ocr.word_segmentation import unglue
 from models.runtime.memory import give_back_memory
-from models.runtime.turns import Turns
+from models.runtime.session import Session
 
 DETECTOR, RECOGNIZER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 THREADS = 2  # of each network
@@ -48,10 +48,10 @@ class OnnxNetworks:
         options.log_severity_level = 4
         options.enable_cpu_mem_arena = False  # an arena keeps the memory of the largest picture ever read
 
-        def session(name: str) -> onnxruntime.InferenceSession:
+        def session(name: str) -> Session:
             path = str(model_file(name))
             try:
-                return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+                return Session(path, options)
             except Exception as error:  # onnxruntime's errors share no public base class
                 raise PartUnavailable(
                     f"The words on the picture cannot be read because RapidOCR's model {name} is damaged: "
@@ -59,7 +59,7 @@ class OnnxNetworks:
                 ) from error
 
         self._detector, self._recognizer = session(DETECTOR), session(RECOGNIZER)
-        characters = self._recognizer.get_modelmeta().custom_metadata_map["character"].splitlines()
+        characters = self._recognizer.metadata.custom_metadata_map["character"].splitlines()
         self.alphabet = recognize.Alphabet(characters)
 
     def text_map(self, pixels: np.ndarray) -> np.ndarray:
@@ -74,11 +74,11 @@ class OnnxNetworks:
 class RapidReader:
     """Reads words with PP-OCRv6 small. Thread-safe; the networks are loaded for the first picture.
 
-    Threads take turns at the networks line by line, so that a picture full of text holds up no other one.
+    The networks run line by line, so that a picture full of text holds up no other one.
     """
 
     def __init__(self, networks: OnnxNetworks | None = None) -> None:
-        self.networks, self._loading, self._turns = networks, threading.Lock(), Turns()
+        self.networks, self._loading = networks, threading.Lock()
 
     def read(self, image: Image.Image) -> list[Line]:
         """Lines in reading order; raises `PartUnavailable` where onnxruntime or the models are missing."""
@@ -92,8 +92,7 @@ class RapidReader:
 
     def _read(self, networks: OnnxNetworks, image: Image.Image) -> list[Line]:
         pixels = detect.prepare(image)
-        with self._turns.take():
-            text_map = networks.text_map(pixels)
+        text_map = networks.text_map(pixels)
         boxes = detect.find_boxes(text_map, image.size)
         tall = [box for box in boxes if box.height >= MIN_HEIGHT]
         tall.sort(key=lambda box: box.height, reverse=True)
@@ -104,8 +103,7 @@ class RapidReader:
             width += pixels.shape[-1]
             if width > MAX_WIDTH:
                 break
-            with self._turns.take():
-                probabilities = networks.characters(pixels)
+            probabilities = networks.characters(pixels)
             full = networks.alphabet.decode(probabilities)
             reading = layout.believable(full, networks.alphabet.decode(probabilities, western=True))
             if reading is not None:

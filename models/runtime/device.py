@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.errors import BadInput
+from models.runtime.turns import computing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,7 +90,8 @@ class Placed:
         If the GPU runs out of memory, `compute` is called again on the CPU.
         """
         if self.device.name == "cpu":
-            return self._run(compute, gradients)
+            with computing():
+                return self._run(compute, gradients)
         with self._lock:
             try:
                 return self._run(compute, gradients)

@@ -1,6 +1,9 @@
-"""Turns at what is scarce in this process: the OCR, the memory of pictures. Threads that somebody waits for go first."""
+"""Turns at what is scarce in this process: the networks, the memory of pictures. Threads that somebody waits for go first."""
 
 import itertools
+import math
+import os
+import sys
 import threading
 import time
 from bisect import insort
@@ -9,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 REQUEST_S, BATCH_S = 2.0, 10.0  # seconds by which pages go before requests of the API, and before batches
+NICE = 5  # a third of a page's share of the processors
 _patience_s: ContextVar[float] = ContextVar("patience_s", default=0.0)
 
 
@@ -23,6 +27,13 @@ def patient(seconds: float) -> Iterator[None]:
         yield
     finally:
         _patience_s.reset(token)
+
+
+def yield_to_pages() -> None:
+    """Let this thread have the processors when no page and no event loop needs them; for threads of batches and requests."""
+    if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICE)
 
 
 class Turns:
@@ -60,3 +71,17 @@ class Turns:
             with self._changed:
                 self._free += units
                 self._changed.notify_all()
+
+
+_COMPUTING = Turns(max(2, (os.cpu_count() or 1) // 2))
+_BEHIND_PAGES = Turns(_COMPUTING.units - 1)
+
+
+@contextmanager
+def computing() -> Iterator[None]:
+    """A turn at running one network once: each run takes up to 100 MB meanwhile, and more would only share the same cores.
+
+    One turn is kept for pages.
+    """
+    with _BEHIND_PAGES.take(min(1, math.ceil(_patience_s.get()))), _COMPUTING.take():
+        yield

@@ -23,6 +23,7 @@ from PIL import Image
 from models.errors import PartUnavailable
 from models.io.flat_row import Row
 from models.io.uploads import UPLOADS, Upload
+from models.runtime.turns import yield_to_pages
 from serving import problems
 from serving.batch.inputs import Shard
 from serving.batch.judge import Options, judge
@@ -116,7 +117,7 @@ class Jobs:
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}
         self._starting: Counter[str] = Counter()  # by visitor: batches whose files are being looked through
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="subtext-batch")
+        self._pool = ThreadPoolExecutor(1, "subtext-batch", yield_to_pages)
 
     def start(self, files: Iterable[Source], options: Options, lend: Lend, *, visitor: str = "") -> Job:
         """Start a batch of uploads, or queue it.

@@ -4,7 +4,6 @@ import io
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -17,7 +16,6 @@ from models.io.images import open_picture
 from models.ocr import rapid
 from models.ocr.rapid import MAX_LINES, MAX_WIDTH, RapidReader, as_line, model_file
 from models.ocr.recognize import Alphabet, Reading
-from models.runtime.turns import BATCH_S, patient
 
 
 class FakeNetworks:
@@ -93,39 +91,6 @@ def test_the_widest_lines_are_cut_off_before_they_take_seconds():
     lines = RapidReader(networks=networks).read(picture(*rows, size=(1_600, 1_400)))
     assert networks.width <= MAX_WIDTH < networks.width * len(rows) / networks.read
     assert sum(not line.text for line in lines) == len(rows) - networks.read
-
-
-def test_a_picture_full_of_lines_holds_up_no_other():
-    """A page's picture comes while a batch's is being read: its one line is read before the batch's next."""
-    crowded = picture(*[(40, y, 300, y + 20) for y in range(10, 560, 50)])
-    networks, order = FakeNetworks(), []
-    reader = RapidReader(networks=networks)
-    first_line, page_waits = threading.Event(), threading.Event()
-
-    def characters(pixels, read=networks.characters):
-        order.append(threading.current_thread().name)
-        first_line.set()
-        page_waits.wait(20)
-        time.sleep(0.1)  # long beside what the page's thread does between two turns
-        return read(pixels)
-
-    networks.characters = characters
-
-    def batch():
-        with patient(BATCH_S):
-            reader.read(crowded)
-
-    threads = [threading.Thread(target=batch, name="batch")]
-    threads[0].start()
-    assert first_line.wait(20)
-    threads.append(threading.Thread(target=reader.read, args=(picture((40, 40, 300, 70)),), name="page"))
-    threads[1].start()
-    while not reader._turns._waiting:
-        time.sleep(0.001)
-    page_waits.set()
-    for thread in threads:
-        thread.join(20)
-    assert order.index("page") <= 3 and order.count("batch") == 11
 
 
 def test_other_modes_are_read_too():

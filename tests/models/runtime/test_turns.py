@@ -93,3 +93,30 @@ def test_never_more_than_there_is() -> None:
     for thread in threads:
         thread.join(20)
     assert (now, most) == (0, 5)
+
+
+def test_a_network_runs_for_a_page_while_others_wait() -> None:
+    """Batches and requests hold all turns but one, which no number of them takes from the pages."""
+    at_once, most, ended = 0, 0, threading.Event()
+    lock = threading.Lock()
+
+    def run_long() -> None:
+        nonlocal at_once, most
+        with patient(REQUEST_S), turns.computing():
+            with lock:
+                at_once += 1
+                most = max(most, at_once)
+            ended.wait(20)
+            with lock:
+                at_once -= 1
+
+    threads = [threading.Thread(target=run_long) for _ in range(turns._COMPUTING.units + 2)]
+    for thread in threads:
+        thread.start()
+    while at_once < turns._COMPUTING.units - 1:
+        time.sleep(0.001)
+    with turns.computing():  # this thread's is a page's
+        ended.set()
+    for thread in threads:
+        thread.join(20)
+    assert most == turns._COMPUTING.units - 1
