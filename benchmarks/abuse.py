@@ -4,8 +4,10 @@
 
 The server is started as users start it and killed at 1.5 GB of resident memory, as Docker does. (`ulimit` would count the
 stacks of threads too, which are never touched, and a cgroup needs root.) The hostile visitor sends all of
-`benchmarks/hostile.py` at once, uploads its files by Chromium, and switches the profile. One ordinary visitor uses the page
-in a Chromium of its own, the other the API; an answer counts from the first try until it is there, refusals included. In the
+`benchmarks/hostile.py` at once, uploads its files by Chromium, and switches the profile. Anywhere else each visitor has a machine
+of its own; here the ordinary ones' programs go first, then the server, then the hostile one's, by their priority. One ordinary
+visitor uses the page in a Chromium of its own, the other the API; an answer counts from the first try until it is there,
+refusals included. In the
 end the server is killed in the middle of a batch, started again and stopped.
 
 `worst_health_s`: the slowest /health. `worst_visitor_s`: the slowest answer of an ordinary visitor. `wrong_answers`: answers
@@ -14,6 +16,7 @@ other than the meme got while nobody else was there, and those that never came. 
 `server_ended`: 1 if the server was killed for its memory, or ended by itself, before the time was over.
 """
 
+import os
 import sys
 import tempfile
 import time
@@ -21,6 +24,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +43,7 @@ MEMORY_MB = 1_500
 MEMES = 4  # of the gallery; each is analyzed again and again
 TOLERANCE = 2e-3  # of a probability: batches of another size round otherwise
 PATIENCE_S = 60.0  # after which an ordinary visitor gives up: the answer counts as wrong
+SERVER, HOSTILE = 10, 19  # priorities, as `nice` counts
 PAUSE_S = 1.0  # of an ordinary visitor between two memes
 HEALTH_S, MEMORY_S = 0.2, 0.02  # between two requests of /health, two looks at the memory
 
@@ -91,9 +97,13 @@ def measure(seconds: float, memory_mb: int) -> dict[str, float]:
     figures, memes = Figures(), sorted(GALLERY.glob("*.webp"))[:MEMES]
     with tempfile.TemporaryDirectory() as own, tempfile.TemporaryDirectory() as servers:
         files = hostile.files(Path(own))
-        with app(TMPDIR=servers) as (address, process):
+        with app(TMPDIR=servers, MALLOC_ARENA_MAX="2") as (address, process):  # as in the Dockerfile
+            for thread in process.threads():
+                os.setpriority(os.PRIO_PROCESS, thread.id, SERVER)
             wait_for(f"{address}/ready")
             known = {meme: learn(address, meme) for meme in memes}
+            with browser_page() as page:  # a server's first page takes seconds in any case
+                answer_by_browser(page, address, memes[0], known[memes[0]])
             before = files_below(Path(servers))
             under = Attack(address, process, seconds, memory_mb)
             run_all(under, known, files, figures)
@@ -142,11 +152,26 @@ def run_all(under: Attack, known: dict[Path, Known], files: dict[str, Path], fig
         lambda: watch_memory(under, figures),
         lambda: visit_by_api(under, known, figures),
         lambda: visit_by_browser(under, known, figures),
-        lambda: upload_all(under, files),
-        *(lambda send=send: hostile.attack(under.address, send, under.is_over) for send in hostile.ATTACKS),  # type: ignore[misc]
     ]
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        for running in [pool.submit(job) for job in jobs]:
+    context = get_context("spawn")
+    ended = context.Event()
+    visitor = context.Process(target=be_hostile, args=(under.address, files, ended))
+    visitor.start()
+    try:
+        with ThreadPoolExecutor(len(jobs)) as pool:
+            for running in [pool.submit(job) for job in jobs]:
+                running.result()
+    finally:
+        ended.set()
+        visitor.join()
+
+
+def be_hostile(address: str, files: dict[str, Path], ended: Event) -> None:
+    """The hostile visitor: every attack again and again, and uploads, until the event is set."""
+    os.nice(HOSTILE)
+    with ThreadPoolExecutor(len(hostile.ATTACKS) + 1) as pool:
+        jobs = [pool.submit(hostile.attack, address, send, ended.is_set) for send in hostile.ATTACKS]
+        for running in [*jobs, pool.submit(upload_all, address, files, ended.is_set)]:
             running.result()
 
 
@@ -219,20 +244,21 @@ def visit_by_browser(under: Attack, known: dict[Path, Known], figures: Figures) 
 
 def answer_by_browser(page: Any, address: str, meme: Path, expected: Known) -> str:
     """What is wrong with what the page shows, if anything; the page is opened anew."""
-    from playwright.sync_api import Error
+    from playwright.sync_api import Error, expect
 
+    words = page.get_by_role("textbox", name="Words of the meme")
     try:
         page.goto(address)
         page.locator("input[type=file]").first.set_input_files(meme)
         page.get_by_role("tab", name="Evidence").or_(page.get_by_test_id("stAlertContentError")).first.wait_for()
         if page.get_by_test_id("stAlertContentError").count():
             return "the page shows a failure"
-        words = page.get_by_role("textbox", name="Words of the meme").input_value()
+        expect(words).to_have_value(expected.words, timeout=PATIENCE_S * 1000)  # the page draws one after the other
         title = page.get_by_role("heading", level=1).inner_text()
+    except AssertionError:
+        return f"{len(words.input_value())} characters instead of {len(expected.words)}"
     except Error as error:
         return type(error).__name__
-    if words != expected.words:
-        return f"{len(words)} characters instead of {len(expected.words)}"
     return "" if title.strip().endswith(expected.label) else f"{title!r} instead of {expected.label!r}"
 
 
@@ -244,19 +270,19 @@ def note(under: Attack, figures: Figures, problem: str, start: float) -> None:
     time.sleep(PAUSE_S)
 
 
-def upload_all(under: Attack, files: dict[str, Path]) -> None:
+def upload_all(address: str, files: dict[str, Path], is_over: Callable[[], bool]) -> None:
     """The hostile visitor's Chromium: each file to the pages that promise to take it, and the other profile in between."""
     from playwright.sync_api import Error
 
-    while not under.is_over():
+    while not is_over():
         with browser_page() as page:
             page.set_default_timeout(20_000)
             for name, file in files.items():
                 for place in ("batch", "search"):
-                    if under.is_over():
+                    if is_over():
                         return
                     try:
-                        upload(page, f"{under.address}/{place}", file)
+                        upload(page, f"{address}/{place}", file)
                         if name == "small.zip":
                             switch_profile(page)
                     except Error:  # whatever the server does with it

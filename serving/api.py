@@ -22,7 +22,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from models.analysis import Analysis, Caption, Harm, Verdict
 from serving import intake, perspective, predictors, problems, schemas
 from serving.guard import Guard
-from serving.incoming import limit_reads
+from serving.incoming import keep_loops_responsive
 from serving.problems import Overloaded
 from serving.schemas import Health, Models, Predicted, Scores, SystemInfo
 from serving.service import Metrics, Service
@@ -143,7 +143,7 @@ def score_entry(index: int, answer: tuple[Caption, tuple[Verdict, Harm | None]] 
 def create(settings: Settings | None = None, load: Callable[[], Analyzer] | None = None) -> FastAPI:
     """A new API; `load` returns the analyzer once it runs. Beside the pages FastAPI's own lifespan does not run: the app
     enters `lifespan(api)` instead."""
-    limit_reads()
+    keep_loops_responsive()
     settings = settings or Settings()
     metrics = Metrics()
     app = FastAPI(

@@ -4,6 +4,7 @@ is refused."""
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from asyncio import selector_events
 from collections import Counter
@@ -20,16 +21,19 @@ if TYPE_CHECKING:
 
 MEGABYTE = 1024**2
 PIECE = 64 * 1024  # bytes: so much of a body, or its end, has to arrive within `Settings.stall_s`
-READ = 4 * 1024  # bytes that are read from a connection at a time
+SWITCH_S = 0.0005  # Python's own: 0.005
+READ = 8 * 1024  # bytes that are read from a connection at a time
 RETRY_S = 2
 
 
-def limit_reads() -> None:
-    """Let the event loops of this process read less from a connection before they turn to the next one.
+def keep_loops_responsive() -> None:
+    """Let the event loops of this process turn to the next connection sooner, and wait less for the threads that compute.
 
     Uvicorn parses what was read at once: 256 KB, asyncio's own size, of chunks of a byte take it a quarter of a second, in
-    which nobody is answered. (httptools is faster, but sets no limit to the header fields of a request.)
+    which nobody is answered. (httptools is faster, but sets no limit to the header fields of a request.) And each read and write
+    lets go of the interpreter's lock, which a thread that computes then keeps for the whole switch interval.
     """
+    sys.setswitchinterval(SWITCH_S)
     transport = getattr(selector_events, "_SelectorSocketTransport", None)
     if transport is not None:
         transport.max_size = READ
