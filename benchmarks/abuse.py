@@ -25,7 +25,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ MEMORY_MB = 1_500
 MEMES = 4  # of the gallery; each is analyzed again and again
 TOLERANCE = 2e-3  # of a probability: batches of another size round otherwise
 PATIENCE_S = 60.0  # after which an ordinary visitor gives up: the answer counts as wrong
-SERVER, HOSTILE = 10, 19  # priorities, as `nice` counts
+SERVER = 10  # its priority, as `nice` counts: between the ordinary visitors' and the hostile one's
 PAUSE_S = 1.0  # of an ordinary visitor between two memes
 HEALTH_S, MEMORY_S = 0.2, 0.02  # between two requests of /health, two looks at the memory
 
@@ -103,7 +102,8 @@ def measure(seconds: float, memory_mb: int) -> dict[str, float]:
             wait_for(f"{address}/ready")
             known = {meme: learn(address, meme) for meme in memes}
             with browser_page() as page:  # a server's first page takes seconds in any case
-                answer_by_browser(page, address, memes[0], known[memes[0]])
+                if problem := answer_by_browser(page, address, memes[0], known[memes[0]]):
+                    figures.wrong.append(f"page, while nobody else was there: {problem}")
             before = files_below(Path(servers))
             under = Attack(address, process, seconds, memory_mb)
             run_all(under, known, files, figures)
@@ -155,7 +155,7 @@ def run_all(under: Attack, known: dict[Path, Known], files: dict[str, Path], fig
     ]
     context = get_context("spawn")
     ended = context.Event()
-    visitor = context.Process(target=be_hostile, args=(under.address, files, ended))
+    visitor = context.Process(target=hostile.visit, args=(under.address, files, ended))
     visitor.start()
     try:
         with ThreadPoolExecutor(len(jobs)) as pool:
@@ -164,15 +164,6 @@ def run_all(under: Attack, known: dict[Path, Known], files: dict[str, Path], fig
     finally:
         ended.set()
         visitor.join()
-
-
-def be_hostile(address: str, files: dict[str, Path], ended: Event) -> None:
-    """The hostile visitor: every attack again and again, and uploads, until the event is set."""
-    os.nice(HOSTILE)
-    with ThreadPoolExecutor(len(hostile.ATTACKS) + 1) as pool:
-        jobs = [pool.submit(hostile.attack, address, send, ended.is_set) for send in hostile.ATTACKS]
-        for running in [*jobs, pool.submit(upload_all, address, files, ended.is_set)]:
-            running.result()
 
 
 def watch_health(under: Attack, figures: Figures) -> None:
@@ -270,49 +261,13 @@ def note(under: Attack, figures: Figures, problem: str, start: float) -> None:
     time.sleep(PAUSE_S)
 
 
-def upload_all(address: str, files: dict[str, Path], is_over: Callable[[], bool]) -> None:
-    """The hostile visitor's Chromium: each file to the pages that promise to take it, and the other profile in between."""
-    from playwright.sync_api import Error
-
-    while not is_over():
-        with browser_page() as page:
-            page.set_default_timeout(20_000)
-            for name, file in files.items():
-                for place in ("batch", "search"):
-                    if is_over():
-                        return
-                    try:
-                        upload(page, f"{address}/{place}", file)
-                        if name == "small.zip":
-                            switch_profile(page)
-                    except Error:  # whatever the server does with it
-                        continue
-
-
-def upload(page: Any, address: str, file: Path) -> None:
-    """Give a file to a page and begin; that Chromium, not this process, reads it."""
-    page.goto(address)
-    page.locator("input[type=file]").first.wait_for(state="attached")
-    page.locator("input[type=file]").first.set_input_files(file)
-    page.get_by_text(file.name).first.wait_for()
-    page.get_by_role("button", name="Judge them").or_(page.get_by_role("button", name="Index them")).first.click()
-
-
-def switch_profile(page: Any) -> None:
-    """From "chosen for you" to mini or back, by the sidebar, while the batch runs."""
-    page.get_by_text("Models", exact=True).first.click()
-    page.get_by_role("combobox", name="Profile").click()
-    page.get_by_role("option", selected=False).first.click()
-    page.get_by_role("button", name="Switch").click()
-
-
 def start_batch(address: str, file: Path) -> None:
     """A batch that is still going on when this returns, if the server takes one."""
     from playwright.sync_api import Error
 
     with browser_page() as page, suppress(Error):
         page.set_default_timeout(PATIENCE_S * 1000)
-        upload(page, f"{address}/batch", file)
+        hostile.upload(page, f"{address}/batch", file)
         page.get_by_role("button", name="Stop").wait_for()
 
 

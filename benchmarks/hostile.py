@@ -4,14 +4,17 @@ of the largest promised size, and messages that try to stop what others do. For 
 import base64
 import io
 import json
+import os
 import random
 import socket
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cache
 from http.client import HTTPConnection, HTTPException
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +25,7 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.common import FONT
+from benchmarks.memory import browser_page
 
 MEGABYTE = 1024**2
 BODY_MB = 32  # the most that a request may have
@@ -30,6 +34,7 @@ STALL_S = 10.0  # for which a post sends nothing
 TIMEOUT_S = 60.0
 STALLED = 8  # posts at a time: 256 MB in flight, as far as their headers say
 LINES = 80
+LOWEST = 19  # priority, as `nice` counts
 HEAD = "POST /api/v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 OWN = ("127.0.0.2", 0)  # the hostile visitor's address
 
@@ -181,3 +186,48 @@ def noise(seed: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
+
+
+def visit(address: str, files: dict[str, Path], ended: Event) -> None:
+    """Every attack again and again, and uploads, until the event is set."""
+    os.nice(LOWEST)
+    with ThreadPoolExecutor(len(ATTACKS) + 1) as pool:
+        jobs = [pool.submit(attack, address, send, ended.is_set) for send in ATTACKS]
+        for running in [*jobs, pool.submit(upload_all, address, files, ended.is_set)]:
+            running.result()
+
+
+def upload_all(address: str, files: dict[str, Path], is_over: Callable[[], bool]) -> None:
+    """By Chromium: each file to the pages that promise to take it, and the other profile in between."""
+    from playwright.sync_api import Error
+
+    while not is_over():
+        with browser_page() as page:
+            page.set_default_timeout(20_000)
+            for name, file in files.items():
+                for place in ("batch", "search"):
+                    if is_over():
+                        return
+                    try:
+                        upload(page, f"{address}/{place}", file)
+                        if name == "small.zip":
+                            switch_profile(page)
+                    except Error:  # whatever the server does with it
+                        continue
+
+
+def upload(page: Any, address: str, file: Path) -> None:
+    """Give a file to a page and begin; that Chromium, not this process, reads it."""
+    page.goto(address)
+    page.locator("input[type=file]").first.wait_for(state="attached")
+    page.locator("input[type=file]").first.set_input_files(file)
+    page.get_by_text(file.name).first.wait_for()
+    page.get_by_role("button", name="Judge them").or_(page.get_by_role("button", name="Index them")).first.click()
+
+
+def switch_profile(page: Any) -> None:
+    """From "chosen for you" to mini or back, by the sidebar, while the batch runs."""
+    page.get_by_text("Models", exact=True).first.click()
+    page.get_by_role("combobox", name="Profile").click()
+    page.get_by_role("option", selected=False).first.click()
+    page.get_by_role("button", name="Switch").click()

@@ -17,7 +17,7 @@ from models.runtime.turns import Turns
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PIXELS = 20_000_000
 MAX_PIXELS_JPEG = 60_000_000  # as phones take them: decoded at a half, a quarter or an eighth of its sides
-MAX_OPEN_PIXELS = 4_000_000  # a larger picture is shrunk; no letters are lost that the OCR's detector would have found
+MAX_OPEN_PIXELS = 4_000_000  # a larger picture is shrunk; the OCR's detector sees a third of a megapixel in any case
 MAX_SIDE = 16_384  # pixels; what WebP allows, and more than any screen shows
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 JPEGS = ("JPEG", "MPO")  # the latter with further pictures behind the first, as some phones take them

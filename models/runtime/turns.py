@@ -8,7 +8,7 @@ import threading
 import time
 from bisect import insort
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 REQUEST_S, BATCH_S = 2.0, 10.0  # seconds by which pages go before requests of the API, and before batches
@@ -33,7 +33,8 @@ def yield_to_pages() -> None:
     """Let this thread have the processors when no page and no event loop needs them; for threads of batches and requests."""
     if sys.platform == "linux":  # elsewhere a thread has no priority of its own
         thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICE)
+        with suppress(OSError):  # a sandbox may forbid it
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICE)
 
 
 class Turns:

@@ -8,8 +8,10 @@ from contextlib import ExitStack
 import pytest
 from fastapi.testclient import TestClient
 
+from models.errors import BadInput
 from serving import api
 from serving.callers import WRONG_KEYS, address_of
+from serving.queue import WorkQueue
 from serving.settings import Settings
 from tests.fakes import FakeAnalyzer
 from tests.serving.conftest import wait_until
@@ -37,6 +39,23 @@ def call_from() -> Iterator[From]:
 def statuses(client: TestClient, count: int, forwarded: str = "", key: str = "") -> list[int]:
     headers = {name: value for name, value in (("X-Forwarded-For", forwarded), ("X-API-Key", key)) if value}
     return [client.get("/api/v1/models", headers=headers).status_code for _ in range(count)]
+
+
+def test_the_queue_is_told_who_calls(call_from: From, monkeypatch: pytest.MonkeyPatch) -> None:
+    callers: list[str] = []
+
+    async def submit(kind: object, items: list[object], *, deadline_s: float, caller: str) -> list[Exception]:
+        callers.append(caller)
+        return [BadInput("not today")]
+
+    monkeypatch.setattr(WorkQueue, "submit", lambda _, *args, **options: submit(*args, **options))
+    for address in ("198.51.100.1", "198.51.100.2"):
+        client = call_from(address)
+        client.post("/api/v1/analyze", json={"caption": "words"})
+        client.post(
+            "/v1alpha1/comments:analyze", json={"comment": {"text": "x"}, "requestedAttributes": {"TOXICITY": {}}}
+        )
+    assert callers == ["198.51.100.1"] * 2 + ["198.51.100.2"] * 2
 
 
 def test_behind_a_named_proxy_each_caller_has_a_rate(call_from: From) -> None:

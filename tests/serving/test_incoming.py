@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -173,3 +174,13 @@ def test_bodies_in_tiny_chunks_do_not_hold_the_others_up() -> None:
         for sender in senders:
             sender.join()
     assert max(health_s) < 1
+
+
+def test_threads_that_compute_give_way_to_the_loop_soon() -> None:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.005)
+    try:
+        api.create(load=FakeAnalyzer)
+        assert sys.getswitchinterval() <= 0.001
+    finally:
+        sys.setswitchinterval(before)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -120,3 +123,21 @@ def test_a_network_runs_for_a_page_while_others_wait() -> None:
     for thread in threads:
         thread.join(20)
     assert most == turns._COMPUTING.units - 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+def test_a_thread_for_requests_has_a_lower_priority() -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    with ThreadPoolExecutor(1, initializer=turns.yield_to_pages) as pool:
+        theirs = pool.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result()
+    assert (os.getpriority(os.PRIO_PROCESS, 0), theirs) == (own, min(19, own + turns.NICE))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+def test_where_priorities_are_forbidden_threads_keep_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbid(*arguments: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", forbid)
+    with ThreadPoolExecutor(1, initializer=turns.yield_to_pages) as pool:
+        assert pool.submit(lambda: "works").result() == "works"
