@@ -204,10 +204,12 @@ def test_a_caller_with_many_requests_keeps_no_other_waiting() -> None:
 
 
 def test_one_worker_is_left_to_other_callers() -> None:
-    gate = threading.Event()
+    gate, running = threading.Event(), 0
 
     def blocked(kind: Any, items: Sequence[int]) -> list[int]:
-        if kind == "slow":
+        nonlocal running
+        if kind == "slow" and not gate.is_set():
+            running += 1
             gate.wait(20)
         return list(items)
 
@@ -215,8 +217,12 @@ def test_one_worker_is_left_to_other_callers() -> None:
         queue = WorkQueue(blocked, max_length=64, workers=3)
         await queue.start()
         slow = [asyncio.create_task(queue.submit("slow", [n], deadline_s=20, caller="many")) for n in range(5)]
-        assert await queue.submit("fast", [9], deadline_s=20, caller="few") == [9]
+        await soon(lambda: running == 2)
+        await asyncio.sleep(0.1)  # in which a third could begin
+        fast = asyncio.create_task(queue.submit("fast", [9], deadline_s=20, caller="few"))
+        done, _ = await asyncio.wait([fast], timeout=10)
         gate.set()
+        assert done and fast.result() == [9] and running == 2
         assert await asyncio.gather(*slow) == [[n] for n in range(5)]
         await queue.stop()
 
