@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models import weights
-from models.io.captions import words
+from models.io.caption_words import words
 from models.tokenizers.wordpieces import Vocabulary
 from tests import vocabulary_for_tests
 
@@ -74,7 +74,7 @@ def test_every_word_of_any_text_has_pieces_of_its_own(vocabulary: Vocabulary) ->
         assert all(0 <= start < end <= len(text) for start, end in real), repr(text)
         assert real == sorted(real), repr(text)
         read = len(text) if not pieces.cut[0] else real[-1][0]
-        for word, start, end in words(text):
+        for word, start, end in words(text, pieces.spans[0]):
             if end <= read:
                 assert any(first < end and last > start for first, last in real), f"{word!r} of {text!r} has no piece"
 
