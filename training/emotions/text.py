@@ -18,9 +18,9 @@ from torch import Tensor
 
 from models import evaluation_files, weights
 from models.emotions.text import LABELS
-from training.backbones import sentences
-from training.backbones.pretrained import WordsForExport, export_words, write_vocabulary
-from training.backbones.sentences import MONITOR, SentenceSchedule
+from training.backbones import minilm, sentences
+from training.backbones.pretrained import WordsForExport, export_words, quantize
+from training.backbones.sentences import MONITOR, Sentences, SentenceSchedule
 from training.calibration.thresholds import choose_label_thresholds, cross_fitted_f1
 from training.config import Config, load_config, overrides_of
 from training.datasets.base import data_folder
@@ -28,6 +28,8 @@ from training.engine.trainer import curve_by_check, join_curves
 from training.export import weights_folder
 from training.export.cards import render_card
 from training.metrics import classification
+
+TITLES = {"e5": "multilingual-e5-small", "minilm": "MiniLM-L6"}
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,13 @@ def fit(args: argparse.Namespace) -> None:
     """Trains, chooses the thresholds and writes `weights/text_emotions` with its curves; checkpoints stay in `args.out`."""
     folder, out = data_folder(args.data), Path(args.out)
     config = load_config("text_emotions", TextEmotionsConfig, overrides_of(args))
+    if config.schedule.tower == "minilm":
+        minilm.write_vocabulary()  # if it is not there
     frames = [
         pd.read_parquet(folder / f"goemotions.{split}.parquet")[: args.limit] for split in ("train", "validation")
     ]
-    train, validation = ((frame.text.tolist(), targets(frame.labels)) for frame in frames)
-    prior = torch.logit(torch.tensor(train[1].mean(axis=0)).clamp(1e-3, 1 - 1e-3))
+    train, validation = (Sentences(frame.text.tolist(), targets(frame.labels)) for frame in frames)
+    prior = torch.logit(torch.tensor(train.targets.mean(axis=0)).clamp(1e-3, 1 - 1e-3))
     rounds, modules = [config.schedule, *config.continued], list[sentences.SentenceTower]()
     fit_round = partial(sentences.fit, train, validation, resume=args.resume, bias=prior)
     for number, schedule in enumerate(rounds):
@@ -64,7 +68,7 @@ def fit(args: argparse.Namespace) -> None:
     module = modules[-1]
     if len(modules) > 1:
         module.load_state_dict(average_states(modules[-2].state_dict(), module.state_dict()))
-    probs, y_true = expit(sentences.predict(module, validation[0], rounds[-1])), validation[1]
+    probs, y_true = expit(sentences.predict(module, validation.texts, rounds[-1])), validation.targets
     thresholds = choose_label_thresholds(probs, y_true)
     metrics = {
         "rows": len(y_true),
@@ -72,19 +76,21 @@ def fit(args: argparse.Namespace) -> None:
         "macro_f1_cross_fitted": cross_fitted_f1(probs, y_true),
         "macro_f1_at_half": float(f1_score(y_true, probs >= 0.5, average="macro", zero_division=0)),
     }
-    epochs = sum(schedule.epochs for schedule in rounds)
-    write_vocabulary()  # if it is not there
+    epochs, vocabulary = sum(schedule.epochs for schedule in rounds), sentences.VOCABULARIES[config.schedule.tower]
+    graph = export_words(WordsForExport(module.tower, module.head))
     weights_path = weights_folder.write(
         "text_emotions",
         config={
-            "kind": "text emotions: MiniLM-L6 word pieces, mean pooling, 28 sigmoids",
-            "vocabulary": weights.card("mini_vocabulary").identity,
+            "kind": f"text emotions: {TITLES[config.schedule.tower]} pieces, mean pooling, 28 sigmoids",
+            "vocabulary": {vocabulary: weights.card(vocabulary).identity},
             "labels": list(LABELS),
             "thresholds": dict(zip(LABELS, thresholds.tolist(), strict=True)),
         },
-        metrics={"validation (thresholds tuned on these rows)": metrics, "trained_on_rows": len(train[0])},
-        readme=render_card("text_emotions", metrics=metrics, rows=len(train[0]), epochs=epochs),
-        graph=export_words(WordsForExport(module.tower, module.head)),
+        metrics={"validation (thresholds tuned on these rows)": metrics, "trained_on_rows": len(train.texts)},
+        readme=render_card(
+            "text_emotions", metrics=metrics, rows=len(train.texts), epochs=epochs, tower=config.schedule.tower
+        ),
+        graph=graph if config.schedule.tower == "minilm" else quantize(graph),
     )
     logs = [out / str(number) / "metrics.csv" for number in range(len(rounds))]
     curve = join_curves([curve_by_check(log, MONITOR) for log in logs if log.is_file()])

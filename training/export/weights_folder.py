@@ -94,7 +94,10 @@ def _take_out(graph: onnx.ModelProto, bits: int) -> dict[str, np.ndarray]:
     stored, initializers, nodes = {}, [], []
     for initializer in graph.graph.initializer:
         name, value = initializer.name, numpy_helper.to_array(initializer)
-        if initializer.data_type != TensorProto.FLOAT or value.size < MIN_SIZE:
+        if initializer.data_type == TensorProto.UINT8 and value.size >= MIN_SIZE_8_BITS:  # quantized already
+            stored[name] = value
+            initializers.append(TensorProto(name=name, data_type=TensorProto.UINT8, dims=value.shape))
+        elif initializer.data_type != TensorProto.FLOAT or value.size < MIN_SIZE:
             initializers.append(initializer)
         elif bits == 8 and value.ndim > 1 and value.size >= MIN_SIZE_8_BITS:
             codes, scale = _quantize(value)

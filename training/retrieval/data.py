@@ -22,8 +22,9 @@ from transformers import AutoTokenizer
 
 from models.io.images import preprocess
 from models.tokenizers.base import length_batches
+from training.backbones.e5 import WIDTH
+from training.backbones.minilm import minilm_folder
 from training.backbones.pretrained import efficientnet
-from training.backbones.sentences import WIDTH, minilm_folder
 from training.datasets.base import Row
 from training.export import weights_folder
 from training.features.cache import cached_arrays, cached_rows

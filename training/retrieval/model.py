@@ -3,7 +3,7 @@
 Images: the network stays as ImageNet taught it, but sees 320 pixels, where it recognises small things. Features of three
 of its stages are computed once for all epochs, and a linear layer on them is trained. Text: the mean token after the
 embeddings and after every second layer of MiniLM, side by side, so that the words of a caption count beside its sense. The
-embeddings are those of `mini_vocabulary`, the lower half stays as it was, the upper half is trained. The loss is InfoNCE in
+embeddings are those of `minilm_vocabulary`, the lower half stays as it was, the upper half is trained. The loss is InfoNCE in
 both directions with a learned temperature (van den Oord et al. 2018; Radford et al. 2021) and weighted hard negatives
 (Robinson et al. 2021).
 """
@@ -18,7 +18,8 @@ from transformers import AutoModel
 
 from models.encoders.base import JOINT
 from models.fusion.base import masked_mean
-from training.backbones.sentences import WIDTH, minilm_folder
+from training.backbones.e5 import WIDTH
+from training.backbones.minilm import minilm_folder
 
 IMAGE_SIZE = 320  # pixels
 CHANNELS = (112, 320, 1280)  # of the fifth and the seventh stage and of the head of EfficientNet-Lite0

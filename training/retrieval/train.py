@@ -22,7 +22,8 @@ from tqdm import tqdm
 from models import weights
 from models.io.images import open_picture
 from models.search.joint_space import JointSpace
-from training.backbones.pretrained import efficientnet, export_words, write_vocabulary
+from training.backbones.minilm import write_vocabulary
+from training.backbones.pretrained import efficientnet, export_words
 from training.config import Config, load_config, overrides_of
 from training.datasets.base import Row, data_folder
 from training.datasets.flickr8k import FLICKR8K
@@ -173,7 +174,7 @@ def write(
         "preprocessing": {**weights.card("mini_picture").setting("preprocessing"), "side": IMAGE_SIZE},
         "same": near_duplicate_threshold(model, validation),
     }
-    vocabulary = weights.card("mini_vocabulary").identity
+    vocabulary = {"minilm_vocabulary": weights.card("minilm_vocabulary").identity}
     texts: dict[str, Any] = {"kind": "MiniLM-L6 in a joint space of pictures and words", "vocabulary": vocabulary}
     image_graph = export_pixels(nn.Sequential(Stages(efficientnet()), model.image), IMAGE_SIZE, "vector")
     text_graph = export_words(TextForExport(model.text), ("vector",))
