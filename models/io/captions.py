@@ -13,20 +13,29 @@ from PIL import Image
 
 from models.analysis import Caption, Line, Span
 from models.errors import BadCaption
+from models.io.spellings import Piece, mend, upright
 
 MAX_CHARACTERS = 10_000
+ILLEGIBLE = (
+    "Some words on the picture seem to be in a script that the text recognition (OCR) cannot read. It reads Latin letters, "
+    "Chinese and Japanese: type words in Arabic, Hindi or another script yourself."
+)
 UNCERTAIN = 0.9  # words read with less confidence are marked: on training memes two in three of them are wrong
 
 _TABLES = tomllib.loads(Path(__file__).with_name("lookalikes.toml").read_text(encoding="utf-8"))
-_ALIKE, _PLAIN = (
-    {k: latin for latin, letters in _TABLES[name].items() for k in letters} for name in ("alike", "plain")
+_ALIKE, _BESIDE, _PLAIN = (
+    {k: latin for latin, letters in _TABLES[name].items() for k in letters} for name in ("alike", "beside", "plain")
 )
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
-_EASTERN = re.compile(r"[\u0370-\u03ff\u0400-\u052f]")  # Greek and Cyrillic
+# Greek, Cyrillic, Armenian, Georgian, Cherokee, Canadian syllabics, Coptic, Lisu, Deseret
+_OTHER = re.compile(
+    r"[\u0370-\u052f\u0531-\u058f\u10a0-\u10ff\u13a0-\u167f\u2c80-\u2cff\ua4d0-\ua4ff\uab70-\uabbf\U00010400-\U0001044f]"
+)
+_BLOOD_TYPES = "\U0001f170\U0001f171\U0001f17e\U0001f17f"
 _ZWJ, _EMOJI_STYLE = "\u200d", "\ufe0f"
-# A letter with its accents, or the parts of a Hangul syllable: what NFKC may join.
-_CLUSTER = re.compile(r".[\u0300-\u036f\u1161-\u11ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]*", re.DOTALL)
-_MARKS = "".join(chr(point) for point in range(0x300, 0x1E00) if unicodedata.category(chr(point)).startswith("M"))
+_ACCENTS = r"[\u0300-\u036f\u1161-\u11ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+# Plain letters, or a letter with its accents or the parts of a Hangul syllable: what NFKC may join.
+_CLUSTER = re.compile(rf"(?P<plain>[\t-\r -~]+)(?!{_ACCENTS})|.{_ACCENTS}*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -46,10 +55,19 @@ class ReadLine(Line):
 
 
 @dataclass(frozen=True)
+class IllegibleLine(Line):
+    """A line that looks like writing, in letters that the reader does not know; its text is empty."""
+
+
+@dataclass(frozen=True)
 class PartlyRead(Caption):
-    """The words of a picture that holds more text than is read; `left_out` counts the lines that are missing."""
+    """The words of a picture that holds more text than was read.
+
+    Lines that are missing: `left_out` since there were too many, `illegible` since the reader does not know their letters.
+    """
 
     left_out: int = 0
+    illegible: int = 0
 
 
 class Reader(Protocol):
@@ -58,7 +76,8 @@ class Reader(Protocol):
     def read(self, image: Image.Image) -> list[Line]:
         """Lines in reading order, boxes in pixels of `image`; an empty list where there are no words.
 
-        A line without text was found and left unread, since the picture holds more than is read at once.
+        A line without text was found and left unread, since the picture holds more than is read at once, or it is an
+        `IllegibleLine`.
 
         Raises `PartUnavailable` where the reader cannot run on this machine.
         """
@@ -79,31 +98,34 @@ class Normalized:
         if start == end:
             at = self.origins[start][0] if start < len(self.text) else self.origins[-1][1] if self.text else 0
             return at, at
-        return self.origins[start][0], self.origins[end - 1][1]
+        spans = self.origins[start:end]  # from right to left where letters were upside down
+        return min(first for first, _ in spans), max(last for _, last in spans)
 
 
 def normalize(text: str) -> Normalized:
     """Undoes what hides words from a model; what people write (case, l33t, emoji, accents) stays.
 
-    NFKC (so also full-width and "fancy" letters), invisible and direction characters out, Cyrillic and Greek
-    look-alikes folded where the rest is Latin, quotes and hyphens of one shape, lines through letters and more than two
-    marks on one ("zalgo") dropped, white space made one space and trimmed. A zero-width joiner stays between emoji,
-    where it makes one picture of several.
+    NFKC (so also full-width and "fancy" letters), enclosed and upside-down letters, invisible and direction characters
+    out, look-alikes of other scripts folded where the rest is Latin, quotes and hyphens of one shape, lines through
+    letters and more than two marks on one ("zalgo") dropped, white space made one space and trimmed, and the spellings
+    that `spellings.mend` undoes. A zero-width joiner stays between emoji, where it makes one picture of several.
     """
-    pairs: list[tuple[str, Span]] = []
-    for is_space, group in groupby(_fold_words(list(_characters(text))), key=lambda piece: piece[0].isspace()):
-        pieces = list(group)
-        pairs += [(" ", (pieces[0][1][0], pieces[-1][1][1]))] if is_space else pieces
-    if pairs and pairs[0][0] == " ":
-        del pairs[0]
-    if pairs and pairs[-1][0] == " ":
-        del pairs[-1]
-    return Normalized("".join(character for character, _ in pairs), tuple(span for _, span in pairs))
+    pieces = list(_fold_words(upright(list(_characters(text)))))
+    shown, spaced = "".join(character for character, _ in pieces), list[Piece]()
+    for match in re.finditer(r"(\s+)|\S+", shown):
+        word = pieces[match.start() : match.end()]
+        spaced += [(" ", (word[0][1][0], word[-1][1][1]))] if match[1] else word
+    start, end = shown[:1].isspace(), len(spaced) - shown[-1:].isspace()
+    mended = mend(spaced[start:end], text)
+    return Normalized("".join(character for character, _ in mended), tuple(span for _, span in mended))
 
 
-def _characters(text: str) -> Iterator[tuple[str, Span]]:
+def _characters(text: str) -> Iterator[Piece]:
     """NFKC of each letter with its marks; invisible characters are left out."""
     for match in _CLUSTER.finditer(text):
+        if match["plain"]:
+            yield from ((letter, (at, at + 1)) for at, letter in enumerate(match["plain"], match.start()))
+            continue
         cluster, span = match[0], match.span()
         first = cluster[0]
         if first == _ZWJ:
@@ -112,8 +134,11 @@ def _characters(text: str) -> Iterator[tuple[str, Span]]:
                 yield first, span
             continue
         if first == _EMOJI_STYLE:
-            if _is_emoji(text[span[0] - 1 : span[0]]):
+            if _is_emoji(text[span[0] - 1 : span[0]]) and not _enclosed(text, span[0] - 1):
                 yield first, span
+            continue
+        if letter := _enclosed(text, span[0]):
+            yield letter, span
             continue
         if _is_invisible(first):
             continue
@@ -133,9 +158,32 @@ def _is_invisible(character: str) -> bool:
     if character in "\t\n\r\v\f\x85\u2028\u2029":
         return False  # white space
     return unicodedata.category(character) in ("Cc", "Cf", "Co", "Cn", "Cs") or character in (
-        "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800\ufe0e"  # letters and selectors that draw nothing
+        "\u034f\u0640\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800\ufe0e"  # letters and selectors that draw nothing
         "\u0332\u0333\u0334\u0335\u0336\u0337\u0338"  # lines under and through letters
     )
+
+
+def _enclosed(text: str, at: int) -> str:
+    """The letter of a flag's letter that stands alone, or in brackets, a circle or a square; "" for what is none.
+
+    The blood types and the P for parking are emoji too: they are letters beside others only.
+    """
+    point = ord(text[at])
+    if point < 0x249C:
+        return ""
+    if 0x249C <= point <= 0x24B5:
+        return chr(point - 0x249C + ord("a"))
+    if 0x1F1E6 <= point <= 0x1F1FF:
+        beside = text[max(0, at - 1) : at] + text[at + 1 : at + 2]
+        return "" if any("\U0001f1e6" <= other <= "\U0001f1ff" for other in beside) else chr(point - 0x1F1E6 + ord("a"))
+    for first in (0x1F150, 0x1F170):
+        if first <= point < first + 26:
+            beside = (
+                text[max(0, at - 2) : at].rstrip(_EMOJI_STYLE)[-1:] + text[at + 1 : at + 3].lstrip(_EMOJI_STYLE)[:1]
+            )
+            letters = any(other.isalpha() or "\U0001f130" <= other <= "\U0001f189" for other in beside)
+            return chr(point - first + ord("A")) if letters or text[at] not in _BLOOD_TYPES else ""
+    return ""
 
 
 def _is_emoji(character: str) -> bool:
@@ -144,38 +192,23 @@ def _is_emoji(character: str) -> bool:
     return 0x1F000 <= point <= 0x1FAFF or 0x2190 <= point <= 0x2BFF or point in (0x00A9, 0x00AE, 0x203C, 0x2049)
 
 
-def _fold_words(pieces: Sequence[tuple[str, Span]]) -> Iterator[tuple[str, Span]]:
+def _fold_words(pieces: Sequence[Piece]) -> Iterator[Piece]:
     """Look-alikes become Latin in words that hold Latin letters too, and in captions that are Latin otherwise.
 
-    A Cyrillic or Greek letter that looks like no Latin one shows that its word is meant as it stands.
+    A letter of another script that looks like no Latin one shows that its word is meant as it stands.
     """
     letters = "".join(character for character, _ in pieces)
-    foreign = any(character not in _ALIKE for character in _EASTERN.findall(letters))
-    latin = not foreign and _LATIN.search(letters) is not None
+    both = _BESIDE | _ALIKE
+    if both.keys().isdisjoint(letters):
+        yield from pieces
+        return
+    latin = _ALIKE.keys() >= set(_OTHER.findall(letters)) and _LATIN.search(letters) is not None
     for _, group in groupby(pieces, key=lambda piece: piece[0].isalnum() or unicodedata.combining(piece[0]) > 0):
         word = list(group)  # or what stands between two words, which holds no letter
         said = "".join(character for character, _ in word)
-        own = any(character not in _ALIKE for character in _EASTERN.findall(said))
-        fold = latin or (_LATIN.search(said) is not None and not own)
-        yield from ((_ALIKE.get(character, character) if fold else character, span) for character, span in word)
-
-
-def words(text: str) -> list[tuple[str, int, int]]:
-    """The words of a caption as shown, each with its characters start:end; emoji are words, other marks are not.
-
-    A word is letters and digits with the marks that people put into one (don't, co-op, f*ck, a$$, #tag, @name).
-    """
-    return [(match[0], match.start(), match.end()) for match in _WORD.finditer(text)]
-
-
-_PICTOGRAPH = "[\U0001f000-\U0001faff\u2190-\u21ff\u2300-\u2bff\u3030\u303d\u00a9\u00ae]"
-_FLAG = "[\U0001f1e6-\U0001f1ff]{2}"
-_TAIL = "[\ufe0f\U0001f3fb-\U0001f3ff\u20e3\U000e0020-\U000e007f]*"
-_INSIDE = rf"[\w\u00ad\u200b-\u200f\u2060-\u2064\ufeff{_MARKS}]"  # also what is not seen: it is part of the word shown
-_WORD = re.compile(
-    f"(?:{_FLAG}|[0-9#*]\ufe0f?\u20e3|{_PICTOGRAPH}{_TAIL}(?:\u200d{_PICTOGRAPH}{_TAIL})*)"
-    rf"|[#@]?\w{_INSIDE}*(?:(?:['’`´.&+-]|[*$@!]+){_INSIDE}+)*[*$]*"
-)
+        mixed = _LATIN.search(said) is not None and both.keys() >= set(_OTHER.findall(said))
+        table = both if mixed else _ALIKE if latin else {}
+        yield from ((table.get(character, character), span) for character, span in word)
 
 
 def check_length(text: str) -> None:
@@ -200,10 +233,11 @@ def from_lines(lines: Sequence[Line]) -> Caption:
 
     A `PartlyRead` where lines are missing.
     """
+    illegible = sum(isinstance(line, IllegibleLine) for line in lines)
     text, left_out = "", 0
     read_lines: list[Line] = []
     uncertain: list[Span] = []
-    for line in lines:
+    for line in (line for line in lines if not isinstance(line, IllegibleLine)):
         start = len(text) + (1 if text else 0)
         if not line.text.strip() or start + len(line.text) > MAX_CHARACTERS:
             left_out += 1
@@ -215,10 +249,10 @@ def from_lines(lines: Sequence[Line]) -> Caption:
         else:
             doubtful = [(0, len(line.text))] if line.confidence < UNCERTAIN else []
         uncertain.extend((start + a, start + b) for a, b in doubtful)
-    if not read_lines:
-        return Caption()
-    caption = Caption(text, "ocr", tuple(read_lines), tuple(uncertain))
-    return PartlyRead(**vars(caption), left_out=left_out) if left_out else caption
+    caption = Caption(text, "ocr", tuple(read_lines), tuple(uncertain)) if read_lines else Caption()
+    if illegible or (left_out and read_lines):
+        return PartlyRead(**vars(caption), left_out=left_out, illegible=illegible)
+    return caption
 
 
 def read(image: Image.Image | None, override: str | None, reader: Reader | None) -> Caption:

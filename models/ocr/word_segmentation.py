@@ -6,14 +6,11 @@ path through both (Viterbi) decides, so that neither a name unknown to the list 
 two others ("together", "Trumpism") is broken without a trace of a gap.
 """
 
-import gzip
 import math
 import re
-from functools import cache
-from importlib.util import find_spec
-from itertools import accumulate, islice
-from pathlib import Path
+from itertools import accumulate
 
+from models.io.word_list import word_costs
 from models.ocr.recognize import Reading
 
 WORDS_KEPT = 40_000  # the list's tail holds misspellings and fragments
@@ -45,7 +42,7 @@ def unglue(reading: Reading) -> list[int]:
 
 def split(run: str, gaps: tuple[float, ...]) -> list[int]:
     """Where to cut a run of letters: `gaps[i]` is the probability of a space before letter i."""
-    costs = word_costs()
+    costs = word_costs(WORDS_KEPT)
     lower = run.lower()
     n = len(run)
     evidence = [min(gap, SUREST) for gap in gaps]
@@ -70,16 +67,3 @@ def split(run: str, gaps: tuple[float, ...]) -> list[int]:
     while at := cut_before[at]:
         cuts.insert(0, at)
     return cuts
-
-
-@cache
-def word_costs() -> dict[str, float]:
-    """-log probability of each word under Zipf's law; empty without wordninja: then nothing is mended."""
-    spec = find_spec("wordninja")
-    if spec is None or spec.origin is None:
-        return {}
-    path = Path(spec.origin).parent / "wordninja" / "wordninja_words.txt.gz"
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        words = [line.strip().lower() for line in islice(lines, WORDS_KEPT)]
-    scale = math.log(len(words))
-    return {word: math.log((rank + 1) * scale) for rank, word in enumerate(words) if len(word) > 1 or word in "ai"}

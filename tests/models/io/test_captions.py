@@ -1,7 +1,5 @@
 """Captions: where they come from, what the models read of them, and the way back to what is shown."""
 
-from itertools import pairwise
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +8,7 @@ from PIL import Image
 from models.analysis import Caption, Line
 from models.errors import BadCaption
 from models.io import captions
-from models.io.captions import PartlyRead, ReadLine, ReadWord, from_lines, from_override, normalize, words
+from models.io.captions import IllegibleLine, PartlyRead, ReadLine, ReadWord, from_lines, from_override, normalize
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 
@@ -71,30 +69,6 @@ def test_offsets_hold_for_any_text(text):
     assert normal.text == normal.text.strip() and "  " not in normal.text
 
 
-@settings(deadline=None)
-@given(st.text(max_size=60))
-def test_words_are_parts_of_the_text_in_order(text):
-    caption_words = words(text)
-    assert all(text[start:end] == word for word, start, end in caption_words)
-    assert all(first[2] <= second[1] for first, second in pairwise(caption_words))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Don't f*ck a$$hole, b!tch!", ["Don't", "f*ck", "a$$hole", "b!tch"]),
-        ("#tag @name U.S.A. co-op -- x", ["#tag", "@name", "U.S.A", "co-op", "x"]),
-        (f"hi{FAMILY}😂😂 ❤️ 🇩🇪🇫🇷 👍🏽", ["hi", FAMILY, "😂", "😂", "❤️", "🇩🇪", "🇫🇷", "👍🏽"]),
-        ("wait...what", ["wait", "what"]),
-        ("h\u200bate", ["h\u200bate"]),
-        ("नमस्ते दुनिया", ["नमस्ते", "दुनिया"]),
-        ("?! ...", []),
-    ],
-)
-def test_words(text, expected):
-    assert [word for word, _, _ in words(text)] == expected
-
-
 def test_ten_thousand_characters_are_taken_and_one_more_is_refused():
     assert len(from_override("x" * 10_000).text) == 10_000
     with pytest.raises(BadCaption, match=r"10,001 characters.*10,000.*shorten it\.$"):
@@ -136,7 +110,13 @@ def test_lines_stop_at_the_limit():
 
 def test_lines_that_were_found_and_not_read_are_counted():
     caption = from_lines([Line("read", 1.0, (0, 0, 9, 9)), *[Line("", 0.0, (0, 9, 9, 18))] * 3])
-    assert caption == PartlyRead("read", "ocr", (Line("read", 1.0, (0, 0, 9, 9)),), (), 3)
+    assert caption == PartlyRead("read", "ocr", (Line("read", 1.0, (0, 0, 9, 9)),), (), left_out=3)
+
+
+def test_lines_in_unknown_letters_are_counted():
+    read, unknown = Line("read", 1.0, (0, 0, 9, 9)), IllegibleLine("", 0.0, (0, 9, 9, 18))
+    assert from_lines([read, unknown]) == PartlyRead("read", "ocr", (read,), (), illegible=1)
+    assert from_lines([unknown, unknown]) == PartlyRead(illegible=2)
 
 
 class CountingReader:

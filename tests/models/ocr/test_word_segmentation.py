@@ -2,8 +2,9 @@
 
 import pytest
 
+from models.io.word_list import word_costs
 from models.ocr.recognize import Reading
-from models.ocr.word_segmentation import split, unglue, word_costs
+from models.ocr.word_segmentation import WORDS_KEPT, split, unglue
 
 
 def reading(text: str, gaps: dict[int, float] | None = None) -> Reading:
@@ -56,6 +57,6 @@ def test_split_of_a_single_word_is_nothing():
 
 
 def test_common_words_cost_less():
-    costs = word_costs()
+    costs = word_costs(WORDS_KEPT)
     assert costs["the"] < costs["people"] < costs["temple"]
     assert "t" not in costs and "a" in costs and "i" in costs
