@@ -30,13 +30,23 @@ class TextBox:
     @property
     def height(self) -> float:
         """The shorter side, in pixels."""
-        return float(min(np.linalg.norm(self.corners[0] - self.corners[side]) for side in (1, 3)))
+        return min(self._sides)
+
+    @property
+    def width(self) -> float:
+        """The longer side, in pixels."""
+        return max(self._sides)
 
     @property
     def bounds(self) -> Box:
         """The upright box round it: left, top, right, bottom."""
         (left, top), (right, bottom) = self.corners.min(0).tolist(), self.corners.max(0).tolist()
         return left, top, right, bottom
+
+    @property
+    def _sides(self) -> tuple[float, float]:
+        across, down = (float(np.linalg.norm(self.corners[0] - self.corners[side])) for side in (1, 3))
+        return across, down
 
 
 def prepare(image: Image.Image) -> np.ndarray:

@@ -11,6 +11,9 @@ MIN_CONFIDENCE_ALONE = 0.8  # of a line of one or two characters: texture often 
 CJK_CONFIDENCE = 0.85  # of a line that is to be believed as Chinese, Japanese or Korean
 CJK_SHARE = 0.5  # of its characters
 PARAGRAPH = 1.2  # line heights: a gap as high as this parts two blocks
+TALL = 18  # pixels: lower letters may be too small to be read, whatever their script
+WIDE = 2.0  # heights: a box as wide as this holds a line of words
+LEGIBLE = 0.5  # characters in as much of a line as it is high, at least; Latin and Han letters come to 1 to 2
 COLUMN = 1.5  # line heights: a gap as wide as this, through all lines of a block, parts two columns
 
 
@@ -29,6 +32,15 @@ def believable(full: Reading, western: Reading) -> Reading | None:
     said = sum(character.isalnum() for character in reading.text)
     least = MIN_CONFIDENCE if said > 2 else MIN_CONFIDENCE_ALONE
     return reading if said and reading.confidence >= least else None
+
+
+def illegible(full: Reading, width: float, height: float) -> bool:
+    """Whether a box that was not believed holds a line of words in letters unknown to the reader; sides in pixels.
+
+    In scripts that it did not learn, "nothing here" is its likeliest answer nearly everywhere. Of 160 memes of HarMeme and
+    Memotion, in English, none is taken for one with such a line.
+    """
+    return height >= TALL and width >= WIDE * height and len(full.text) * height < LEGIBLE * width
 
 
 def in_order(lines: Sequence[Line]) -> list[Line]:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from models.analysis import Box, Line
 from models.errors import PartUnavailable
-from models.io.captions import ReadLine, ReadWord
+from models.io.captions import IllegibleLine, ReadLine, ReadWord
 from models.ocr import detect, layout, recognize
 from models.ocr.word_segmentation import unglue
 from models.runtime.memory import give_back_memory
@@ -96,7 +96,7 @@ class RapidReader:
         boxes = detect.find_boxes(text_map, image.size)
         tall = [box for box in boxes if box.height >= MIN_HEIGHT]
         tall.sort(key=lambda box: box.height, reverse=True)
-        lines: list[Line] = []
+        lines, illegible = list[Line](), list[Line]()
         done, width = 0, 0
         for box in tall[:MAX_LINES]:
             pixels = recognize.prepare(recognize.crop(image, box.corners))
@@ -108,8 +108,10 @@ class RapidReader:
             reading = layout.believable(full, networks.alphabet.decode(probabilities, western=True))
             if reading is not None:
                 lines.append(as_line(reading, box.bounds))
+            elif layout.illegible(full, box.width, box.height):
+                illegible.append(IllegibleLine("", 0.0, box.bounds))
             done += 1
-        return [*layout.in_order(lines), *(Line("", 0.0, box.bounds) for box in tall[done:])]
+        return [*layout.in_order(lines), *illegible, *(Line("", 0.0, box.bounds) for box in tall[done:])]
 
 
 def as_line(reading: recognize.Reading, box: Box) -> ReadLine:

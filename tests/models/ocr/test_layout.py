@@ -5,7 +5,7 @@ import random
 import pytest
 
 from models.analysis import Line
-from models.ocr.layout import believable, in_order
+from models.ocr.layout import believable, illegible, in_order
 from models.ocr.recognize import Reading
 
 
@@ -71,6 +71,14 @@ def test_sure_latin_is_kept_and_doubtful_dropped():
 @pytest.mark.parametrize(("confidence", "is_text"), [(0.7, False), (0.95, True)])
 def test_a_letter_alone_has_to_be_surer(confidence, is_text):
     assert (believable(reading("I", confidence), NOTHING) is not None) == is_text
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "height", "unknown"),
+    [("", 300, 40, True), ("i", 300, 40, True), ("a b c d", 300, 40, False), ("", 60, 40, False), ("", 300, 12, False)],
+)
+def test_a_line_with_hardly_a_character_is_in_unknown_letters(text, width, height, unknown):
+    assert illegible(reading(text, 0.5), width, height) == unknown
 
 
 def test_marks_alone_are_not_words():

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from models.analysis import Line
 from models.errors import PartUnavailable
+from models.io.captions import IllegibleLine
 from models.io.images import open_picture
 from models.ocr import rapid
 from models.ocr.rapid import MAX_LINES, MAX_WIDTH, RapidReader, as_line, model_file
@@ -66,9 +67,15 @@ def test_boxes_are_in_pixels_of_the_picture_given():
 
 @pytest.mark.parametrize("networks", [FakeNetworks("ab国"), FakeNetworks("国"), FakeNetworks("abc", confidence=0.4)])
 def test_noise_gives_no_line(networks):
-    read = [line.text for line in RapidReader(networks=networks).read(picture((40, 40, 300, 70)))]
-    assert read in ([], ["ab"])
+    lines = RapidReader(networks=networks).read(picture((40, 40, 300, 70)))
+    assert [line.text for line in lines if not isinstance(line, IllegibleLine)] in ([], ["ab"])
     assert networks.read == 1
+
+
+def test_a_line_in_unknown_letters_is_told_apart_from_no_line():
+    lines = RapidReader(networks=FakeNetworks("")).read(picture((40, 40, 300, 70)))
+    assert [type(line) for line in lines] == [IllegibleLine]
+    assert lines[0].text == ""
 
 
 def test_a_picture_without_words():
