@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.analysis import Analysis, Caption, Meme
+from models.analysis import Analysis, Caption, Emotion, Lens, Meme
+from models.classifiers.targets import KINDS, TARGETS
 from models.errors import BadInput, BadWeights
-from models.lenses import SPECS
+from models.lenses import NONE, SPECS, names_of, rows_learned_from
 
 if TYPE_CHECKING:
     from models.analyzer import Analyzer
@@ -47,10 +48,13 @@ def test_every_lens_answers_with_probabilities(analyzer: Analyzer) -> None:
     )
     assert list(analysis.lenses) == list(SPECS)
     for name, lens in analysis.lenses.items():
+        if SPECS[name].verdicts and analysis.verdict.label not in SPECS[name].verdicts:
+            assert (lens.status, lens.scores) == ("off", ())
+            continue
         assert lens.status == "ok", lens.detail
         assert lens.scores
         assert all(0 <= score.probability <= 1 for score in lens.scores)
-        if not SPECS[name].shown:
+        if SPECS[name].target and not SPECS[name].shown:
             assert sum(score.probability for score in lens.scores) == pytest.approx(1)
             assert sum(score.present for score in lens.scores) == 1
     assert {score.label for score in analysis.lenses["sentiment"].scores} == {"negative", "neutral", "positive"}
@@ -76,6 +80,43 @@ def test_a_threshold_says_what_is_present(analyzer: Analyzer) -> None:
         for lens in analysis.lenses.values():
             for score in lens.scores:
                 assert score.present == (score.probability >= score.threshold)
+
+
+def test_a_lens_of_many_labels_has_them_all(root: Path, analyzer: Analyzer) -> None:
+    words = ["we love mondays", "", "we hate good people"]
+    read = analyzer.read_words(words, ["group", "kind"], ["not_hateful", "hateful", "needs_review"])
+    assert {score.label for score in read[0]["group"].scores} == set(TARGETS)
+    assert {score.label for score in read[2]["kind"].scores} == set(KINDS)
+    assert [lenses["group"].status for lenses in read] == ["ok", "no_text", "ok"]
+    assert [lenses["kind"].status for lenses in read] == ["off", "no_text", "ok"]
+    assert "hateful or needs review" in read[0]["kind"].detail
+    scores = read[0]["group"].scores
+    assert list(scores) == sorted(scores, key=lambda score: (not score.present, -score.probability))
+    for text, lenses in zip(words, read, strict=True):
+        alone = analyzer.read_words([text], ["group"], [None])[0]["group"]
+        pairs = zip(alone.scores, lenses["group"].scores, strict=True)
+        assert all(
+            left.label == right.label and abs(left.probability - right.probability) < 1e-3 for left, right in pairs
+        )
+    assert analyzer.read_words(["we love"], ["kind"], [None])[0]["kind"].status == "off"
+
+
+def test_names_of_a_lens() -> None:
+    present, absent = Emotion("hindus_sikhs", 0.4, 0.3, True), Emotion("women", 0.1, 0.2, False)
+    assert names_of(Lens("ok", (present, Emotion("muslims", 0.3, 0.2, True), absent))) == "Hindus and Sikhs; Muslims"
+    assert names_of(Lens("ok", (absent,))) == NONE
+    assert names_of(Lens("no_text")) == names_of(Lens("off", detail="not now")) == ""
+    assert names_of(Lens("failed", detail="It is damaged.")) == "It is damaged."
+
+
+def test_the_card_tells_what_a_lens_learned_from(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert rows_learned_from(SPECS["group"]) == {}  # an older card
+    shutil.copytree(root / "hate_targets", tmp_path / "hate_targets")
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path))
+    card = tmp_path / "hate_targets" / "config.json"
+    positives = {"hate_targets": {"hate-target": {"roma": 53}, "hate-kind": {"threat": 9}}}
+    card.write_text(json.dumps({**json.loads(card.read_text()), "positives": positives}))
+    assert rows_learned_from(SPECS["group"]) == {"hate_targets": {"roma": 53}}
 
 
 def test_an_unknown_lens_is_one_sentence(analyzer: Analyzer) -> None:

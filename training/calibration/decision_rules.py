@@ -86,12 +86,18 @@ def fit_rules(head: Head, logits: np.ndarray, targets: np.ndarray) -> Head:
     return replace(head, rules=tuple(rules))
 
 
-def refit_offsets(head: Head, logits: np.ndarray, priors: Sequence[np.ndarray]) -> Head:
+def refit_offsets(head: Head, logits: np.ndarray, priors: Sequence[np.ndarray], known: np.ndarray) -> Head:
     """The head's calibration, with offsets that match these priors on these logits.
 
-    The mean of several networks spreads less than each network: offsets from single networks would not fit it.
+    The mean of several networks spreads less than each network: offsets from single networks would not fit it. `known`
+    bool (N, targets) are the rows with a label, whose classes the priors count: others may be of another kind. A target
+    without such rows keeps its rule.
     """
-    return replace(head, rules=tuple(map(match_class_prior, head.rules, head.uncalibrated_probs(logits), priors)))
+    rules = [
+        match_class_prior(rule, probs[rows], prior) if rows.any() else rule
+        for rule, probs, prior, rows in zip(head.rules, head.uncalibrated_probs(logits), priors, known.T, strict=True)
+    ]
+    return replace(head, rules=tuple(rules))
 
 
 def split_by_head(heads: Sequence[Head], targets: Targets) -> list[Targets]:

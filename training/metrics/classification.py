@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.evaluation_files import UNKNOWN
 from training.metrics import bootstrap
 from training.metrics.bootstrap import RESAMPLES, Statistics
 from training.metrics.intervals import metric_entry
@@ -28,7 +29,10 @@ Metrics = dict[str, float]
 
 
 class TargetPredictions(NamedTuple):
-    """Predictions of one target: (N,) true class numbers, (N, C) probabilities, (N,) predicted class numbers."""
+    """Predictions of one target: (N,) true class numbers, (N, C) probabilities, (N,) predicted class numbers.
+
+    Rows whose true class is UNKNOWN do not count; a target needs one that is known.
+    """
 
     y_true: np.ndarray
     probs: np.ndarray
@@ -89,10 +93,13 @@ def single_label(
 
 
 def multi_target(targets: Sequence[TargetPredictions], *, resamples: int = RESAMPLES) -> Metrics:
-    """The plain mean over several targets of the same N rows, each with its own number of classes."""
+    """The plain mean over several targets of the same N rows, each with its own number of classes.
+
+    Each target is measured on the rows whose class is known.
+    """
     commonest = []
     for y_true, probs, _ in targets:
-        frequencies = np.tile(_one_hot(y_true, probs.shape[1]).mean(0), (len(y_true), 1))
+        frequencies = np.tile(_one_hot(y_true[y_true != UNKNOWN], probs.shape[1]).mean(0), (len(y_true), 1))
         commonest.append(_one_target(y_true, frequencies, frequencies.argmax(1)))
     each = [_one_target(*target) for target in targets]
     return _report(_mean_of(each), _mean_of(commonest), len(targets[0].y_true), resamples)
@@ -109,6 +116,10 @@ def multi_target_by_name(targets: Mapping[str, TargetPredictions], key: str) -> 
 
 
 def _one_target(y_true: np.ndarray, probs: np.ndarray, y_pred: np.ndarray) -> Statistics:
+    known = y_true != UNKNOWN
+    if not known.all():
+        of_known = _one_target(y_true[known], probs[known], y_pred[known])
+        return lambda counts: of_known(counts[:, known])
     one_hot = _one_hot(y_true, probs.shape[1])
     calibration = probs.max(1), y_true == probs.argmax(1)
     brier = ((probs - one_hot) ** 2).sum(1)

@@ -58,11 +58,13 @@ def ensemble_logits(networks: Sequence[MultitaskNetwork], data: MultitaskData, r
 def fit_decisions(builder: ModelBuilder, data: MultitaskData, result: CrossValResult) -> tuple[Head, ...]:
     """The heads with calibration from out-of-fold logits, and with offsets that fit the mean of the networks."""
     targets = data.prepared.target[result.rows]
-    logits = ensemble_logits(result.networks, data, data.validation if len(data.validation) else data.training)
+    rows = data.validation if len(data.validation) else data.training
+    logits = ensemble_logits(result.networks, data, rows)
     fitted = [fit_rules(*each) for each in by_head(builder.heads, result.logits, targets)]
+    known = decision_rules.split_by_head(builder.heads, data.prepared.target[rows] != UNKNOWN)
     return tuple(
-        decision_rules.refit_offsets(head, head_logits, decision_rules.class_priors(target, head))
-        for head, head_logits, target in by_head(fitted, logits, targets)
+        decision_rules.refit_offsets(head, head_logits, decision_rules.class_priors(target, head), head_known)
+        for (head, head_logits, target), head_known in zip(by_head(fitted, logits, targets), known, strict=True)
     )
 
 
@@ -122,15 +124,19 @@ def metrics_of(config: MultitaskConfig, predictions: Sequence[PredictionSet]) ->
 
 
 def measure(*predictions: PredictionSet) -> dict[str, Any]:
-    """The metrics over rows with a label for every target, the mean over the targets; then macro-F1 of each."""
-    known = np.all([(each.y_true != UNKNOWN).all(axis=1) for each in predictions], axis=0)
-    if not known.any():
-        return {"rows": 0}
+    """The metrics, the mean over the targets, each over the rows that have its label; then macro-F1 of each.
+
+    `rows` have a label of any target. A target without a label is left out.
+    """
+    known = np.any([(each.y_true != UNKNOWN).any(axis=1) for each in predictions], axis=0)
     by_target = {
         target.name: TargetPredictions(each.y_true[known, column], probs[known], each.y_pred[known, column])
         for each in predictions
         for column, (target, probs) in enumerate(zip(each.head.targets, each.probs, strict=True))
+        if each.labelled(column).any()
     }
+    if not by_target:
+        return {"rows": 0}
     return {"rows": int(known.sum()), **multi_target_by_name(by_target, "macro_f1{end}:{name}")}
 
 

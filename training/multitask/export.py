@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from lightning.pytorch.utilities import rank_zero_only
@@ -16,10 +17,11 @@ from models import evaluation_files, weights
 from models.classifiers.heads import Head
 from models.encoders.base import GRID
 from training.backbones.base import Backbone
-from training.backbones.sentences import WIDTH
+from training.backbones.e5 import WIDTH
+from training.calibration.decision_rules import split_by_head
 from training.export import weights_folder
 from training.export.cards import render_card
-from training.multitask.data import MultitaskData
+from training.multitask.data import LabelledRows, MultitaskData
 from training.multitask.evaluation import CrossValResult, Evaluation, confusion
 from training.multitask.model import ModelBuilder, MultitaskNetwork
 
@@ -93,7 +95,12 @@ def _example(modality: str, encoder: Backbone) -> tuple[Tensor, Tensor, dict[int
 
 
 def write(
-    builder: ModelBuilder, heads: Sequence[Head], ensemble: onnx.ModelProto, metrics: Mapping[str, Any], readme: str
+    builder: ModelBuilder,
+    heads: Sequence[Head],
+    ensemble: onnx.ModelProto,
+    metrics: Mapping[str, Any],
+    readme: str,
+    positives: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes `weights/NAME/` with graph, tensors, configuration, metrics and card."""
     config = builder.config
@@ -121,6 +128,7 @@ def write(
             "inputs": inputs,
             "fusion": config.fusion.name,
             "heads": [head.to_dict() for head in heads],
+            **({"positives": positives} if positives else {}),
             "measured_with": builder.measured_with,
             "recipe": asdict(config),
             "sha256": hashes,
@@ -132,6 +140,29 @@ def write(
     )
 
 
+def count_positives(builder: ModelBuilder, data: LabelledRows) -> dict[str, dict[str, dict[str, int]]]:
+    """By source of the training rows and by head of several yes-or-no targets: how many rows each target holds for.
+
+    Empty where there is no such head.
+    """
+    rows = data.training
+    if all(head.kind != "multi" for head in builder.heads):
+        return {}
+    sources = np.array([data.rows[row].source for row in rows])
+    columns = split_by_head(builder.heads, data.target[rows])
+    return {
+        source: {
+            head.name: {
+                target.name: int((labels[sources == source, number] == 1).sum())
+                for number, target in enumerate(head.targets)
+            }
+            for head, labels in zip(builder.heads, columns, strict=True)
+            if head.kind == "multi"
+        }
+        for source in dict.fromkeys(sources.tolist())
+    }
+
+
 @rank_zero_only
 def write_run(
     builder: ModelBuilder, data: MultitaskData, result: CrossValResult, evaluation: Evaluation, out: Path, *, ship: bool
@@ -140,7 +171,7 @@ def write_run(
 
     A model with an encoder that the app cannot run does not ship. The run is complete before the graph is made, which may fail.
     """
-    config, metrics = builder.config, evaluation.metrics
+    config, metrics, positives = builder.config, evaluation.metrics, count_positives(builder, data)
     readme = render_card(
         "multitask",
         config=config,
@@ -148,6 +179,7 @@ def write_run(
         parameters=sum(parameter.numel() for parameter in result.networks[0].parameters()),
         networks=len(result.networks),
         trained_on_rows=metrics["trained_on_rows"],
+        positives=positives,
         tasks={name: values for name, values in metrics.items() if isinstance(values, dict) and "macro_f1" in values},
     )
     _write_evaluation(out, builder, data, result, evaluation)
@@ -161,7 +193,7 @@ def write_run(
         reason = f"with {' and '.join(towers)}, which the app cannot run (it can run mini)"
         print(f"Trained {reason}: all of it is in {out}, and weights/{config.name} stays as it was.")
     else:
-        folder = write(builder, evaluation.heads, graph(builder, result.networks), metrics, readme)
+        folder = write(builder, evaluation.heads, graph(builder, result.networks), metrics, readme, positives)
         _write_evaluation(folder, builder, data, result, evaluation)
 
 

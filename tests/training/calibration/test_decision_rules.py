@@ -83,7 +83,20 @@ def test_a_question_that_no_row_answers_stays_uncalibrated() -> None:
     fitted = decision_rules.fit_rules(head, logits, targets)
     assert fitted.rules[1] == decision_rules.Rule()
     assert fitted.rules[0] != decision_rules.Rule()
-    again = decision_rules.refit_offsets(fitted, logits, decision_rules.class_priors(targets, head))
+    priors = decision_rules.class_priors(targets, head)
+    again = decision_rules.refit_offsets(fitted, logits, priors, targets != UNKNOWN)
     assert again.rules[1] == decision_rules.Rule()
     nested = decision_rules.cross_fit_rules([head], logits, targets, np.arange(600) % 2)
     assert [fitted_head.rules[1] for [fitted_head] in nested] == [decision_rules.Rule()] * 2
+
+
+def test_offsets_are_refitted_on_the_rows_with_a_label() -> None:
+    logs, target = rows(600)
+    head = Head("t", "multi", (Target("q", ("no", "q")),))
+    logits, labels = logs[:, :1], (target[:, None] > 0).astype(int)
+    fitted, priors = decision_rules.fit_rules(head, logits, labels), decision_rules.class_priors(labels, head)
+    known = np.arange(600)[:, None] < 300
+    of_half = decision_rules.refit_offsets(fitted, logits[:300], priors, known[:300])
+    logits[300:] += 9  # rows of another kind, whose label is unknown
+    assert decision_rules.refit_offsets(fitted, logits, priors, known) == of_half
+    assert decision_rules.refit_offsets(fitted, logits, priors, ~known) != of_half

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models.evaluation_files import UNKNOWN
 from training.metrics import classification
+from training.metrics.classification import TargetPredictions
 
 Y_TRUE = [1, 1, 1, 0, 0, 0, 0, 0]
 PROBS = [0.9, 0.8, 0.3, 0.6, 0.2, 0.2, 0.1, 0.1]
@@ -98,3 +100,23 @@ def test_several_labels_a_row_by_hand() -> None:
     assert metrics["brier"] == pytest.approx((0.16 + 0.09 + 0.49 + 0.36 + 0.01 + 0.01 + 0.04 + 0.01) / 8)
     assert metrics["auroc"] == pytest.approx(1)
     assert metrics["macro_f1_majority"] == pytest.approx((4 / 6) / 2)  # the first label alone, for every row
+
+
+def test_each_target_is_measured_on_the_rows_that_have_its_label() -> None:
+    rng = np.random.default_rng(5)
+    yes = rng.random((60, 2))
+    y_true = (yes + rng.normal(scale=0.4, size=yes.shape) > 0.5).astype(int)
+    y_true[:20, 0] = UNKNOWN
+    first, second = (
+        TargetPredictions(
+            y_true[:, number], np.stack([1 - yes[:, number], yes[:, number]], 1), (yes[:, number] > 0.5).astype(int)
+        )
+        for number in range(2)
+    )
+    both = classification.multi_target_by_name({"a": first, "b": second}, "macro_f1{end}:{name}")
+    known = TargetPredictions(*(values[20:] for values in first))
+    own = [classification.multi_target([target]) for target in (known, second)]
+    for name in ("macro_f1", "accuracy", "auroc", "brier", "ece", "macro_f1_majority"):
+        assert both[name] == pytest.approx(np.mean([metrics[name] for metrics in own]))
+    assert both["macro_f1:a"] == pytest.approx(own[0]["macro_f1"])
+    assert both["macro_f1_low:a"] < both["macro_f1:a"] < both["macro_f1_high:a"]
