@@ -51,7 +51,6 @@ class HateConfig(TrainingConfig):
     check_every: int
     sentence_fraction: float
     photographs: int
-    misspelled_fraction: float
     rows: dict[str, int]
     linear_branches: tuple[LinearBranchConfig, ...]
 

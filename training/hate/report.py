@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from models import evaluation_files, weights
 from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
-from training.calibration.thresholds import PlattScaling, Source, choose_bands, choose_threshold, fit_platt
+from training.calibration.thresholds import PlattScaling, Source, choose_threshold, fit_platt
+from training.datasets.counterfactuals import LANGUAGES
 from training.datasets.counterfactuals import sentences as counterfactual_sentences
 from training.engine.linear_branch import LinearBranch
 from training.engine.trainer import Curve
@@ -18,16 +19,15 @@ from training.export import weights_folder
 from training.export.cards import render_card
 from training.hate import linear_branch
 from training.hate.config import HEADS, MEME_SETS, HateConfig
-from training.hate.data import Data, folds, head_of
+from training.hate.data import NAMES, Data, folds, head_of
 from training.hate.lit_module import predict_sources
 from training.metrics import classification
 
 INPUTS = ("image", "image_mask", "text", "text_mask")
 OUTPUTS = ("logits", "words_to_regions", "regions_to_words")
 KINDLY = ("kind", "neutral")  # forms of counterfactuals that name a group and say nothing against it
-FALSE_ALARM_RATE = 0.10  # of kind sentences about groups from held-out templates that the bands may show as hateful
-PLAIN_FALSE_ALARM_RATE = 0.05  # and of all validation sentences without hate
-MISS_RATE = 0.10  # of hateful sentences that may be shown as not hateful
+FALSE_ALARM_RATE = 0.05  # of kind sentences about groups, and in each language of those without hate, shown as hateful
+MIN_ROWS = 100  # languages with fewer validation sentences without hate count together: their own quantile is chance
 
 
 class Ensemble(nn.Module):
@@ -46,19 +46,27 @@ class Ensemble(nn.Module):
         return logits + self.paths(image, image_mask, text, text_mask), *attention
 
 
-def bands(sources: Mapping[str, Source], scaling: PlattScaling) -> dict[str, float]:
-    """The bands of `hate`, chosen on validation sentences and counterfactuals."""
+def bands(sources: Mapping[str, Source], scaling: PlattScaling, threshold: float) -> dict[str, float]:
+    """The bands of `hate`: a person looks from the threshold on, up to where few of the sentences without hate lie.
+
+    `sources` are the validation sentences of each language and the held-out counterfactuals.
+    """
     counterfactuals = sources["counterfactuals"][0]
-    forms = [sentence.form for sentence in counterfactual_sentences("validation", len(counterfactuals))]
-    logits, labels = sources["sentences"]
-    return choose_bands(
-        scaling(logits[labels == 1]),
-        MISS_RATE,
-        [
-            (scaling(counterfactuals[np.isin(forms, KINDLY)]), FALSE_ALARM_RATE),
-            (scaling(logits[labels == 0]), PLAIN_FALSE_ALARM_RATE),
-        ],
-    )
+    forms = [sentence.form for sentence in counterfactual_sentences("validation", len(counterfactuals), names=NAMES)]
+    by_language = [
+        scaling(logits[labels == 0]) for name, (logits, labels) in sources.items() if name.startswith("sentences ")
+    ]
+    few = [probs for probs in by_language if len(probs) < MIN_ROWS]
+    harmless = [scaling(counterfactuals[np.isin(forms, KINDLY)]), *(p for p in by_language if len(p) >= MIN_ROWS)]
+    harmless += [np.concatenate(few)] if few else []
+    hateful_from = max(float(np.quantile(probs, 1 - FALSE_ALARM_RATE)) for probs in harmless)
+    return {"review_from": threshold, "hateful_from": round(min(0.95, max(threshold + 0.1, hateful_from)), 3)}
+
+
+def missed(sources: Mapping[str, Source], scaling: PlattScaling, threshold: float) -> float:
+    """The fraction of the hateful validation sentences that lies below the threshold."""
+    hateful = [logits[labels == 1] for name, (logits, labels) in sources.items() if name.startswith("sentences ")]
+    return float((scaling(np.concatenate(hateful)) < threshold).mean())
 
 
 def save(
@@ -75,9 +83,11 @@ def save(
     """
     settings = nets[0].settings
     ensemble = Ensemble(nets, linear_branch.fit(train_data, config.linear_branches)).eval()
-    sentences, rng = validation_data.rows["sentences"], np.random.default_rng(config.seed)
+    rows, rng = dict(validation_data.rows), np.random.default_rng(config.seed)
+    sentences = rows.pop("sentences")
     beside = replace(sentences, picture=rng.choice(validation_data.photographs, len(sentences)))
-    validation = predict_sources(ensemble, validation_data, validation_data.rows | {"beside": beside})
+    rows |= {f"sentences {code}": own for code, own in sentences.by_language().items()} | {"beside": beside}
+    validation = predict_sources(ensemble, validation_data, rows)
     without_branches = {name: (logits, train_data.rows[name].label) for name, logits in net_logits.items()}
     out_of_fold = dict(without_branches)
     for name, fold in folds(train_data, config).items():
@@ -86,7 +96,7 @@ def save(
         branch_logits = [linear_branch.out_of_fold(train_data, branch, fold, name) for branch in own_branches]
         out_of_fold[name] = (np.sum([logits, *branch_logits], axis=0), labels)
     # The labels of the religious memes are noisy: good for scaling, not for a threshold.
-    clean = [validation[name] for name in ("sentences", "beside", "counterfactuals")]
+    clean = [source for name, source in validation.items() if name not in MEME_SETS]
     harm = [validation["harmeme"], out_of_fold["harmeme"]]
     scalings = {"hate": fit_platt([*clean, validation["religious_hateful"]]), "harm": fit_platt(harm)}
     thresholds = {
@@ -115,7 +125,8 @@ def save(
             },
             "calibration": {head: asdict(scaling) for head, scaling in scalings.items()},
             "thresholds": thresholds,
-            "bands": bands(validation, scalings["hate"]),
+            "bands": bands(validation, scalings["hate"], thresholds["hate"]),
+            "languages": sorted(LANGUAGES),
             "recipe": asdict(config),
         },
         metrics=metrics,
@@ -124,8 +135,7 @@ def save(
             table=table,
             networks=len(nets),
             false_alarm_rate=FALSE_ALARM_RATE,
-            plain_false_alarm_rate=PLAIN_FALSE_ALARM_RATE,
-            miss_rate=MISS_RATE,
+            missed=missed(validation, scalings["hate"], thresholds["hate"]),
         ),
         graph=export_graph(ensemble),
     )

@@ -66,7 +66,8 @@ def test_folds_are_drawn_by_the_seed(data: Data) -> None:
 
 def test_a_modality_is_dropped_as_often_as_configured_and_never_both() -> None:
     count = 6000
-    memes = Rows(np.where(np.arange(count) % 10, 5, -1), np.full(count, 3), np.zeros(count), np.zeros(count))
+    zeros = np.zeros(count)
+    memes = Rows(np.where(np.arange(count) % 10, 5, -1), np.full(count, 3), zeros, zeros)
     dropped = memes.drop_modalities(0.2, np.random.default_rng(0))
     lost_picture, lost_text = dropped.picture < 0, (dropped.text < 0) & (memes.text >= 0)
     assert not (dropped.picture[dropped.text < 0] < 0).any()
@@ -155,3 +156,14 @@ def test_rows_are_taken_by_number() -> None:
     assert chosen.label.tolist() == [1, 0, 0]
     assert chosen.group.tolist() == [3, 1, 1]
     assert len(chosen) == 3
+
+
+def test_sentences_are_told_apart_by_language() -> None:
+    index = np.arange(4)
+    sentences = Rows(index, index, index % 2, index, np.array(["de", "en", "de", "pl"]))
+    assert {code: own.text.tolist() for code, own in sentences.by_language().items()} == {
+        "de": [0, 2],
+        "en": [1],
+        "pl": [3],
+    }
+    assert rows(4, picture=True, seed=0).by_language() == {}

@@ -11,9 +11,10 @@ from models.fusion.cross_attention import CrossAttention, CrossAttentionSettings
 from training.calibration.thresholds import PlattScaling, Source
 from training.datasets import counterfactuals
 from training.engine.linear_branch import LinearBranch
-from training.hate.report import FALSE_ALARM_RATE, KINDLY, MISS_RATE, PLAIN_FALSE_ALARM_RATE, Ensemble, bands
+from training.hate.data import NAMES
+from training.hate.report import FALSE_ALARM_RATE, KINDLY, Ensemble, bands, missed
 
-COUNTERFACTUALS = counterfactuals.sentences("validation")
+COUNTERFACTUALS = counterfactuals.sentences("validation", names=NAMES)
 IS_KINDLY = np.array([sentence.form in KINDLY for sentence in COUNTERFACTUALS])
 
 
@@ -22,23 +23,29 @@ def sources(kind: float, unkind: float, hateful: np.ndarray, plain: np.ndarray) 
     logits = np.where(IS_KINDLY, kind, unkind) + np.random.default_rng(0).normal(0, 1, len(COUNTERFACTUALS))
     return {
         "counterfactuals": (logits, np.array([sentence.label for sentence in COUNTERFACTUALS])),
-        "sentences": (np.concatenate([hateful, plain]), np.repeat([1, 0], [len(hateful), len(plain)])),
+        "sentences en": (np.concatenate([hateful, plain]), np.repeat([1, 0], [len(hateful), len(plain)])),
     }
 
 
 @pytest.mark.parametrize(("kind", "plain"), [(0.5, -4.0), (-4.0, 0.5)], ids=["groups decide", "others decide"])
-def test_the_bands_bound_false_alarms_and_misses(kind: float, plain: float) -> None:
+def test_the_bands_bound_false_alarms(kind: float, plain: float) -> None:
     scaling = PlattScaling(1.0, 0.0)
     rng = np.random.default_rng(1)
     hateful, harmless = rng.normal(0.5, 1.5, 5000), rng.normal(plain, 1, 5000)
     validation = sources(kind, 3.0, hateful, harmless)
-    limits = bands(validation, scaling)
+    limits = bands(validation, scaling, 0.53)
     kindly = validation["counterfactuals"][0][IS_KINDLY]
     rates = [(scaling(logits) >= limits["hateful_from"]).mean() for logits in (kindly, harmless)]
-    bounds = (FALSE_ALARM_RATE, PLAIN_FALSE_ALARM_RATE)
-    assert all(rate <= bound + 0.005 for rate, bound in zip(rates, bounds, strict=True))
-    assert any(rate == pytest.approx(bound, abs=0.005) for rate, bound in zip(rates, bounds, strict=True))
-    assert (scaling(hateful) < limits["review_from"]).mean() == pytest.approx(MISS_RATE, abs=0.01)
+    assert max(rates) == pytest.approx(FALSE_ALARM_RATE, abs=0.005)
+    assert limits["review_from"] == 0.53
+    assert missed(validation, scaling, 0.53) == (scaling(hateful) < 0.53).mean()
+
+
+def test_languages_with_few_rows_count_together() -> None:
+    few = {f"sentences {code}": (np.full(10, -3.0), np.zeros(10)) for code in ("fr", "ar", "hi")}
+    few["sentences fr"][0][-1] = 2.0  # of ten rows the one loud one would decide
+    validation = sources(-3.0, 3.0, np.full(200, 2.0), np.full(200, -3.0)) | few
+    assert bands(validation, PlattScaling(1.0, 0.0), 0.5)["hateful_from"] < 0.7
 
 
 @torch.inference_mode()
