@@ -114,7 +114,10 @@ def check_fit_options(args: argparse.Namespace) -> None:
         refuse(args, CLIP_DEFAULTS, "they belong to --profile clip")
     for name in args.names:  # before the first one trains
         config = f"{name}_clip" if args.profile == "clip" else name
-        refuse(args, COMMANDS["fit"]["unused"].get(config, ()), f"{config} does not use them")
+        unused = set(COMMANDS["fit"]["unused"].get(config, ()))
+        if len(args.names) > 1:
+            unused.discard("resume")  # of several runs those that take minutes begin anew
+        refuse(args, sorted(unused), f"{config} does not use them")
 
 
 def refuse(args: argparse.Namespace, options: Iterable[str], reason: str) -> None:

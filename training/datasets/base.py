@@ -23,6 +23,7 @@ class Row:
 
     `label` is 0/1 for hate and harm, a name for one of several classes, a tuple of names where several may hold, None
     where the file has none. `group`: rows that share it are near-copies and stay on one side of any split.
+    `language`: its ISO 639-1 code, None where the file has none.
     `details`: further official columns by name (harm level, FERPlus votes, affect ratings, ...). `row_number` is the row's
     number in its Parquet file, -1 for other layouts. `image_checked`: the picture was opened once and is safe.
     """
@@ -36,6 +37,7 @@ class Row:
     details: Mapping[str, Any] = field(default_factory=dict)
     row_number: int = field(default=-1, compare=False)
     image_checked: bool = field(default=False, compare=False)
+    language: str | None = None
 
 
 LoadResult = tuple[list[Row], list[str]]
@@ -98,6 +100,7 @@ class Dataset:
             image=picture_bytes(record.get("image")),
             label=_label(record.get(self.label)) if self.label else None,
             group="" if group is None else str(group),
+            language=record.get("language") or None,
             details={name: record[name] for name in self.details if name in record},
             row_number=number,
         )

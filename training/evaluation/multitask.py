@@ -28,11 +28,12 @@ from models.evaluation_files import UNKNOWN
 from models.ocr.rapid import RapidReader
 from training.datasets import registry as datasets
 from training.datasets.base import Row, print_problems, require_columns
-from training.metrics.classification import TargetPredictions, multi_target_by_name
+from training.metrics.classification import Metrics, TargetPredictions, multi_target_by_name
 from training.multitask import config
 from training.tasks import registry
 from training.tasks.base import OFFICIAL_SUFFIXES, EvalOptions, EvalResult, HeadTask, Task
 from training.tasks.inputs import batched, image_and_text
+from training.tasks.languages import count_by_language, measure_by_language
 
 UNSEEN, LEARNED = -1, -2  # in place of a fold: no network was trained on the row, all were
 MAX_PROBLEMS_PRINTED = 5
@@ -112,7 +113,7 @@ def _require_inputs(path: str, model: MultitaskModel, options: EvalOptions) -> N
 
 
 def predict(model: MultitaskModel, tasks: Sequence[HeadTask], rows: Sequence[Row], options: EvalOptions) -> EvalResult:
-    """Predictions for each row, and metrics over the rows that have a label for all targets of the tasks."""
+    """Predictions for each row, and metrics of each target over the rows that have a label for it."""
     for task in tasks:
         if task.name not in model.tasks:
             raise BadInput(
@@ -121,7 +122,7 @@ def predict(model: MultitaskModel, tasks: Sequence[HeadTask], rows: Sequence[Row
     notes: Counter[str] = Counter()
     encoded = [task.encode(rows) for task in tasks]
     y_true = np.concatenate([numbers for numbers, _ in encoded], axis=1)  # (rows, targets)
-    labelled = (y_true != UNKNOWN).all(axis=1)
+    labelled = (y_true != UNKNOWN).any(axis=1)
     for task, (_, problems) in zip(tasks, encoded, strict=True):
         if problems and not labelled.any():
             raise BadInput(f"No row answers {', '.join(task.name for task in tasks)}. {problems[0]}")
@@ -150,12 +151,18 @@ def predict(model: MultitaskModel, tasks: Sequence[HeadTask], rows: Sequence[Row
         }
         predictions[f"{prefix}target"] = [None if i == UNKNOWN else target.classes[i] for i in y_true[:, number]]
     result = EvalResult(predictions, {}, notes, {"system": model.card.name}, int(labelled.sum()))
-    if labelled.any():
+
+    def measure(numbers: list[int]) -> Metrics:
         measured = {
-            target.name: TargetPredictions(y_true[labelled, number], probs[number][labelled], y_pred[number][labelled])
+            target.name: TargetPredictions(y_true[numbers, number], probs[number][numbers], y_pred[number][numbers])
             for number, target in enumerate(targets)
+            if (y_true[:, number] != UNKNOWN).any()
         }
-        result.metrics = multi_target_by_name(measured, "macro_f1_{name}{end}")
+        return multi_target_by_name(measured, "macro_f1_{name}{end}")
+
+    if labelled.any():
+        result.metrics = measure_by_language(rows, np.flatnonzero(labelled).tolist(), measure)
+        result.settings |= count_by_language(rows, np.flatnonzero(labelled).tolist())
     return result
 
 

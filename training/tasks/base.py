@@ -16,6 +16,7 @@ from models.errors import BadInput
 from models.evaluation_files import UNKNOWN
 from models.weights import Card
 from training.datasets.base import Dataset, LoadResult, Row, require_columns, require_file
+from training.tasks.languages import check_languages
 
 OFFICIAL_SUFFIXES = (".json", ".jsonl", ".csv")  # of files in the layout of a data set's owners
 
@@ -67,7 +68,7 @@ class Task:
     def read(self, path: str | Path, limit: int | None = None) -> LoadResult:
         """Rows of a Parquet file or of an official file, and a sentence for each row that cannot be used.
 
-        Raises `BadInput` where the file, or a column that the task needs, is missing.
+        Raises `BadInput` where the file, or a column that the task needs, is missing, or where a language is no code.
         """
         path = Path(path)
         require_file(path)
@@ -76,6 +77,7 @@ class Task:
             return rows[:limit], problems
         rows = self.dataset.read_parquet(path, limit=limit)
         require_columns(path, pq.read_schema(path).names, self.columns, self.name)
+        check_languages(rows, path)
         return rows, []
 
 

@@ -34,6 +34,7 @@ from training.emotic.metrics import category_metrics, rating_metrics
 from training.metrics import classification, regression
 from training.tasks import inputs
 from training.tasks.base import AppTask, EvalOptions, EvalResult, label_names, threshold_rule
+from training.tasks.languages import count_by_language, measure_by_language
 
 BATCH_SIZE = 64
 RATINGS = ("valence", "arousal")
@@ -59,8 +60,13 @@ def predict_text(rows: Sequence[Row], options: EvalOptions, analyzer: Analyzer |
     labelled = [number for number, row in enumerate(rows) if row.label is not None]
     thresholds = next(([score[label].threshold for label in LABELS] for score in scores if score), None)
     if labelled and thresholds:
-        y_true = np.array([[label in predictions["target"][number] for label in LABELS] for number in labelled])
-        result.metrics = classification.multi_label(y_true, probs[labelled], thresholds)
+
+        def measure(numbers: list[int]) -> classification.Metrics:
+            y_true = np.array([[label in predictions["target"][number] for label in LABELS] for number in numbers])
+            return classification.multi_label(y_true, probs[numbers], thresholds)
+
+        result.metrics = measure_by_language(rows, labelled, measure)
+        result.settings |= count_by_language(rows, labelled)
     return result
 
 

@@ -19,6 +19,7 @@ from training.datasets.published import RELIGIOUS_HATEFUL
 from training.metrics import classification
 from training.tasks import inputs
 from training.tasks.base import AppTask, EvalOptions, EvalResult, threshold_rule
+from training.tasks.languages import count_by_language, measure_by_language
 
 CLASSES = {"hate": ("not_hateful", "hateful"), "harm": ("not_harmful", "harmful")}
 
@@ -43,12 +44,17 @@ def predict(task: str, rows: Sequence[Row], options: EvalOptions, analyzer: Anal
     predictions: dict[str, list[Any]] = {"probability": probs, "label": labels, "target": [row.label for row in rows]}
     result = EvalResult(predictions, notes=notes, settings={"threshold": threshold})
     labelled = [number for number, row in enumerate(rows) if row.label is not None]
-    if labelled:
+
+    def measure(numbers: list[int]) -> classification.Metrics:
         y_true, y_prob, shown = (
-            [column[number] for number in labelled] for column in (predictions["target"], probs, labels)
+            [column[number] for number in numbers] for column in (predictions["target"], probs, labels)
         )
         verdicts_shown = shown if task == "hate" else None
-        result.metrics = classification.binary(y_true, y_prob, threshold=threshold, verdicts=verdicts_shown)
+        return classification.binary(y_true, y_prob, threshold=threshold, verdicts=verdicts_shown)
+
+    if labelled:
+        result.metrics = measure_by_language(rows, labelled, measure)
+        result.settings |= count_by_language(rows, labelled)
     return result
 
 

@@ -83,6 +83,18 @@ def test_figures_are_flat_with_intervals_and_baselines(task: str, shelf: Path, t
     assert {len(values) for values in predictions.values()} == {ROWS}
 
 
+def test_each_language_is_measured_by_itself(shelf: Path, tmp_path: Path) -> None:
+    report, _ = run("memotion-types", tmp_path)
+    table = pq.read_table(tmp_path / "rows.parquet")
+    languages = pa.array(["de" if number % 2 else None for number in range(len(table))])
+    pq.write_table(table.append_column("language", languages), tmp_path / "with.parquet")
+    by_language, _ = evaluate_file("memotion-types", tmp_path, "with.parquet")
+    metrics = by_language["metrics"]
+    assert {name: metrics[name] for name in report["metrics"]} == report["metrics"]
+    assert {"macro_f1_de", "macro_f1_de_low", "macro_f1_humour_de", "macro_f1_humour_de_majority"} <= set(metrics)
+    assert by_language["languages"] == {"de": len(table) // 2}
+
+
 def test_the_mean_over_the_labels(shelf: Path, tmp_path: Path) -> None:
     from sklearn.metrics import f1_score
 

@@ -176,6 +176,40 @@ def test_memes_are_asked_about_in_batches(tmp_path: Path) -> None:
     assert len(predictions["label"]) == 5
 
 
+LANGUAGES = ["de", "de", "pt", "pt", None, ""]
+
+
+@pytest.mark.parametrize("task", ["hate", "harm"])
+def test_each_language_is_measured_by_itself(tmp_path: Path, task: str) -> None:
+    texts = ["vile", "kind", "vile", "vile", "kind", "vile"]
+    report, _, _ = run(tmp_path, task, text=texts, label=[1, 0, 1, 0, 1, None], language=LANGUAGES)
+    whole, _, _ = run(tmp_path, task, text=texts, label=[1, 0, 1, 0, 1, None])
+    german, _, _ = run(tmp_path, task, text=texts[:2], label=[1, 0])
+    metrics = report["metrics"]
+    assert report["languages"] == {"de": 2, "pt": 2}
+    assert {name: metrics[name] for name in whole["metrics"]} == whole["metrics"]
+    assert metrics["auroc_de"] == german["metrics"]["auroc"] == 1
+    assert metrics["macro_f1_de_low"] == german["metrics"]["macro_f1_low"]
+    assert metrics["accuracy_pt"] == 0.5
+    assert {"macro_f1_de", "macro_f1_pt_majority", "auroc_pt_high"} <= set(metrics)
+    assert "languages" not in whole and all(isinstance(value, float) for value in metrics.values())
+
+
+def test_text_emotions_of_each_language(tmp_path: Path) -> None:
+    labels = [["love", "joy"], ["neutral"], ["joy"]]
+    report, _, _ = run(
+        tmp_path, "text-emotions", text=["joy and love", "anger", "anger"], labels=labels, language=["de", "pt", "pt"]
+    )
+    metrics = report["metrics"]
+    assert (metrics["accuracy"], metrics["accuracy_de"], metrics["accuracy_pt"]) == (pytest.approx(1 / 3), 1, 0)
+
+
+@pytest.mark.parametrize("language", ["German", "DE", "d", 7])
+def test_a_language_that_is_no_code_is_one_sentence(tmp_path: Path, language: object) -> None:
+    with pytest.raises(BadInput, match=r"must hold ISO 639 codes .* row 0 has"):
+        run(tmp_path, "hate", text=["vile"], label=[1], language=[language])
+
+
 def test_harm_has_a_threshold_and_no_bands(tmp_path: Path) -> None:
     report, predictions, _ = run(tmp_path, "harm", text=["vile", "kind"], label=[1, 0])
     assert predictions["label"] == ["not_harmful", "not_harmful"]  # .9 lies below the threshold of .95
