@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from models.analysis import Analysis, Caption, Evidence, Face, FaceEmotions, Label, Meme, Stage, Status, TextEmotions
 from models.errors import BadInput, BadPicture, EmptyMeme, PartUnavailable, SubtextError, error_location
-from models.io import captions
+from models.io import captions, language
 from models.io.images import MAX_BYTES, Picture, open_picture
 from models.ocr.registry import ENGINES
 from models.profiles import registry
@@ -188,7 +188,10 @@ def describe(analysis: Analysis) -> Iterator[str]:
 def sections(analysis: Analysis) -> dict[str, list[str]]:
     """The lines under each heading: only emotions that are present, and the words that change the logit most."""
     text, faces, evidence = analysis.emotions.text, analysis.emotions.faces, analysis.evidence
-    lines = {f"Words ({SOURCES[analysis.caption.source]})": _paragraphs(analysis.caption.text.splitlines())}
+    source = SOURCES[analysis.caption.source]
+    if analysis.caption.language in language.NAMES:
+        source += f", {language.NAMES[analysis.caption.language]}"
+    lines = {f"Words ({source})": _paragraphs(analysis.caption.text.splitlines())}
     if analysis.explanation.text:
         lines["Why"] = _paragraphs(analysis.explanation.text.splitlines())
     if evidence.status != "off":

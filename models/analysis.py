@@ -13,6 +13,7 @@ from typing import Any, Literal
 from PIL import Image
 
 from models.errors import EmptyMeme
+from models.reading import Reading
 
 Source = Literal["override", "ocr", "none"]
 Status = Literal["ok", "no_image", "no_text", "no_face", "off", "failed"]
@@ -33,12 +34,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Caption:
-    """The words of a meme, where they came from, and the character spans the OCR was unsure of."""
+    """The words of a meme, where they came from, and the character spans the OCR was unsure of.
+
+    language: its ISO 639-1 code, `und` where the words do not tell, None without words or where nobody looked.
+    language_probability: how sure that is, None where the script alone tells it.
+    """
 
     text: str = ""
     source: Source = "none"
     lines: tuple[Line, ...] = ()
     uncertain: tuple[Span, ...] = ()
+    language: str | None = None
+    language_probability: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,13 +65,17 @@ class Meme:
 
 @dataclass(frozen=True)
 class ProfileInfo:
-    """What ran: `mini` or `clip`, on which device, and one SHA-256 for each folder of weights."""
+    """What ran: `mini` or `clip`, on which device, and one SHA-256 for each folder of weights.
+
+    languages: ISO 639-1 codes of those that its verdict was measured on.
+    """
 
     name: str
     device: str
     dtype: str
     parameters: int
     weights: dict[str, str]
+    languages: tuple[str, ...] = ("en",)
 
 
 @dataclass(frozen=True)
@@ -87,13 +98,19 @@ class Bands:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`probability` is calibrated: sigmoid(`logit`), where `logit` has the calibration applied already."""
+    """`probability` is calibrated: sigmoid(`logit`), where `logit` has the calibration applied already.
+
+    decided_by: the probability against the bands, or the language, which was not measured: then the label is `needs_review`.
+    reading: another way to read the caption, whether or not it decided.
+    """
 
     label: Label
     probability: float
     logit: float
     bands: Bands
     meaning: str
+    reading: Reading | None = None
+    decided_by: Literal["probability", "language"] = "probability"
 
 
 @dataclass(frozen=True)
@@ -219,7 +236,6 @@ class RegionEffect:
 @dataclass(frozen=True)
 class Gradient:
     """Gradient times input (Shrikumar et al. 2017): how the logit would follow a small change, in logits.
-
     regions: 7x7, rows from the top, signed; words: signed; both are empty where that side is absent.
     """
 

@@ -19,6 +19,7 @@ from models.analysis import (
     FaceEmotions,
     Harm,
     ImageInfo,
+    Label,
     Lens,
     Meme,
     ProfileInfo,
@@ -28,10 +29,12 @@ from models.analysis import (
     Verdict,
 )
 from models.classifiers.hate import Scored
-from models.encoders.base import Encoder, Tokens
+from models.encoders.base import Encoder, Tokens, encode_rows
 from models.errors import BadInput, SubtextError, require
 from models.explain import attention, evidence, narrative
-from models.io.captions import PartlyRead, Reader, normalize
+from models.io.captions import ILLEGIBLE, Normalized, PartlyRead, Reader, normalize
+from models.io.language import detect, with_language
+from models.io.readings import readings
 from models.lenses import Lenses, select_lenses
 from models.ocr import registry as engines
 from models.profiles import registry
@@ -39,6 +42,7 @@ from models.profiles.bundle import ModelBundle, load_bundle
 from models.profiles.registry import Profile
 from models.runtime.memory import UsageLock, give_back_memory
 from models.scaling import to_size
+from models.spans import attention_to_caption, evidence_to_caption
 
 if TYPE_CHECKING:
     from models.io.downloads import OnProgress
@@ -108,31 +112,34 @@ class Analyzer:
             return self._analyze(meme, explain, lenses, _Stages(on_stage))
 
     def _analyze(self, meme: Meme, explain: bool, lenses: Collection[str], stages: _Stages) -> Analysis:
-        models, caption, text, encoder = self._models, meme.caption, meme.caption.text, self.encoder
+        models, caption, encoder = self._models, meme.caption, self.encoder
         models.hate.check(meme)
-        image_tokens = text_tokens = None
+        image_tokens: Tokens | None = None
+        tokens: list[Tokens | None] = [None]
         if (image := meme.image) is not None:
             image_tokens = stages.run("picture", lambda: encoder.encode_images([image]))
-        if normalize(text).text:  # what the models read of it
-            text_tokens = stages.run("words", lambda: encoder.encode_texts([text]))
-        scored = stages.run("verdict", lambda: models.hate.score_tokens(image_tokens, text_tokens))
-        has_words = text_tokens is not None
+        spoken, language = readings(caption.text), detect(caption.text)
+        if spoken[0].text:
+            tokens = stages.run("words", lambda: [encoder.encode_texts([said.text]) for said in spoken])
+        scores = stages.run("verdict", lambda: [models.hate.score_tokens(image_tokens, text) for text in tokens])
+        number, verdict = models.hate.decide(spoken, [float(scored.hate[0]) for scored in scores], language)
+        said, text_tokens, scored = spoken[number], tokens[number], scores[number]
         emotions = Emotions(
-            stages.run("text emotions", lambda: self._read_emotions(text, has_words), partial(TextEmotions, "failed")),
+            stages.run("text emotions", lambda: self._read_emotions(said.text), partial(TextEmotions, "failed")),
             stages.run("faces", lambda: self._read_faces(meme), partial(FaceEmotions, "failed")),
         )
         read_lenses: dict[str, Lens] = {}
         if lenses:  # a lens that fails says so itself; no other failure may take the verdict down either
             read_lenses = stages.run(
                 "lenses",
-                lambda: self._lenses.read(lenses, image_tokens, text_tokens),
+                lambda: self._lenses.read(lenses, image_tokens, text_tokens, [verdict.label], [said.text])[0],
                 lambda detail: {name: Lens("failed", detail=detail) for name in lenses},
             )
         analysis = Analysis(
             profile=self.info,
             image=None if image is None else ImageInfo(image.width, image.height, meme.format, meme.sha256),
-            caption=Caption(caption.text, caption.source, caption.lines, caption.uncertain),
-            verdict=models.hate.verdict(scored.hate[0]),
+            caption=with_language(Caption(caption.text, caption.source, caption.lines, caption.uncertain), language),
+            verdict=verdict,
             harm=None if scored.harm is None else models.hate.harm(scored.harm[0]),
             emotions=emotions,
             attention=Attention("off"),
@@ -142,7 +149,7 @@ class Analyzer:
             stages=(),
         )
         if explain:
-            analysis = self._explain(analysis, meme, (image_tokens, text_tokens), scored, stages)
+            analysis = self._explain(analysis, meme, said, (image_tokens, text_tokens), scored, stages)
             give_back_memory()  # otherwise every thread that analyzes would keep its own
         analysis = replace(analysis, stages=tuple(stages.ended))
         return analysis if meme.size is None else to_size(analysis, *meme.size)
@@ -156,9 +163,18 @@ class Analyzer:
                 batch = memes[start : start + BATCH_SIZE]
                 for meme in batch:
                     hate.check(meme)
-                scored = hate.score([meme.image for meme in batch], [meme.caption.text for meme in batch])
-                harms = [None] * len(batch) if scored.harm is None else map(hate.harm, scored.harm)
-                judged += zip(map(hate.verdict, scored.hate), harms, strict=True)
+                spoken = [readings(meme.caption.text) for meme in batch]
+                rows = [
+                    (meme.image, said.text) for meme, several in zip(batch, spoken, strict=True) for said in several
+                ]
+                scored = hate.score(*zip(*rows, strict=True))
+                first = 0
+                for meme, several in zip(batch, spoken, strict=True):
+                    logits = scored.hate[first : first + len(several)]
+                    number, verdict = hate.decide(several, logits, detect(meme.caption.text))
+                    harm = None if scored.harm is None else hate.harm(scored.harm[first + number])
+                    judged.append((verdict, harm))
+                    first += len(several)
         return judged
 
     def score(self, memes: Sequence[Meme]) -> list[Verdict]:
@@ -185,6 +201,22 @@ class Analyzer:
                 emotions += self._classifier().classify(texts[start : start + BATCH_SIZE])
         return emotions
 
+    def read_words(
+        self, texts: Sequence[str], lenses: Collection[str], verdicts: Sequence[Label | None]
+    ) -> list[dict[str, Lens]]:
+        """What lenses read in many texts, batched; `verdicts` are those of the memes that the texts are from (None: unknown).
+
+        Raises `BadInput` for an unknown lens. One that cannot be read says why.
+        """
+        read: list[dict[str, Lens]] = []
+        with self._lock.use():
+            for start in range(0, len(texts), BATCH_SIZE):
+                batch = texts[start : start + BATCH_SIZE]
+                spoken = {row: text for row, text in enumerate(batch) if normalize(text).text}
+                tokens = encode_rows(self.encoder.encode_texts, spoken, len(batch))
+                read += self._lenses.read(lenses, None, tokens, verdicts[start : start + BATCH_SIZE], batch)
+        return read
+
     @property
     def encoder(self) -> Encoder:
         """The encoder, for multitask models that read the same tokens."""
@@ -199,8 +231,8 @@ class Analyzer:
         """The two thresholds of the verdict."""
         return self._models.hate.bands
 
-    def _read_emotions(self, text: str, has_words: bool) -> TextEmotions:
-        return self._classifier().classify([text])[0] if has_words else TextEmotions("no_text")
+    def _read_emotions(self, text: str) -> TextEmotions:
+        return self._classifier().classify([text])[0] if text else TextEmotions("no_text")
 
     def _classifier(self) -> Any:  # of either profile: mypy joins the two to `object`
         return require(self._models.text_emotions)
@@ -212,20 +244,28 @@ class Analyzer:
         self,
         analysis: Analysis,
         meme: Meme,
+        said: Normalized,
         tokens: tuple[Tokens | None, Tokens | None],
         scored: Scored,
         stages: _Stages,
     ) -> Analysis:
         image, text = tokens
+        caption = meme.caption.text
+        if said.text:  # from here on the caption is what the models read, until the words are moved back
+            meme = replace(meme, caption=replace(meme.caption, text=said.text))
         spans = text.spans[0] if text is not None else ()
         drawn = stages.run(
             "attention",
-            lambda: attention.draw(scored.fused, meme.caption.text, spans, has_image=image is not None),
+            lambda: attention.draw(scored.fused, said.text, spans, has_image=image is not None),
             partial(Attention, "failed"),
         )
         base = float(scored.hate[0])
         measured = stages.run("evidence", lambda: self._measure(meme, image, text, base), partial(Evidence, "failed"))
-        analysis = replace(analysis, attention=drawn, evidence=measured)
+        analysis = replace(
+            analysis,
+            attention=attention_to_caption(drawn, said, caption),
+            evidence=evidence_to_caption(measured, said, caption),
+        )
         written = stages.run(
             "explanation", lambda: narrative.write(analysis), lambda detail: Explanation(cautions=(detail,))
         )
@@ -244,8 +284,13 @@ class Analyzer:
 
 
 def _left_out(caption: Caption) -> tuple[str, ...]:
-    """The sentence that says how many lines of the picture were not read, if any."""
-    return (LEFT_OUT.format(f"{caption.left_out:,}"),) if isinstance(caption, PartlyRead) else ()
+    """The sentences that say which lines of the picture were not read, if any."""
+    if not isinstance(caption, PartlyRead):
+        return ()
+    return (
+        *((LEFT_OUT.format(f"{caption.left_out:,}"),) if caption.left_out else ()),
+        *((ILLEGIBLE,) if caption.illegible else ()),
+    )
 
 
 class _Stages:

@@ -93,7 +93,7 @@ async def predict(
     predictor = predictors.choose(known, name)
     item = await intake.read(request, intake.Meme)
     caption, prediction = await service.answer(request, predictor.name, item)
-    words = {"caption": caption.text, "caption_source": caption.source}
+    words = {"caption": caption.text, "caption_source": caption.source, "language": caption.language}
     return JSONResponse({"system": predictor.name, **asdict(prediction), **words})
 
 
@@ -137,6 +137,7 @@ def score_entry(index: int, answer: tuple[Caption, tuple[Verdict, Harm | None]] 
         "harm": asdict(harm) if harm is not None else None,
         "caption": caption.text,
         "caption_source": caption.source,
+        "language": caption.language,
     }
 
 

@@ -6,13 +6,16 @@ that is, that they attack people for what they are. Rudeness that names no group
 """
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from models.explain.facts import joined
 from models.io.captions import MAX_CHARACTERS, normalize
+from models.io.language import NAMES, UNDETERMINED
 from serving import problems
 from serving.bodies import parse_json
 from serving.schemas import TEXTS, json_body
@@ -21,7 +24,6 @@ from serving.work import SCORE, MemeInput
 
 PREFIX = "/v1alpha1/"
 ATTRIBUTES = ("TOXICITY", "IDENTITY_ATTACK")
-LANGUAGES = ("en",)
 MAX_BYTES = 1024**2  # of a request; that service takes comments of 20 KB
 MAX_VALUES = (
     10_000  # quotes, or brackets and commas, of a request: `context` may hold many comments, which are not read
@@ -131,11 +133,19 @@ class Failed(BaseModel):
     },
 )
 async def analyze_comment(request: Request) -> JSONResponse:
-    """Score the comment's text. Raises `PerspectiveError` where that service would refuse it."""
+    """Score the comment's text. Raises `PerspectiveError` where that service would refuse it.
+
+    A language that the caller names is believed, as there; otherwise that of the text is detected.
+    """
     comment = await parse_json(request, _parse, max_values=MAX_VALUES)
     text = comment.comment.text
     service: Service = request.app.state.service
-    _, (verdict, _) = await service.answer(request, SCORE, MemeInput(caption=text))
+    if comment.languages:
+        _check_languages(comment.languages, await service.languages())
+    caption, (verdict, _) = await service.answer(request, SCORE, MemeInput(caption=text))
+    detected = [caption.language or UNDETERMINED]
+    if verdict.decided_by == "language" and not comment.languages:
+        raise _not_supported(detected, await service.languages())
     score = Value(value=verdict.probability)
     answer = AnalyzedComment(
         attributeScores={
@@ -143,8 +153,8 @@ async def analyze_comment(request: Request) -> JSONResponse:
             for name, settings in comment.requestedAttributes.items()
             if settings is None or score.value >= settings.scoreThreshold
         },
-        languages=comment.languages or ["en"],
-        detectedLanguages=["en"],
+        languages=comment.languages or detected,
+        detectedLanguages=detected,
         clientToken=comment.clientToken,
     )
     return JSONResponse(answer.model_dump(exclude_none=True))
@@ -164,19 +174,32 @@ def _parse(body: bytes) -> AnalyzeComment:
             "ATTRIBUTE_NOT_SUPPORTED",
             f"Of the attributes this server has {' and '.join(ATTRIBUTES)}: ask for one of them or both.",
         )
-    foreign = [language for language in comment.languages if language.split("-")[0].lower() not in LANGUAGES]
-    if foreign:
-        raise PerspectiveError(
-            "LANGUAGE_NOT_SUPPORTED_BY_ATTRIBUTE",
-            "This server reads English alone: leave `languages` out or set it to en.",
-            languageNotSupportedByAttributeError={"requestedLanguages": foreign[:8], "supportedLanguages": LANGUAGES},
-        )
     if len(text) > MAX_CHARACTERS:
         sentence = f"Comment text has too many characters: at most {MAX_CHARACTERS} are read."
         raise PerspectiveError("COMMENT_TOO_LONG", sentence)
     if not normalize(text).text:
         raise PerspectiveError("COMMENT_EMPTY", "Comment must be non-empty.")
     return comment
+
+
+def _check_languages(requested: Sequence[str], measured: Sequence[str]) -> None:
+    """Raises `PerspectiveError` for a language that the verdict was not measured on; `pt-BR` counts as `pt`."""
+    foreign = [language for language in requested if language.split("-")[0].lower() not in measured]
+    if foreign:
+        raise _not_supported(foreign, measured)
+
+
+def _not_supported(languages: Sequence[str], measured: Sequence[str]) -> PerspectiveError:
+    reads = joined([f"{NAMES.get(code, code)} ({code})" for code in measured])
+    return PerspectiveError(
+        "LANGUAGE_NOT_SUPPORTED_BY_ATTRIBUTE",
+        f"This server reads {reads}: a person should read other languages. If the text is in one of these, name it in "
+        "`languages`.",
+        languageNotSupportedByAttributeError={
+            "requestedLanguages": list(languages[:8]),
+            "supportedLanguages": list(measured),
+        },
+    )
 
 
 def response(error: BaseException) -> JSONResponse:

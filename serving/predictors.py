@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from models import weights
-from models.analysis import Emotion, Meme, Status
+from models.analysis import Emotion, Label, Meme, Status
+from models.classifiers import targets
 from models.errors import nearest
 from models.io.captions import normalize
+from models.lenses import SPECS, names_of
 from serving.problems import NoSystem
 from serving.schemas import Answered
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("subtext.systems")
 
+LENSES: dict[str, tuple[str, ...]] = {"group": targets.TARGETS, "kind": targets.KINDS}
+"""Lenses that are predictors by their own names, with the labels of their scores."""
 VERDICTS = ("hateful", "needs_review", "not_hateful")
 # Loaded multitask models by encoder, so that they are released together with it.
 _loaded: WeakKeyDictionary[Encoder, dict[str, MultitaskModel | None]] = WeakKeyDictionary()
@@ -75,7 +79,7 @@ def registry(analyzer: Analyzer) -> Mapping[str, Predictor]:
         Predictor("face-expressions", face, "picture", expressions.LABELS, partial(_faces, analyzer)),
     ]
     if analyzer.info.name == "mini":
-        predictors += _multitask(analyzer)
+        predictors += [*_lenses(analyzer), *_multitask(analyzer)]
     return {predictor.name: predictor for predictor in predictors}
 
 
@@ -122,6 +126,27 @@ def _faces(analyzer: Analyzer, memes: Sequence[Meme]) -> list[Prediction]:
         scores = tuple(Emotion(e.label, e.probability, 0.0, e.label == category) for e in expressions)
         predictions.append(Prediction("ok", category, scores))
     return predictions
+
+
+def _lenses(analyzer: Analyzer) -> list[Predictor]:
+    known = {name: SPECS[name] for name in LENSES if (weights.folder(SPECS[name].model) / "config.json").is_file()}
+    return [
+        Predictor(name, f"{spec.meaning}: names, or none.", "words", LENSES[name], partial(_lens, analyzer, name))
+        for name, spec in known.items()
+        if _load(spec.model, analyzer.encoder) is not None
+    ]
+
+
+def _lens(analyzer: Analyzer, name: str, memes: Sequence[Meme]) -> list[Prediction]:
+    verdicts: Sequence[Label | None] = [None] * len(memes)
+    if SPECS[name].verdicts:
+        verdicts = [verdict.label for verdict in analyzer.score(memes)]
+    read = analyzer.read_words([meme.caption.text for meme in memes], [name], verdicts)
+    answers = [each[name] for each in read]
+    return [
+        Prediction(lens.status, names_of(lens) if lens.status == "ok" else "", lens.scores, lens.detail)
+        for lens in answers
+    ]
 
 
 def _multitask(analyzer: Analyzer) -> list[Predictor]:

@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from models.analysis import Emotion, Harm, ProfileInfo, Source, Status, Verdict
 
 TEXTS: dict[str, Any] = tomllib.loads(Path(__file__).with_name("openapi.toml").read_text(encoding="utf-8"))
+LANGUAGE = "ISO 639-1 code of the words' language, `und` where they do not tell; null without words."
 
 
 class Problem(BaseModel):
@@ -32,6 +33,7 @@ class Score(BaseModel):
     harm: Harm | None = None
     caption: str | None = Field(None, description="The words that the verdict rests on.")
     caption_source: Source | None = None
+    language: str | None = Field(None, description=LANGUAGE)
     problem: Problem | None = None
 
 
@@ -63,6 +65,7 @@ class Predicted(BaseModel):
     answers: list[Answered] = []
     caption: str
     caption_source: Source
+    language: str | None = Field(None, description=LANGUAGE)
 
 
 class SystemInfo(BaseModel):

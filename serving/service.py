@@ -121,6 +121,12 @@ class Service:
         async with self._loading:
             return await run_in_threadpool(self._what_runs)
 
+    async def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes of the languages that the verdict was measured on."""
+        self.check_ready()
+        async with self._loading:
+            return (await run_in_threadpool(self.analyzer)).info.languages
+
     def _what_runs(self) -> tuple[ProfileInfo, Mapping[str, Predictor]]:
         analyzer = self.analyzer()
         return analyzer.info, predictors.registry(analyzer)

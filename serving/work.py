@@ -12,6 +12,7 @@ from models.analyzer import Analyzer
 from models.errors import PartUnavailable
 from models.io import captions
 from models.io.images import IN_FLIGHT, area_of, open_picture
+from models.io.language import with_language
 from models.runtime.turns import REQUEST_S, patient
 from serving import predictors
 
@@ -56,7 +57,7 @@ def load_meme(item: MemeInput, analyzer: Analyzer) -> tuple[Meme, tuple[Stage, .
     stages = [Stage("decode", round((time.perf_counter() - start) * 1000, 1))]
     caption = captions.from_override(item.caption) if item.caption is not None else Caption()
     if picture is None:
-        return Meme(None, caption), ()
+        return Meme(None, with_language(caption)), ()
     if item.needs_ocr:
         status: Status = "ok"
         start = time.perf_counter()
@@ -65,7 +66,7 @@ def load_meme(item: MemeInput, analyzer: Analyzer) -> tuple[Meme, tuple[Stage, .
         except PartUnavailable:
             status = "failed"
         stages.append(Stage("ocr", round((time.perf_counter() - start) * 1000, 1), status))
-    return picture.meme(caption), tuple(stages)
+    return picture.meme(with_language(caption)), tuple(stages)
 
 
 def analyze(item: MemeInput, analyzer: Analyzer) -> Analysis:

@@ -37,6 +37,7 @@ from models.analysis import (
     WordEffect,
     WordWeight,
 )
+from models.reading import Reading, Respelled
 
 EMOTIONS = (
     "admiration",
@@ -172,6 +173,16 @@ class FakeAnalyzer:
         analyses = [self.analyze(meme) for meme in memes]
         return [(analysis.verdict, analysis.harm) for analysis in analyses if analysis.harm is not None]
 
+    def read_words(
+        self, texts: Sequence[str], lenses: Collection[str], verdicts: Sequence[Label | None]
+    ) -> list[dict[str, Lens]]:
+        """Of women where the text says so; a kind is read where the verdict lets it be."""
+        group = [Lens("ok", (Emotion("women", 0.7, 0.5, "women" in text.lower()),)) for text in texts]
+        threat, off = Lens("ok", (Emotion("threat", 0.7, 0.5, True),)), Lens("off", detail="Not read.")
+        kind = [off if verdict == "not_hateful" else threat for verdict in verdicts]
+        both = {"group": group, "kind": kind}
+        return [{name: both[name][row] for name in lenses} for row in range(len(texts))]
+
     def harm(self, memes: Sequence[Meme]) -> list[Harm]:
         return [harm for _, harm in self.judge(memes)]
 
@@ -284,4 +295,18 @@ def _verdict(text: str) -> Verdict:
     if "maybe" in text:
         label, logit = "needs_review", 0.2
     probability = 1 / (1 + 2.718281828**-logit)
-    return Verdict(label, probability, logit, BANDS, "Hate is an attack on people for what they are: religion, origin.")
+    reading = None
+    if "desp1se" in text:  # the one word that this fake reads in two ways
+        start, end = text.index("desp1se"), text.index("desp1se") + len("desp1se")
+        label, logit = "hateful", 1.5
+        as_written, probability = 0.12, 1 / (1 + 2.718281828**-logit)
+        changes = (Respelled("despise", start, end),)
+        reading = Reading(text.replace("desp1se", "despise"), True, probability, as_written, changes)
+    return Verdict(
+        label,
+        probability,
+        logit,
+        BANDS,
+        "Hate is an attack on people for what they are: religion, origin.",
+        reading=reading,
+    )

@@ -26,11 +26,16 @@ LABELS = {
     "harmeme": (0, 1),
     "axiom": ("Restlessness", "Irritatbily"),
     "restore": ((), ("Self-Harm", "Feeling Down")),
+    "hate_targets": (0, 1),
 }
 DETAILS: dict[str, Any] = {
     "memotion": lambda kind: {name: values[kind] for name, values in MEMOTION.items()},
     "dreaddit": lambda kind: {"domain": ("ptsd", "social")[kind]},
     "harmeme": lambda kind: {"target": (None, "community")[kind]},
+    "hate_targets": lambda kind: {
+        "targets": (["LGBT+"], ["Muslims", "women"])[kind],
+        "kind": ("none", "threateninglanguage")[kind],
+    },
 }
 
 

@@ -66,7 +66,7 @@ def networks() -> tuple[nn.Module, nn.Module, PictureForExport, WordTokensForExp
     emotions = WordsForExport(_bert(), nn.Linear(384, len(EMOTIONS)))
     expressions = fold_norms(ExpressionNet([4, 4], [1, 1]))
     picture = PictureForExport(_Patches(), nn.Linear(1280, 512)).eval()
-    tower = WordTokensForExport(_bert(), nn.Linear(768, 512)).eval()
+    tower = WordTokensForExport(_bert(), nn.Linear(768, 512), lower=2).eval()
     nets = [CrossAttention(CrossAttentionSettings(width=12, heads=2)) for _ in range(2)]
     return emotions, expressions, picture, tower, report.Ensemble(nets, _linear_branch()).eval()
 
@@ -77,13 +77,15 @@ def write(root: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SUBTEXT_WEIGHTS", str(root))
         shutil.copytree(SHIPPED / "face_detector", root / "face_detector")
-        vocabulary_for_tests.write(root / "mini_vocabulary")
+        for name in ("mini_vocabulary", "minilm_vocabulary"):
+            vocabulary_for_tests.write(root / name)
         _write("mini_picture", export_picture(picture), kind="patches")
-        vocabulary = shelf.card("mini_vocabulary").identity
+        vocabulary = {"mini_vocabulary": shelf.card("mini_vocabulary").identity}
         _write("mini_words", export_words(tower, ("tokens", "pooled")), vocabulary=vocabulary)
         labels, thresholds = list(EMOTIONS), dict.fromkeys(EMOTIONS, 0.5)
         graph = export_words(emotions)
-        _write("text_emotions", graph, vocabulary=vocabulary, labels=labels, thresholds=thresholds)
+        english = {"minilm_vocabulary": shelf.card("minilm_vocabulary").identity}
+        _write("text_emotions", graph, vocabulary=english, labels=labels, thresholds=thresholds)
         faces, axes = [torch.randn(2, 1, SIDE, SIDE)], {"faces": {0: "batch"}}
         graph = weights_folder.trace(expressions, faces, names=["faces"], outputs=["logits"], dynamic=axes)
         _write("face_expressions", graph, labels=list(EXPRESSIONS), side=SIDE, temperature=1.0)

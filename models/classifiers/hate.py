@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,17 @@ from models.encoders.base import Encoder, Tokens, encode_rows
 from models.encoders.mini import MiniEncoder
 from models.errors import BadInput, BadWeights
 from models.fusion.base import Fused, Fusion, FusionSession
-from models.io.captions import normalize
+from models.io.captions import Normalized, normalize
+from models.io.language import Language, unmeasured
+from models.io.readings import OtherReading
+from models.reading import Reading
 from models.tokenizers.base import length_batches
 from models.weights import Card
 
 _MEANINGS = tomllib.loads(Path(__file__).with_name("meanings.toml").read_text(encoding="utf-8"))
 MEANING: dict[Label, str] = _MEANINGS["verdict"]
 HARM_MEANING: str = _MEANINGS["harm"]
+UNKNOWN = Language()
 BATCH_SIZE = 8  # memes; larger batches do not fit the processor's cache and take a third longer
 
 
@@ -45,6 +49,8 @@ class HateClassifier:
         self.thresholds: dict[str, float] = dict(card.setting("thresholds"))
         self._calibration = card.setting("calibration")
         self._columns = {label: column for column, label in enumerate(card.setting("labels"))}
+        self.languages: tuple[str, ...] = tuple(card.config.get("languages", ("en",)))
+        """ISO 639-1 codes of the languages that this classifier was measured on."""
         self.cautions: tuple[str, ...] = tuple(card.config.get("cautions", ()))
         """Sentences about this classifier for the readers of an explanation."""
 
@@ -83,15 +89,33 @@ class HateClassifier:
             logits[rows] = self.fusion.fuse(image_tokens, text_tokens).logits
         return self._scored(Fused(logits))
 
-    def verdict(self, logit: float) -> Verdict:
-        """The verdict for a calibrated logit."""
+    def verdict(self, logit: float, language: Language = UNKNOWN) -> Verdict:
+        """The verdict for a calibrated logit; words in a language that was not measured are left to a person."""
         probability = float(sigmoid(logit))
+        if why := unmeasured(language, self.languages):
+            return Verdict("needs_review", probability, float(logit), self.bands, why, decided_by="language")
         label: Label = "not_hateful"
         if probability >= self.bands.hateful_from:
             label = "hateful"
         elif probability >= self.bands.review_from:
             label = "needs_review"
         return Verdict(label, probability, float(logit), self.bands, MEANING[label])
+
+    def decide(
+        self, spoken: Sequence[Normalized], logits: Sequence[float] | np.ndarray, language: Language = UNKNOWN
+    ) -> tuple[int, Verdict]:
+        """Which of a caption's `readings` decides, and its verdict: the other one, if its probability is visibly higher.
+
+        What hides hate is another spelling; a harmless reading excuses nothing that is written.
+        """
+        verdicts = [self.verdict(logit, language) for logit in logits]
+        written, other = verdicts[0], spoken[-1]
+        if not isinstance(other, OtherReading):
+            return 0, written
+        probability, as_written = verdicts[1].probability, written.probability
+        decided = round(probability, 2) > round(as_written, 2)  # as they are printed
+        reading = Reading(other.text, decided, probability, as_written, other.changes)
+        return int(decided), replace(verdicts[decided], reading=reading)
 
     def harm(self, logit: float) -> Harm:
         """How HarMeme's annotators would judge, for a calibrated logit."""

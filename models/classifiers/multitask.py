@@ -1,7 +1,7 @@
 """Multitask models: folders of `weights/` whose card says what the graph reads and which heads it has.
 
-What a side `reads`: `mini` are the tokens of the shared `mini` encoder, `pieces` the embedded word pieces of
-`mini_vocabulary` (the graph has its own tower), `words` ids of whole words from its own list, `pixels` the picture itself.
+What a side `reads`: `mini` are the tokens of the shared `mini` encoder, `pieces` embedded word pieces (the graph has its
+own tower; `towers` names their vocabulary), `words` ids of whole words from its own list, `pixels` the picture itself.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class MultitaskModel:
             known = json.loads((card.folder / "words.json").read_text(encoding="utf-8"))
             self._words = WordList(known, max_length=int(text["longest"]))
         elif text.get("reads") == "pieces":
-            self._pieces = Vocabulary(max_length=int(text["longest"]))
+            (vocabulary,) = text["towers"]
+            self._pieces = Vocabulary(weights.card(vocabulary), max_length=int(text["longest"]))
         towers = {name: identity for side in self.inputs.values() for name, identity in side.get("towers", {}).items()}
         for name, identity in towers.items():
             if weights.card(name).identity != identity:
@@ -89,6 +90,11 @@ class MultitaskModel:
     def reads(self, side: str) -> bool:
         """Whether it reads the side `image` or `text`."""
         return side in self.inputs
+
+    @property
+    def needs_texts(self) -> bool:
+        """Whether it reads texts by itself, so that the shared encoder's tokens of them do not help."""
+        return self._pieces is not None or self._words is not None
 
     def logits(self, images: Sequence[Image.Image | None], texts: Sequence[str]) -> np.ndarray:
         """float32 [networks, memes, logits of all heads]; None and blank texts are absent sides."""

@@ -6,7 +6,6 @@ import numpy as np
 
 from models import weights
 from models.analysis import Emotion, TextEmotions
-from models.errors import BadWeights
 from models.io.captions import normalize
 from models.tokenizers.wordpieces import Vocabulary, WordPieces
 
@@ -21,22 +20,18 @@ BATCH_SIZE = 16
 class TextEmotionClassifier:
     """Thread-safe."""
 
-    def __init__(self, vocabulary: Vocabulary, *, threads: int = 0) -> None:
+    def __init__(self, vocabulary: Vocabulary | None = None, *, threads: int = 0) -> None:
+        """`vocabulary` is one that is loaded already: it is used if the network was trained on it."""
         self.card = weights.card("text_emotions")
-        if self.card.setting("vocabulary") != vocabulary.card.identity:
-            raise BadWeights(
-                f"weights/{self.card.name} was trained on other word pieces than those in weights/{vocabulary.card.name}: "
-                f"{weights.RESTORE.format(name=self.card.name)}."
-            )
         self.labels: tuple[str, ...] = tuple(self.card.setting("labels"))
         self.thresholds = np.array([self.card.setting("thresholds")[label] for label in self.labels])
-        self._vocabulary = vocabulary
+        self.vocabulary = Vocabulary.of(self.card, vocabulary)
         self._session = weights.session(self.card, threads=threads)
 
     def classify(self, texts: Sequence[str]) -> list[TextEmotions]:
         """One answer a text; `no_text` for a blank one."""
         blank = [not normalize(text).text for text in texts]
-        probabilities = self.probabilities(self._vocabulary.look_up(texts))
+        probabilities = self.probabilities(self.vocabulary.look_up(texts))
         return [
             TextEmotions("no_text") if empty else emotions_from(probs, self.labels, self.thresholds)
             for empty, probs in zip(blank, probabilities, strict=True)

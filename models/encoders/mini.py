@@ -1,8 +1,8 @@
-"""The `mini` encoder on onnxruntime: EfficientNet-Lite0 patches and MiniLM-L6 word pieces, no torch in the process.
+"""The `mini` encoder on onnxruntime: EfficientNet-Lite0 patches and pieces of words by multilingual E5, no torch in the process.
 
 Pictures: EfficientNet-Lite (Liu 2020; Tan and Le 2019); 224x224, the whole picture squashed so that the 7x7 grid
-covers all of it. Words: MiniLM-L6 (Wang et al. 2020), fine-tuned by `training fit mini_words`; a token is the third
-layer's state concatenated with the last layer's: what the pretrained model knew, and what it learned about hate.
+covers all of it. Words: multilingual-e5-small (Wang et al. 2024), finetuned by `training fit mini_words`; a token is the
+fourth of twelve layers' state beside the last one's: what the pretrained model knew, and what it learned about hate.
 
 `pooled` is the encoder's own projection, not the joint space of the search (`models/search/joint_space.py`), which
 `benchmarks/joint_for_hate.py` compares with it. The verdict reads tokens, not `pooled`.

@@ -10,7 +10,7 @@ import numpy as np
 from models.analysis import Attention, Grid, Span, WordWeight
 from models.encoders.base import GRID
 from models.fusion.base import Fused
-from models.io.captions import words as split_words
+from models.io.caption_words import words as split_words
 
 
 def draw(fused: Fused, caption: str, spans: Sequence[Span], *, has_image: bool) -> Attention:
@@ -23,7 +23,7 @@ def draw(fused: Fused, caption: str, spans: Sequence[Span], *, has_image: bool) 
         return Attention("no_text", regions=_grid(to_regions[0]) if has_image else ())
     shares = to_words.mean(0)[: len(spans)]
     words, grids, looks = [], [], list[int]()
-    for text, start, end in split_words(caption):
+    for text, start, end in split_words(caption, spans):
         pieces = [number for number, (first, last) in enumerate(spans) if first < end and last > start]
         if pieces:  # words beyond the cut have none and are left out
             words.append((text, start, end, float(shares[pieces].sum())))

@@ -1,18 +1,15 @@
 """What the model cannot know, chosen by what was measured on this meme."""
 
 import re
-import unicodedata
 
 from models.analysis import Analysis, Verdict
 from models.explain.facts import SENTENCES, Ledger
 from models.io.captions import normalize
+from models.io.language import foreign_name
 
 NEAR = 0.05  # of probability; closer than this to a threshold, small changes may turn the label
-FOREIGN = 0.3  # of the letters; more of them outside the Latin script, and the words are hardly English
 TINY = 48  # pixels of the shorter side: less than the faces that the expressions were learned from
-ENOUGH_WORDS = 8  # so long a caption without a common word is hardly English
 
-_COMMON = frozenset(SENTENCES["common_words"].split())
 _QUOTED = re.compile(r"[\"“”«»„]|(?:^|\s)['‘][^'’]+['’](?:\s|$)")
 _PLAYFUL = frozenset({"amusement", "joy", "excitement"})
 
@@ -23,7 +20,13 @@ def closing(analysis: Analysis) -> str:
     unknown = ["who is speaking and to whom", "whether irony is meant", "what came before"]
     if analysis.image is None:
         unknown.append("which picture would stand beside the words")
-    reasons = {"foreign": foreign(text), "blank": not text.strip(), "wordless": wordless(text), "english": True}
+    reasons = {
+        "unmeasured": analysis.verdict.decided_by == "language",
+        "blank": not text.strip(),
+        "wordless": wordless(text),
+        "english": analysis.profile.languages == ("en",),
+        "mostly_english": True,
+    }
     reason = SENTENCES["closing"][next(name for name, holds in reasons.items() if holds)]
     return f"The model cannot know {', '.join(unknown[:-1])} or {unknown[-1]}, and {reason}."
 
@@ -32,16 +35,22 @@ def cautions(analysis: Analysis, ledger: Ledger) -> tuple[str, ...]:
     """One sentence or two each, the ones about this meme first."""
     image, caption, text = analysis.image, analysis.caption, analysis.caption.text
     band, _, distance = nearest_band(analysis.verdict)
-    shown = distance_shown(analysis.verdict, band) if distance < NEAR else 0
+    unmeasured = analysis.verdict.decided_by == "language"
+    near = distance < NEAR and not unmeasured
+    shown = distance_shown(analysis.verdict, band) if near else 0
     away = f" ({ledger.plain(f'verdict.distance_to.{band}', shown)} away)" if shown else ""
+    language = foreign_name(caption.language)
+    values = {"away": away, "why": analysis.verdict.meaning, "language": language}
     playful = any(score.present and score.label in _PLAYFUL for score in analysis.emotions.text.scores)
     applies = {
-        "near": distance < NEAR,
-        "foreign": foreign(text),
+        "near": near,
+        "unmeasured": unmeasured,
+        "foreign": language,
         "wordless": wordless(text),
         "tiny": image is not None and min(image.width, image.height) < TINY,
         "no_picture": image is None,
         "no_words": image is not None and not text.strip(),
+        "respelled": analysis.verdict.reading is not None and analysis.verdict.reading.decided,
         "uncertain": caption.source == "ocr" and caption.uncertain,
         "quotation": _QUOTED.search(text),
         "playful": playful,
@@ -50,25 +59,12 @@ def cautions(analysis: Analysis, ledger: Ledger) -> tuple[str, ...]:
         "effects": analysis.evidence.words or analysis.evidence.regions,
         "speaker": True,
     }
-    return tuple(SENTENCES["cautions"][name].format(away=away) for name, holds in applies.items() if holds)
+    return tuple(SENTENCES["cautions"][name].format(**values) for name, holds in applies.items() if holds)
 
 
 def wordless(text: str) -> bool:
     """Whether something is written, and no letter in it."""
     return bool(text.strip()) and not any(character.isalpha() for character in normalize(text).text)
-
-
-def foreign(text: str) -> bool:
-    """Whether the words are hardly English: many letters of another script, or a long text without a common word."""
-    plain = normalize(text).text.replace("’", "'").casefold()  # letters that only look foreign are folded to Latin
-    letters = [character for character in plain if character.isalpha()]
-    if not letters:
-        return False
-    other = sum(not unicodedata.name(letter, "").startswith("LATIN") for letter in letters)
-    if other > FOREIGN * len(letters):
-        return True
-    words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", plain)
-    return len(words) >= ENOUGH_WORDS and not _COMMON.intersection(words)
 
 
 def distance_shown(verdict: Verdict, band: str) -> float:

@@ -17,8 +17,8 @@ from PIL import Image
 from models.analysis import Evidence, Meme, RegionEffect, Shapley, Span, WordEffect
 from models.classifiers.hate import HateClassifier
 from models.encoders.base import Tokens
+from models.io.caption_words import words as split_words
 from models.io.captions import normalize
-from models.io.captions import words as split_words
 
 MAX_PIECES = 2400  # word pieces that all variants of a caption may have together: it bounds the time
 MIN_CHUNKS, MAX_CHUNKS = 8, 40  # captions with more words are taken apart into this many runs of neighbouring words
@@ -57,7 +57,7 @@ def measure(
     if text is not None:
         most = max(MIN_CHUNKS, min(MAX_CHUNKS, MAX_PIECES // text.mask.shape[1]))
         read = max((end for _, end in text.spans[0]), default=0)  # a long caption is read up to here
-        spans = [(start, end) for _, start, end in split_words(meme.caption.text) if start < read]
+        spans = [(start, end) for _, start, end in split_words(meme.caption.text, text.spans[0]) if start < read]
         words = word_effects(meme.caption.text, spans, captions, base=base, most=most)
     regions = region_effects(meme.image, pictures, base=base) if meme.image is not None else ()
     return Evidence("ok", two_player(sides), words, regions)

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from models.analysis import Fact
+from models.io.directions import isolated
+from models.io.graphemes import shorten
 
 SENTENCES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("sentences.toml").read_text(encoding="utf-8"))
 MAX_QUOTE = 32  # characters
-_JOINER = "\u200d"
+_JOINERS = "\u200c\u200d"
 _SHOWN = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": ""}  # by Unicode category; all others as they are
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
@@ -56,18 +58,18 @@ class Ledger:
         shown = shortened(text)
         for place, match in enumerate(_NUMBER.finditer(shown)):
             self._facts[f"{name}.number[{place}]"] = float(match[0])
-        return f"“{shown}”"
+        return f"“{isolated(shown)}”"
 
 
 def shortened(text: str) -> str:
     """Words of the caption on one line, cut to `MAX_QUOTE` characters, safe between quotation marks.
 
     Line breaks and control characters become blanks and direction marks go, so that a caption cannot rearrange the
-    sentence around it; the joiner inside emoji stays.
+    sentence around it; the joiners in words and emoji stay.
     """
-    visible = "".join(c if c == _JOINER else _SHOWN.get(unicodedata.category(c), c) for c in text)
+    visible = "".join(c if c in _JOINERS else _SHOWN.get(unicodedata.category(c), c) for c in text)
     line = re.sub('[“”„"]', "'", " ".join(visible.split()))
-    return line if len(line) <= MAX_QUOTE else line[: MAX_QUOTE - 1].rstrip() + "…"
+    return shorten(line, MAX_QUOTE)
 
 
 def joined(parts: list[str]) -> str:

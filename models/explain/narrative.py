@@ -15,14 +15,14 @@ from models.explain.facts import SENTENCES, Ledger, joined, shortened
 
 CLEAR = 0.5  # from this probability on an expression is called by its name, and harm is called likely
 NOTABLE = 0.1  # logits; a smaller effect is not told as a reason
-MAX_WORDS, MAX_REGIONS, MAX_EMOTIONS, MAX_FACES = 3, 2, 3, 2
+MAX_WORDS, MAX_REGIONS, MAX_EMOTIONS, MAX_FACES, MAX_CHANGES = 3, 2, 3, 2, 3
 
 
 def write(analysis: Analysis) -> Explanation:
     """The explanation of an analysis whose own is still empty; its text has a line for each paragraph."""
     ledger = Ledger()
     paragraphs = (
-        [*_verdict(analysis, ledger)],
+        [*_verdict(analysis, ledger), *_reading(analysis, ledger)],
         _sides(analysis, ledger),
         [*_words(analysis, ledger), *_regions(analysis, ledger)],
         [*_text_emotions(analysis, ledger), *_faces(analysis, ledger), *_harm(analysis, ledger)],
@@ -46,8 +46,25 @@ def _verdict(analysis: Analysis, ledger: Ledger) -> Iterator[str]:
         side = "above" if verdict.probability >= at else "below"
         only = "only " if distance < NEAR else ""
         where = f"{only}{ledger.plain(f'verdict.distance_to.{nearest}', shown)} {side} {threshold}"
-    opening = SENTENCES["openings"][verdict.label]
+    opening = SENTENCES["openings"]["unmeasured" if verdict.decided_by == "language" else verdict.label]
     yield f"{opening}. The calibrated probability that it is hateful is {probability}, {where}."
+
+
+def _reading(analysis: Analysis, ledger: Ledger) -> Iterator[str]:
+    """Another spelling that the words may have, and which of the two decided."""
+    reading = analysis.verdict.reading
+    if reading is None:
+        return
+    quoted = [
+        ledger.quote(f"verdict.reading.changes[{number}].text", change.text)
+        for number, change in enumerate(reading.changes[:MAX_CHANGES])
+    ]
+    if len(reading.changes) > MAX_CHANGES:
+        quoted.append("others")
+    sentence = SENTENCES["reading"]["other" if reading.decided else "written"]
+    name = "probability_as_written" if reading.decided else "probability"
+    probability = ledger.plain(f"verdict.reading.{name}", getattr(reading, name))
+    yield sentence.format(quoted=joined(quoted), probability=probability)
 
 
 def _sides(analysis: Analysis, ledger: Ledger) -> Iterator[str]:

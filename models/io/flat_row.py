@@ -11,7 +11,8 @@ from models.analysis import Harm, Label, Meme, Source, Verdict
 class Row:
     """`status` is `error` where the meme could not be used; then `error` is its sentence and the rest is empty.
 
-    id: the file's name or what the input called it. systems: the category that each further system gave, by name.
+    id: the file's name or what the input called it. language: the caption's, as in `Caption`. read_as: the reading that decided,
+    if not the words as written. systems: the category that each further system gave, by name.
     """
 
     id: str
@@ -24,6 +25,8 @@ class Row:
     caption_source: Source = "none"
     sha256: str | None = None
     error: str = ""
+    language: str | None = None
+    read_as: str = ""
     systems: Mapping[str, str] = field(default_factory=dict)
 
     def flat(self) -> dict[str, Any]:
@@ -38,4 +41,7 @@ COLUMNS = tuple(column.name for column in fields(Row) if column.name != "systems
 def good(name: str, meme: Meme, verdict: Verdict, harm: Harm | None, systems: Mapping[str, str]) -> Row:
     """The row of a meme that was judged."""
     answers = verdict.label, verdict.probability, verdict.logit, None if harm is None else harm.probability
-    return Row(name, "ok", *answers, meme.caption.text, meme.caption.source, meme.sha256, systems=systems)
+    caption, reading = meme.caption, verdict.reading
+    read_as = reading.text if reading is not None and reading.decided else ""
+    words = caption.text, caption.source
+    return Row(name, "ok", *answers, *words, meme.sha256, language=caption.language, read_as=read_as, systems=systems)

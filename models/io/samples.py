@@ -14,12 +14,37 @@ FOLDER = Path(__file__).resolve().parents[2] / "assets" / "gallery"
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample meme: its file, a short title, what it shows, and the words on it."""
+    """One sample meme: its file, a short title, what it shows, and the words on it.
+
+    language: of the words, by its English name; translation: of words that are not English; typed: whether the words
+    come with the picture, since the OCR that ships cannot read their script.
+    """
 
     file: Path
     title: str
     alt: str
     caption: str = ""
+    language: str = "English"
+    translation: str = ""
+    typed: bool = False
+
+    @property
+    def label(self) -> str:
+        """The title, and the language where it is not English."""
+        return self.title if self.language == "English" else f"{self.title} ({self.language})"
+
+    @property
+    def words(self) -> str | None:
+        """The words that are given with the picture; None where they are read from it."""
+        return self.caption if self.typed else None
+
+    @property
+    def meaning(self) -> str:
+        """What the words say in English, and where they come from; empty for English ones."""
+        if not self.translation:
+            return ""
+        typed = " The text recognition (OCR) cannot read this script, so the words came with the sample."
+        return f"The sample says, in {self.language}: “{self.translation}”{typed if self.typed else ''}"
 
     def open(self) -> Image.Image:
         """The picture, opened as one of a user is."""

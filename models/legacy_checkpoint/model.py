@@ -17,7 +17,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVi
 from models.analysis import Gradient, Grid, Meme, WordEffect
 from models.encoders.base import GRID, Tokens, encode_in_batches
 from models.fusion.base import Fused
-from models.io.captions import words as split_words
+from models.io.caption_words import words as split_words
 from models.runtime.device import Device, Placed, to_numpy
 from models.tokenizers.clip import ClipWords
 from models.weights import Card
@@ -116,7 +116,8 @@ class LegacyModel:
         if meme.image is None:
             return Gradient()
         pixels, caption = self.prepare(meme.image)[None], meme.caption.text
-        text_state = self.encode_texts([caption]).pooled if caption.strip() else np.zeros((1, self.width), np.float32)
+        said = self.encode_texts([caption]) if caption.strip() else None
+        text_state = said.pooled if said is not None else np.zeros((1, self.width), np.float32)
 
         def compute(network: Network, put: Put) -> tuple[np.ndarray, float]:
             image = put(pixels).detach().requires_grad_()
@@ -129,7 +130,7 @@ class LegacyModel:
 
         cells, text_effect = self.placed.run(compute, gradients=True)
         # No gradient reaches the text vector, so none reaches any word before it.
-        words = split_words(caption) if text_effect == 0 else ()
+        words = split_words(caption, said.spans[0] if said is not None else ()) if text_effect == 0 else ()
         effects = tuple(WordEffect(text, start, end, 0.0) for text, start, end in words)
         return Gradient(effects, onto_picture(cells, meme.image.size))
 

@@ -69,11 +69,14 @@ def _mini(device_name: str, threads: int) -> ModelBundle:
     faces = load_or_error(lambda: FaceReader(threads=threads))
     cards = [encoder.vocabulary.card, *encoder.cards, hate.card]
     if isinstance(text_emotions, TextEmotionClassifier):
-        cards.append(text_emotions.card)
+        cards += [text_emotions.card, text_emotions.vocabulary.card]
     if isinstance(faces, FaceReader):
         cards.extend(faces.cards)
-    identities = {card.name: card.identity for card in cards}
-    info = ProfileInfo("mini", "cpu", "float32", sum(card.parameters for card in cards), identities)
+    by_name = {card.name: card for card in cards}  # text emotions may share the encoder's vocabulary
+    identities, parameters = (
+        {name: getattr(card, key) for name, card in by_name.items()} for key in ("identity", "parameters")
+    )
+    info = ProfileInfo("mini", "cpu", "float32", sum(parameters.values()), identities, hate.languages)
     return ModelBundle(info, hate, text_emotions, faces)
 
 
@@ -109,7 +112,7 @@ def _clip(device_name: str, threads: int, on_progress: OnProgress | None) -> Mod
     if isinstance(faces, FaceReader):
         parameters += sum(card.parameters for card in faces.cards)
         identities |= {card.name: card.identity for card in faces.cards}
-    info = ProfileInfo("clip", target.name, target.dtype, parameters, identities)
+    info = ProfileInfo("clip", target.name, target.dtype, parameters, identities, verdict.hate.languages)
     return ModelBundle(info, verdict.hate, text_emotions, faces, verdict.gradient, tuple(placed))
 
 

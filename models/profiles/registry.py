@@ -11,7 +11,7 @@ from models.io import hub
 from models.legacy_checkpoint.convert import LEGACY_CHECKPOINT, checkpoint_path
 
 MINI_VERDICT = ("mini_vocabulary", "mini_picture", "mini_words", "hate_cross_attention")
-MINI_EMOTIONS = ("text_emotions", "face_detector", "face_expressions")
+MINI_EMOTIONS = ("minilm_vocabulary", "text_emotions", "face_detector", "face_expressions")
 HEAD = "hate_cross_attention_clip"  # in weights/, written by `training fit hate_cross_attention --profile clip`
 
 

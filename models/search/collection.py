@@ -17,7 +17,7 @@ from PIL import Image
 
 from models.encoders.mini import IMAGE_BATCH_SIZE
 from models.errors import BadInput, BadPicture, PartUnavailable
-from models.io import archives
+from models.io import archives, graphemes
 from models.io.archives import Archive
 from models.io.images import IN_FLIGHT, MAX_BYTES, SUFFIXES, area_of, open_picture, squash
 from models.search.joint_space import Index, JointSpace, MiniSpace, SearchHit
@@ -187,7 +187,7 @@ def build(
             try:
                 image = open_picture(data).image
                 if not texts and read_words is not None:
-                    texts = list(filter(str.strip, [read_words(image)[:MAX_CAPTION]]))
+                    texts = list(filter(str.strip, [graphemes.first(read_words(image), MAX_CAPTION)]))
             except BadPicture as error:
                 library.pass_over(name, f"{_last(name)}: {error}")
                 image = None
@@ -232,7 +232,7 @@ def _take_captions(name: str, data: bytes, captions: dict[str, list[str]], libra
                 texts = captions.setdefault(picture, [])
                 lost += len(texts) >= MAX_CAPTIONS or len(words) > MAX_CAPTION
                 if len(texts) < MAX_CAPTIONS:
-                    texts.append(words[:MAX_CAPTION])
+                    texts.append(graphemes.first(words, MAX_CAPTION))
     except csv.Error:
         library.pass_over(name, f"{_last(name)} is not a table of names and captions and was passed over.")
     if lost:

@@ -15,7 +15,6 @@ from PIL import Image
 from models import weights
 from models.encoders.base import JOINT
 from models.encoders.mini import IMAGE_BATCH_SIZE, SIDE, TEXT_BATCH_SIZE, MiniEncoder
-from models.errors import BadWeights
 from models.io.images import preprocess
 from models.tokenizers.base import length_batches
 from models.tokenizers.wordpieces import Vocabulary
@@ -29,13 +28,8 @@ class JointSpace:
 
     def __init__(self, vocabulary: Vocabulary | None = None, *, threads: int = 0) -> None:
         """Raises `BadWeights` where a folder is missing, damaged, or was trained on another vocabulary."""
-        self.vocabulary = vocabulary or Vocabulary()
         self.cards = tuple(weights.card(name) for name in ("joint_picture", "joint_words"))
-        if self.cards[1].setting("vocabulary") != self.vocabulary.card.identity:
-            raise BadWeights(
-                "weights/joint_words was trained on another vocabulary than weights/mini_vocabulary: "
-                "run `git checkout -- weights`, or train it again with `python -m training fit joint_flickr8k`."
-            )
+        self.vocabulary = Vocabulary.of(self.cards[1], vocabulary)
         self._picture, self._words = (weights.session(card, threads=threads) for card in self.cards)
 
     @property

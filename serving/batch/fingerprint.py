@@ -21,10 +21,12 @@ from models import weights
 from models.classifiers import multitask
 from models.errors import BadInput
 from models.io import parquet
+from models.lenses import SPECS
 from models.profiles import registry
 from serving.batch.files import is_local
 from serving.batch.inputs import Files, ParquetSlice, Shard, find_columns, folder_of, open_root, relative_path
 from serving.batch.judge import Options
+from serving.predictors import LENSES
 
 # What file systems of fsspec tell of a file that changes with its content: S3, GCS, Azure, HTTP, ZIP, memory.
 CONTENT_KEYS = ("size", "ETag", "etag", "LastModified", "last_modified", "generation", "md5Hash", "content_md5", "updated", "mtime",
@@ -58,9 +60,10 @@ def content_digest(shards: Sequence[Shard]) -> str:
 
 
 def models_digest(profile: registry.Profile, options: Options) -> dict[str, str]:
-    """The identity of everything that may answer, by name: the profile's models, the chosen systems, the OCR."""
-    identities = registry.identities(profile)
-    for name in set(options.predictors) & set(multitask.names()):
+    """The identity of everything that may answer, by name: the profile's models, the chosen systems, languages and OCR."""
+    identities = registry.identities(profile) | {"py3langid": metadata.version("py3langid")}
+    chosen = {SPECS[name].model if name in LENSES else name for name in options.predictors}
+    for name in chosen & set(multitask.names()):
         identities |= {name: weights.card(name).identity}
     if options.ocr:
         identities |= {"rapidocr": metadata.version("rapidocr")}

@@ -21,6 +21,7 @@ from models.errors import BadInput, BadWeights, PartUnavailable
 from models.io import flat_row
 from models.io.flat_row import Row
 from models.io.images import IN_FLIGHT
+from models.lenses import names_of
 from models.runtime.memory import give_back_memory
 from models.runtime.turns import BATCH_S, patient
 from serving import predictors, problems
@@ -47,6 +48,7 @@ class Options:
 def judge(items: Iterable[Item], analyzer: Analyzer, options: Options) -> Iterator[tuple[Row, Meme | None]]:
     """One row for each item, in order, and its meme. Raises `NoSystem` for an unknown predictor."""
     chosen = [predictors.choose(predictors.registry(analyzer), name) for name in options.predictors]
+    lenses = [p.name for p in chosen if p.name in predictors.LENSES]
 
     def load(item: Item) -> Meme:
         if item.error:
@@ -55,10 +57,15 @@ def judge(items: Iterable[Item], analyzer: Analyzer, options: Options) -> Iterat
             return load_meme(item.meme if options.ocr else replace(item.meme, ocr=False), analyzer)[0]
 
     def rows(memes: Sequence[Meme]) -> list[Row]:
-        columns = {p.name: [prediction.category for prediction in p.predict(memes)] for p in chosen}
+        judged = analyzer.judge(memes)
+        columns = {p.name: [each.category for each in p.predict(memes)] for p in chosen if p.name not in lenses}
+        if lenses:  # all of them from one reading, with the verdicts that are there
+            texts, verdicts = [meme.caption.text for meme in memes], [verdict.label for verdict, _ in judged]
+            read = analyzer.read_words(texts, lenses, verdicts)
+            columns |= {name: [names_of(each[name]) for each in read] for name in lenses}
         return [
-            flat_row.good("", meme, verdict, harm, {name: column[index] for name, column in columns.items()})
-            for index, (meme, (verdict, harm)) in enumerate(zip(memes, analyzer.judge(memes), strict=True))
+            flat_row.good("", meme, verdict, harm, {p.name: columns[p.name][index] for p in chosen})
+            for index, (meme, (verdict, harm)) in enumerate(zip(memes, judged, strict=True))
         ]
 
     with ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="subtext-open") as pool:

@@ -23,6 +23,7 @@ from models.analysis import Analysis, Caption, Meme, Stage
 from models.analyzer import BATCH_SIZE, Analyzer
 from models.errors import BadInput, BadWeights, PartUnavailable
 from models.explain import attention, evidence, narrative
+from models.io.captions import normalize
 
 if TYPE_CHECKING:
     from tests.weights_for_tests import Tiny
@@ -80,10 +81,29 @@ def test_words_only(tiny_analyzer: Analyzer) -> None:
     assert "There is no picture." in analysis.explanation.text
 
 
+GERMAN = "Der Nachbar backt am Sonntag wieder Kuchen"
+
+
+def test_words_in_a_language_that_was_not_measured(tiny_analyzer: Analyzer) -> None:
+    german = meme(GERMAN, noise())
+    analysis = tiny_analyzer.analyze(german)
+    assert (analysis.caption.language, analysis.verdict.label) == ("de", "needs_review")
+    assert analysis.verdict.decided_by == "language" and "look German" in analysis.verdict.meaning
+    assert any(analysis.verdict.meaning in caution for caution in analysis.explanation.cautions)
+    assert "not measured on the language" in analysis.explanation.text
+    assert analysis.emotions.text.status == "ok" and analysis.evidence.status == "ok"
+    ((verdict, _),) = tiny_analyzer.judge([german])
+    assert (verdict.label, verdict.meaning) == (analysis.verdict.label, analysis.verdict.meaning)
+    english = tiny_analyzer.analyze(BOTH, explain=False)
+    assert (english.caption.language, english.verdict.decided_by) == ("en", "probability")
+    assert tiny_analyzer.info.languages == ("en",)
+
+
 def test_picture_only(tiny_analyzer: Analyzer) -> None:
     analysis = tiny_analyzer.analyze(PICTURE)
     assert "words" not in [stage.name for stage in analysis.stages]
     assert (analysis.emotions.text.status, analysis.attention.status) == ("no_text", "no_text")
+    assert (analysis.caption.language, analysis.verdict.decided_by) == (None, "probability")
     assert analysis.image is not None
     assert (analysis.image.width, analysis.image.height, analysis.image.format) == (80, 60, "PNG")
     assert (analysis.evidence.words, len(analysis.evidence.regions)) == ((), 16)
@@ -122,6 +142,35 @@ def test_the_attention_is_that_of_the_words_shown(tiny_analyzer: Analyzer) -> No
     assert [word.text for word in drawn.words] == ["We", "h\u200bate", "ｍｏｎｄａｙｓ"]
     assert np.array(drawn.word_regions).shape == (3, 7, 7)
     assert np.ptp(drawn.regions) > 0
+
+
+EVASIONS = ("h a t e  love", "not immi grants", "l0ve the p3ople", "lovethepeople", "ǝʇɐɥ ǝldoǝd")
+
+
+@pytest.mark.parametrize("text", EVASIONS)
+def test_what_explains_the_verdict_is_about_the_reading_that_decided(tiny_analyzer: Analyzer, text: str) -> None:
+    analysis = tiny_analyzer.analyze(meme(text, noise()))
+    reading = analysis.verdict.reading
+    said = reading.text if reading is not None and reading.decided else normalize(text).text
+    as_read = tiny_analyzer._models.hate.score([BOTH.image], [said])
+    assert analysis.verdict.logit == pytest.approx(float(as_read.hate[0]), abs=1e-4)
+    assert analysis.evidence.shapley is not None
+    assert analysis.evidence.shapley.total == analysis.verdict.logit
+    for words in (analysis.attention.words, analysis.evidence.words):
+        assert len(words) == len(said.split())
+        assert all(text[word.start : word.end] == word.text for word in words)
+    assert Analysis.from_dict(json.loads(json.dumps(analysis.to_dict()))) == analysis
+
+
+def test_scores_and_analyses_decide_for_the_same_reading(tiny_analyzer: Analyzer) -> None:
+    memes = [meme(text) for text in (*EVASIONS, "we love mondays")]
+    verdicts = tiny_analyzer.score(memes)
+    for item, verdict in zip(memes, verdicts, strict=True):
+        analysis = tiny_analyzer.analyze(item, explain=False)
+        assert verdict.logit == pytest.approx(analysis.verdict.logit, abs=1e-4)
+        assert (verdict.reading is None) == (analysis.verdict.reading is None)
+    others = [verdict.reading for verdict in verdicts if verdict.reading is not None]
+    assert [reading.text for reading in others] == ["not immigrants", "love the people", "love the people"]
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,7 @@ def test_many_are_scored_in_order_and_a_bad_one_takes_none_with_it(
         assert results[index]["verdict"]["logit"] == pytest.approx(alone["verdict"]["logit"], abs=1e-4)
         assert results[index]["harm"]["probability"] == pytest.approx(alone["harm"]["probability"], abs=1e-4)
     assert results[5]["caption"] == LINE.text
+    assert results[0]["language"] == post(client, explain=False, **memes[0]).json()["caption"]["language"]
 
 
 @pytest.mark.parametrize("name", ["hate", "harm", "text-emotions", "face-expressions"])
@@ -132,6 +133,7 @@ def test_each_system_gives_a_category_of_its_own(client: TestClient, name: str) 
     (listed,) = [system for system in client.get("/api/v1/models").json()["systems"] if system["name"] == name]
     answer = post(client, f"systems/{name}/predict", picture=b64(PICTURE), caption=WORDS).json()
     assert (answer["system"], answer["caption"], answer["caption_source"]) == (name, WORDS, "override")
+    assert answer["language"] == "en"
     if name == "face-expressions":
         assert (answer["status"], answer["category"], answer["scores"]) == ("no_face", "", [])
     else:
@@ -160,6 +162,7 @@ def test_an_unknown_system_is_told_with_those_that_there_are(client: TestClient)
 def test_what_runs_is_told(client: TestClient, tiny_analyzer: Analyzer) -> None:
     answer = client.get("/api/v1/models").json()
     assert answer["profile"]["weights"] == tiny_analyzer.info.weights
+    assert answer["profile"]["languages"] == ["en"]
     assert client.get("/health").json() == {"status": "ok"}
     assert client.get("/ready").json() == {"status": "ready"}
 

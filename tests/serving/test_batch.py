@@ -59,6 +59,16 @@ def test_the_numbers_are_those_of_the_analysis(
     assert row["text_emotions"] == likeliest.label
 
 
+def test_each_row_has_its_language(tiny_worker: None, tmp_path: Path) -> None:
+    captions = ["Der Nachbar backt am Sonntag Kuchen", "When the cat sleeps all day", "lol"]
+    pq.write_table(pa.table({"text": captions}), tmp_path / "a.parquet")
+    assert run_batch(tmp_path / "a.parquet", tmp_path / "out.csv") == 0
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["language"] for row in rows] == ["de", "en", "und"]
+    assert rows[0]["label"] == "needs_review"
+
+
 def test_every_line_of_a_table_is_a_row(tiny_worker: None, memes: Path, tmp_path: Path) -> None:
     assert run_batch(memes / "table.csv", tmp_path / "out.jsonl", "--no-ocr") == 0
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]

@@ -139,4 +139,4 @@ def test_the_models_that_count_are_those_that_are_loaded(
 ) -> None:
     profile = registry.PROFILES["mini"]
     assert registry.identities(profile) == tiny_analyzer.info.weights
-    assert set(models_digest(profile, Options())) - set(tiny_analyzer.info.weights) == {"rapidocr"}
+    assert set(models_digest(profile, Options())) - set(tiny_analyzer.info.weights) == {"py3langid", "rapidocr"}

@@ -39,6 +39,20 @@ def test_both_attributes_carry_our_score(client: TestClient) -> None:
     assert (answer["languages"], answer["detectedLanguages"], answer["clientToken"]) == (["en"], ["en"], "t")
 
 
+GERMAN = "Der Nachbar backt am Sonntag wieder Kuchen"
+
+
+def test_a_language_that_was_not_measured_is_refused_unless_it_is_named(client: TestClient) -> None:
+    error = refused(ask(client, GERMAN), 400, "INVALID_ARGUMENT")["details"][0]
+    assert error["errorType"] == "LANGUAGE_NOT_SUPPORTED_BY_ATTRIBUTE"
+    languages = error["languageNotSupportedByAttributeError"]
+    assert languages == {"requestedLanguages": ["de"], "supportedLanguages": ["en"]}
+    answer = ask(client, GERMAN, languages=["en-GB"]).json()
+    assert (answer["languages"], answer["detectedLanguages"]) == (["en-GB"], ["de"])
+    assert answer["attributeScores"]["TOXICITY"]
+    assert ask(client, "lol").json()["detectedLanguages"] == ["und"]
+
+
 def test_a_score_below_the_threshold_is_left_out(client: TestClient) -> None:
     value = ask(client).json()["attributeScores"]["TOXICITY"]["summaryScore"]["value"]
     for threshold, included in ((value - 0.01, True), (value + 0.01, False)):

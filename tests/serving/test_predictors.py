@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +14,11 @@ from PIL import Image
 from models import weights
 from models.analysis import Caption, Meme
 from models.classifiers.multitask import MultitaskModel
+from models.classifiers.targets import KINDS, TARGETS
 from models.io.flat_row import Row
+from models.profiles import registry as profiles
 from serving import predictors
+from serving.batch.fingerprint import models_digest
 from serving.batch.inputs import Item
 from serving.batch.judge import Options, judge
 from serving.work import MemeInput
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from models.analyzer import Analyzer
 
 BOTH_MODALITIES, TEXT_ONLY = "memotion_gmu", "mental_health_stress"
+GROUPS = "hate_targets"
 BOTH = Meme(Image.new("RGB", (60, 40), (200, 60, 20)), Caption("we love mondays", "override"))
 NO_TEXT = Meme(BOTH.image, Caption())
 
@@ -32,7 +38,7 @@ def analyzer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Analyzer]:
     from models.analyzer import Analyzer
     from tests import systems_for_tests
 
-    folder = systems_for_tests.weights_with(tmp_path_factory.mktemp("multitask"), (BOTH_MODALITIES, TEXT_ONLY))
+    folder = systems_for_tests.weights_with(tmp_path_factory.mktemp("multitask"), (BOTH_MODALITIES, TEXT_ONLY, GROUPS))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SUBTEXT_WEIGHTS", str(folder))
         shutil.copytree(folder / TEXT_ONLY, folder / "damaged")
@@ -109,3 +115,37 @@ def test_a_batch_has_a_column_for_it(analyzer: Analyzer) -> None:
     rows: list[Row] = [row for row, _ in judge(items, analyzer, Options(predictors=(TEXT_ONLY,)))]
     assert rows[0].flat()[TEXT_ONLY] == predictors.registry(analyzer)[TEXT_ONLY].predict([BOTH])[0].category
     assert rows[1].status == "error"
+
+
+def test_a_batch_has_columns_for_groups_and_kinds(analyzer: Analyzer, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = predictors.registry(analyzer)
+    assert known["group"].labels == TARGETS and known["kind"].labels == KINDS
+    words = ["we love mondays", "we hate good people"]
+    memes = [Meme(None, Caption(text, "override")) for text in words]
+    items = [Item(text, MemeInput(caption=text)) for text in words]
+    judged = analyzer.judge(memes)
+    for label in ("needs_review", "not_hateful"):
+        verdicts = [(replace(verdict, label=label), harm) for verdict, harm in judged]
+        monkeypatch.setattr(analyzer, "judge", lambda _, verdicts=verdicts: verdicts)
+        read: list[Row] = [row for row, _ in judge(items, analyzer, Options(predictors=("kind", "group")))]
+        for name in ("group", "kind"):
+            categories = [prediction.category for prediction in known[name].predict(memes)]
+            assert [row.flat()[name] for row in read] == categories
+        assert [bool(row.flat()["kind"]) for row in read] == [label == "needs_review"] * 2
+        assert all(row.flat()["group"] for row in read)
+
+
+def test_without_their_model_there_are_no_groups(
+    analyzer: Analyzer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path))
+    known = predictors.registry(analyzer)
+    assert "group" not in known and "hate" in known
+
+
+def test_the_models_of_chosen_lenses_count_for_a_batch(analyzer: Analyzer) -> None:
+    profile = profiles.select("mini").profile
+    without, chosen = (
+        models_digest(profile, Options(ocr=False, predictors=names)) for names in ((), ("group", "kind"))
+    )
+    assert chosen == {**without, GROUPS: weights.card(GROUPS).identity}

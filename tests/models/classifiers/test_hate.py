@@ -15,6 +15,8 @@ from models.classifiers.heads import sigmoid
 from models.encoders.base import Tokens
 from models.errors import BadWeights
 from models.fusion.base import Fused
+from models.io.language import Language
+from models.io.readings import readings
 from models.weights import Card
 
 CONFIG = {
@@ -118,6 +120,25 @@ def test_the_label_follows_the_bands(classifier: HateClassifier, probability: fl
     assert (verdict.bands.review_from, verdict.bands.hateful_from) == (0.4, 0.6)
 
 
+@pytest.mark.parametrize(
+    ("logits", "decided"), [((-2.0, 1.0), True), ((1.0, -2.0), False), ((0.5, 0.5), False), ((4.600, 4.601), False)]
+)
+def test_the_reading_with_the_higher_probability_decides(
+    classifier: HateClassifier, logits: tuple[float, float], decided: bool
+) -> None:
+    number, verdict = classifier.decide(readings("k1ll it"), logits)
+    assert (number, verdict.logit) == (int(decided), logits[decided])
+    assert verdict.reading is not None
+    assert (verdict.reading.text, verdict.reading.decided) == ("kill it", decided)
+    assert verdict.reading.probability_as_written == pytest.approx(sigmoid(logits[0]))
+    assert verdict.reading.probability == pytest.approx(sigmoid(logits[1]))
+
+
+def test_a_caption_with_a_single_reading_has_no_other(classifier: HateClassifier) -> None:
+    for text in ("we hate mondays", ""):
+        assert classifier.decide(readings(text), [0.3]) == (0, classifier.verdict(0.3))
+
+
 def test_at_the_threshold_the_stronger_label_begins() -> None:
     edge = HateClassifier(Encoder(), Fusion(), card(bands={"review_from": 0.5, "hateful_from": sigmoid(1.0)}))
     assert [edge.verdict(logit).label for logit in (-1e-9, 0.0, 1.0)] == ["not_hateful", "needs_review", "hateful"]
@@ -125,6 +146,19 @@ def test_at_the_threshold_the_stronger_label_begins() -> None:
 
 def test_each_label_has_its_own_meaning(classifier: HateClassifier) -> None:
     assert len({classifier.verdict(logit).meaning for logit in (-9.0, 0.0, 9.0)}) == 3
+
+
+@pytest.mark.parametrize("logit", [-9.0, 0.0, 9.0])
+def test_a_language_that_was_not_measured_is_left_to_a_person(classifier: HateClassifier, logit: float) -> None:
+    german = Language("de", 0.9, "LATIN")
+    verdict = classifier.verdict(logit, german)
+    assert (verdict.label, verdict.decided_by, verdict.logit) == ("needs_review", "language", logit)
+    assert verdict.probability == pytest.approx(sigmoid(logit))
+    assert "look German" in verdict.meaning
+    measured = HateClassifier(Encoder(), Fusion(), card(languages=["en", "de"]))
+    assert measured.verdict(logit, german) == classifier.verdict(logit, Language("en", 0.9, "LATIN"))
+    assert measured.verdict(logit, german).decided_by == "probability"
+    assert (classifier.languages, measured.languages) == (("en",), ("en", "de"))
 
 
 def test_the_sigmoid_takes_any_number() -> None:

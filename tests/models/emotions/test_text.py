@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def classifier(shelf: Tiny) -> TextEmotionClassifier:
-    return TextEmotionClassifier(Vocabulary(), threads=1)
+    return TextEmotionClassifier(threads=1)
 
 
 def test_all_28_come_present_ones_first_then_by_falling_probability(classifier: TextEmotionClassifier) -> None:
@@ -55,8 +55,9 @@ def test_many_texts_come_out_as_each_alone(classifier: TextEmotionClassifier) ->
 
 
 def test_other_word_pieces_are_refused(shelf: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    vocabulary_for_tests.write(tmp_path / "mini_vocabulary", seed=1)
+    for name in ("mini_vocabulary", "minilm_vocabulary"):
+        vocabulary_for_tests.write(tmp_path / name, seed=1)
     shutil.copytree(shelf.root / "text_emotions", tmp_path / "text_emotions")
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(tmp_path))
     with pytest.raises(BadWeights, match="text_emotions was trained on other word pieces"):
-        TextEmotionClassifier(Vocabulary(), threads=1)
+        TextEmotionClassifier(threads=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ from models.analysis import (
     Verdict,
     WordEffect,
 )
+from models.reading import Reading, Respelled
 
 EMOTIONS = ("anger", "joy", "amusement", "neutral", "fear", "gratitude")
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
@@ -42,6 +44,21 @@ captions = st.text(max_size=60) | st.lists(
     st.sampled_from(["they", "hate", "1488", "“soup”", "3.5%", "<b>", "ненависть", "x" * 50, "4:59", "**no**", "٣"]),
     max_size=9,
 ).map("\n".join)
+
+
+READINGS = st.none() | st.builds(
+    Reading,
+    text=st.just("kill 1488 rats"),
+    decided=st.booleans(),
+    probability=share,
+    probability_as_written=share,
+    changes=st.lists(
+        st.builds(Respelled, text=st.sampled_from(["kill", "all 14", "immigrants"]), start=st.just(0), end=st.just(1)),
+        min_size=1,
+        max_size=5,
+        unique_by=lambda change: change.text,
+    ).map(tuple),
+)
 
 
 def verdict(logit: float, review_from: float = 0.35, hateful_from: float = 0.7) -> Verdict:
@@ -63,7 +80,7 @@ def analyses(draw: st.DrawFn) -> Analysis:
     source = draw(st.sampled_from(["override", "ocr"])) if text else "none"
     caption = Caption(text, source, uncertain=tuple(spans[: draw(st.integers(0, 3))]) if source == "ocr" else ())
     low, high = sorted([draw(share), draw(share)])
-    judged = verdict(draw(st.floats(-8, 8)), low, high)
+    judged = replace(verdict(draw(st.floats(-8, 8)), low, high), reading=draw(READINGS) if text else None)
     return Analysis(
         profile=ProfileInfo("mini", "cpu", "float32", 1, {}),
         image=image,

@@ -85,6 +85,12 @@ def test_words_beyond_the_cut_are_left_out() -> None:
     assert sum(word.weight for word in drawn.words) == pytest.approx(1)
 
 
+def test_words_without_spaces_between_them_are_their_pieces() -> None:
+    drawn = draw(fused(5), "今天天气", ((0, 0), (0, 1), (0, 2), (2, 4), (0, 0)), has_image=True)
+    assert [(word.text, word.start, word.end) for word in drawn.words] == [("今天", 0, 2), ("天气", 2, 4)]
+    assert sum(word.weight for word in drawn.words) == pytest.approx(1)
+
+
 def test_a_piece_that_two_words_share_belongs_to_both() -> None:
     # One run of characters may become one piece where this code sees two words.
     drawn = draw(fused(3), "we hate", ((0, 0), (0, 7), (0, 0)), has_image=True)

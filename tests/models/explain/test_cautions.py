@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from models.analysis import Analysis, Bands, Caption, Emotion, Emotions, Evidence, FaceEmotions, ImageInfo, TextEmotions
-from models.explain.cautions import cautions, closing, distance_shown, foreign, nearest_band
+from models.explain.cautions import cautions, closing, distance_shown, nearest_band
 from models.explain.facts import Ledger
+from models.explain.narrative import write
 from tests.models.explain.test_narrative import meme
 
 
@@ -16,26 +17,35 @@ def all_cautions(analysis: Analysis) -> str:
     return "\n".join(cautions(analysis, Ledger()))
 
 
+WHY = "The words look Turkish, a language that this model was not measured on: a person should read them."
+
+
+def test_a_language_that_was_not_measured() -> None:
+    analysis = meme(logit=0.85)  # next to a threshold, which decides nothing here
+    assert "close to a threshold" in all_cautions(analysis)
+    gated = replace(analysis.verdict, label="needs_review", meaning=WHY, decided_by="language")
+    turkish = Caption("bugün hava çok güzel", "override", language="tr")
+    analysis = replace(analysis, verdict=gated, caption=turkish)
+    assert WHY in all_cautions(analysis)
+    assert "close to a threshold" not in all_cautions(analysis)
+    assert "not measured on the language" in closing(analysis)
+    assert "not measured on the language" in write(analysis).text.split(". ")[0]
+
+
+@pytest.mark.parametrize(("language", "name"), [("de", "German"), ("en", ""), ("und", ""), (None, "")])
+def test_parts_that_learned_from_english_say_so(language: str | None, name: str) -> None:
+    analysis = replace(meme(), caption=Caption("they eat rats", "override", language=language))
+    said = all_cautions(analysis)
+    assert ("learned from English: on words that look" in said) is bool(name)
+    assert name in said
+
+
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("ich hasse montage und meine nachbarn ganz besonders sehr", True),
-        ("ненавижу понедельники", True),
-        ("أكره أيام الاثنين", True),
-        ("我讨厌星期一", True),
-        ("I hate Mondays", False),
-        ("TWO GAY DADS, ONE BARBECUE", False),
-        ("𝐈 𝐡𝐚𝐭𝐞 𝐌𝐨𝐧𝐝𝐚𝐲𝐬", False),
-        ("Ｉ ｈａｔｅ Ｍｏｎｄａｙｓ", False),
-        ("1488 😀 …", False),
-        ("", False),
-    ],
+    ("languages", "end"), [(("en",), "it learned from English only."), (("en", "de"), "it learned most from English.")]
 )
-def test_words_that_are_hardly_english(text: str, expected: bool) -> None:
-    assert foreign(text) is expected
-    analysis = replace(meme(), caption=Caption(text, "override" if text else "none"))
-    assert ("seem not to be English" in all_cautions(analysis)) is expected
-    assert ("these words may not be" in closing(analysis)) is expected
+def test_what_the_model_learned_from(languages: tuple[str, ...], end: str) -> None:
+    analysis = meme()
+    assert closing(replace(analysis, profile=replace(analysis.profile, languages=languages))).endswith(end)
 
 
 def test_near_a_threshold() -> None:

@@ -13,7 +13,7 @@ from models.classifiers.hate import Scored
 from models.encoders.base import Tokens
 from models.explain.evidence import MAX_PIECES, measure
 from models.fusion.base import Fused
-from models.io.captions import words
+from models.io.caption_words import words
 
 EFFECTS = {"hate": 2.0, "love": -3.0, "mondays": 0.5}
 NOTHING, NO_WORDS, BOTH = -1.0, 0.25, 0.125  # the base, what it adds to have no words, and words beside a picture

@@ -31,6 +31,7 @@ from models.analysis import (
 )
 from models.explain.facts import Ledger, joined, shortened
 from models.explain.narrative import place, write
+from models.reading import Reading, Respelled
 from tests.models.explain.generated import analyses, cells, verdict
 from tests.models.explain.measured import assert_measured
 
@@ -125,6 +126,31 @@ def test_a_whole_explanation() -> None:
         "The model cannot know who is speaking and to whom, whether irony is meant or what came before, and it learned "
         "from English only.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("decided", "sentence"),
+    [
+        (
+            True,
+            "The caption is read with other spellings: “kill”, “immigrants”, “are” and others. As it is written, the "
+            "probability would be 0.12.",
+        ),
+        (
+            False,
+            "The caption may also be meant with other spellings: “kill”, “immigrants”, “are” and others. So read, the "
+            "probability would be 0.34; the words as they are written decide.",
+        ),
+    ],
+)
+def test_the_reading_that_decided_is_told(decided: bool, sentence: str) -> None:
+    changes = tuple(Respelled(text, 0, 1) for text in ("kill", "immigrants", "are", "trash"))
+    reading = Reading("kill immigrants are trash", decided, 0.34, 0.12, changes)
+    analysis = replace(meme(), verdict=replace(verdict(1.45), reading=reading))
+    explanation = write(analysis)
+    assert explanation.text.split("\n")[0].endswith(f", 0.70. {sentence}")
+    assert any("not as they are written" in caution for caution in explanation.cautions) is decided
+    assert_measured(analysis, explanation)
 
 
 @pytest.mark.parametrize(
@@ -262,10 +288,16 @@ def test_places_in_words(box: tuple[float, float, float, float], said: str) -> N
         ("x" * 40, "x" * 31 + "…"),
         ("👨\u200d👩\u200d👧", "👨\u200d👩\u200d👧"),
         ("\u200b\n", ""),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("क्षमा " * 8, ("क्षमा " * 5).strip() + "…"),
     ],
 )
 def test_captions_are_quoted_safely(text: str, shown: str) -> None:
     assert shortened(text) == shown
+
+
+def test_a_quoted_word_from_right_to_left_does_not_rearrange_the_sentence() -> None:
+    assert Ledger().quote("a", "سلام") == "“\u2068سلام\u2069”"
 
 
 def test_the_ledger_prints_what_it_keeps() -> None:
