@@ -1,6 +1,7 @@
 """What the app says, as its tests look for it: the only file of tests that quotes sentences and labels of the pages."""
 
 # Several pages
+CANNOT_READ_THIS_SCRIPT = "cannot read this script, so the words came with the sample"
 BLUR_PICTURES_UNTIL_CLICKED = "Blur pictures until clicked"
 COMPARE = "Compare"
 HATEFUL = "Hateful"
@@ -84,7 +85,10 @@ DOWNLOAD = "Download"
 EMOTIONS = "Emotions"
 EVALUATION = "Evaluation"
 EVIDENCE = "Evidence"
+GERMAN = "German"
 HOW_WELL = "How well"
+IT_IS_A_GUESS = "learned from English: on words that look German it is a guess."
+LANGUAGE_UNCLEAR = "Language unclear"
 JUDGE_WITHOUT_WORDS = "Judge without words"
 MORE_CHARACTERS = "{count:,} more characters"
 MORE_CHARACTERS_NOT_DRAWN_HERE = "more characters, not drawn here"
@@ -99,7 +103,11 @@ NO_TEXT_FOUND_SO_THERE_ARE_NO = "No text found, so there are no emotions in word
 NO_WORDS = "No words"
 OR_START_WITH_A_SAMPLE = "Or start with a sample"
 READ_FROM_THE_PICTURE = "Read from the picture"
+READ_AS_DESPISE_QUEUES = "Read as “I despise queues”: as written 12%, so read 82%."
+MAY_BE_READ_TOO = "It may be read as “I hate queues” too (3%): the words as written decide (12%)."
 REPORT_AS_HTML = "Report as HTML"
+IN_A_SCRIPT_THAT_THE_OCR_CANNOT_READ = "in a script that the text recognition (OCR) cannot read"
+THE_SAMPLE_SAYS = "The sample says, in {language}: “{words}”"
 SHOW_THE_PICTURE = "Show the picture"
 STRONGEST_OF_1_250_WORDS = "strongest of 1,250 words"
 THEY_READ_AS_NEUTRAL_NO_EMOTION_IS = "They read as **neutral**: no emotion is clearly there."
@@ -305,3 +313,12 @@ THE_PICTURE_AFTER = "The picture after"
 THE_PROBABILITY_WENT_FROM = "The probability went from"
 TYPOS = "Typos"
 WORDS = "Words"
+
+# Whom the words speak of
+HINDUS_AND_SIKHS_12_AND_0_ROMA_53_AND_470 = (
+    "Some were learned from few published sentences and more of our templates: "
+    "Hindus and Sikhs (12 and 0), Roma (53 and 470)."
+)
+KINDLY_OR_NOT = "kindly or not"
+SPEAK_OF_WOMEN_2_MUSLIMS_1 = "**Speak of**: Women 2, Muslims 1"
+WHO_IS_SPOKEN_OF = "Who is spoken of"

@@ -10,6 +10,7 @@ from components.analyze import overlay
 from components.shared import failures, highlighted_words, pictures
 from components.shared.escaping import for_markdown, shorten
 from models.analysis import Attention, Gradient, Grid
+from models.io.directions import isolated
 
 MAX_PILLS = 40  # words drawn as buttons; more are a list that can be searched by typing
 ALL_WORDS = "All words together"
@@ -26,10 +27,10 @@ def where(grid: Grid) -> str:
 
 def pick(attention: Attention, caption: str) -> int | None:
     """Ask for a word of this caption; its index, or None for all words together."""
-    words = [word.text for word in attention.words]
+    words = [isolated(word.text) for word in attention.words]
     label, key = "Pick a word to see where it looks", f"picked-{zlib.crc32(caption.encode()):08x}"
     if len(words) <= MAX_PILLS:  # wrapped: in a column they would stand in one row, the last of them out of sight
-        titles = [for_markdown(shorten(word, 24)) or "·" for word in words]
+        titles = [for_markdown(isolated(shorten(word.text, 24))) or "·" for word in attention.words]
         return st.pills(label, range(len(words)), format_func=titles.__getitem__, key=key, wrap=True)
     titles = [f"{number}. {word}" for number, word in enumerate(words, 1)]
     show, key = titles.__getitem__, f"{key}-of-many"
@@ -67,9 +68,9 @@ def draw(attention: Attention, caption: str, image: Image.Image | None, key: str
             return
         grid = attention.regions if picked is None else attention.word_regions[picked]
         together = ALL_WORDS if attention.words else "The model without words"
-        who = together if picked is None else f"“{shorten(attention.words[picked].text, 40)}”"
+        who = together if picked is None else f"“{isolated(shorten(attention.words[picked].text, 40))}”"
         pictures.show(overlay.heat(image, grid), key=key, place="attention", alt=f"Heat. {who}: {where(grid)}")
-        st.html(highlighted_words.plain(f"{who}: {where(grid)}."))
+        st.html(highlighted_words.sentences(f"{who}: {where(grid)}."))
 
 
 def draw_gradient(gradient: Gradient, why: str, caption: str, image: Image.Image | None, key: str) -> None:

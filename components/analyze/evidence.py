@@ -8,6 +8,7 @@ from components.analyze import overlay
 from components.shared import charts, failures, highlighted_words, pictures
 from components.shared.palette import AWAY, NEUTRAL, TOWARD
 from models.analysis import Evidence, Explanation, Shapley, WordEffect
+from models.io.directions import isolated
 
 DRAWN_WORDS = 16  # bars for the words that moved the score most
 
@@ -103,7 +104,7 @@ def draw(evidence: Evidence, caption: str, image: Image.Image | None, key: str) 
     with chart:
         charts.draw(
             words_chart(shown),
-            alt="Effect of each word. " + "; ".join(f"{word.text} {word.effect:+.2f}" for word in shown),
+            alt="Effect of each word. " + "; ".join(f"{isolated(word.text)} {word.effect:+.2f}" for word in shown),
             key="chart-words",
             height=80 + charts.ROW_HEIGHT * len(shown),
         )
@@ -114,7 +115,7 @@ def draw(evidence: Evidence, caption: str, image: Image.Image | None, key: str) 
 def draw_explanation(explanation: Explanation) -> None:
     """The written explanation as it stands; it may quote the caption, so nothing in it is read as markup."""
     if explanation.text:
-        st.html(highlighted_words.plain(explanation.text, size="0.92rem"))
+        st.html(highlighted_words.sentences(explanation.text, size="0.92rem"))
     if explanation.cautions:
         with st.expander("What to be careful about", icon=":material/info:"):
             st.html(highlighted_words.listed(explanation.cautions))

@@ -25,6 +25,7 @@ from components.shared.pictures import fitted
 from components.shared.verdict import COLOURS, NAMES, describe, percent, zones
 from components.shared.visit import label, took
 from models.analysis import Analysis, Verdict
+from models.io.language import NAMES as LANGUAGES
 from models.scaling import to_size
 
 PICTURES = ("meme", "attention", "regions", "gradient", "faces")
@@ -48,12 +49,13 @@ def build(analysis: Analysis, image: Image.Image | None) -> str:
         colours=COLOURS,
         band=_band(analysis.verdict),
         pictures=_pictures(analysis, image) if image is not None else dict.fromkeys(PICTURES),
-        explanation=Markup(highlighted_words.plain(analysis.explanation.text, size="1rem")),
+        explanation=Markup(highlighted_words.sentences(analysis.explanation.text, size="1rem")),
         words=Markup(highlighted_words.attended(text, analysis.attention.words) if text else ""),
         cautions=Markup(highlighted_words.listed(cautions) if cautions else ""),
         word_effects=[(word.text, word.effect) for word in strongest(analysis.evidence.words)],
         text_emotions=_bars((s.label, s.probability, AWAY if s.present else NEUTRAL) for s in emotions.text.scores),
         faces=[_bars((s.label, s.probability, AWAY) for s in face.expressions) for face in emotions.faces.faces],
+        language=LANGUAGES.get(analysis.caption.language or "", ""),
         signed=_signed,
         percent=percent,
         stage_label=label,

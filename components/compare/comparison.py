@@ -41,7 +41,7 @@ PICTURE, _FILE = "compare-picture", "compare-file"  # the uploader, and its file
 
 
 def ask_for_meme() -> tuple[bytes | None, str]:
-    """The bytes of a picture, if one is given, and its words. An upload counts before a sample."""
+    """The bytes of a picture, if one is given, and its words. An upload counts before a sample, which may bring its words."""
     left, right = st.columns(2, gap="medium")
     with left:
         st.file_uploader("A picture", type=KINDS, max_upload_size=10, key=PICTURE, on_change=_uploaded)
@@ -49,7 +49,8 @@ def ask_for_meme() -> tuple[bytes | None, str]:
         if picture is not None and st.session_state.get(PICTURE) is None:
             label = f"Remove {for_markdown(shorten(name, 40))}"
             st.button(label, icon=":material/close:", on_click=_uploaded, key="compare-remove")
-        gallery = {sample.title: sample for sample in samples()}
+        gallery = {sample.label: sample for sample in samples()}
+        given = ""
         sample = st.selectbox(
             "Or a sample", list(gallery), None, placeholder="No sample", key="compare-sample", persist_state="session"
         )
@@ -58,10 +59,10 @@ def ask_for_meme() -> tuple[bytes | None, str]:
                 ":material/info: The picture counts as long as there is one: remove it to compare on the sample."
             )
         elif sample is not None:
-            picture = gallery[sample].file.read_bytes()
+            picture, given = gallery[sample].file.read_bytes(), gallery[sample].words or ""
     empty = "Left empty, they are read from the picture"
     words = right.text_area("Its words", key="compare-words", height=120, placeholder=empty, persist_state="session")
-    return picture, words
+    return picture, words if words.strip() else given
 
 
 def _uploaded() -> None:

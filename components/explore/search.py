@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from components.shared import failures, pictures
+from components.shared import failures, highlighted_words, pictures
 from components.shared.escaping import for_markdown, shorten
 from components.shared.intake import KINDS
 from components.shared.verdict import percent
@@ -103,7 +103,7 @@ def ask() -> tuple[list[File], bool] | None:
 def _sample_files() -> list[File]:
     """The sample memes with the words on them as captions, as the other pages judge them, shown under their titles."""
     gallery = {sample.file.name: sample for sample in samples()}
-    current().titles = {name: sample.title for name, sample in gallery.items()}
+    current().titles = {name: sample.label for name, sample in gallery.items()}
     table = "\n".join(f"{name}\t{' '.join((item.caption or item.alt).split())}" for name, item in gallery.items())
     files = [File(name, sample.file.read_bytes()) for name, sample in gallery.items()]
     return [File("captions.txt", table.encode()), *files]
@@ -224,7 +224,7 @@ def thumbnails(hits: Sequence[SearchHit], library: Library, bands: Bands, place:
                     described = shorten(hit.caption or (entry.captions[0] if entry.captions else entry.name), 120)
                     st.image(image, alt=described, width="stretch", output_format="JPEG")
                 if hit.caption:
-                    st.markdown(for_markdown(shorten(hit.caption, 140)))
+                    st.html(highlighted_words.plain(shorten(hit.caption, 140), size="1rem"))
                 labels = [] if hit.similarity is None else [f"**{hit.similarity:.2f}**"]
                 if entry.score is not None:
                     labels.append(f"hate {percent(entry.score)}")

@@ -10,6 +10,7 @@ import streamlit as st
 from components.shared.escaping import for_plotly, shorten
 from components.shared.palette import AWAY, BETWEEN, NEUTRAL
 from models.analysis import Emotion
+from models.io.directions import isolated
 
 INK = "#22262e"  # the light theme's text: Streamlit's own grey is too faint on it for numbers this small
 ROW_HEIGHT = 23  # CSS pixels for one bar
@@ -54,7 +55,7 @@ def bars(
                 text=numbers if numbers_at is None else None,
                 textposition="outside",
                 cliponaxis=False,
-                hovertext=[f"{for_plotly(shorten(label, 80))}: {n}" for label, n in zip(labels, numbers, strict=True)],
+                hovertext=[f"{_label(label, 80)}: {n}" for label, n in zip(labels, numbers, strict=True)],
                 hoverinfo="text",
             )
             at += len(rows)
@@ -64,11 +65,15 @@ def bars(
         figure.add_scatter(
             x=x, y=places, mode="text", text=text, textposition="middle left", hoverinfo="skip", showlegend=False
         )
-    ticks = [for_plotly(shorten(label, 26)) for label, _, _ in all_rows]
+    ticks = [_label(label, 26) for label, _, _ in all_rows]
     figure.update_yaxes(tickvals=places, ticktext=ticks, range=[at - 0.4, -0.6], showgrid=False, automargin=True)
     figure.update_xaxes(zeroline=True)
     figure.update_layout(bargap=0.28, barmode="overlay")
     return figure
+
+
+def _label(text: str, limit: int) -> str:
+    return for_plotly(isolated(shorten(text, limit)))
 
 
 def heat_map(values: np.ndarray, texts: Sequence[str], x: Sequence[str], y: Sequence[str], **cells: Any) -> go.Figure:

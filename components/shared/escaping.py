@@ -3,6 +3,8 @@
 import html
 import re
 
+from models.io import graphemes
+
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&@^])")  # all that Markdown, GFM and Streamlit's TeX give a meaning
 _WORD_JOINER = "\u2060"
 
@@ -28,5 +30,5 @@ def for_markdown(text: str) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most `limit` characters, with an ellipsis where something was cut."""
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+    """At most `limit` characters of whole graphemes, with an ellipsis where something was cut."""
+    return graphemes.shorten(text, limit)

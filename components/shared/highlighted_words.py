@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from components.shared.escaping import for_html
 from components.shared.palette import AWAY, BETWEEN, TOWARD, faint
 from models.analysis import Span, WordEffect, WordWeight
+from models.io import graphemes
 
+_BY_LINE = "unicode-bidi:plaintext;text-align:start;"  # each line of a caption has its own direction
 DRAWN_CHARACTERS = 1500  # a caption is drawn up to here; a longer one says so
 Shade = tuple[int, int, str, str]
 """Start and end in characters of the caption, a CSS style, and a tooltip."""
@@ -13,7 +15,7 @@ Shade = tuple[int, int, str, str]
 
 def _caption(text: str, shades: Sequence[Shade], size: str = "1.1rem") -> str:
     parts, at = [], 0
-    shown = text[:DRAWN_CHARACTERS]
+    shown = graphemes.first(text, DRAWN_CHARACTERS)
     for start, end, style, title in sorted(shades, key=lambda shade: shade[0]):
         if start < at or end > len(shown):
             continue
@@ -23,9 +25,9 @@ def _caption(text: str, shades: Sequence[Shade], size: str = "1.1rem") -> str:
         at = end
     parts.append(for_html(shown[at:]))
     rest = len(text) - len(shown)
-    tail = f"<em> … and {rest:,} more characters, not drawn here</em>" if rest else ""
+    tail = f"<em dir='ltr'> … and {rest:,} more characters, not drawn here</em>" if rest else ""
     return (
-        f'<div dir="auto" style="white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.9;font-size:{size}">'
+        f'<div dir="auto" style="white-space:pre-wrap;{_BY_LINE}overflow-wrap:anywhere;line-height:1.9;font-size:{size}">'
         f"{''.join(parts)}{tail}</div>"
     )
 
@@ -59,14 +61,22 @@ def doubtful(text: str, uncertain: Sequence[Span]) -> str:
 
 
 def plain(text: str, *, size: str = "0.9rem") -> str:
-    """A text that may quote the meme, as one paragraph for each line."""
+    """A caption as one paragraph for each line, in the line's own direction."""
+    return _paragraphs(text, size, "auto")
+
+
+def sentences(text: str, *, size: str = "0.9rem") -> str:
+    """Our own sentences, which may quote the meme, as one paragraph for each line: English, whatever they quote."""
+    return _paragraphs(text, size, "ltr")
+
+
+def _paragraphs(text: str, size: str, direction: str) -> str:
+    style = f"margin:0 0 0.5rem;overflow-wrap:anywhere;font-size:{size}"
     lines = [for_html(line) for line in text.splitlines() if line.strip()]
-    return "".join(
-        f'<p dir="auto" style="margin:0 0 0.5rem;overflow-wrap:anywhere;font-size:{size}">{line}</p>' for line in lines
-    )
+    return "".join(f'<p dir="{direction}" style="{style}">{line}</p>' for line in lines)
 
 
 def listed(lines: Sequence[str]) -> str:
-    """Texts that may quote the meme, as a list."""
-    items = "".join(f'<li dir="auto" style="margin-bottom:0.35rem">{for_html(line)}</li>' for line in lines)
+    """Our own sentences, which may quote the meme, as a list."""
+    items = "".join(f'<li dir="ltr" style="margin-bottom:0.35rem">{for_html(line)}</li>' for line in lines)
     return f'<ul style="font-size:0.9rem;padding-left:1.2rem;margin:0">{items}</ul>'

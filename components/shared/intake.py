@@ -3,7 +3,7 @@ words of the meme in an editable box, with their source, what the OCR was unsure
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 from PIL import Image, ImageOps
@@ -12,7 +12,9 @@ from components.shared import failures, highlighted_words, pictures, visit
 from components.shared.escaping import for_markdown
 from models.analysis import Caption, Source
 from models.errors import EmptyMeme
+from models.io.captions import ILLEGIBLE, PartlyRead
 from models.io.images import SUFFIXES, open_picture
+from models.io.language import NAMES
 from models.io.samples import Sample, samples
 from models.io.uploads import UPLOADS
 
@@ -20,17 +22,19 @@ KINDS = [suffix.removeprefix(".") for suffix in SUFFIXES]
 UPLOAD, WORDS, CAMERA = "upload", "words_or_paste", "camera"
 _CAMERA_ON = "camera_on"
 _THUMBNAIL = (240, 180)
+_SMALL = 56  # CSS pixels: the width of a thumbnail that stands beside its button
 SOURCES: dict[Source, tuple[str, str]] = {
     "ocr": ("Read from the picture", ":material/document_scanner:"),
     "override": ("Written by you", ":material/edit:"),
     "none": ("No words", ":material/format_clear:"),
 }
+LANGUAGE_UNCLEAR = "Language unclear"
 HELP = "Correct what the OCR read, then press Ctrl+Enter or click outside the box: the verdict follows."
 
 
-def accept(data: bytes | None, words: str | None, alt: str) -> None:
+def accept(data: bytes | None, words: str | None, alt: str, meaning: str = "") -> None:
     """Look at a picture (its bytes, or the token of an upload), words, or both. For a picture that cannot be opened the visit
-    keeps the sentence and the words that came with it."""
+    keeps the sentence and the words that came with it. `meaning` says what the words of a sample are in English."""
     visited = visit.current()
     words = words if words and words.strip() else None
     try:
@@ -40,7 +44,7 @@ def accept(data: bytes | None, words: str | None, alt: str) -> None:
     except Exception as error:
         visited.problem, visited.kept_words = failures.sentence(error), words
         return
-    visited.take(picture, words, alt)
+    visited.take(picture, words, alt, meaning)
 
 
 def _take_file(key: str, alt: str) -> None:
@@ -59,7 +63,7 @@ def _take_message() -> None:
 
 
 def _take_sample(sample: Sample) -> None:
-    accept(sample.file.read_bytes(), None, sample.alt)
+    accept(sample.file.read_bytes(), sample.words, sample.alt, sample.meaning)
 
 
 TITLE = "What does this meme say?"
@@ -117,18 +121,33 @@ def _thumbnail(file: Path) -> Image.Image:
 
 
 def _gallery() -> None:
-    """The samples as a row of thumbnails with a button under each; the row wraps on a narrow screen."""
-    gallery = samples()
-    columns = len(gallery) if len(gallery) <= 8 else (len(gallery) + 1) // 2  # one row, or two of the same length
+    """The samples as rows of thumbnails, each with a button; the rows wrap on a narrow screen."""
+    in_english = [sample for sample in samples() if sample.language == "English"]
+    count = len(in_english)
+    columns = count if count <= 8 else (count + 1) // 2  # one row, or two of the same length
     with st.grid(columns=columns, min_column_width=88, gap="small") as grid:
-        for sample in gallery:
+        for sample in in_english:
             with grid.cell(), st.container(gap="xsmall"):
-                image = _thumbnail(sample.file)
-                if pictures.hidden(f"sample-{sample.file.name}"):
-                    image = pictures.blurred(image)
-                st.image(image, alt=sample.alt, width="stretch", output_format="JPEG")
-                label, key = for_markdown(sample.title), f"sample-{sample.file.stem}"
-                st.button(label, key=key, width="stretch", on_click=_take_sample, args=(sample,))
+                _show_thumbnail(sample, "stretch")
+                _sample_button(sample)
+    with st.grid(columns=4, min_column_width=180, gap="small") as grid:  # in other languages
+        for sample in samples():
+            if sample not in in_english:
+                with grid.cell(), st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+                    _show_thumbnail(sample, _SMALL)
+                    _sample_button(sample)
+
+
+def _show_thumbnail(sample: Sample, width: int | Literal["stretch"]) -> None:
+    image = _thumbnail(sample.file)
+    if pictures.hidden(f"sample-{sample.file.name}"):
+        image = pictures.blurred(image)
+    st.image(image, alt=sample.alt, width=width, output_format="JPEG")
+
+
+def _sample_button(sample: Sample) -> None:
+    label, key, meaning = for_markdown(sample.label), f"sample-{sample.file.stem}", for_markdown(sample.meaning)
+    st.button(label, key=key, help=meaning or None, width="stretch", on_click=_take_sample, args=(sample,))
 
 
 def start_over() -> None:
@@ -151,6 +170,12 @@ def badge(source: Source) -> None:
     st.badge(text, icon=icon, color="blue" if source == "ocr" else "gray")
 
 
+def name_language(code: str | None) -> None:
+    """The language of the words; nothing where nobody looked for it."""
+    if code is not None:
+        st.badge(NAMES.get(code, LANGUAGE_UNCLEAR), icon=":material/translate:", color="gray")
+
+
 def edit_words(visited: visit.Visit, read: Caption | None) -> None:
     """Draw the box. A change counts when the box loses the focus or with Ctrl+Enter; the OCR does not run again.
 
@@ -163,6 +188,7 @@ def edit_words(visited: visit.Visit, read: Caption | None) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown("Words", help=HELP, width="content")
         badge(caption.source)
+        name_language(caption.language)
     look: dict[str, Any] = {"label_visibility": "collapsed", "height": 96, "placeholder": "No words: write them here"}
     st.text_area("Words of the meme", key=box, on_change=_rewrite, args=(visited, box), **look)
     with st.container(horizontal=True, gap="small"):
@@ -174,8 +200,12 @@ def edit_words(visited: visit.Visit, read: Caption | None) -> None:
             st.button(
                 "Judge without words", icon=":material/format_clear:", type="tertiary", on_click=_replace, args=none
             )
+    if visited.meaning:
+        st.caption(for_markdown(visited.meaning))
     if visited.reading is not None and visited.reading.problem:
         failures.tell(visited.reading.problem)
+    if isinstance(caption, PartlyRead) and caption.illegible:
+        st.info(ILLEGIBLE, icon=":material/translate:")
     if caption.uncertain:
         st.caption("The OCR was unsure of the marked words:")
         st.html(highlighted_words.doubtful(caption.text, caption.uncertain))

@@ -1,16 +1,30 @@
 """Other lenses on the same meme: second opinions beside the verdict. Stress is read only where the visitor asks for it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from components.shared import charts, failures
 from models.analysis import Emotion, Lens
-from models.lenses import SPECS
+from models.classifiers.targets import TITLES
+from models.errors import SubtextError
+from models.lenses import SPECS, rows_learned_from
 
 STRESS = "read_stress"
+DATA = "hate_targets"  # the published sentences that the lens of groups learned from
 YES_OR_NO = ("humour", "sarcasm", "offence", "motivation")  # lenses that are drawn together as one chart
+
+TITLES_OF = {"target": "Who is aimed at", "group": "Who is spoken of", "kind": "What kind of hate"}
+SHORTEST = 5  # bars of a lens with many labels; all that are present are drawn
+FEW = 100  # sentences of the data set below which a page tells how few they were
+GROUP_MEANS = (
+    "These are the groups that the words speak of, **kindly or not**: a name here says nothing about hate. The words alone are "
+    "read, and the cut-off is set so that names come as often as they are true."
+)
+KIND_MEANS = (
+    "Learned from English sentences that annotators called hateful; threats and dehumanising were rare among them."
+)
 
 MENTAL_HEALTH = frozenset({"stress", "stress-domain", "axiom", "restore"})
 """Tasks whose answers are never shown without `CARE`."""
@@ -47,10 +61,15 @@ def draw(lenses: Mapping[str, Lens]) -> None:
         for name, lens in yes_or_no:
             if not lens.scores:
                 tell(name, lens)
+        if "group" in lenses:
+            draw_lens("group", lenses["group"])
+            st.caption(f"{GROUP_MEANS} {few_rows()}")
     with right:
-        for name in ("sentiment", "target"):
+        for name in ("sentiment", "target", "kind"):
             if name in lenses:
                 draw_lens(name, lenses[name])
+        if "kind" in lenses and lenses["kind"].scores:
+            st.caption(KIND_MEANS)
     with st.container(border=True):
         st.toggle(
             "Read stress in the words", key=STRESS, help="Off unless you ask for it, and forgotten with the page."
@@ -62,16 +81,38 @@ def draw(lenses: Mapping[str, Lens]) -> None:
 
 
 def _title(name: str) -> str:
-    return "Who is aimed at" if name == "target" else name.capitalize()
+    return TITLES_OF.get(name, name.capitalize())
 
 
 def draw_lens(name: str, lens: Lens) -> None:
     """A lens with a chart of its own, or why it has none."""
     st.subheader(_title(name), anchor=False, help=SPECS[name].meaning)
     if lens.scores:
-        _draw_chart([(score.label.replace("_", " "), score) for score in lens.scores], f"lens-{name}")
+        shown = shortened(lens.scores) if not SPECS[name].target else lens.scores
+        rows = [(TITLES.get(score.label, score.label.replace("_", " ")), score) for score in shown]
+        _draw_chart(rows, f"lens-{name}")
     else:
         tell(name, lens)
+
+
+def shortened(scores: Sequence[Emotion]) -> list[Emotion]:
+    """The likeliest of many labels, and all that are present; those present come first."""
+    return [score for place, score in enumerate(scores) if score.present or place < SHORTEST]
+
+
+def few_rows() -> str:
+    """A sentence on the groups that the lens learned from few sentences; empty where its model does not tell."""
+    try:
+        by_source = rows_learned_from(SPECS["group"])
+    except SubtextError:  # the lens has said so
+        return ""
+    templates, counts = by_source.get("templates", {}), by_source.get(DATA, {})
+    few = [
+        f"{TITLES[name]} ({count:,} and {templates.get(name, 0):,})"
+        for name, count in sorted(counts.items(), key=lambda item: item[1])
+        if count < FEW
+    ]
+    return f"Some were learned from few published sentences and more of our templates: {', '.join(few)}." if few else ""
 
 
 def _draw_chart(rows: list[tuple[str, Emotion]], key: str) -> None:
@@ -82,6 +123,8 @@ def tell(name: str, lens: Lens) -> None:
     """Why a lens has no chart."""
     if lens.status == "failed":
         failures.tell(lens.detail)
+    elif lens.status == "off":
+        st.caption(lens.detail)
     else:
         missing = {"no_text": "no words", "no_image": "no picture"}.get(lens.status, "nothing")
         st.info(f"{_title(name)}: there are {missing} to read it from.", icon=":material/info:")

@@ -34,6 +34,9 @@ AUROC_MEANING = "How often it ranks a meme that people marked above one that the
 
 PROFILES = {"auto": "Chosen for you", "mini": "mini: small, no download", "clip": "clip: full size, downloaded"}
 
+# No setting of Streamlit gives what is typed a direction: each line of a box takes that of its own first letter.
+TYPED_LINES = "<style>textarea, input { unicode-bidi: plaintext; text-align: start; }</style>"
+
 LIMITS = Path(__file__).with_name("limits.md").read_text(encoding="utf-8")
 
 
@@ -43,6 +46,7 @@ def draw(retention: str = "Pictures and words are kept only while this page is o
     retention: the sentence that says how long pictures and words are kept.
     """
     st.logo(LOGO, size="large")
+    st.html(TYPED_LINES)
     with st.sidebar:
         blurred = bool(st.session_state.get(pictures.BLUR))
         how = "Every picture stays blurred until you ask for it."

@@ -4,9 +4,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from components.shared import charts
-from components.shared.escaping import for_markdown
+from components.shared.escaping import for_markdown, shorten
 from components.shared.palette import AWAY, BETWEEN, TOWARD, faint
 from models.analysis import Bands, Harm, Label, Verdict
+from models.reading import Reading
 
 NAMES: dict[Label, str] = {"hateful": "Hateful", "needs_review": "Needs a human look", "not_hateful": "Not hateful"}
 COLOURS: dict[Label, str] = {"hateful": TOWARD, "needs_review": BETWEEN, "not_hateful": AWAY}
@@ -15,6 +16,9 @@ TITLES: dict[Label, str] = {  # in its colour and with its icon, as Streamlit's 
     "needs_review": ":yellow[:material/person_search: Needs a human look]",
     "not_hateful": ":green[:material/check_circle: Not hateful]",
 }
+
+
+READ = 160  # characters that are shown of another reading
 
 
 def percent(value: float) -> str:
@@ -38,6 +42,16 @@ def describe(verdict: Verdict) -> str:
         f"{NAMES[verdict.label]}: probability {percent(verdict.probability)}. "
         f"Below {percent(verdict.bands.review_from)} is not hateful, from {percent(verdict.bands.hateful_from)} on is "
         f"hateful{', between them a person should look' if middle else ''}."
+    )
+
+
+def describe_reading(reading: Reading) -> str:
+    """Another way to read the caption, and which of the two decided."""
+    quoted, as_written = f"“{shorten(reading.text, READ)}”", percent(reading.probability_as_written)
+    if reading.decided:
+        return f"Read as {quoted}: as written {as_written}, so read {percent(reading.probability)}."
+    return (
+        f"It may be read as {quoted} too ({percent(reading.probability)}): the words as written decide ({as_written})."
     )
 
 
@@ -91,4 +105,6 @@ def draw(verdict: Verdict, harm: Harm | None) -> None:
             text = f":small[Harmful, as HarMeme's annotators would judge it: **{percent(harm.probability)}**]"
             st.progress(min(max(harm.probability, 0.0), 1.0), text=text)
             st.markdown(":small[:gray[Not the verdict]]", help=for_markdown(harm.meaning), width="content")
+    if verdict.reading is not None:
+        st.markdown(for_markdown(describe_reading(verdict.reading)))
     st.caption(for_markdown(verdict.meaning))

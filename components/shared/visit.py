@@ -60,13 +60,14 @@ class Reading:
 class Visit:
     """One visitor's meme. `override` is None while the OCR's words count; an empty one means "no words".
 
-    `problem` says what was wrong with the last input, `kept_words` are the words that came with it; `number` counts
-    memes, so that each has widgets of its own.
+    `meaning` says what a sample's words mean; `problem` what was wrong with the last input, `kept_words` are the words
+    that came with it; `number` counts memes, so that each has widgets of its own.
     """
 
     picture: Picture | None = None
     override: str | None = None
     alt: str = ""
+    meaning: str = ""
     reading: Reading | None = None
     results: OrderedDict[Hashable, Analysis] = field(default_factory=OrderedDict)
     problem: str = ""
@@ -91,9 +92,9 @@ class Visit:
         source = self.picture.sha256 if self.picture else hashlib.sha256(self.words.encode()).hexdigest()
         return source[:8]
 
-    def take(self, picture: Picture | None, words: str | None, alt: str = "") -> None:
+    def take(self, picture: Picture | None, words: str | None, alt: str = "", meaning: str = "") -> None:
         """Look at another meme and forget everything about the last one."""
-        self.picture, self.override, self.alt = picture, words, alt
+        self.picture, self.override, self.alt, self.meaning = picture, words, alt, meaning
         self.reading, self.problem, self.kept_words = None, "", None
         self.results.clear()
         self.number += 1

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from components.analyze import attention, emotions, evidence, overlay, report
-from components.shared import failures, intake, lenses, pictures, sidebar, verdict, visit
+from components.shared import failures, intake, languages, lenses, pictures, sidebar, verdict, visit
 from models.scaling import to_size
 
 about = sidebar.draw()
@@ -48,12 +48,14 @@ with picture:
         if result is not None and result.attention.regions:
             shown, alt = overlay.heat(image, result.attention.regions), f"{alt}, under a heat of where the model looks"
         pictures.show(shown, key=visited.name, place="first", alt=alt, height=280)
-    intake.edit_words(visited, words)
+    intake.edit_words(visited, words if result is None else result.caption)
 if result is None or drawn is None:
     st.stop()
 title.title(verdict.TITLES[result.verdict.label], anchor=False)
 with answer:
     verdict.draw(result.verdict, result.harm)
+    if result.harm is not None:
+        languages.draw_note(result.caption.language, "The harm score")
     evidence.draw_explanation(result.explanation)
 
 moved, looks, feels, other, ran = st.tabs(
@@ -78,9 +80,11 @@ with feels, failures.contained():
     in_words, in_faces = st.columns(2, gap="medium")
     with in_words:
         emotions.draw_text(result.emotions.text)
+        languages.draw_note(result.caption.language, "What reads emotions in words")
     with in_faces:
         emotions.draw_faces(drawn.emotions.faces, image, visited.name)
 with other, failures.contained():
+    languages.draw_note(result.caption.language, "Each of these lenses")
     lenses.draw(result.lenses)
 with ran:
     visit.table(result.stages, result.profile)

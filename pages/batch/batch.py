@@ -9,6 +9,7 @@ from components.batch import results as batch
 from components.shared import engine, failures, sidebar
 from components.shared.intake import KINDS
 from models.io.uploads import MAX_FILE_MB, MEGABYTE, UPLOADS, VISITOR_BYTES
+from models.lenses import SPECS
 from serving import predictors, uploads
 from serving.batch import output
 from serving.batch.jobs import JOBS, Job
@@ -41,7 +42,10 @@ def ask() -> None:
         )
         speed = "Some three memes a second with it, dozens without."
         read = st.toggle("Read the words off pictures that come without a caption", True, help=speed)
-        further = st.multiselect("Further columns", [name for name in known() if name not in ("hate", "harm")])
+        # what every batch has, and what the columns of the lenses say better
+        in_all = {"hate", "harm", *(SPECS[name].model for name in predictors.LENSES)}
+        names = [name for name in known() if name not in in_all]
+        further = st.multiselect("Further columns", names, [name for name in predictors.LENSES if name in names])
         sent = st.form_submit_button("Judge them", type="primary", icon=":material/play_arrow:")
     if sent and not files:
         refusal = UPLOADS.refusals.pop(session(), "")

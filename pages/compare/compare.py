@@ -3,7 +3,7 @@
 import streamlit as st
 
 from components.compare import comparison
-from components.shared import engine, failures, intake, pictures, sidebar
+from components.shared import engine, failures, highlighted_words, intake, pictures, sidebar
 from models.analysis import Meme
 from models.errors import EmptyMeme
 from models.io import captions
@@ -47,7 +47,7 @@ with failures.contained():
             pictures.show(picture.image, key=key, place="compare", alt=alt, height=220)
         intake.badge(caption.source)
         if caption.text:
-            st.text(caption.text)
+            st.html(highlighted_words.plain(caption.text))
     with table:
         with st.spinner("Asking the systems"), IN_FLIGHT.take(area(image)):
             answers = [comparison.verdict(analyzer, Meme(image, caption))]

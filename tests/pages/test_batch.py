@@ -128,6 +128,44 @@ def test_bands_and_orders() -> None:
     assert results.select(rows, results.ALL, wordings.MOST_HARMFUL_FIRST) == [2, 3, 0, 1]
 
 
+def test_names_are_counted_and_chosen_by() -> None:
+    rows = [
+        Row("a", "ok", "hateful", 0.9, 2.0, 0.1, systems={"group": "Muslims; Women", "kind": "Threat"}),
+        Row("b", "error", error="x"),
+        Row("c", "ok", "not_hateful", 0.1, -2.0, 0.9, systems={"group": "Women", "kind": ""}),
+        Row("d", "ok", "hateful", 0.8, 1.5, 0.2, systems={"group": "none", "kind": "none"}),
+    ]
+    assert results.count_names(rows, "group") == {"Women": 2, "Muslims": 1, "none": 1}
+    assert results.count_names(rows, "kind") == {"Threat": 1, "none": 1}
+
+    def chosen(**names: str) -> list[int]:
+        return results.select(rows, results.ALL, wordings.AS_GIVEN, names)
+
+    assert chosen(group="Women") == [0, 2]
+    assert chosen(group="Women", kind="Threat") == chosen(group="Muslims", kind=results.ALL) == [0]
+    assert chosen(group="none") == [3]
+    assert chosen(group="Jews") == []
+    assert results.select(rows, wordings.NOT_HATEFUL, wordings.AS_GIVEN, {"group": "Women"}) == [2]
+
+
+def test_a_table_with_groups_can_be_narrowed() -> None:
+    def script(rows: object) -> None:
+        from components.batch import results
+
+        results.table(rows, [None, None], ["group"])
+
+    rows = [
+        Row("a", "ok", "hateful", 0.9, 2.0, 0.1, systems={"group": "Muslims; Women"}),
+        Row("c", "ok", "not_hateful", 0.1, -2.0, 0.9, systems={"group": "Women"}),
+    ]
+    at = AppTest.from_function(script, args=(rows,)).run()
+    assert not at.exception
+    assert at.markdown[0].value == wordings.SPEAK_OF_WOMEN_2_MUSLIMS_1
+    assert wordings.KINDLY_OR_NOT in at.caption[0].value
+    at.selectbox(key="batch_group").select("Muslims").run()
+    assert list(at.dataframe[0].value[wordings.FILE]) == ["a"]
+
+
 def test_a_ticked_row_is_told_whole() -> None:
     def script(row: object) -> None:
         from components.batch import results
@@ -136,9 +174,8 @@ def test_a_ticked_row_is_told_whole() -> None:
 
     long = " ".join(["word"] * 400)
     at = AppTest.from_function(script, args=(Row("a*b*.png", "ok", "hateful", 0.9, 2.0, 0.1, caption=long),)).run()
-    assert (at.text[0].value, at.markdown[0].value) == (long, f"**{for_markdown('a*b*.png')}**: {wordings.HATEFUL}")
+    assert f">{long}<" in at.html[0].value
+    assert at.markdown[0].value == f"**{for_markdown('a*b*.png')}**: {wordings.HATEFUL}"
     at = AppTest.from_function(script, args=(Row("b.png", "error", error="It is damaged."),)).run()
-    assert (at.text[0].value, at.markdown[0].value) == (
-        "It is damaged.",
-        f"**{for_markdown('b.png')}**: {wordings.ERROR}",
-    )
+    assert ">It is damaged.<" in at.html[0].value
+    assert at.markdown[0].value == f"**{for_markdown('b.png')}**: {wordings.ERROR}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,8 +12,9 @@ from streamlit.testing.v1 import AppTest
 from components.analyze import report
 from components.shared import intake, visit
 from components.shared.failures import UNEXPECTED
-from models.analysis import Analysis, Line
+from models.analysis import Analysis, Line, Meme
 from models.errors import BadWeights, PartUnavailable
+from models.io.captions import IllegibleLine
 from models.io.samples import samples
 from tests import wordings
 from tests.app_for_tests import button, everything, open_app
@@ -55,6 +58,33 @@ def test_words_alone_get_a_verdict(app: AppTest, analyzer: FakeAnalyzer) -> None
     assert analyzer.reader.calls == 0
     assert wordings.NO_PICTURE_SO_THERE_IS_NOTHING_TO in everything(app)
     assert not app.exception
+
+
+def test_the_language_of_the_words_is_named(
+    app: AppTest, analyzer: FakeAnalyzer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = analyzer.analyze
+
+    def analyze(meme: Meme, **options: Any) -> Analysis:
+        analysis = answer(meme, **options)
+        code = "de" if "Kuchen" in meme.caption.text else "und"
+        return replace(analysis, caption=replace(analysis.caption, language=code))
+
+    monkeypatch.setattr(analyzer, "analyze", analyze)
+    type_words(app, "Der Nachbar backt Kuchen")
+    shown = everything(app)
+    assert wordings.GERMAN in shown
+    assert shown.count(wordings.IT_IS_A_GUESS) == 3  # beside harm, emotions and lenses
+    app.text_area[0].set_value("lol").run()
+    assert wordings.LANGUAGE_UNCLEAR in everything(app)
+    assert wordings.IT_IS_A_GUESS not in everything(app)
+
+
+def test_the_page_says_which_reading_decided(app: AppTest) -> None:
+    type_words(app, "I desp1se queues")
+    assert wordings.HATEFUL in app.title[0].value
+    assert wordings.READ_AS_DESPISE_QUEUES in everything(app).replace("\\", "").replace("\u2060", "")
+    assert app.text_area[0].value == "I desp1se queues"
 
 
 def test_an_upload_is_read_by_ocr_and_analyzed(app: AppTest, analyzer: FakeAnalyzer) -> None:
@@ -101,6 +131,22 @@ def test_a_sample_is_one_click_away(app: AppTest, analyzer: FakeAnalyzer) -> Non
     button(app, sample.title).click().run()
     assert visited(app).alt == sample.alt
     assert len(analyzer.calls) == 1
+
+
+def test_a_sample_in_a_script_that_the_ocr_cannot_read_brings_its_words(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    sample = next(sample for sample in samples() if sample.typed)
+    button(app, sample.language).click().run()
+    assert analyzer.calls == [sample.caption]
+    assert analyzer.reader.calls == 0
+    assert wordings.CANNOT_READ_THIS_SCRIPT in everything(app)
+
+
+def test_words_in_an_unknown_script_are_asked_for(app: AppTest, analyzer: FakeAnalyzer) -> None:
+    analyzer.reader.lines = [IllegibleLine("", 0.0, (0, 0, 90, 20))]
+    upload(app, drawn())
+    assert wordings.IN_A_SCRIPT_THAT_THE_OCR_CANNOT_READ in everything(app)
+    app.text_area[0].set_value("صباح الخير").run()
+    assert wordings.IN_A_SCRIPT_THAT_THE_OCR_CANNOT_READ not in everything(app)
 
 
 def test_a_correction_runs_everything_but_the_ocr(app: AppTest, analyzer: FakeAnalyzer) -> None:

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
 from components.explore import search
+from components.shared.escaping import for_markdown
 from models.io.samples import samples
 from tests import wordings
 from tests.app_for_tests import everything, open_page
@@ -165,11 +166,11 @@ def test_the_strip_of_problems_stays_short(names: list[str], title: str) -> None
 
 
 def test_samples_go_by_the_same_name_everywhere(page: AppTest) -> None:
-    titles = [sample.title for sample in samples()]
+    titles = [sample.label for sample in samples()]
     next(element for element in page.button if element.label == wordings.USE_THE_SAMPLE_MEMES).click()
     page.run()
     shown = " ".join(captions(page))
-    assert sum(f" {title}" in shown for title in titles) >= search.MAX_SHOWN and ".webp" not in shown
+    assert sum(f" {for_markdown(title)}" in shown for title in titles) >= search.MAX_SHOWN and ".webp" not in shown
     page.switch_page("pages/compare/compare.py").run()
     assert page.selectbox(key="compare-sample").options == titles
 
@@ -226,7 +227,7 @@ def test_a_bomb_gets_a_sentence(page: AppTest) -> None:
 def test_names_and_captions_are_no_markup(page: AppTest) -> None:
     give(page, zipped(**{"red.png": picture((20, 20, 200)), "c.txt": b"red.png\t**blue** <script>alert(1)</script>\n"}))
     ask(page, "blue")
-    assert "\\*\\*blue\\*\\*" in everything(page)
+    assert "**blue** &lt;script&gt;" in everything(page)  # in an element that reads no Markdown
     assert "<script>" not in everything(page)
 
 

@@ -10,6 +10,7 @@ from components.analyze.attention import where
 from components.shared import charts, lenses, palette, verdict
 from components.shared.visit import label, took
 from models.analysis import Bands, Emotion, Expression, Face, Shapley, TextEmotions, Verdict, WordEffect
+from models.reading import Reading
 from tests import wordings
 
 CONFIG = tomllib.loads((Path(__file__).parents[3] / ".streamlit" / "config.toml").read_text())
@@ -34,6 +35,19 @@ def test_the_mark_stands_at_the_probability(probability: float) -> None:
     assert f"{probability:.0%}" in figure.data[0].text[0]
     edges = [(shape.x0, shape.x1) for shape in figure.layout.shapes if shape.type == "rect"]
     assert edges == [(0.0, 0.4), (0.4, 0.7), (0.7, 1.0)]
+
+
+def test_the_reading_that_decided_is_told_in_words() -> None:
+    decided, other = Reading("I despise queues", True, 0.82, 0.12), Reading("I hate queues", False, 0.03, 0.12)
+    assert verdict.describe_reading(decided) == wordings.READ_AS_DESPISE_QUEUES
+    assert verdict.describe_reading(other) == wordings.MAY_BE_READ_TOO
+    assert len(verdict.describe_reading(Reading("x" * 9_000, True, 0.9, 0.1))) < 300
+
+
+def test_labels_from_right_to_left_do_not_rearrange_their_numbers() -> None:
+    figure = evidence.words_chart([WordEffect("سلام", 0, 4, 0.5), WordEffect("hate", 5, 9, -0.25)])
+    assert list(figure.layout.yaxis.ticktext) == ["\u2068سلام\u2069", "hate"]
+    assert figure.data[0].hovertext == ("\u2068سلام\u2069: +0.50",)
 
 
 def test_the_bands_are_told_in_words() -> None:

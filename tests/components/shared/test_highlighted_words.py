@@ -49,6 +49,12 @@ def test_a_long_caption_is_cut_and_says_so() -> None:
     assert markup.count("<span") == highlighted_words.DRAWN_CHARACTERS // 5
 
 
+def test_a_long_caption_is_not_cut_inside_a_letter() -> None:
+    text = "क्षि" * 500  # graphemes of four characters
+    drawn = shown(highlighted_words.weighed("x" + text, [])).split(" …")[0]
+    assert drawn == "x" + "क्षि" * ((highlighted_words.DRAWN_CHARACTERS - 1) // 4)
+
+
 def test_overlapping_and_empty_spans_do_no_harm() -> None:
     markup = highlighted_words.doubtful("abcdef", [(0, 4), (2, 6)])
     assert shown(markup) == "abcdef"
@@ -57,7 +63,15 @@ def test_overlapping_and_empty_spans_do_no_harm() -> None:
 
 
 def test_captions_find_their_own_direction() -> None:
-    assert 'dir="auto"' in highlighted_words.doubtful("שלום", [])
+    markup = highlighted_words.doubtful("שלום\nhello", [])
+    assert 'dir="auto"' in markup
+    assert "unicode-bidi:plaintext" in markup  # a line each
+    assert 'dir="auto"' in highlighted_words.plain("שלום")
+
+
+def test_sentences_stay_english_whatever_they_quote() -> None:
+    assert 'dir="ltr"' in highlighted_words.sentences("“שלום” is a word.")
+    assert 'dir="ltr"' in highlighted_words.listed(["“שלום” is a word."])
 
 
 def test_lists_and_paragraphs_are_escaped() -> None:
