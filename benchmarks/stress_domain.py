@@ -25,8 +25,9 @@ from sklearn.preprocessing import StandardScaler
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import options, report
+from models import weights
 from models.tokenizers.wordpieces import Vocabulary
-from training.backbones.mini import minilm_tower
+from training.backbones.minilm import minilm_tower
 from training.datasets.dreaddit import DREADDIT
 from training.metrics import classification
 
@@ -89,7 +90,7 @@ def measure(texts: Sequence[str], domains: Sequence[str], groups: Sequence[str])
 @torch.inference_mode()
 def pooled_states(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and maximum over the word pieces of the embeddings and of each layer's states, float32 [n, 7, 384]."""
-    tower, vocabulary = minilm_tower(), Vocabulary(max_length=MAX_PIECES)
+    tower, vocabulary = minilm_tower(), Vocabulary(weights.card("minilm_vocabulary"), max_length=MAX_PIECES)
     means, maxima = [], []
     for start in range(0, len(texts), BATCH_SIZE):
         pieces = vocabulary.look_up(texts[start : start + BATCH_SIZE])
