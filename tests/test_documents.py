@@ -28,7 +28,7 @@ def blocks(name: str, language: str) -> list[str]:
 
 def commands(name: str) -> list[list[str]]:
     """The words of each of our commands that a document shows, also behind a prompt."""
-    lines = "".join(blocks(name, "sh") + blocks(name, "console")).splitlines()
+    lines = "".join(blocks(name, "sh") + blocks(name, "console")).replace("\\\n", "").splitlines()
     plain = [line.removeprefix("$ ") for line in lines]
     split = [shlex.split(line, comments=True) for line in plain if line.startswith("python -m ")]
     return [words for words in split if words[2] in PARSERS]

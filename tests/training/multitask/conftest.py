@@ -21,7 +21,7 @@ def shelf(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """Tiny towers that multitask models are trained on and written beside, with no hub in reach."""
     root = tmp_path / "weights"
     root.mkdir()
-    for name in ("mini_picture", "mini_words", "mini_vocabulary"):
+    for name in ("mini_picture", "mini_words", "mini_vocabulary", "minilm_vocabulary"):
         (root / name).symlink_to(tiny.root / name)
     monkeypatch.setenv("SUBTEXT_WEIGHTS", str(root))
     mini.shipped.cache_clear()

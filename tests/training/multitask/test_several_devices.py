@@ -38,7 +38,7 @@ def written(folder: Path, part: str, count: int) -> None:
 def test_two_processes_train_one_system(tiny: Tiny, tmp_path: Path) -> None:
     shelf, run = tmp_path / "weights", tmp_path / "run"
     shelf.mkdir()
-    for name in ("mini_picture", "mini_words", "mini_vocabulary"):
+    for name in ("mini_picture", "mini_words", "mini_vocabulary", "minilm_vocabulary"):
         (shelf / name).symlink_to(tiny.root / name)
     written(tmp_path, "train", 150)
     written(tmp_path, "validation", 12)

@@ -252,7 +252,7 @@ def test_the_real_tasks_on_drawn_rows(task: str, tmp_path: Path, monkeypatch: py
     kind = robustness.STUDIES[task]
     assert tuple(report["attack"]) == tuple(report["poisoning"]) == kind.variants  # type: ignore[attr-defined]
     for variant, lines in report["attack"].items():
-        assert lines[0]["rows"] <= 2 and lines[0]["median_change"] <= 0, variant
+        assert lines[0]["rows"] <= 2 and not lines[0]["median_change"] > 0, variant  # NaN where no row was right
     for variant, lines in report["poisoning"].items():
         assert [line["share"] for line in lines] == [0.0, 0.1], variant
         for line in lines:
